@@ -1,0 +1,6 @@
+"""Gaussian mixture models for scikit-learn, right in every digit."""
+
+from skgmm._mixture import GaussianMixtureEM
+
+__version__ = "0.1.0"
+__all__ = ["GaussianMixtureEM", "__version__"]

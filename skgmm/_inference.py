@@ -1,0 +1,291 @@
+"""What can be asked of a mixture whose parameters are known, fitted or given."""
+
+from __future__ import annotations
+
+import numbers
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skgmm import _expectation
+from skgmm._linalg import Array
+from skgmm._parameters import MixtureParameters
+from skgmm._summary import summarise
+from skgmm._validation import (
+    check_magnitude,
+    check_responsibilities,
+    check_structure,
+    check_weights_of_rows,
+)
+from skgmm.covariance import Structure
+
+
+class MixtureInference:
+    """Assignment, densities, criteria and sampling from fitted attributes."""
+
+    if TYPE_CHECKING:
+        covariance_type: str
+        random_state: int | np.random.RandomState | None
+        weights_: Array
+        means_: Array
+        precisions_cholesky_: Array
+        n_parameters_: int
+
+    def _structure(self) -> Structure:
+        # The fitted one: set_params(covariance_type=...) must not change what a fit means.
+        return check_structure(getattr(self, "covariance_type_", self.covariance_type))
+
+    def _parameters(self) -> MixtureParameters:
+        """The mixture, rebuilt from the fitted attributes."""
+        check_is_fitted(self)
+        means = np.asarray(self.means_, dtype=np.float64)
+        factors = np.asarray(self.precisions_cholesky_, dtype=np.float64)
+        return MixtureParameters.from_weights(
+            np.asarray(self.weights_, dtype=np.float64),
+            means,
+            self._structure().from_factors(factors, means.shape[1]),
+        )
+
+    def _rows(self, X: ArrayLike) -> Array:
+        """X as float64 or float32, with the features of the fit."""
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        check_magnitude(rows)
+        return rows
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Hard assignment: the most probable component of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        labels : ndarray of int64, shape (n_samples,)
+        """
+        rows = self._rows(X)
+        return _expectation.labels(rows, self._parameters())
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Soft assignment: the probability of each component given each row.
+
+        Bayes' rule on weights and densities; these are EM's responsibilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        responsibilities : ndarray of shape (n_samples, n_components)
+            Every row sums to 1.
+        """
+        rows = self._rows(X)
+        return _expectation.responsibilities(rows, self._parameters(), rows.dtype)
+
+    def predict_log_proba(self, X: ArrayLike) -> Array:
+        """Logarithms of the soft assignment, exact where probabilities underflow.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_responsibilities : ndarray of shape (n_samples, n_components)
+            In nats.
+        """
+        rows = self._rows(X)
+        return _expectation.log_responsibilities(rows, self._parameters(), rows.dtype)
+
+    def score_samples(self, X: ArrayLike) -> Array:
+        """Log-density of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            In nats.
+        """
+        rows = self._rows(X)
+        return _expectation.log_densities(rows, self._parameters(), rows.dtype)
+
+    def score(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Mean log-likelihood per row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+
+        Returns
+        -------
+        score : float
+            In nats per row.
+        """
+        rows = self._rows(X)
+        weights = check_weights_of_rows(sample_weight, rows)
+        # The average of score_samples in its own dtype, so that the two always agree.
+        return float(np.average(self.score_samples(rows), weights=weights))
+
+    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Bayesian information criterion; lower is better.
+
+        -2 log-likelihood + n_parameters_ x log(n) (Schwarz 1978), with n the sum of the weights.
+        mclust reports the negative of this.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+
+        Returns
+        -------
+        bic : float
+        """
+        log_likelihood, n_samples = self._log_likelihood(X, sample_weight)
+        return -2.0 * log_likelihood + self.n_parameters_ * float(np.log(n_samples))
+
+    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Akaike information criterion; lower is better.
+
+        -2 log-likelihood + 2 n_parameters_ (Akaike 1974).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+
+        Returns
+        -------
+        aic : float
+        """
+        log_likelihood, _ = self._log_likelihood(X, sample_weight)
+        return -2.0 * log_likelihood + 2.0 * self.n_parameters_
+
+    def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Integrated completed likelihood; lower is better.
+
+        BIC - 2 sum_i log(largest responsibility of row i) (Biernacki, Celeux & Govaert 2000):
+        BIC with a price on doubtful assignments, so it favours separated clusters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts.
+
+        Returns
+        -------
+        icl : float
+        """
+        rows = self._rows(X)
+        weights = check_weights_of_rows(sample_weight, rows)
+
+        def log_certainty(log_joint: Array, _: slice) -> Array:
+            peak = log_joint.max(axis=0)
+            return -np.log(np.exp(log_joint - peak).sum(axis=0))
+
+        doubt = _expectation.sum_over_rows(rows, weights, self._parameters(), log_certainty)
+        return self.bic(rows, weights) - 2.0 * doubt
+
+    def expected_complete_log_likelihood(
+        self, X: ArrayLike, responsibilities: ArrayLike | None = None
+    ) -> float:
+        """Expected complete log-likelihood (ECLL), which the M-step maximises.
+
+        sum_i sum_k r_ik (log weight_k + log N(x_i; mean_k, covariance_k)), the log-likelihood of
+        rows and components together, averaged over the components (Dempster, Laird & Rubin 1977).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        responsibilities : array-like of shape (n_samples, n_components), default=None
+            Rows sum to 1. None takes those of the fitted parameters, `predict_proba(X)`.
+
+        Returns
+        -------
+        ecll : float
+            In nats, total over rows.
+        """
+        rows = self._rows(X)
+        parameters = self._parameters()
+        given = None
+        if responsibilities is not None:
+            given = check_responsibilities(
+                responsibilities, len(rows), parameters.n_components, "responsibilities"
+            )
+
+        def expected(log_joint: Array, block: slice) -> Array:
+            if given is None:
+                shares = np.exp(log_joint - log_joint.max(axis=0))
+                shares /= shares.sum(axis=0)
+            else:
+                shares = given[block].T
+            # 0 x log 0 is 0: a component without weight that no row is given to costs nothing.
+            terms = np.multiply(shares, log_joint, out=np.zeros_like(log_joint), where=shares > 0)
+            return terms.sum(axis=0)
+
+        return _expectation.sum_over_rows(rows, None, parameters, expected)
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> tuple[Array, Array]:
+        """Draw rows from the mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState instance or None, default=None
+            None draws anew at every call: from the estimator's own `random_state` where that is
+            a RandomState instance, else from NumPy's global generator. An integer seed of the
+            estimator is for its starts and is not used again here.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            In random order, in the dtype of the fit.
+        y : ndarray of int64, shape (n_samples,)
+            The component of each row.
+        """
+        parameters = self._parameters()
+        if not isinstance(n_samples, numbers.Integral) or n_samples < 1:
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
+                "sample, as an integer."
+            )
+        if random_state is None and isinstance(self.random_state, np.random.RandomState):
+            random_state = self.random_state
+        rows, components = parameters.draw(int(n_samples), check_random_state(random_state))
+        return rows.astype(self.means_.dtype, copy=False), components
+
+    def summary(self) -> str:
+        """The mixture in a page of text: components, log-likelihood, how the fit ended."""
+        check_is_fitted(self)
+        return summarise(self)
+
+    def _log_likelihood(
+        self, X: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[float, float]:
+        """Total log-likelihood in nats, and the number of rows (the sum of their weights)."""
+        rows = self._rows(X)
+        weights = check_weights_of_rows(sample_weight, rows)
+        log_density = _expectation.log_densities(rows, self._parameters(), np.dtype(np.float64))
+        if weights is None:
+            return float(log_density.sum()), float(len(rows))
+        return float(weights @ log_density), float(weights.sum())

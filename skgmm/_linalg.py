@@ -1,0 +1,57 @@
+"""Batched triangular algebra. Knows nothing of mixtures."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+Array = NDArray[np.float64]
+
+
+def cholesky(matrices: Array) -> tuple[Array, Array]:
+    """Lower Cholesky factors of a stack of symmetric matrices, and which of them fail.
+
+    A matrix counts as singular when a pivot is within rounding of zero: there LAPACK may still
+    return a factor, but its last column is noise, and a density computed from it is too.
+
+    Parameters
+    ----------
+    matrices : ndarray of shape (m, d, d)
+
+    Returns
+    -------
+    factors : ndarray of shape (m, d, d)
+        Lower triangular; undefined where `singular`.
+    singular : ndarray of bool, shape (m,)
+    """
+    n_features = matrices.shape[-1]
+    variances = np.diagonal(matrices, axis1=1, axis2=2)  # (m, d)
+    factors = np.zeros_like(matrices)
+    singular = np.empty(len(matrices), dtype=bool)
+    for i, matrix in enumerate(matrices):
+        # One LAPACK call per matrix: numpy's batched version stops at the first failure without
+        # saying which matrix it was.
+        factors[i], info = lapack.dpotrf(matrix, lower=1, clean=1)
+        singular[i] = info != 0
+    pivots = np.diagonal(factors, axis1=1, axis2=2) ** 2
+    rounding = 4 * n_features * np.finfo(np.float64).eps
+    with np.errstate(invalid="ignore"):
+        singular |= ~np.all(pivots > rounding * variances, axis=1)
+    return factors, singular
+
+
+def triangular_inverse(factors: Array) -> Array:
+    """Inverses of a stack of non-singular lower triangular matrices, shape (m, d, d)."""
+    inverses = np.empty_like(factors)
+    for i, factor in enumerate(factors):
+        inverses[i], _ = lapack.dtrtri(factor, lower=1)
+    return inverses
+
+
+def log_diagonal_sum(factors: Array) -> Array:
+    """Log-determinants of a stack of triangular matrices with positive diagonal, shape (m,)."""
+    return np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+
+
+def symmetrised(matrices: Array) -> Array:
+    """The symmetric part of a stack of matrices, so that rounding cannot make them lopsided."""
+    return 0.5 * (matrices + np.swapaxes(matrices, -1, -2))

@@ -1,0 +1,91 @@
+"""Moments: the only thing that passes from the data side to the model side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from functools import reduce
+from operator import add
+
+import numpy as np
+
+from skgmm._linalg import Array
+
+
+class Scatter(Enum):
+    """Which part of the second moments a covariance structure needs."""
+
+    FULL = "full"
+    """One matrix per component, (K, d, d)."""
+
+    DIAGONAL = "diagonal"
+    """The diagonals only, (K, d)."""
+
+    POOLED = "pooled"
+    """The sum over components, (d, d)."""
+
+    def outer(self, coefficients: Array, vectors: Array) -> Array:
+        """The sum of coefficient x vector x vector' over each component's vectors, in this form.
+
+        Parameters
+        ----------
+        coefficients : ndarray of shape (K, m)
+        vectors : ndarray of shape (K, m, d)
+        """
+        if self is Scatter.DIAGONAL:
+            return np.matmul(coefficients[:, None, :], vectors * vectors)[:, 0, :]
+        scaled = coefficients[:, :, None] * vectors
+        if self is Scatter.FULL:
+            return np.matmul(scaled.transpose(0, 2, 1), vectors)
+        n_features = vectors.shape[-1]
+        return scaled.reshape(-1, n_features).T @ vectors.reshape(-1, n_features)
+
+    def diagonal(self, scatter: Array) -> Array:
+        """Diagonals of a scatter in this form: (K, d), or (d,) when pooled."""
+        if self is Scatter.DIAGONAL:
+            return scatter
+        return np.diagonal(scatter, axis1=-2, axis2=-1)
+
+    def evened(self, scatter: Array) -> Array:
+        """The same scatter in all, shared equally among the components."""
+        if self is Scatter.POOLED:
+            return scatter
+        return np.broadcast_to(scatter.mean(axis=0), scatter.shape)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Weighted moments of rows shared out among components. All arrays are float64.
+
+    Two Moments of disjoint sets of rows add up to the Moments of their union.
+    """
+
+    form: Scatter
+    mass: Array  # (K,) sum of weight x responsibility
+    mean: Array  # (K, d) weighted mean; where mass is 0, any finite vector
+    scatter: Array  # second moments about `mean`, in `form`
+    log_likelihood: float  # nats, total, of the parameters that gave the responsibilities
+    total_weight: float
+
+    def __add__(self, other: Moments) -> Moments:
+        mass = self.mass + other.mass
+        # The share is formed before the product: mass x mass could overflow or underflow.
+        share = np.divide(other.mass, mass, out=np.zeros_like(mass), where=mass > 0)
+        shift = other.mean - self.mean
+        # Pairwise update (Chan, Golub & LeVeque 1983). Adding raw second moments instead loses
+        # every digit once the distance from the origin dwarfs the spread.
+        between = self.form.outer((self.mass * share)[:, None], shift[:, None, :])
+        return Moments(
+            form=self.form,
+            mass=mass,
+            mean=self.mean + share[:, None] * shift,
+            scatter=self.scatter + other.scatter + between,
+            log_likelihood=self.log_likelihood + other.log_likelihood,
+            total_weight=self.total_weight + other.total_weight,
+        )
+
+
+def total(parts: Iterable[Moments]) -> Moments:
+    """Moments of the union of disjoint sets of rows; at least one set."""
+    return reduce(add, parts)

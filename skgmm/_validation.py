@@ -1,0 +1,180 @@
+"""Checks of what users hand in. Error texts that scikit-learn's tests match are kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_array
+
+from skgmm._initialization import GivenParameters, Shares, hard, soft
+from skgmm._linalg import Array
+from skgmm._sklearn_compat import check_sample_weight
+from skgmm.covariance import STRUCTURES, Structure
+
+# Squares of larger numbers leave float64.
+LARGEST = 1e150
+
+
+def check_magnitude(X: Array) -> None:
+    """Refuse values whose squares overflow."""
+    largest = max(abs(float(X.min())), abs(float(X.max())))
+    if largest > LARGEST:
+        raise ValueError(
+            f"X holds values as large as {largest:.3g}; above {LARGEST:.0e} their squares are not "
+            "float64 numbers. Scale X."
+        )
+
+
+def check_weights_of_rows(sample_weight: ArrayLike | None, X: Array) -> Array | None:
+    """Weights of rows as float64 (n,), or None."""
+    if sample_weight is None:
+        return None
+    weights = check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    if not weights.any():
+        raise ValueError("sample_weight: all weights are zero; at least one must be positive.")
+    total = weights.sum()
+    if not np.isfinite(total):
+        raise ValueError("sample_weight: the sum of the weights is not a float64 number.")
+    return weights
+
+
+def check_enough_rows(X: Array, sample_weight: Array | None, n_components: int) -> float:
+    """Refuse fewer rows than components, or one row. Returns the number of rows.
+
+    Rows of weight 0 do not count, and a row of weight 3 counts three times; weights that sum to
+    less than the number of rows are relative, and the rows are counted.
+    """
+    n_samples = float(len(X))
+    if sample_weight is not None:
+        n_samples = max(float(np.count_nonzero(sample_weight)), float(sample_weight.sum()))
+    if n_samples < 2:
+        raise ValueError(
+            f"Found array with {n_samples:g} sample(s) (rows with positive weight) while a minimum "
+            "of 2 is required by GaussianMixtureEM."
+        )
+    if n_samples < n_components:
+        raise ValueError(
+            "Expected n_samples >= n_components "
+            f"but got n_components = {n_components}, n_samples = {n_samples:g}"
+        )
+    return n_samples
+
+
+def _numbers(value: ArrayLike, name: str, shape: tuple[int, ...]) -> Array:
+    """A float64 copy of the user's array; the user's own is never written to or kept."""
+    array = check_array(
+        value, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name, copy=True
+    )
+    if array.shape != shape:
+        raise ValueError(
+            f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}"
+        )
+    return array
+
+
+def check_weights(weights: ArrayLike, n_components: int) -> Array:
+    """Mixing proportions: in [0, 1], sum 1."""
+    array = _numbers(weights, "weights", (n_components,))
+    if (array < 0).any() or (array > 1).any():
+        raise ValueError(
+            "The parameter 'weights' should be in the range [0, 1], but got max value "
+            f"{array.max():.5f}, min value {array.min():.5f}"
+        )
+    tolerance = 1e-6 if getattr(weights, "dtype", None) == np.float32 else 1e-8
+    if abs(1.0 - array.sum()) > tolerance:
+        raise ValueError(
+            "The parameter 'weights' should be normalized, but got sum(weights) = "
+            f"{array.sum():.5f}"
+        )
+    return array
+
+
+def check_means(means: ArrayLike, n_components: int, n_features: int) -> Array:
+    array = _numbers(means, "means", (n_components, n_features))
+    check_magnitude(array)
+    return array
+
+
+def check_matrices(
+    value: ArrayLike, quantity: str, structure: Structure, n_components: int, n_features: int
+) -> Array:
+    """Covariances or precisions (the `quantity`) in the structure's public shape."""
+    shape = structure.shape(n_components, n_features)
+    array = _numbers(value, f"{structure.name} {quantity}", shape)
+    structure.check_positive_definite(array, quantity)
+    return array
+
+
+def check_given(
+    weights: ArrayLike | None,
+    means: ArrayLike | None,
+    precisions: ArrayLike | None,
+    structure: Structure,
+    n_components: int,
+    n_features: int,
+) -> GivenParameters:
+    """weights_init, means_init and precisions_init."""
+    covariance = None
+    if precisions is not None:
+        checked = check_matrices(precisions, "precision", structure, n_components, n_features)
+        covariance = structure.from_precisions(checked, n_features)
+    return GivenParameters(
+        weights=None if weights is None else check_weights(weights, n_components),
+        means=None if means is None else check_means(means, n_components, n_features),
+        covariance=covariance,
+    )
+
+
+def check_responsibilities(
+    responsibilities: ArrayLike, n_samples: int, n_components: int, name: str
+) -> Array:
+    """Responsibilities (n, K): not negative, every row sums to 1."""
+    array = check_array(
+        responsibilities, dtype=[np.float64, np.float32], ensure_2d=False, input_name=name
+    )
+    if array.shape != (n_samples, n_components):
+        raise ValueError(
+            f"{name} should have the shape (n_samples, n_components) = "
+            f"{(n_samples, n_components)}, but got {array.shape}"
+        )
+    if array.min() < 0:
+        raise ValueError(f"{name} should not be negative, but the smallest is {array.min():.5g}")
+    sums = array.sum(axis=1, dtype=np.float64)
+    worst = int(np.argmax(np.abs(sums - 1.0)))
+    if abs(sums[worst] - 1.0) > 1e-6:
+        raise ValueError(
+            f"{name} should sum to 1 in every row, but row {worst} sums to {sums[worst]:.6g}"
+        )
+    return array
+
+
+def check_partition(partition: Any, n_samples: int, n_components: int) -> Shares:
+    """What a callable init_params returned: labels (n,), or responsibilities (n, K)."""
+    name = "The result of the callable init_params"
+    array = np.asarray(partition)
+    if array.ndim != 1:
+        return soft(check_responsibilities(array, n_samples, n_components, name))
+    if array.shape != (n_samples,) or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} should be integer labels of shape ({n_samples},) or responsibilities of "
+            f"shape ({n_samples}, {n_components}), but got {array.dtype} of shape {array.shape}"
+        )
+    if array.min() < 0 or array.max() >= n_components:
+        raise ValueError(
+            f"{name} should hold labels from 0 to n_components - 1 = {n_components - 1}, but got "
+            f"labels from {array.min()} to {array.max()}"
+        )
+    return hard(array, n_components)
+
+
+def check_structure(covariance_type: str) -> Structure:
+    """The structure of that name."""
+    if not isinstance(covariance_type, str) or covariance_type not in STRUCTURES:
+        raise ValueError(
+            f"covariance_type should be one of {sorted(STRUCTURES)}, but got {covariance_type!r}"
+        )
+    return STRUCTURES[covariance_type]

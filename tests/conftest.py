@@ -1,0 +1,32 @@
+"""Fixtures and hypothesis profile shared by all tests."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+# No deadline: the first call of a test pays for imports. Derandomised: CI must not be a lottery.
+settings.register_profile(
+    "skgmm",
+    deadline=None,
+    derandomize=True,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("skgmm")
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+@pytest.fixture(scope="session")
+def faithful():
+    """Old Faithful: eruptions and waiting, (272, 2)."""
+    return np.loadtxt(REFERENCE / "faithful.csv", delimiter=",", skiprows=1)
+
+
+@pytest.fixture(scope="session")
+def mclust():
+    """Log-likelihoods, weights and parameters from R's mclust 6.0.0."""
+    return json.loads((REFERENCE / "mclust.json").read_text())

@@ -1,0 +1,29 @@
+"""scikit-learn's contract for estimators."""
+
+import pytest
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+
+from skgmm import GaussianMixtureEM
+from skgmm.covariance import STRUCTURES
+
+# The checks fit a handful of rows, or one iteration; both are worth a warning to a user.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+ESTIMATORS = [
+    GaussianMixtureEM(n_components, covariance_type=name)
+    for name in STRUCTURES
+    for n_components in (1, 3)
+]
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_sklearn_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("kind", ["k-means++", "random", "random_from_data"])
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_check_estimator_other_starts(name, kind):
+    """Every start passes, the equivalence of weights and repetitions included."""
+    results = check_estimator(GaussianMixtureEM(3, covariance_type=name, init_params=kind), on_skip=None)
+    assert {result["status"] for result in results} <= {"passed", "skipped"}
