@@ -79,7 +79,9 @@ def read_csv(text: str, source: str) -> tuple[list[str], Array]:
     width = len(lines[0][1])
     for number, row in lines:
         if len(row) != width:
-            raise ValueError(f"{source}, line {number}: {len(row)} columns, but the first has {width}")
+            raise ValueError(
+                f"{source}, line {number}: {len(row)} columns, but the first line has {width}"
+            )
     header = not any(_is_number(cell) for cell in lines[0][1])
     names = [cell.strip() for cell in lines[0][1]] if header else [f"x{j}" for j in range(width)]
     rows = lines[1:] if header else lines
@@ -90,7 +92,7 @@ def read_csv(text: str, source: str) -> tuple[list[str], Array]:
 
 
 def _refuse_text(rows: list[tuple[int, list[str]]], names: list[str], source: str) -> None:
-    """Raise for columns with cells that are no finite numbers, naming each and its first such cell."""
+    """Raise for columns that are not all finite numbers, naming each and its first such cell."""
     bad = []
     for column, name in enumerate(names):
         for number, row in rows:
@@ -114,7 +116,8 @@ def _is_number(cell: str) -> bool:
 def _write_labels(path: Path, labels: Array, responsibilities: Array) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["label", *(f"responsibility_{k}" for k in range(responsibilities.shape[1]))])
+        columns = (f"responsibility_{k}" for k in range(responsibilities.shape[1]))
+        writer.writerow(["label", *columns])
         for label, shares in zip(labels, responsibilities, strict=True):
             writer.writerow([int(label), *(repr(float(share)) for share in shares)])
 

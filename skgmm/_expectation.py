@@ -153,9 +153,7 @@ def _occupied(X: Array, sample_weight: Array | None, size: int) -> Iterator[slic
             yield rows
 
 
-def _select(
-    X: Array, sample_weight: Array | None, rows: slice
-) -> tuple[Array, Array | None, Rows]:
+def _select(X: Array, sample_weight: Array | None, rows: slice) -> tuple[Array, Array | None, Rows]:
     """The rows of a block that have weight, as float64, their weights and their numbers in X."""
     chunk = np.asarray(X[rows], dtype=np.float64)
     numbers = np.arange(rows.start, rows.stop)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,9 +116,7 @@ class MixtureInference:
         rows = self._rows(X)
         return _expectation.log_densities(rows, self._parameters(), rows.dtype)
 
-    def score(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
-    ) -> float:
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-likelihood per row.
 
         Parameters
@@ -264,7 +261,7 @@ class MixtureInference:
             The component of each row.
         """
         parameters = self._parameters()
-        if not isinstance(n_samples, numbers.Integral) or n_samples < 1:
+        if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
             raise ValueError(
                 f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
                 "sample, as an integer."
@@ -279,9 +276,7 @@ class MixtureInference:
         check_is_fitted(self)
         return summarise(self)
 
-    def _log_likelihood(
-        self, X: ArrayLike, sample_weight: ArrayLike | None
-    ) -> tuple[float, float]:
+    def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Total log-likelihood in nats, and the number of rows (the sum of their weights)."""
         rows = self._rows(X)
         weights = check_weights_of_rows(sample_weight, rows)

@@ -77,9 +77,7 @@ def start_sample(
     return StartSample(rows, weights, complete)
 
 
-def _priority_sample(
-    weights: Array, size: int, rng: np.random.RandomState
-) -> tuple[Array, Array]:
+def _priority_sample(weights: Array, size: int, rng: np.random.RandomState) -> tuple[Array, Array]:
     """Rows chosen without replacement and weights that keep every total unbiased.
 
     Priority sampling (Duffield, Lund & Thorup 2007): heavy rows keep their weight, light ones are
@@ -167,9 +165,7 @@ def soft(responsibilities: Array) -> Shares:
     return lambda numbers: np.array(responsibilities[numbers].T, dtype=np.float64)
 
 
-def _kmeans(
-    sample: StartSample, n_components: int, rng: np.random.RandomState
-) -> Shares:
+def _kmeans(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Shares:
     from sklearn.cluster import KMeans  # here because it takes a quarter of a second to import
 
     # scikit-learn's k-means squares raw coordinates: with the sample's centre at 0 it keeps digits.
@@ -179,16 +175,12 @@ def _kmeans(
     return hard(model.labels_, n_components)
 
 
-def _random(
-    sample: StartSample, n_components: int, rng: np.random.RandomState
-) -> Shares:
+def _random(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Shares:
     shares = rng.uniform(size=(len(sample), n_components))
     return soft(shares / shares.sum(axis=1, keepdims=True))
 
 
-def _kmeans_plusplus(
-    sample: StartSample, n_components: int, rng: np.random.RandomState
-) -> Array:
+def _kmeans_plusplus(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Array:
     from sklearn.cluster import kmeans_plusplus
 
     centred = sample.rows - sample.rows.mean(axis=0)
@@ -198,9 +190,7 @@ def _kmeans_plusplus(
     return sample.rows[chosen]
 
 
-def _random_from_data(
-    sample: StartSample, n_components: int, rng: np.random.RandomState
-) -> Array:
+def _random_from_data(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Array:
     share = sample.weights / sample.weights.sum()
     return sample.rows[rng.choice(len(sample), size=n_components, replace=False, p=share)]
 
@@ -240,9 +230,7 @@ def _around(
     return maximise(_evened(replace(groups, mean=means)), structure, floor)
 
 
-def _shared_rows(
-    sample: StartSample, n_components: int, rng: np.random.RandomState
-) -> Shares:
+def _shared_rows(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Shares:
     """Fewer distinct rows than components: every row has components of its own, equally."""
     owner = np.arange(n_components) % len(sample)
     shares = (owner == np.arange(len(sample))[:, None]).astype(np.float64)

@@ -1,10 +1,13 @@
 """Batched triangular algebra. Knows nothing of mixtures."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
+"""float64 where nothing else is said."""
 
 
 def cholesky(matrices: Array) -> tuple[Array, Array]:

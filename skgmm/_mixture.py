@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -17,24 +16,15 @@ from sklearn.utils.validation import validate_data
 from skgmm import _expectation, _validation
 from skgmm._em import EMResult, EMStatus, run_em
 from skgmm._inference import MixtureInference
-from skgmm._initialization import (
-    PARTITIONS,
-    SEEDS,
-    Shares,
-    from_responsibilities,
-    initial_parameters,
-    soft,
-    start_sample,
-)
+from skgmm._initialization import PARTITIONS, SEEDS
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._problem import Problem, relative_floor
 from skgmm._restarts import best_of
 from skgmm._sklearn_compat import Interval, StrOptions, fit_context
+from skgmm._starts import choose_start
 from skgmm._verbose import print_end, reporter
 from skgmm.covariance import STRUCTURES, Structure
-
-Start = Callable[[np.random.RandomState], MixtureParameters]
 
 
 class GaussianMixtureEM(MixtureInference, DensityMixin, BaseEstimator):
@@ -49,7 +39,7 @@ class GaussianMixtureEM(MixtureInference, DensityMixin, BaseEstimator):
     covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
         A covariance matrix for each component, one matrix for all, variances for each component,
         or one variance for each component.
-    tol : float, default=1e-4
+    tol : float, default=1e-6
         EM stops when the mean log-likelihood is estimated to gain less than this by going on, in
         nats per row. With 0 it runs `max_iter` iterations, unless a step gains nothing.
     reg_covar : 'auto' or float, default='auto'
@@ -160,7 +150,7 @@ default='kmeans'
         n_components: int = 1,
         *,
         covariance_type: str = "full",
-        tol: float = 1e-4,
+        tol: float = 1e-6,
         reg_covar: float | str = "auto",
         max_iter: int = 1000,
         n_init: int = 1,
@@ -306,8 +296,7 @@ default='kmeans'
         try:
             return self._fit_rows(X, sample_weight)
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__ = before
             raise
 
     def _fit_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
@@ -320,7 +309,9 @@ default='kmeans'
         rng = check_random_state(self.random_state)
         previous = self._previous(rows.shape[1])
         if previous is None:
-            start, random = self._start(problem, rng)
+            start, random, warning = choose_start(self, problem, rng)
+            if warning is not None:
+                warnings.warn(warning, ConvergenceWarning, stacklevel=2)
         else:
             start, random = lambda _: previous, False
         resumed = previous is not None and self._has_floor(problem.floor)
@@ -351,7 +342,7 @@ default='kmeans'
         return np.full(rows.shape[1], float(self.reg_covar))
 
     def _has_floor(self, floor: Array) -> bool:
-        return np.array_equal(getattr(self, "reg_covar_", None), floor)
+        return hasattr(self, "reg_covar_") and np.array_equal(self.reg_covar_, floor)
 
     def _previous(self, n_features: int) -> MixtureParameters | None:
         """The fitted parameters that a warm start goes on from, None for a cold start."""
@@ -363,7 +354,9 @@ default='kmeans'
             return self._parameters()
         names = ("n_components", "n_features", "covariance_type")
         changed = [
-            f"{name} from {a!r} to {b!r}" for name, a, b in zip(names, was, now, strict=True) if a != b
+            f"{name} from {a!r} to {b!r}"
+            for name, a, b in zip(names, was, now, strict=True)
+            if a != b
         ]
         warnings.warn(
             f"warm_start has nothing to go on from, because the fit changed {', '.join(changed)}: "
@@ -372,71 +365,6 @@ default='kmeans'
             stacklevel=2,
         )
         return None
-
-    def _start(self, problem: Problem, rng: np.random.RandomState) -> tuple[Start, bool]:
-        """A function from a random stream to a start, and whether the stream matters."""
-        X, n_components = problem.X, self.n_components
-        given = _validation.check_given(
-            self.weights_init,
-            self.means_init,
-            self.precisions_init,
-            problem.structure,
-            n_components,
-            X.shape[1],
-        )
-        sample = start_sample(X, problem.sample_weight, n_components, rng)
-        self._warn_if_too_few(len(sample) if sample.complete else len(X), problem.structure)
-
-        def from_shares(shares: Shares) -> MixtureParameters:
-            return given.imposed_on(
-                from_responsibilities(
-                    X, problem.sample_weight, shares, n_components, problem.structure, problem.floor
-                )
-            )
-
-        def from_callable(stream: np.random.RandomState) -> MixtureParameters:
-            partition = self.init_params(X, n_components, stream, problem.sample_weight)
-            return from_shares(_validation.check_partition(partition, len(X), n_components))
-
-        def from_name(stream: np.random.RandomState) -> MixtureParameters:
-            return initial_parameters(
-                self.init_params,
-                sample,
-                n_components,
-                problem.structure,
-                problem.floor,
-                given,
-                stream,
-            )
-
-        if self.responsibilities_init is not None:
-            shares = _validation.check_responsibilities(
-                self.responsibilities_init, len(X), n_components, "responsibilities_init"
-            )
-            return lambda _: from_shares(soft(shares)), False
-        if callable(self.init_params):
-            return from_callable, True
-        return from_name, given.means is None
-
-    def _warn_if_too_few(self, n_distinct: int, structure: Structure) -> None:
-        if n_distinct < self.n_components:
-            message = (
-                f"X has {n_distinct} distinct rows, fewer than n_components={self.n_components}: "
-                "components will share rows. Decrease n_components."
-            )
-        else:
-            size = self.n_components, self.n_features_in_
-            if n_distinct >= structure.minimum_rows(*size):
-                return
-            able = [s.name for s in STRUCTURES.values() if s.minimum_rows(*size) <= n_distinct]
-            remedy = f"Use covariance_type {' or '.join(map(repr, able))}, or d" if able else "D"
-            message = (
-                f"X has {n_distinct} distinct rows, but covariance_type='{structure.name}' with "
-                f"n_components={size[0]} needs {structure.minimum_rows(*size)} for covariances in "
-                f"{size[1]} features that rest on data; reg_covar makes up the rest. {remedy}"
-                "ecrease n_components."
-            )
-        warnings.warn(message, ConvergenceWarning, stacklevel=2)
 
     def _publish(
         self, parameters: MixtureParameters, structure: Structure, dtype: np.dtype

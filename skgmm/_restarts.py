@@ -13,7 +13,9 @@ from skgmm.covariance import IllDefinedCovarianceError
 Run = Callable[[int, np.random.RandomState], EMResult]
 
 
-def best_of(run: Run, n_init: int, random_state: np.random.RandomState, n_jobs: int | None) -> EMResult:
+def best_of(
+    run: Run, n_init: int, random_state: np.random.RandomState, n_jobs: int | None
+) -> EMResult:
     """Run starts 0 .. n_init - 1 and return the result with the highest log-likelihood.
 
     The streams are drawn before anything runs, so the answer depends neither on `n_jobs` nor on

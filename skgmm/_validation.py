@@ -13,7 +13,7 @@ from skgmm._linalg import Array
 from skgmm._sklearn_compat import check_sample_weight
 from skgmm.covariance import STRUCTURES, Structure
 
-# Squares of larger numbers leave float64.
+# Squares of larger numbers, and of their inverses, leave float64.
 LARGEST = 1e150
 
 
@@ -31,14 +31,16 @@ def check_weights_of_rows(sample_weight: ArrayLike | None, X: Array) -> Array | 
     """Weights of rows as float64 (n,), or None."""
     if sample_weight is None:
         return None
-    weights = check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
+    weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not weights.any():
         raise ValueError("sample_weight: all weights are zero; at least one must be positive.")
-    total = weights.sum()
-    if not np.isfinite(total):
-        raise ValueError("sample_weight: the sum of the weights is not a float64 number.")
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not 1.0 / LARGEST <= total <= LARGEST:
+        raise ValueError(
+            f"sample_weight: the weights sum to {total:.3g}; allowed is {1 / LARGEST:.0e} to "
+            f"{LARGEST:.0e}. Scale them."
+        )
     return weights
 
 

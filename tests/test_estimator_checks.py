@@ -25,5 +25,6 @@ def test_sklearn_check(estimator, check):
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_check_estimator_other_starts(name, kind):
     """Every start passes, the equivalence of weights and repetitions included."""
-    results = check_estimator(GaussianMixtureEM(3, covariance_type=name, init_params=kind), on_skip=None)
+    mixture = GaussianMixtureEM(3, covariance_type=name, init_params=kind)
+    results = check_estimator(mixture, on_skip=None)
     assert {result["status"] for result in results} <= {"passed", "skipped"}

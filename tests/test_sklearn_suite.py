@@ -10,8 +10,8 @@ from unittest import mock
 
 import numpy as np
 import pytest
-
 import sklearn.mixture
+
 from skgmm import GaussianMixtureEM
 
 pytestmark = [

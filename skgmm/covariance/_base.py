@@ -31,6 +31,7 @@ class IllDefinedCovarianceError(ValueError):
         )
 
 
+@dataclass(frozen=True)
 class Covariance(ABC):
     """Covariances of the components, through `factor`: Sigma^-1 = factor @ factor'.
 
@@ -73,8 +74,6 @@ class Covariance(ABC):
 class Ellipsoidal(Covariance):
     """Covariance matrices through upper triangular `factor` (m, d, d)."""
 
-    factor: Array
-
     @classmethod
     def from_dense(cls, matrices: Array) -> Ellipsoidal:
         """From positive definite matrices (m, d, d)."""
@@ -102,8 +101,6 @@ class Ellipsoidal(Covariance):
 @dataclass(frozen=True)
 class AxisAligned(Covariance):
     """Diagonal covariances through `factor` (m, d), reciprocal standard deviations."""
-
-    factor: Array
 
     @classmethod
     def from_variances(cls, variances: Array) -> AxisAligned:
@@ -180,8 +177,8 @@ class Structure(ABC):
             raise IllDefinedCovarianceError(np.flatnonzero(unresolved).tolist())
 
     def _unresolved(self, features: Array) -> Array:
-        """Whether a component is lost when these features (m, d) have no variance."""
-        return features.any(axis=1)
+        """Which components (m,) are lost when these features (m, d) have no variance."""
+        return np.any(features, axis=1)
 
     @abstractmethod
     def _maximise(self, moments: Moments, floor: Array, empty: Array) -> Covariance:

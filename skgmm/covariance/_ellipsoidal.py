@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skgmm._linalg import Array, cholesky, symmetrised, triangular_inverse
+from skgmm._linalg import Array, cholesky, symmetrised
 from skgmm.covariance._base import Covariance, Ellipsoidal, Structure
 
 

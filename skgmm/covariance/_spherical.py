@@ -20,7 +20,7 @@ class Spherical(AxisAlignedStructure):
         return AxisAligned.from_variances(self._stack(variances, len(floor)))
 
     def _unresolved(self, features: Array) -> Array:
-        return features.all(axis=1)
+        return np.all(features, axis=1)
 
     def _stack(self, public: Array, n_features: int) -> Array:
         public = np.asarray(public, dtype=np.float64)

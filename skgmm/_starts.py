@@ -1,0 +1,109 @@
+"""From the estimator's start parameters to a function that makes starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from skgmm._initialization import (
+    GivenParameters,
+    Shares,
+    from_responsibilities,
+    initial_parameters,
+    soft,
+    start_sample,
+)
+from skgmm._parameters import MixtureParameters
+from skgmm._problem import Problem
+from skgmm._validation import check_given, check_partition, check_responsibilities
+from skgmm.covariance import STRUCTURES, Structure
+
+Start = Callable[[np.random.RandomState], MixtureParameters]
+
+
+def choose_start(
+    mixture: Any, problem: Problem, rng: np.random.RandomState
+) -> tuple[Start, bool, str | None]:
+    """The start that the estimator's constructor parameters ask for.
+
+    Returns
+    -------
+    start : callable
+        From a random stream to parameters.
+    random : bool
+        Whether the stream matters; if not, restarts would repeat each other.
+    warning : str or None
+        What to tell the user if the rows are too few.
+    """
+    X, n_components, structure = problem.X, mixture.n_components, problem.structure
+    n_samples, n_features = X.shape
+    given = check_given(
+        mixture.weights_init,
+        mixture.means_init,
+        mixture.precisions_init,
+        structure,
+        n_components,
+        n_features,
+    )
+    sample = start_sample(X, problem.sample_weight, n_components, rng)
+    n_distinct = len(sample) if sample.complete else n_samples
+    warning = _too_few(n_distinct, n_components, n_features, structure)
+
+    if mixture.responsibilities_init is not None:
+        shares = check_responsibilities(
+            mixture.responsibilities_init, n_samples, n_components, "responsibilities_init"
+        )
+        fixed = _from_shares(problem, n_components, soft(shares), given)
+        return (lambda _: fixed), False, warning
+
+    if callable(mixture.init_params):
+
+        def called(stream: np.random.RandomState) -> MixtureParameters:
+            partition = mixture.init_params(X, n_components, stream, problem.sample_weight)
+            shares = check_partition(partition, n_samples, n_components)
+            return _from_shares(problem, n_components, shares, given)
+
+        return called, True, warning
+
+    def named(stream: np.random.RandomState) -> MixtureParameters:
+        return initial_parameters(
+            mixture.init_params, sample, n_components, structure, problem.floor, given, stream
+        )
+
+    return named, given.means is None, warning
+
+
+def _from_shares(
+    problem: Problem, n_components: int, shares: Shares, given: GivenParameters
+) -> MixtureParameters:
+    start = from_responsibilities(
+        problem.X, problem.sample_weight, shares, n_components, problem.structure, problem.floor
+    )
+    return given.imposed_on(start)
+
+
+def _too_few(
+    n_distinct: int, n_components: int, n_features: int, structure: Structure
+) -> str | None:
+    """What to tell the user when the distinct rows are too few, else None."""
+    if n_distinct < n_components:
+        return (
+            f"X has {n_distinct} distinct rows, fewer than n_components={n_components}: "
+            "components will share rows. Decrease n_components."
+        )
+    needed = structure.minimum_rows(n_components, n_features)
+    if n_distinct >= needed:
+        return None
+    able = [
+        repr(other.name)
+        for other in STRUCTURES.values()
+        if other.minimum_rows(n_components, n_features) <= n_distinct
+    ]
+    remedy = f"Use covariance_type {' or '.join(able)}, or decrease" if able else "Decrease"
+    return (
+        f"X has {n_distinct} distinct rows, but covariance_type={structure.name!r} with "
+        f"n_components={n_components} needs {needed} for covariances in {n_features} features "
+        f"that rest on data; reg_covar makes up the rest. {remedy} n_components."
+    )

@@ -1,0 +1,128 @@
+"""Moments: blocks = whole, addition, and the E-step against a direct computation."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import multivariate_normal
+from strategies import mixtures, random_mixture, seeds
+
+from skgmm import _expectation
+from skgmm._moments import Moments, Scatter, total
+from skgmm.covariance import STRUCTURES
+
+FORMS = list(Scatter)
+
+
+def direct_moments(X, weights, parameters, form):
+    """Moments from dense arrays, in two passes, by the textbook."""
+    K, d = parameters.means.shape
+    covariances = np.broadcast_to(parameters.covariance.dense(), (K, d, d))
+    joint = np.stack(
+        [
+            np.log(w) + multivariate_normal(m, c).logpdf(X).reshape(len(X))
+            for w, m, c in zip(parameters.weights, parameters.means, covariances, strict=True)
+        ]
+    )
+    density = np.logaddexp.reduce(joint, axis=0)
+    shares = np.exp(joint - density) * weights
+    mass = shares.sum(axis=1)
+    mean = shares @ X / mass[:, None]
+    scatter = np.stack(
+        [(r[:, None] * (X - m)).T @ (X - m) for r, m in zip(shares, mean, strict=True)]
+    )
+    if form is Scatter.POOLED:
+        scatter = scatter.sum(axis=0)
+    elif form is Scatter.DIAGONAL:
+        scatter = np.diagonal(scatter, axis1=1, axis2=2)
+    return Moments(form, mass, mean, scatter, weights @ density, weights.sum())
+
+
+def assert_close(a, b, rtol=1e-12):
+    """Equal to rounding; scatter and mean relative to their largest entries."""
+    np.testing.assert_allclose(a.mass, b.mass, rtol=rtol, atol=rtol * b.total_weight)
+    np.testing.assert_allclose(a.mean, b.mean, rtol=rtol, atol=rtol * abs(b.mean).max())
+    np.testing.assert_allclose(a.scatter, b.scatter, rtol=rtol, atol=rtol * abs(b.scatter).max())
+    assert a.log_likelihood == pytest.approx(b.log_likelihood, rel=rtol, abs=rtol * b.total_weight)
+    assert a.total_weight == pytest.approx(b.total_weight, rel=rtol)
+
+
+def rows_of(parameters, n_samples, seed):
+    X, _ = parameters.draw(n_samples, np.random.RandomState(seed % 2**31))
+    weights = np.random.default_rng(seed).uniform(0.2, 3.0, size=n_samples)
+    return X, weights
+
+
+@given(mixtures(), seeds, st.sampled_from(FORMS))
+def test_e_step_is_the_textbook_one(case, seed, form):
+    _, parameters = case
+    X, weights = rows_of(parameters, 70, seed)
+    got = _expectation.expectation(X, weights, parameters, form)
+    assert_close(got, direct_moments(X, weights, parameters, form), rtol=1e-9)
+
+
+@given(mixtures(), seeds, st.sampled_from(FORMS), st.integers(1, 90))
+def test_blocks_of_any_cut_give_the_same_moments(case, seed, form, size):
+    _, parameters = case
+    X, weights = rows_of(parameters, 90, seed)
+    whole = _expectation.expectation(X, weights, parameters, form)
+    parts = [
+        _expectation.expectation(X[i : i + size], weights[i : i + size], parameters, form)
+        for i in range(0, 90, size)
+    ]
+    assert_close(total(parts), whole)
+
+
+@pytest.mark.parametrize("name", sorted(STRUCTURES))
+def test_the_size_of_blocks_does_not_matter(name, monkeypatch):
+    parameters = random_mixture(0, 3, 4, name)
+    X, weights = rows_of(parameters, 5000, 0)
+    form = STRUCTURES[name].scatter
+    assert _expectation.block_rows(3, 4) > 5000
+    whole = _expectation.expectation(X, weights, parameters, form)
+    monkeypatch.setattr(_expectation, "BLOCK_NUMBERS", 1000)
+    assert _expectation.block_rows(3, 4) < 100
+    assert_close(_expectation.expectation(X, weights, parameters, form), whole)
+
+
+@given(mixtures(), seeds, st.sampled_from(FORMS))
+def test_addition_is_commutative_and_associative(case, seed, form):
+    _, parameters = case
+    X, weights = rows_of(parameters, 60, seed)
+    a, b, c = (_expectation.expectation(X[i::3], weights[i::3], parameters, form) for i in range(3))
+    assert_close(a + b, b + a)
+    assert_close((a + b) + c, a + (b + c))
+
+
+@given(mixtures(), seeds)
+def test_zero_weight_rows_are_not_looked_at(case, seed):
+    _, parameters = case
+    X, weights = rows_of(parameters, 40, seed)
+    weights[::3] = 0
+    polluted = X.copy()
+    polluted[::3] = 1e200
+    form = Scatter.FULL
+    with_zeros = _expectation.expectation(polluted, weights, parameters, form)
+    kept = weights > 0
+    assert_close(with_zeros, _expectation.expectation(X[kept], weights[kept], parameters, form))
+
+
+def test_addition_keeps_digits_far_from_the_origin():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 2)) + 1e8
+    parts = [
+        _expectation.overall_moments(X[i : i + 10], None, Scatter.FULL) for i in range(0, 2000, 10)
+    ]
+    scatter = total(parts).scatter[0] / 2000
+    np.testing.assert_allclose(scatter, np.cov((X - 1e8).T, bias=True), atol=1e-6)
+
+
+def test_a_component_without_mass_keeps_its_mean():
+    parameters = random_mixture(0, 2, 2, "full")
+    far = np.array([[0.0, 0.0], [1e4, 1e4]])
+    parameters = type(parameters)(parameters.log_weights, far, parameters.covariance)
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    moments = _expectation.expectation(X, None, parameters, Scatter.FULL)
+    assert moments.mass[1] == 0
+    np.testing.assert_array_equal(moments.mean[1], far[1])
+    assert np.isfinite(moments.scatter).all()
