@@ -106,7 +106,7 @@ default='kmeans'
     total_weight_ : float
         Number of rows of the fit, or the sum of their weights.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Only when all column names of X are strings.
 
     References

@@ -1,0 +1,37 @@
+"""Sphinx configuration."""
+
+import sys
+from pathlib import Path
+
+from skgmm import __version__
+
+sys.path.insert(0, str(Path(__file__).parent / "figures"))
+
+project = "skgmm"
+author = "The skgmm developers"
+copyright = "2026, The skgmm developers"  # noqa: A001
+release = version = __version__
+
+extensions = [
+    "matplotlib.sphinxext.plot_directive",
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "sphinx.ext.mathjax",
+]
+exclude_patterns = ["_build"]
+autosummary_generate = True
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+plot_basedir = "figures"
+plot_formats = [("png", 160)]
+plot_html_show_source_link = False
+plot_html_show_formats = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skgmm"
+html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_show_sourcelink = False
