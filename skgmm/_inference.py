@@ -139,7 +139,7 @@ class MixtureInference:
     def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion; lower is better.
 
-        -2 log-likelihood + ``n_parameters_`` x log(n) (Schwarz 1978), with n the sum of the weights.
+        -2 log-likelihood + ``n_parameters_`` x log(n) (Schwarz 1978), n the sum of the weights.
         mclust reports the negative of this.
 
         Parameters

@@ -38,18 +38,19 @@ def _components(mixture: Any) -> list[str]:
     names = getattr(mixture, "feature_names_in_", [f"x{j}" for j in range(n_features)])
     shown = [str(name) for name in names[:WIDEST]]
     width = max(12, *(len(name) + 2 for name in shown))
+    label = max(20, *(len(f"correlation {name}") for name in shown))
     structure = check_structure(mixture.covariance_type_)
     stack = structure.from_factors(mixture.precisions_cholesky_, n_features).dense()
     lines = []
     for k in range(n_components):
         deviations, correlations = _correlations(np.asarray(stack[k % len(stack)], dtype=float))
         lines.append(f"Component {k}: weight {mixture.weights_[k]:.4f}")
-        lines.append(f"  {'':20}" + "".join(f"{name:>{width}}" for name in shown))
-        lines.append(_row("mean", mixture.means_[k], width))
-        lines.append(_row("standard deviation", deviations, width))
+        lines.append(f"  {'':{label}}" + "".join(f"{name:>{width}}" for name in shown))
+        lines.append(_row(f"{'mean':{label}}", mixture.means_[k], width))
+        lines.append(_row(f"{'standard deviation':{label}}", deviations, width))
         if np.any(correlations[~np.eye(n_features, dtype=bool)]):
             lines += [
-                _row(f"correlation {name}"[:20], correlations[j, : j + 1], width, ".3f")
+                _row(f"{'correlation ' + name:{label}}", correlations[j, : j + 1], width, ".3f")
                 for j, name in enumerate(shown)
             ]
     if n_features > WIDEST:
@@ -64,7 +65,7 @@ def _correlations(covariance: Array) -> tuple[Array, Array]:
 
 
 def _row(label: str, values: Array, width: int, form: str = ".5g") -> str:
-    return f"  {label:20}" + "".join(f"{value:>{width}{form}}" for value in values[:WIDEST])
+    return f"  {label}" + "".join(f"{value:>{width}{form}}" for value in values[:WIDEST])
 
 
 def _ending(mixture: Any) -> list[str]:
