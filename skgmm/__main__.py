@@ -49,7 +49,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> None:
     path = options.file or files("skgmm") / "data" / "faithful.csv"
-    names, X = read_csv(path.read_text(encoding="utf-8-sig"), str(path))
+    try:
+        names, X = read_csv(path.read_text(encoding="utf-8-sig"), str(path))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is not a CSV file in UTF-8: {error}") from error
     mixture = GaussianMixtureEM(
         options.components, covariance_type=options.covariance, random_state=options.seed
     )
@@ -82,7 +85,7 @@ def read_csv(text: str, source: str) -> tuple[list[str], Array]:
             raise ValueError(
                 f"{source}, line {number}: {len(row)} columns, but the first line has {width}"
             )
-    header = not any(_is_number(cell) for cell in lines[0][1])
+    header = _is_header(lines[0][1])
     names = [cell.strip() for cell in lines[0][1]] if header else [f"x{j}" for j in range(width)]
     rows = lines[1:] if header else lines
     if not rows:
@@ -111,6 +114,13 @@ def _is_number(cell: str) -> bool:
         return bool(np.isfinite(float(cell)))
     except ValueError:
         return False
+
+
+def _is_header(cells: list[str]) -> bool:
+    """Whether no cell is a number, and not all stand for a missing one."""
+    missing = {"", "na", "n/a", "nan", "null", "none", "inf", "-inf"}
+    names = [cell for cell in cells if cell.strip().lower() not in missing]
+    return bool(names) and not any(_is_number(cell) for cell in cells)
 
 
 def _write_labels(path: Path, labels: Array, responsibilities: Array) -> None:

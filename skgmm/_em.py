@@ -23,16 +23,11 @@ class EMStatus(Enum):
     MAX_ITER = "reached max_iter"
     START_ONLY = "start only"
     GIVEN = "given parameters"
-    EMPTY = "converged with empty components"
     COLLAPSED = "collapsed component"
 
     @property
     def advice(self) -> str | None:
         return _ADVICE.get(self)
-
-    @property
-    def converged(self) -> bool:
-        return self in (EMStatus.CONVERGED, EMStatus.EMPTY)
 
 
 _ADVICE = {
@@ -41,11 +36,6 @@ _ADVICE = {
         "Best performing initialization did not converge. Try different init parameters, or "
         "increase max_iter, tol, or check for degenerate data."
     ),
-    EMStatus.EMPTY: (
-        "Components {components} lost all their rows: their weight is 0 and their means and "
-        "covariances are those of the last iteration in which they had any. Decrease "
-        "n_components, increase n_init, or try another init_params."
-    ),
     EMStatus.COLLAPSED: (
         "The covariance of components {components} became singular: they collapsed onto too few "
         "distinct rows. The parameters are those of the iteration before. Increase reg_covar, "
@@ -53,17 +43,50 @@ _ADVICE = {
     ),
 }
 
+_EMPTY_ADVICE = (
+    "Components {components} lost all their rows: their weight is below 1e-12. Decrease "
+    "n_components, increase n_init, or try another init_params."
+)
+
 
 @dataclass(frozen=True)
 class EMResult:
     """The best parameters of one run."""
 
     parameters: MixtureParameters
-    lower_bound: float  # nats per row, of `parameters`
-    lower_bounds: list[float]  # after each iteration
+    moments: Moments  # of `parameters`
+    objectives: list[float]  # nats per row, after each iteration
     status: EMStatus
-    components: list[int]  # those that `status` is about
+    collapsed: list[int]
 
+    @property
+    def objective(self) -> float:
+        return _per_row(self.moments)
+
+    @property
+    def empty(self) -> list[int]:
+        """Components with less than a trace of the rows."""
+        return np.flatnonzero(self.parameters.weights < EMPTY_WEIGHT).tolist()
+
+    @property
+    def description(self) -> str:
+        """The status in words, with the components that are empty."""
+        empty = f", components {self.empty} empty" if self.empty else ""
+        return self.status.value + empty
+
+    @property
+    def advice(self) -> list[str]:
+        """What the user should know or do."""
+        advice = []
+        if self.status.advice is not None:
+            advice.append(self.status.advice.format(components=self.collapsed))
+        if self.empty:
+            advice.append(_EMPTY_ADVICE.format(components=self.empty))
+        return advice
+
+
+EMPTY_WEIGHT = 1e-12
+"""A component of less weight has lost its rows: of 1e11 rows it holds a tenth of one."""
 
 # A resumed run knows one gain only, and then takes that gain itself for what is left.
 _HALVING = 0.5
@@ -93,41 +116,39 @@ def run_em(
 ) -> EMResult:
     """EM from `start` until the estimated remaining gain is below `tol`.
 
-    One evaluation, parameters -> Moments, is one pass over the data; the log-likelihood it
-    returns belongs to the parameters that went in, so those returned are never one step ahead.
+    One evaluation, parameters -> Moments, is one pass over the data; the objective it returns
+    belongs to the parameters that went in, so those returned are never one step ahead.
 
     Parameters
     ----------
     resumed : bool
-        Whether `start` comes out of EM itself. Then one small gain can convince, and a first step
-        without a gain is refused; a given start may have to pay for `reg_covar` at first.
+        Whether `start` comes out of EM itself, so that one small gain can already convince.
     """
     parameters, moments = start, problem.evaluate(start)
-    bound = _mean_log_likelihood(moments)
-    bounds: list[float] = []
+    objectives: list[float] = []
     previous: float | None = None
-    while len(bounds) < max_iter:
+
+    def ended(status: EMStatus, collapsed: list[int] | None = None) -> EMResult:
+        return EMResult(parameters, moments, objectives, status, collapsed or [])
+
+    while len(objectives) < max_iter:
         try:
             candidate = problem.maximise(moments, parameters)
         except IllDefinedCovarianceError as error:
-            return EMResult(parameters, bound, bounds, EMStatus.COLLAPSED, error.components)
-        moments = problem.evaluate(candidate)
-        reached = _mean_log_likelihood(moments)
-        gain, settled = reached - bound, resumed or bool(bounds)
-        if gain > 0 or not settled:
-            parameters, bound = candidate, reached
-        bounds.append(bound)
+            return ended(EMStatus.COLLAPSED, error.components)
+        reached = problem.evaluate(candidate)
+        gain = _per_row(reached) - _per_row(moments)
+        if gain > 0:
+            parameters, moments = candidate, reached
+        objectives.append(_per_row(moments))
         if report is not None:
-            report(len(bounds), bound, gain)
-        stuck = gain <= 0 and settled
+            report(len(objectives), objectives[-1], gain)
+        stuck = gain <= 0 and (resumed or len(objectives) > 1)
         if stuck or remaining_gain(gain, previous, resumed) < tol:
-            empty = np.flatnonzero(np.isneginf(parameters.log_weights)).tolist()
-            status = EMStatus.EMPTY if empty else EMStatus.CONVERGED
-            return EMResult(parameters, bound, bounds, status, empty)
+            return ended(EMStatus.CONVERGED)
         previous = gain
-    status = EMStatus.MAX_ITER if max_iter else EMStatus.START_ONLY
-    return EMResult(parameters, bound, bounds, status, [])
+    return ended(EMStatus.MAX_ITER if max_iter else EMStatus.START_ONLY)
 
 
-def _mean_log_likelihood(moments: Moments) -> float:
+def _per_row(moments: Moments) -> float:
     return moments.log_likelihood / moments.total_weight

@@ -11,8 +11,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skgmm import _expectation
 from skgmm._linalg import Array
-from skgmm._parameters import MixtureParameters
+from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._summary import summarise
+from skgmm._threads import threads_for
 from skgmm._validation import (
     check_magnitude,
     check_responsibilities,
@@ -28,10 +29,11 @@ class MixtureInference:
     if TYPE_CHECKING:
         covariance_type: str
         random_state: int | np.random.RandomState | None
+        n_jobs: int | None
         weights_: Array
         means_: Array
+        covariances_: Array
         precisions_cholesky_: Array
-        n_parameters_: int
 
     def _structure(self) -> Structure:
         # The fitted one: set_params(covariance_type=...) must not change what a fit means.
@@ -40,13 +42,16 @@ class MixtureInference:
     def _parameters(self) -> MixtureParameters:
         """The mixture, rebuilt from the fitted attributes."""
         check_is_fitted(self)
-        means = np.asarray(self.means_, dtype=np.float64)
-        factors = np.asarray(self.precisions_cholesky_, dtype=np.float64)
-        return MixtureParameters.from_weights(
-            np.asarray(self.weights_, dtype=np.float64),
-            means,
-            self._structure().from_factors(factors, means.shape[1]),
-        )
+        structure, means = self._structure(), np.asarray(self.means_, dtype=np.float64)
+        if hasattr(self, "precisions_cholesky_"):
+            covariance = structure.from_factors(self.precisions_cholesky_, means.shape[1])
+        else:  # a mixture that was put together by setting attributes
+            covariance = structure.from_covariances(self.covariances_, means.shape[1])
+        weights = np.asarray(self.weights_, dtype=np.float64)
+        return MixtureParameters.from_weights(weights, means, covariance)
+
+    def _n_free(self) -> int:
+        return n_parameters(self._structure(), *np.shape(self.means_))
 
     def _rows(self, X: ArrayLike) -> Array:
         """X as float64 or float32, with the features of the fit."""
@@ -67,7 +72,7 @@ class MixtureInference:
         labels : ndarray of int64, shape (n_samples,)
         """
         rows = self._rows(X)
-        return _expectation.labels(rows, self._parameters())
+        return _expectation.labels(rows, self._parameters(), self._threads(rows))
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """Soft assignment: the probability of each component given each row.
@@ -84,7 +89,7 @@ class MixtureInference:
             Every row sums to 1.
         """
         rows = self._rows(X)
-        return _expectation.responsibilities(rows, self._parameters(), rows.dtype)
+        return _expectation.responsibilities(rows, self._parameters(), self._threads(rows))
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Logarithms of the soft assignment, exact where probabilities underflow.
@@ -99,7 +104,7 @@ class MixtureInference:
             In nats.
         """
         rows = self._rows(X)
-        return _expectation.log_responsibilities(rows, self._parameters(), rows.dtype)
+        return _expectation.log_responsibilities(rows, self._parameters(), self._threads(rows))
 
     def score_samples(self, X: ArrayLike) -> Array:
         """Log-density of each row.
@@ -114,7 +119,7 @@ class MixtureInference:
             In nats.
         """
         rows = self._rows(X)
-        return _expectation.log_densities(rows, self._parameters(), rows.dtype)
+        return self._log_densities(rows).astype(rows.dtype, copy=False)
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-likelihood per row.
@@ -153,7 +158,7 @@ class MixtureInference:
         bic : float
         """
         log_likelihood, n_samples = self._log_likelihood(X, sample_weight)
-        return -2.0 * log_likelihood + self.n_parameters_ * float(np.log(n_samples))
+        return -2.0 * log_likelihood + self._n_free() * float(np.log(n_samples))
 
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike information criterion; lower is better.
@@ -171,7 +176,7 @@ class MixtureInference:
         aic : float
         """
         log_likelihood, _ = self._log_likelihood(X, sample_weight)
-        return -2.0 * log_likelihood + 2.0 * self.n_parameters_
+        return -2.0 * log_likelihood + 2.0 * self._n_free()
 
     def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Integrated completed likelihood; lower is better.
@@ -191,13 +196,11 @@ class MixtureInference:
         """
         rows = self._rows(X)
         weights = check_weights_of_rows(sample_weight, rows)
-
-        def log_certainty(log_joint: Array, _: slice) -> Array:
-            peak = log_joint.max(axis=0)
-            return -np.log(np.exp(log_joint - peak).sum(axis=0))
-
-        doubt = _expectation.sum_over_rows(rows, weights, self._parameters(), log_certainty)
-        return self.bic(rows, weights) - 2.0 * doubt
+        certainty = 0.0
+        for part in _expectation.slices(len(rows)):
+            largest = self.predict_log_proba(rows[part]).max(axis=1)
+            certainty += float(largest.sum() if weights is None else weights[part] @ largest)
+        return self.bic(rows, weights) - 2.0 * certainty
 
     def expected_complete_log_likelihood(
         self, X: ArrayLike, responsibilities: ArrayLike | None = None
@@ -219,24 +222,21 @@ class MixtureInference:
             In nats, total over rows.
         """
         rows = self._rows(X)
-        parameters = self._parameters()
         given = None
         if responsibilities is not None:
             given = check_responsibilities(
-                responsibilities, len(rows), parameters.n_components, "responsibilities"
+                responsibilities, len(rows), len(self.means_), "responsibilities"
             )
-
-        def expected(log_joint: Array, block: slice) -> Array:
-            if given is None:
-                shares = np.exp(log_joint - log_joint.max(axis=0))
-                shares /= shares.sum(axis=0)
-            else:
-                shares = given[block].T
+        ecll = 0.0
+        for part in _expectation.slices(len(rows)):
+            block = rows[part].astype(np.float64, copy=False)
+            log_shares = self.predict_log_proba(block)
+            shares = np.exp(log_shares) if given is None else given[part]
+            log_joint = log_shares + self._log_densities(block)[:, None]
             # 0 x log 0 is 0: a component without weight that no row is given to costs nothing.
             terms = np.multiply(shares, log_joint, out=np.zeros_like(log_joint), where=shares > 0)
-            return terms.sum(axis=0)
-
-        return _expectation.sum_over_rows(rows, None, parameters, expected)
+            ecll += float(terms.sum())
+        return ecll
 
     def sample(
         self,
@@ -274,13 +274,20 @@ class MixtureInference:
     def summary(self) -> str:
         """The mixture in a page of text: components, log-likelihood, how the fit ended."""
         check_is_fitted(self)
-        return summarise(self)
+        return summarise(self, self._parameters(), self._structure())
+
+    def _threads(self, rows: Array) -> int:
+        return threads_for(self.n_jobs, rows, len(self.means_))
+
+    def _log_densities(self, rows: Array) -> Array:
+        """Log-densities of validated rows in float64, (n,)."""
+        return _expectation.log_densities(rows, self._parameters(), self._threads(rows))
 
     def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Total log-likelihood in nats, and the number of rows (the sum of their weights)."""
         rows = self._rows(X)
         weights = check_weights_of_rows(sample_weight, rows)
-        log_density = _expectation.log_densities(rows, self._parameters(), np.dtype(np.float64))
+        log_density = self._log_densities(rows)
         if weights is None:
             return float(log_density.sum()), float(len(rows))
         return float(weights @ log_density), float(weights.sum())

@@ -1,8 +1,9 @@
 """Starts: functions from weighted rows to complete, valid MixtureParameters.
 
 A start sees the data as a weighted set of distinct rows in a fixed order (`StartSample`), so a
-weight of 3 is three rows, a weight of 0 is none, and the order of the rows does not matter:
-with the same seed the start is the same, to the last bit.
+weight of 3 is three rows, a weight of 0 is none, and the order of the rows does not matter: with
+the same seed the start is the same, to the last bit. Of more than SAMPLE_ROWS rows it sees a random
+sample, and then these hold on average.
 """
 
 from __future__ import annotations
@@ -13,17 +14,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from skgmm._expectation import Rows, partition_moments
+from skgmm._expectation import partition_moments
+from skgmm._kmeans import kmeans, nearest, seeds
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters, maximise
 from skgmm.covariance import Covariance, Structure
 
-Shares = Callable[[Rows], Array]
-"""Responsibilities (K, b) of the rows with these numbers (b,), in an array of their own."""
-
 SAMPLE_ROWS = 25_000
 """A start looks at no more than this many rows, or at 250 for each component."""
+
+
+class EmptyStartError(ValueError):
+    """A start gives some component no rows."""
+
+    def __init__(self, components: list[int]) -> None:
+        super().__init__(
+            f"The start leaves components without rows: {components}. Every component needs at "
+            "least one."
+        )
 
 
 @dataclass(frozen=True)
@@ -67,12 +76,13 @@ def start_sample(
     """The rows that starts look at: all distinct ones, or a weighted random sample of them."""
     size = max(SAMPLE_ROWS, 250 * n_components)
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
-    complete = len(X) <= size
+    chosen = np.flatnonzero(weights)
+    complete = len(chosen) <= size
     if complete:
-        chosen = np.flatnonzero(weights)
         weights = weights[chosen]
     else:
-        chosen, weights = _priority_sample(weights, size, rng)
+        sampled, weights = _priority_sample(weights[chosen], size, rng)
+        chosen = chosen[sampled]
     rows, weights = _distinct(np.asarray(X[chosen], dtype=np.float64), weights)
     return StartSample(rows, weights, complete)
 
@@ -88,7 +98,6 @@ def _priority_sample(weights: Array, size: int, rng: np.random.RandomState) -> t
     order = np.argpartition(priority, len(weights) - size - 1)[-size - 1 :]
     order = order[np.argsort(priority[order])]
     threshold, chosen = priority[order[0]], np.sort(order[1:])
-    chosen = chosen[weights[chosen] > 0]
     return chosen, np.maximum(weights[chosen], threshold)
 
 
@@ -111,6 +120,7 @@ def initial_parameters(
     floor: Array,
     given: GivenParameters,
     rng: np.random.RandomState,
+    n_threads: int = 1,
 ) -> MixtureParameters:
     """A start of one of scikit-learn's four kinds, with the given parameters put in.
 
@@ -122,119 +132,102 @@ def initial_parameters(
     if (complete := given.complete()) is not None:
         return complete
     if given.means is not None:
-        start = _around(given.means, sample, structure, floor)
+        start = _around(given.means, sample, structure, floor, n_threads)
         return given.imposed_on(start)
     if kind in SEEDS and len(sample) >= n_components:
-        start = _around(SEEDS[kind](sample, n_components, rng), sample, structure, floor)
+        means = sample.rows[SEEDS[kind](sample, n_components, rng)]
+        start = _around(means, sample, structure, floor, n_threads)
     else:
         partition = PARTITIONS[kind] if len(sample) >= n_components else _shared_rows
-        shares = partition(sample, n_components, rng)
-        start = from_responsibilities(
-            sample.rows, sample.weights, shares, n_components, structure, floor
+        start = from_partition(
+            sample.rows,
+            sample.weights,
+            partition(sample, n_components, rng, n_threads),
+            n_components,
+            structure,
+            floor,
+            n_threads,
         )
-    return given.imposed_on(_matched(start, given))
+    return given.imposed_on(matched(start, given))
 
 
-def from_responsibilities(
+def from_partition(
     X: Array,
     sample_weight: Array | None,
-    shares: Shares,
+    partition: Array,
     n_components: int,
     structure: Structure,
     floor: Array,
+    n_threads: int = 1,
 ) -> MixtureParameters:
-    """M-step from responsibilities."""
-    centres = np.repeat(np.asarray(X[:1], dtype=np.float64), n_components, axis=0)
-    moments = partition_moments(X, sample_weight, centres, shares, structure.scatter)
+    """M-step from labels (n,) or responsibilities (n, K)."""
+    moments = partition_moments(
+        X, sample_weight, partition, n_components, structure.scatter, n_threads
+    )
     if not (moments.mass > 0).all():
-        raise ValueError(
-            "The start leaves components without rows: "
-            f"{np.flatnonzero(moments.mass <= 0).tolist()}. Every component needs at least one."
-        )
+        raise EmptyStartError(np.flatnonzero(moments.mass <= 0).tolist())
     return maximise(moments, structure, floor)
 
 
-def hard(labels: Array, n_components: int) -> Shares:
-    """Responsibilities of 0 and 1 from labels (n,)."""
-    components = np.arange(n_components)[:, None]
-    return lambda numbers: (labels[numbers] == components).astype(np.float64)
+def _kmeans(
+    sample: StartSample, n_components: int, rng: np.random.RandomState, n_threads: int
+) -> Array:
+    return kmeans(sample.rows, sample.weights, n_components, rng, n_threads)
 
 
-def soft(responsibilities: Array) -> Shares:
-    """Responsibilities from an array (n, K)."""
-    return lambda numbers: np.array(responsibilities[numbers].T, dtype=np.float64)
-
-
-def _kmeans(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Shares:
-    from sklearn.cluster import KMeans  # here because it takes a quarter of a second to import
-
-    # scikit-learn's k-means squares raw coordinates: with the sample's centre at 0 it keeps digits.
-    centred = sample.rows - sample.rows.mean(axis=0)
-    model = KMeans(n_components, n_init=1, random_state=rng, copy_x=False)
-    model.fit(centred, sample_weight=sample.weights)
-    return hard(model.labels_, n_components)
-
-
-def _random(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Shares:
+def _random(
+    sample: StartSample, n_components: int, rng: np.random.RandomState, n_threads: int
+) -> Array:
     shares = rng.uniform(size=(len(sample), n_components))
-    return soft(shares / shares.sum(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _shared_rows(
+    sample: StartSample, n_components: int, rng: np.random.RandomState, n_threads: int
+) -> Array:
+    """Fewer distinct rows than components: every row has components of its own, equally."""
+    owner = np.arange(n_components) % len(sample)
+    shares = (owner == np.arange(len(sample))[:, None]).astype(np.float64)
+    return shares / shares.sum(axis=1, keepdims=True)
 
 
 def _kmeans_plusplus(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Array:
-    from sklearn.cluster import kmeans_plusplus
-
-    centred = sample.rows - sample.rows.mean(axis=0)
-    _, chosen = kmeans_plusplus(
-        centred, n_components, sample_weight=sample.weights, random_state=rng
-    )
-    return sample.rows[chosen]
+    return seeds(sample.rows, sample.weights, n_components, rng)
 
 
 def _random_from_data(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Array:
-    share = sample.weights / sample.weights.sum()
-    return sample.rows[rng.choice(len(sample), size=n_components, replace=False, p=share)]
+    # Exponential race: the first arrivals are a draw without replacement in proportion to weight,
+    # for weights of any range.
+    arrivals = rng.standard_exponential(len(sample)) / sample.weights
+    return np.argsort(arrivals, kind="stable")[:n_components]
 
 
-PARTITIONS: dict[str, Callable[..., Shares]] = {
-    "kmeans": _kmeans,
-    "random": _random,
-}
-"""Starts that share the rows out among components."""
+PARTITIONS: dict[str, Callable[..., Array]] = {"kmeans": _kmeans, "random": _random}
+"""Starts that share the rows out among components: labels or responsibilities."""
 
 SEEDS: dict[str, Callable[..., Array]] = {
     "k-means++": _kmeans_plusplus,
     "random_from_data": _random_from_data,
 }
-"""Starts that choose the means."""
+"""Starts that choose rows as means: their numbers."""
 
 
 def _around(
-    means: Array, sample: StartSample, structure: Structure, floor: Array
+    means: Array, sample: StartSample, structure: Structure, floor: Array, n_threads: int
 ) -> MixtureParameters:
     """Equal weights, the given means, and the covariance within nearest-mean groups for all.
 
     One covariance for all, because a group of a few rows would start on the verge of collapse.
     """
-    from sklearn.metrics import pairwise_distances_argmin
-
     n_components = len(means)
-    centre = sample.rows.mean(axis=0)
     spread = sample.rows.std(axis=0)
-    scale = np.where(spread > 0, spread, 1.0)
-    labels = pairwise_distances_argmin((sample.rows - centre) / scale, (means - centre) / scale)
+    labels = nearest(sample.rows, means, n_threads, scale=np.where(spread > 0, spread, 1.0))
     if len(sample) < 2 * n_components:  # groups of single rows have no covariance within
-        labels = np.zeros(len(sample), dtype=int)
+        labels = np.zeros(len(sample), dtype=np.int64)
     groups = partition_moments(
-        sample.rows, sample.weights, means, hard(labels, n_components), structure.scatter
+        sample.rows, sample.weights, labels, n_components, structure.scatter, n_threads
     )
     return maximise(_evened(replace(groups, mean=means)), structure, floor)
-
-
-def _shared_rows(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Shares:
-    """Fewer distinct rows than components: every row has components of its own, equally."""
-    owner = np.arange(n_components) % len(sample)
-    shares = (owner == np.arange(len(sample))[:, None]).astype(np.float64)
-    return soft(shares / shares.sum(axis=1, keepdims=True))
 
 
 def _evened(moments: Moments) -> Moments:
@@ -244,21 +237,27 @@ def _evened(moments: Moments) -> Moments:
     return replace(moments, mass=mass, scatter=moments.form.evened(moments.scatter))
 
 
-def _matched(start: MixtureParameters, given: GivenParameters) -> MixtureParameters:
-    """The start's components in the order that suits given weights and precisions best.
+def matched(start: MixtureParameters, given: GivenParameters) -> MixtureParameters:
+    """The start's components in the order that suits the given parameters best.
 
     A start finds components in no particular order; pairing them with the user's as they come
     would be arbitrary. The pairing chosen maximises the ECLL.
     """
-    if given.weights is None and given.covariance is None:
+    if given.weights is None and given.means is None and given.covariance is None:
         return start
     value = np.zeros((start.n_components, start.n_components))  # start's component x given one
     if given.weights is not None:
         value += np.log(np.maximum(given.weights, np.finfo(np.float64).tiny))
+    # Densities that are not given are taken for the start's own, whose components compare them.
+    precisions = np.linalg.inv((given.covariance or start.covariance).dense())
     if given.covariance is not None:
-        precisions = np.linalg.inv(given.covariance.dense())
         spread = np.einsum("jab,kab->jk", start.covariance.dense(), precisions)
         value -= 0.5 * (given.covariance.log_det + spread)
+    if given.means is not None:
+        apart = start.means[:, None] - given.means
+        metric = "kab" if given.covariance is not None else "jab"
+        metric_of = np.broadcast_to(precisions, (start.n_components, *precisions.shape[1:]))
+        value -= 0.5 * np.einsum(f"jka,{metric},jkb->jk", apart, metric_of, apart)
     own, order = linear_sum_assignment(-start.weights[:, None] * value)
     inverse = np.argsort(order[own])
     covariance = start.covariance

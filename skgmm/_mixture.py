@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -22,7 +23,8 @@ from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._problem import Problem, relative_floor
 from skgmm._restarts import best_of
 from skgmm._sklearn_compat import Interval, StrOptions, fit_context
-from skgmm._starts import choose_start
+from skgmm._starts import Start, choose_start
+from skgmm._threads import divide_threads, threads_for
 from skgmm._verbose import print_end, reporter
 from skgmm.covariance import STRUCTURES, Structure
 
@@ -44,7 +46,7 @@ class GaussianMixtureEM(MixtureInference, DensityMixin, BaseEstimator):
         nats per row. With 0 it runs `max_iter` iterations, unless a step gains nothing.
     reg_covar : 'auto' or float, default='auto'
         Variance added along every axis to keep covariances positive definite. A number is
-        absolute; 'auto' is a millionth of each feature's variance, so that units do not matter.
+        absolute; 'auto' is 1e-10 of each feature's variance, so that units do not matter.
     max_iter : int, default=1000
         Most EM iterations of a start; 0 returns the start.
     n_init : int, default=1
@@ -59,7 +61,8 @@ default='kmeans'
     weights_init : array-like of shape (n_components,), default=None
         Weights of the start.
     means_init : array-like of shape (n_components, n_features), default=None
-        Means of the start. What else is not given follows from the rows nearest to them.
+        Means of the start. Unless given too, weights start equal, and covariances as those of the
+        rows about the nearest mean.
     precisions_init : array-like, default=None
         Inverse covariances of the start, in the shape of `precisions_`. Weights or precisions
         given without means go to the components of the start that suit them best.
@@ -70,8 +73,10 @@ default='kmeans'
     warm_start : bool, default=False
         Whether `fit` goes on from the parameters of the previous fit.
     n_jobs : int or None, default=None
-        Threads that share the `n_init` starts; -1 takes all processors, None is 1 unless in a
-        :class:`joblib.parallel_config` context. The answer does not depend on it.
+        Threads that share the starts, and the rows of each. -1 takes all processors. None follows
+        a :class:`joblib.parallel_config` context; outside of one it takes all processors for large
+        data (within OMP_NUM_THREADS), and 1 inside a joblib worker, as in a parallel grid search.
+        The answer does not depend on it, not by a bit.
     verbose : int, default=0
         1 prints the starts and every `verbose_interval`-th iteration, 2 adds time and gain.
     verbose_interval : int, default=10
@@ -90,13 +95,14 @@ default='kmeans'
         'diag' and 'spherical'), in the same shape.
     converged_ : bool
     status_ : str
-        How the fit ended: 'converged', 'reached max_iter', ...
+        How the fit ended: 'converged', 'reached max_iter', ... and which components are empty.
     n_iter_ : int
         EM iterations of the best start.
     lower_bound_ : float
         Mean log-likelihood of the returned parameters, in nats per row; equals `score(X)`.
     lower_bounds_ : list of float
-        The same after each iteration.
+        What EM maximises, after each iteration: the mean log-likelihood, less what the components'
+        densities pay for `reg_covar` (half the trace of precision x reg_covar). Never falls.
     n_parameters_ : int
         Number of free parameters.
     covariance_type_ : str
@@ -288,38 +294,59 @@ default='kmeans'
             As of `fit(X).predict(X)`.
         """
         rows = self._fit(X, sample_weight)
-        return _expectation.labels(rows, self._parameters())
+        return _expectation.labels(rows, self._parameters(), self._threads(rows))
 
     def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
         """Fit and return the validated rows. A failure leaves the estimator as it was."""
         before = dict(vars(self))
         try:
-            return self._fit_rows(X, sample_weight)
+            rows, messages = self._fit_rows(X, sample_weight)
         except BaseException:
             self.__dict__ = before
             raise
+        for message in messages:  # the fit is done: a warning made an error must not undo it
+            warnings.warn(message, ConvergenceWarning, stacklevel=5)
+        return rows
 
-    def _fit_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
-        rows = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+    def _fit_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Array, list[str]]:
+        """Fit; the validated rows and what the user should know."""
+        rows = validate_data(self, X, dtype=[np.float64, np.float32])
         _validation.check_magnitude(rows)
         weights = _validation.check_weights_of_rows(sample_weight, rows)
         _validation.check_enough_rows(rows, weights, self.n_components)
         structure = _validation.check_structure(self.covariance_type)
-        problem = Problem(rows, weights, structure, self._floor(rows, weights))
+        n_threads = threads_for(self.n_jobs, rows, self.n_components)
+        floor = self._floor(rows, weights, n_threads)
+        problem = Problem(rows, weights, structure, floor, n_threads)
         rng = check_random_state(self.random_state)
-        previous = self._previous(rows.shape[1])
+        previous, message = self._previous(rows.shape[1])
+        messages = [message] if message else []
         if previous is None:
-            start, random, warning = choose_start(self, problem, rng)
-            if warning is not None:
-                warnings.warn(warning, ConvergenceWarning, stacklevel=2)
+            start, random, message = choose_start(self, problem, rng)
+            messages += [message] if message else []
         else:
             start, random = lambda _: previous, False
-        resumed = previous is not None and self._has_floor(problem.floor)
+        result = self._best(problem, start, self.n_init if random else 1, previous is not None, rng)
+        self._publish(result.parameters, structure, rows.dtype)
+        self._publish_run(result, problem)
+        return rows, messages + result.advice
+
+    def _best(
+        self,
+        problem: Problem,
+        start: Start,
+        n_init: int,
+        resumed: bool,
+        rng: np.random.RandomState,
+    ) -> EMResult:
+        """The best of `n_init` runs of EM, which share the threads of the problem."""
+        n_parallel, n_threads = divide_threads(problem.n_threads, n_init)
+        divided = replace(problem, n_threads=n_threads)
 
         def run(index: int, stream: np.random.RandomState) -> EMResult:
             report = reporter(index, self.verbose, self.verbose_interval)
             result = run_em(
-                problem,
+                divided,
                 start(stream),
                 tol=self.tol,
                 max_iter=self.max_iter,
@@ -329,65 +356,63 @@ default='kmeans'
             print_end(result, self.verbose)
             return result
 
-        result = best_of(run, self.n_init if random else 1, rng, self.n_jobs)
-        self._publish(result.parameters, structure, rows.dtype)
-        total_weight = float(len(rows) if weights is None else weights.sum())
-        self._publish_run(result, problem.floor, total_weight)
-        return rows
+        return best_of(run, n_init, rng, n_parallel)
 
-    def _floor(self, rows: Array, weights: Array | None) -> Array:
+    def _floor(self, rows: Array, weights: Array | None, n_threads: int) -> Array:
         """reg_covar as a variance for each axis, (d,)."""
         if isinstance(self.reg_covar, str):
-            return relative_floor(rows, weights)
+            return relative_floor(rows, weights, n_threads)
         return np.full(rows.shape[1], float(self.reg_covar))
 
-    def _has_floor(self, floor: Array) -> bool:
-        return hasattr(self, "reg_covar_") and np.array_equal(self.reg_covar_, floor)
-
-    def _previous(self, n_features: int) -> MixtureParameters | None:
-        """The fitted parameters that a warm start goes on from, None for a cold start."""
+    def _previous(self, n_features: int) -> tuple[MixtureParameters | None, str | None]:
+        """The fitted parameters that a warm start goes on from, or why there are none to use."""
         if not self.warm_start or not hasattr(self, "precisions_cholesky_"):
-            return None
+            return None, None
         was = (*self.means_.shape, getattr(self, "covariance_type_", self.covariance_type))
         now = (self.n_components, n_features, self.covariance_type)
         if was == now:
-            return self._parameters()
+            return self._parameters(), None
         names = ("n_components", "n_features", "covariance_type")
         changed = [
             f"{name} from {a!r} to {b!r}"
             for name, a, b in zip(names, was, now, strict=True)
             if a != b
         ]
-        warnings.warn(
+        return None, (
             f"warm_start has nothing to go on from, because the fit changed {', '.join(changed)}: "
-            "starting afresh.",
-            UserWarning,
-            stacklevel=2,
+            "starting afresh."
         )
-        return None
 
     def _publish(
         self, parameters: MixtureParameters, structure: Structure, dtype: np.dtype
     ) -> None:
         """Set the fitted attributes that describe the mixture, in the dtype of the data."""
-        names = ("covariances_", "precisions_", "precisions_cholesky_")
-        arrays = structure.public(parameters.covariance)
-        for name, array in zip(names, arrays, strict=True):
+        covariances, precisions, factors = structure.public(parameters.covariance)
+        arrays = {
+            "weights_": parameters.weights,
+            "means_": parameters.means,
+            "covariances_": covariances,
+            "precisions_": precisions,
+            "precisions_cholesky_": factors,
+        }
+        if not all(_representable(array, dtype) for array in arrays.values()):
+            dtype = np.dtype(np.float64)  # squares of float32 numbers need not be float32 numbers
+        for name, array in arrays.items():
             setattr(self, name, np.array(array, dtype=dtype))
-        self.weights_ = parameters.weights.astype(dtype)
-        self.means_ = np.array(parameters.means, dtype=dtype)
         self.n_parameters_ = n_parameters(structure, *self.means_.shape)
         self.covariance_type_ = structure.name
 
-    def _publish_run(self, result: EMResult, floor: Array, total_weight: float) -> None:
-        """Set the attributes that tell how the fit went, and say what the user should know."""
-        self.converged_ = result.status.converged
-        self.status_ = result.status.value
-        self.n_iter_ = len(result.lower_bounds)
-        self.lower_bound_ = result.lower_bound
-        self.lower_bounds_ = result.lower_bounds
-        self.reg_covar_ = floor
-        self.total_weight_ = total_weight
-        if result.status.advice is not None:
-            advice = result.status.advice.format(components=result.components)
-            warnings.warn(advice, ConvergenceWarning, stacklevel=2)
+    def _publish_run(self, result: EMResult, problem: Problem) -> None:
+        """Set the attributes that tell how the fit went."""
+        self.converged_ = result.status is EMStatus.CONVERGED
+        self.status_ = result.description
+        self.n_iter_ = len(result.objectives)
+        self.lower_bound_ = problem.mean_log_likelihood(result.parameters, result.moments)
+        self.lower_bounds_ = result.objectives
+        self.reg_covar_ = problem.floor
+        self.total_weight_ = result.moments.total_weight
+
+
+def _representable(array: Array, dtype: np.dtype) -> bool:
+    """Whether no number overflows in the dtype (where one underflows, its inverse overflows)."""
+    return bool(np.abs(array).max() <= np.finfo(dtype).max)

@@ -6,41 +6,72 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skgmm._expectation import expectation, overall_moments
+from skgmm._expectation import expectation, log_densities, overall_moments
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters, maximise
 from skgmm.covariance import Structure
 
-RELATIVE_FLOOR = 1e-6
-"""reg_covar="auto" in units of each feature's variance."""
+RELATIVE_FLOOR = 1e-10
+"""reg_covar="auto" in units of each feature's variance: far below the variance within a cluster,
+even when clusters are ten thousand standard deviations apart, and far above rounding."""
+
+# Up to this penalty its first-order effect on the log-likelihood is exact to rounding.
+_SMALL_PENALTY = 1e-8
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Maximum likelihood for weighted rows within a structure."""
+    """Maximum likelihood for weighted rows within a structure.
+
+    The M-step adds `floor` to the covariances. That maximises exactly one objective, the
+    log-likelihood with each component's density lowered by its `penalty`, half the trace of
+    precision x floor; so the E-step uses those densities, and EM never lowers the objective.
+    """
 
     X: Array  # (n, d)
     sample_weight: Array | None  # (n,)
     structure: Structure
     floor: Array  # (d,) variance added along each axis
+    n_threads: int = 1  # of a pass over the data
+
+    def penalty(self, parameters: MixtureParameters) -> Array:
+        """What each component's log-density pays for `floor`, in nats, (K,) or (1,)."""
+        return 0.5 * parameters.covariance.precision_diagonal() @ self.floor
 
     def evaluate(self, parameters: MixtureParameters) -> Moments:
-        """E-step: one pass over the data."""
-        return expectation(self.X, self.sample_weight, parameters, self.structure.scatter)
+        """E-step: one pass over the data. Its log-likelihood is the objective."""
+        return expectation(
+            self.X,
+            self.sample_weight,
+            parameters,
+            self.structure.scatter,
+            penalty=self.penalty(parameters),
+            n_threads=self.n_threads,
+        )
 
     def maximise(self, moments: Moments, previous: MixtureParameters) -> MixtureParameters:
         """M-step."""
         return maximise(moments, self.structure, self.floor, previous)
 
+    def mean_log_likelihood(self, parameters: MixtureParameters, moments: Moments) -> float:
+        """Nats per row of the parameters that gave the moments, without the penalty."""
+        penalty = self.penalty(parameters)
+        if penalty.max() > _SMALL_PENALTY:
+            densities = log_densities(self.X, parameters, self.n_threads)
+            return float(np.average(densities, weights=self.sample_weight))
+        return float(
+            (moments.log_likelihood + (moments.mass * penalty).sum()) / moments.total_weight
+        )
 
-def relative_floor(X: Array, sample_weight: Array | None) -> Array:
-    """A millionth of each feature's variance, (d,).
+
+def relative_floor(X: Array, sample_weight: Array | None, n_threads: int = 1) -> Array:
+    """A small share of each feature's variance, (d,).
 
     A constant feature has no scale of its own and takes the mean of the others'; if all are
     constant, any positive variance serves.
     """
-    moments = overall_moments(X, sample_weight, Scatter.DIAGONAL)
+    moments = overall_moments(X, sample_weight, Scatter.DIAGONAL, n_threads)
     variances = moments.scatter[0] / moments.total_weight
     rounding = (4 * np.finfo(np.float64).eps * moments.mean[0]) ** 2
     varying = variances > rounding

@@ -6,43 +6,46 @@ from collections.abc import Callable
 
 import numpy as np
 from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from skgmm._em import EMResult, EMStatus
+from skgmm._initialization import EmptyStartError
 from skgmm.covariance import IllDefinedCovarianceError
 
 Run = Callable[[int, np.random.RandomState], EMResult]
 
 
 def best_of(
-    run: Run, n_init: int, random_state: np.random.RandomState, n_jobs: int | None
+    run: Run, n_init: int, random_state: np.random.RandomState, n_parallel: int = 1
 ) -> EMResult:
     """Run starts 0 .. n_init - 1 and return the result with the highest log-likelihood.
 
-    The streams are drawn before anything runs, so the answer depends neither on `n_jobs` nor on
-    which starts fail. A start that fails numerically is skipped.
+    The streams are drawn before anything runs, so the answer depends neither on `n_parallel` nor
+    on which starts fail. A start that fails numerically is skipped.
 
     Raises
     ------
-    IllDefinedCovarianceError
+    IllDefinedCovarianceError, EmptyStartError
         If every start failed: the error of the first.
     """
     seeds = random_state.randint(np.iinfo(np.int32).max, size=n_init)
 
-    def attempt(start: int) -> EMResult | IllDefinedCovarianceError:
+    def attempt(start: int) -> EMResult | ValueError:
         try:
             return run(start, np.random.RandomState(seeds[start]))
-        except IllDefinedCovarianceError as error:
+        except (IllDefinedCovarianceError, EmptyStartError) as error:
             return error
 
-    if n_init == 1:
-        outcomes = [attempt(0)]
+    if n_parallel == 1:
+        outcomes = [attempt(start) for start in range(n_init)]
     else:
         # Threads: the work is in compiled code that lets go of the interpreter, X is not copied.
-        outcomes = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(attempt)(start) for start in range(n_init)
-        )
+        with threadpool_limits(1, "blas"):
+            outcomes = Parallel(n_jobs=n_parallel, prefer="threads")(
+                delayed(attempt)(start) for start in range(n_init)
+            )
     results = [outcome for outcome in outcomes if isinstance(outcome, EMResult)]
     if not results:
         raise next(outcome for outcome in outcomes if isinstance(outcome, Exception))
     # Near collapse the likelihood grows without bound: it must not beat a sound result.
-    return max(results, key=lambda r: (r.status is not EMStatus.COLLAPSED, r.lower_bound))
+    return max(results, key=lambda r: (r.status is not EMStatus.COLLAPSED, r.objective))

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from skgmm._initialization import (
-    GivenParameters,
-    Shares,
-    from_responsibilities,
+    from_partition,
     initial_parameters,
-    soft,
+    matched,
     start_sample,
 )
+from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
 from skgmm._validation import check_given, check_partition, check_responsibilities
@@ -48,40 +47,52 @@ def choose_start(
         n_features,
     )
     sample = start_sample(X, problem.sample_weight, n_components, rng)
-    n_distinct = len(sample) if sample.complete else n_samples
+    # A sample tells that distinct rows are few, not how many there are.
+    whole = sample.complete or len(sample) < n_components
+    n_distinct = len(sample) if whole else n_samples
     warning = _too_few(n_distinct, n_components, n_features, structure)
 
     if mixture.responsibilities_init is not None:
         shares = check_responsibilities(
             mixture.responsibilities_init, n_samples, n_components, "responsibilities_init"
         )
-        fixed = _from_shares(problem, n_components, soft(shares), given)
+        fixed = given.imposed_on(_from_partition(problem, n_components, shares))
         return (lambda _: fixed), False, warning
 
     if callable(mixture.init_params):
 
         def called(stream: np.random.RandomState) -> MixtureParameters:
             partition = mixture.init_params(X, n_components, stream, problem.sample_weight)
-            shares = check_partition(partition, n_samples, n_components)
-            return _from_shares(problem, n_components, shares, given)
+            checked = check_partition(partition, n_samples, n_components)
+            return given.imposed_on(matched(_from_partition(problem, n_components, checked), given))
 
         return called, True, warning
 
     def named(stream: np.random.RandomState) -> MixtureParameters:
         return initial_parameters(
-            mixture.init_params, sample, n_components, structure, problem.floor, given, stream
+            mixture.init_params,
+            sample,
+            n_components,
+            structure,
+            problem.floor,
+            given,
+            stream,
+            problem.n_threads,
         )
 
     return named, given.means is None, warning
 
 
-def _from_shares(
-    problem: Problem, n_components: int, shares: Shares, given: GivenParameters
-) -> MixtureParameters:
-    start = from_responsibilities(
-        problem.X, problem.sample_weight, shares, n_components, problem.structure, problem.floor
+def _from_partition(problem: Problem, n_components: int, partition: Array) -> MixtureParameters:
+    return from_partition(
+        problem.X,
+        problem.sample_weight,
+        partition,
+        n_components,
+        problem.structure,
+        problem.floor,
+        problem.n_threads,
     )
-    return given.imposed_on(start)
 
 
 def _too_few(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
-from skgmm._initialization import GivenParameters, Shares, hard, soft
+from skgmm._initialization import GivenParameters
 from skgmm._linalg import Array
 from skgmm._sklearn_compat import check_sample_weight
 from skgmm.covariance import STRUCTURES, Structure
@@ -154,12 +154,12 @@ def check_responsibilities(
     return array
 
 
-def check_partition(partition: Any, n_samples: int, n_components: int) -> Shares:
+def check_partition(partition: Any, n_samples: int, n_components: int) -> Array:
     """What a callable init_params returned: labels (n,), or responsibilities (n, K)."""
     name = "The result of the callable init_params"
     array = np.asarray(partition)
     if array.ndim != 1:
-        return soft(check_responsibilities(array, n_samples, n_components, name))
+        return check_responsibilities(array, n_samples, n_components, name)
     if array.shape != (n_samples,) or array.dtype.kind not in "iu":
         raise ValueError(
             f"{name} should be integer labels of shape ({n_samples},) or responsibilities of "
@@ -170,7 +170,7 @@ def check_partition(partition: Any, n_samples: int, n_components: int) -> Shares
             f"{name} should hold labels from 0 to n_components - 1 = {n_components - 1}, but got "
             f"labels from {array.min()} to {array.max()}"
         )
-    return hard(array, n_components)
+    return array
 
 
 def check_structure(covariance_type: str) -> Structure:

@@ -33,5 +33,5 @@ def print_end(result: EMResult, verbose: int) -> None:
     if verbose:
         line = f"Initialization {result.status.value}"
         if verbose > 1:
-            line += f" after {len(result.lower_bounds)} iterations at {result.lower_bound:.6f}"
+            line += f" after {len(result.objectives)} iterations at {result.objective:.6f}"
         print(line)

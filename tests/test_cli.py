@@ -19,7 +19,7 @@ def test_without_arguments_it_fits_old_faithful(capsys):
 
 
 def test_as_a_module_and_as_a_console_script():
-    for command in ([sys.executable, "-m", "skgmm"], ["skgmm"]):
+    for command in ([sys.executable, "-P", "-m", "skgmm"], ["skgmm"]):
         result = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
         assert result.stdout.startswith("skgmm ")
 
@@ -49,6 +49,7 @@ def test_a_file_with_labels(header, tmp_path, faithful, capsys):
         ("1,2\n3\n", "line 2: 1 columns, but the first line has 2"),
         ("", "is empty"),
         ("a,b\n", "has a header but no rows"),
+        ("NA,NA\n1,2\n2,3\n", r"'x0' \(line 1: 'NA'\), 'x1'"),
         ("a,b\n1,nan\n2,3\n", r"'b' \(line 2: 'nan'\)"),
     ],
 )

@@ -156,7 +156,7 @@ def test_the_same_steps_as_scikit_learn_from_the_same_start(covariance_type, blo
         "precisions_init": start.precisions_,
         "max_iter": 7,
         "tol": 0,
-        "reg_covar": 1e-6,
+        "reg_covar": 0,
     }
     with pytest.warns(ConvergenceWarning):
         theirs = GaussianMixture(**arguments).fit(X)
@@ -180,6 +180,16 @@ def test_a_mixture_written_by_hand_as_scikit_learn_users_do():
     mixture.covariances_ = np.ones((2, 2))
     mixture.precisions_cholesky_ = np.ones((2, 2))
     np.testing.assert_array_equal(mixture.predict([[0, 0], [5, 5]]), [0, 1])
+
+
+def test_sampling_and_criteria_of_a_mixture_written_by_hand():
+    mixture = GaussianMixtureEM(2)
+    mixture.weights_ = np.array([0.25, 0.75])
+    mixture.means_ = np.array([[0.0, 0.0], [5.0, 5.0]])
+    mixture.covariances_ = np.array([np.eye(2), 2 * np.eye(2)])
+    X, _ = mixture.sample(500, random_state=0)
+    assert mixture.bic(X) - mixture.aic(X) == pytest.approx(11 * (np.log(500) - 2))
+    assert "weight 0.2500" in mixture.summary()
 
 
 def test_warm_start_goes_on_where_it_left_off(blobs):

@@ -9,7 +9,6 @@ from strategies import mixtures, random_mixture, seeds
 
 from skgmm import _expectation
 from skgmm._moments import Moments, Scatter, total
-from skgmm.covariance import STRUCTURES
 
 FORMS = list(Scatter)
 
@@ -71,18 +70,6 @@ def test_blocks_of_any_cut_give_the_same_moments(case, seed, form, size):
         for i in range(0, 90, size)
     ]
     assert_close(total(parts), whole)
-
-
-@pytest.mark.parametrize("name", sorted(STRUCTURES))
-def test_the_size_of_blocks_does_not_matter(name, monkeypatch):
-    parameters = random_mixture(0, 3, 4, name)
-    X, weights = rows_of(parameters, 5000, 0)
-    form = STRUCTURES[name].scatter
-    assert _expectation.block_rows(3, 4) > 5000
-    whole = _expectation.expectation(X, weights, parameters, form)
-    monkeypatch.setattr(_expectation, "BLOCK_NUMBERS", 1000)
-    assert _expectation.block_rows(3, 4) < 100
-    assert_close(_expectation.expectation(X, weights, parameters, form), whole)
 
 
 @given(mixtures(), seeds, st.sampled_from(FORMS))

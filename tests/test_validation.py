@@ -34,6 +34,11 @@ EYES = [np.eye(2)] * 2
         ({"means_init": [[0.0, np.inf], [0.0, 1.0]]}, "contains infinity"),
         ({"precisions_init": np.eye(2)}, r"'full precision' should have the shape of \(2, 2, 2\)"),
         ({"precisions_init": [np.eye(2), -np.eye(2)]}, "symmetric, positive-definite"),
+        ({"precisions_init": [np.eye(2), np.ones((2, 2))]}, "symmetric, positive-definite"),
+        (
+            {"precisions_init": [np.eye(2), [[1e-9, 5e-10], [-5e-10, 1e-9]]]},
+            "symmetric, positive-definite",
+        ),
         (
             {"precisions_init": [np.eye(2), [[1.0, 0.5], [0.0, 1.0]]]},
             "'full precision' should be symmetric, positive-definite",

@@ -62,6 +62,10 @@ class Covariance(ABC):
     def dense(self) -> Array:
         """Sigma as matrices, shape (m, d, d)."""
 
+    @abstractmethod
+    def precision_diagonal(self) -> Array:
+        """Diagonals of Sigma^-1, shape (m, d)."""
+
     def keep(self, kept: Array, previous: Covariance) -> Covariance:
         """This covariance, but with the components `kept` (K,) as they were in `previous`."""
         if not kept.any() or len(self.factor) == 1:
@@ -92,6 +96,9 @@ class Ellipsoidal(Covariance):
     def colour(self, noise: Array, component: int) -> Array:
         factor = self.factor[component % len(self.factor)]
         return solve_triangular(factor, noise.T, trans="T", check_finite=False).T
+
+    def precision_diagonal(self) -> Array:
+        return np.einsum("mij,mij->mi", self.factor, self.factor)
 
     def dense(self) -> Array:
         lower = triangular_inverse(np.swapaxes(self.factor, 1, 2))
@@ -125,6 +132,9 @@ class AxisAligned(Covariance):
 
     def colour(self, noise: Array, component: int) -> Array:
         return noise / self.factor[component % len(self.factor)]
+
+    def precision_diagonal(self) -> Array:
+        return self.factor**2
 
     def dense(self) -> Array:
         variances = self.factor**-2.0
@@ -163,14 +173,14 @@ class Structure(ABC):
         return covariance if previous is None else covariance.keep(empty, previous)
 
     def _refuse_unresolved(self, moments: Moments, floor: Array, empty: Array) -> None:
-        """Raise where a variance is no more than the rounding of the mean: it is noise."""
+        """Raise where, without a floor, a variance is no more than the rounding of the mean."""
         mean = np.abs(moments.mean)
         mass = np.where(empty, 1.0, moments.mass)[:, None]
         if self.scatter is Scatter.POOLED:
             mean, mass = mean.max(axis=0, keepdims=True), mass.sum(keepdims=True)
-        variances = self.scatter.diagonal(moments.scatter) / mass + floor
+        variances = self.scatter.diagonal(moments.scatter) / mass
         rounding = (4 * np.finfo(np.float64).eps * mean) ** 2
-        unresolved = self._unresolved(variances <= rounding)
+        unresolved = self._unresolved((variances <= rounding) & (floor == 0))
         if self.scatter is not Scatter.POOLED:
             unresolved &= ~empty
         if unresolved.any():

@@ -1,0 +1,142 @@
+"""The compiled hot block: arrays in, sums or values by row out. Knows nothing of Moments.
+
+Rows are float64 or float32, in any layout; everything else is float64 and contiguous. Results do
+not depend on `n_threads`, not by a bit. A row that is infinitely far from every component ends the
+work with `LostRowError`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from skgmm._linalg import Array
+
+try:
+    from skgmm._kernels._native import active, add_sums, available, use, write_values
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "This is skgmm's source folder, without its compiled kernel. Install it with "
+        "'pip install .', and start Python in another folder, or with -P: the folder skgmm/ here "
+        "hides the installed package. (The skgmm and pytest commands are not affected.)"
+    ) from error
+
+__all__ = ["Form", "LostRowError", "Sums", "active", "available", "sums", "use", "values"]
+
+
+class Form(IntEnum):
+    """Which second moments are summed; as in kernel.hpp."""
+
+    FULL = 0
+    DIAGONAL = 1
+    POOLED = 2
+
+
+class LostRowError(ValueError):
+    """A row is infinitely far from every component."""
+
+    def __init__(self, row: int) -> None:
+        self.row = row
+        super().__init__(
+            f"Row {row} of X is so many standard deviations from every component that its "
+            "log-density is not a float64 number. Scale X, or look for a wrong value in that row."
+        )
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Weighted sums over rows, about given centres."""
+
+    mass: Array  # (K,)
+    first: Array  # (K, d)
+    second: Array  # (K, d, d), (K, d) or (d, d); symmetric
+    log_likelihood: float
+    weight: float
+
+
+def sums(
+    X: Array,
+    weight: Array | None,
+    means: Array,
+    factors: Array,
+    log_heights: Array,
+    *,
+    centres: Array,
+    form: Form,
+    n_threads: int,
+    labels: Array | None = None,
+    shares: Array | None = None,
+) -> Sums:
+    """E-step and sums in one pass, or sums with the responsibilities `labels` or `shares`.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    weight : ndarray of shape (n,) or None
+    means : ndarray of shape (K, d)
+    factors : ndarray of shape (m, d, d) or (m, d), m = 1 or K
+        Upper triangular, or diagonals.
+    log_heights : ndarray of shape (K,)
+        Log of weight x density at the mean.
+    centres : ndarray of shape (K, d)
+        What first and second moments are about.
+    labels : ndarray of int64, shape (n,), or None
+    shares : ndarray of shape (n, K) or None
+
+    Raises
+    ------
+    LostRowError
+    """
+    n_components, n_features = means.shape
+    shapes = {
+        Form.FULL: (n_components, n_features, n_features),
+        Form.DIAGONAL: (n_components, n_features),
+        Form.POOLED: (n_features, n_features),
+    }
+    ends = np.cumsum([2, n_components, n_components * n_features])
+    out = np.zeros(ends[-1] + int(np.prod(shapes[form])))
+    lost = add_sums(
+        X, weight, means, factors, log_heights, centres, labels, shares, int(form), out, n_threads
+    )
+    if lost >= 0:
+        raise LostRowError(lost)
+    totals, mass, first, second = np.split(out, ends)
+    second = second.reshape(shapes[form])
+    return Sums(mass, first.reshape(means.shape), second, float(totals[0]), float(totals[1]))
+
+
+def values(
+    X: Array,
+    means: Array,
+    factors: Array,
+    log_heights: Array,
+    *,
+    n_threads: int,
+    log_density: Array | None = None,
+    responsibilities: Array | None = None,
+    log_responsibilities: Array | None = None,
+    labels: Array | None = None,
+) -> None:
+    """Fill those of the arrays that are given, (n,) or (n, K).
+
+    Log-densities are float64, responsibilities of the dtype of X, labels int64.
+
+    Raises
+    ------
+    LostRowError
+    """
+    lost = write_values(
+        X,
+        means,
+        factors,
+        log_heights,
+        log_density,
+        responsibilities,
+        log_responsibilities,
+        labels,
+        n_threads,
+    )
+    if lost >= 0:
+        raise LostRowError(lost)

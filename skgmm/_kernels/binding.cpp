@@ -1,0 +1,224 @@
+// Python's way into the kernel: arrays are checked and packed, chunks of rows shared among threads.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "kernel.hpp"
+#include "processor.hpp"
+
+namespace nb = nanobind;
+using std::int64_t;
+using namespace skgmm;
+
+namespace {
+
+template <typename T>
+using Matrix = nb::ndarray<const T, nb::ndim<2>, nb::device::cpu>;
+using Vector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Table = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Labels = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Factors = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+template <typename T>
+using Out = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
+
+const Kernel* active = best_kernel();
+
+void require(bool holds, const char* what) {
+    if (!holds) throw std::invalid_argument(what);
+}
+
+template <typename T>
+Rows<T> rows_of(const Matrix<T>& X, const std::optional<Vector>& weight) {
+    if (weight) require(weight->shape(0) == X.shape(0), "weights: one for each row");
+    return {X.data(), int64_t(X.shape(0)), int64_t(X.shape(1)), X.stride(0), X.stride(1),
+            weight ? weight->data() : nullptr};
+}
+
+// A mixture and the memory of its packed factors.
+struct PackedMixture {
+    PackedMixture(const Table& means, const Factors& factors, const Vector& log_heights) {
+        const int64_t K = means.shape(0), d = means.shape(1), m = factors.shape(0);
+        require(m == 1 || m == K, "factors: one, or one for each component");
+        require(int64_t(log_heights.shape(0)) == K, "log_heights: one for each component");
+        const bool dense = factors.ndim() == 3;
+        for (size_t axis = 1; axis < factors.ndim(); ++axis)
+            require(int64_t(factors.shape(axis)) == d, "factors: as many features as the means");
+        if (dense)
+            for (int64_t k = 0; k < m; ++k) pack(factors.data() + k * d * d, d);
+        const int64_t size = dense ? int64_t(memory.size()) / m : d;
+        mixture = {K, d, dense ? Factor::triangular : Factor::diagonal, means.data(),
+                   dense ? memory.data() : factors.data(), m == 1 ? 0 : size, log_heights.data()};
+    }
+    Mixture mixture;
+
+private:
+    // The upper triangle of one factor (d, d), tile by tile, each feature's entries side by side.
+    void pack(const double* factor, int64_t d) {
+        for (int64_t i = 0; i < d; i += tile) {
+            const int64_t end = std::min(i + tile, d);
+            for (int64_t j = 0; j < end; ++j)
+                for (int64_t column = i; column < end; ++column)
+                    memory.push_back(j <= column ? factor[j * d + column] : 0.0);
+        }
+    }
+    std::vector<double> memory;
+};
+
+// Runs work(chunk, first, last) over all chunks of rows on some threads. The cut depends on the
+// rows alone, so that neither does the answer depend on the number of threads.
+template <typename Work>
+void for_chunks(int64_t n_samples, int64_t n_chunks, int64_t n_threads, Work work) {
+    std::atomic<int64_t> next{0};
+    auto loop = [&] {
+        for (int64_t chunk; (chunk = next++) < n_chunks;)
+            work(chunk, n_samples * chunk / n_chunks, n_samples * (chunk + 1) / n_chunks);
+    };
+    std::vector<std::thread> threads;
+    for (int64_t i = 1; i < std::min(n_threads, n_chunks); ++i) threads.emplace_back(loop);
+    loop();
+    for (auto& thread : threads) thread.join();
+}
+
+// The smallest row number that is not -1.
+int64_t earliest(const std::vector<int64_t>& lost) {
+    int64_t row = -1;
+    for (int64_t candidate : lost)
+        if (candidate >= 0 && (row < 0 || candidate < row)) row = candidate;
+    return row;
+}
+
+// Numbers in one chunk's sums.
+int64_t sums_size(Form form, int64_t K, int64_t d) {
+    const int64_t second = form == Form::full ? K * d * d : form == Form::pooled ? d * d : K * d;
+    return 2 + K + K * d + second;
+}
+
+int64_t chunks_for(int64_t n_samples, int64_t size) {
+    constexpr int64_t rows = 2048, most = 64, memory = int64_t(1) << 21;  // doubles: 16 MB
+    const int64_t by_memory = std::max<int64_t>(1, memory / size);
+    return std::max<int64_t>(1, std::min({n_samples / rows, most, by_memory}));
+}
+
+// The upper triangle of a matrix from its lower one.
+void mirror(double* matrix, int64_t d) {
+    for (int64_t i = 0; i < d; ++i)
+        for (int64_t j = 0; j < i; ++j) matrix[j * d + i] = matrix[i * d + j];
+}
+
+template <typename T>
+SumsOf<T> sums_function();
+template <> SumsOf<float> sums_function<float>() { return active->sums_float; }
+template <> SumsOf<double> sums_function<double>() { return active->sums_double; }
+template <typename T>
+ValuesOf<T> values_function();
+template <> ValuesOf<float> values_function<float>() { return active->values_float; }
+template <> ValuesOf<double> values_function<double>() { return active->values_double; }
+
+template <typename T>
+int64_t add_sums(Matrix<T> X, std::optional<Vector> weight, Table means, Factors factors,
+                 Vector log_heights, Table centres, std::optional<Labels> labels,
+                 std::optional<Table> shares, int form, Out<double> out, int64_t n_threads) {
+    const Rows<T> rows = rows_of(X, weight);
+    const PackedMixture packed(means, factors, log_heights);
+    const int64_t K = packed.mixture.n_components, d = packed.mixture.n_features;
+    const int64_t size = sums_size(Form(form), K, d);
+    require(rows.n_features == d, "means: as many features as X");
+    require(centres.shape(0) == means.shape(0) && int64_t(centres.shape(1)) == d, "centres: as means");
+    require(int64_t(out.size()) == size, "out: as many numbers as the sums");
+    require(!labels || int64_t(labels->shape(0)) == rows.n_samples, "labels: one for each row");
+    require(!shares || (int64_t(shares->shape(0)) == rows.n_samples && int64_t(shares->shape(1)) == K),
+            "shares: (n, K)");
+    const Given given{labels ? labels->data() : nullptr, shares ? shares->data() : nullptr};
+    nb::gil_scoped_release release;
+    const int64_t n_chunks = chunks_for(rows.n_samples, size);
+    std::vector<double> memory(n_chunks * size, 0.0);
+    std::vector<int64_t> lost(n_chunks, -1);
+    const auto function = sums_function<T>();
+    for_chunks(rows.n_samples, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
+        double* own = memory.data() + chunk * size;
+        Sums sums{Form(form), centres.data(), own + 2, own + 2 + K, own + 2 + K + K * d, 0.0, 0.0};
+        lost[chunk] = function(rows, packed.mixture, given, first, last, sums);
+        own[0] = sums.log_likelihood;
+        own[1] = sums.weight;
+    });
+    for (int64_t chunk = 0; chunk < n_chunks; ++chunk)
+        for (int64_t i = 0; i < size; ++i) out.data()[i] += memory[chunk * size + i];
+    if (Form(form) != Form::diagonal)
+        for (double* matrix = out.data() + 2 + K + K * d; matrix < out.data() + size; matrix += d * d)
+            mirror(matrix, d);
+    return earliest(lost);
+}
+
+template <typename T>
+int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_heights,
+                     std::optional<Out<double>> log_density, std::optional<Out<T>> responsibilities,
+                     std::optional<Out<T>> log_responsibilities, std::optional<Out<int64_t>> labels,
+                     int64_t n_threads) {
+    const Rows<T> rows = rows_of<T>(X, std::nullopt);
+    const PackedMixture packed(means, factors, log_heights);
+    const int64_t n = rows.n_samples, K = packed.mixture.n_components;
+    require(rows.n_features == packed.mixture.n_features, "means: as many features as X");
+    require(!log_density || int64_t(log_density->size()) == n, "log_density: one for each row");
+    require(!labels || int64_t(labels->size()) == n, "labels: one for each row");
+    for (const auto* table : {&responsibilities, &log_responsibilities})
+        require(!*table || int64_t((*table)->size()) == n * K, "responsibilities: (n, K)");
+    const Values<T> values{log_density ? log_density->data() : nullptr,
+                           responsibilities ? responsibilities->data() : nullptr,
+                           log_responsibilities ? log_responsibilities->data() : nullptr,
+                           labels ? labels->data() : nullptr};
+    nb::gil_scoped_release release;
+    const int64_t n_chunks = chunks_for(n, 1);
+    std::vector<int64_t> lost(n_chunks, -1);
+    const auto function = values_function<T>();
+    for_chunks(n, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
+        lost[chunk] = function(rows, packed.mixture, first, last, values);
+    });
+    return earliest(lost);
+}
+
+std::vector<std::string> available() {
+    std::vector<std::string> names;
+    for (const Kernel* kernel : runnable_kernels()) names.emplace_back(kernel->name);
+    return names;
+}
+
+void use(const std::string& name) {
+    for (const Kernel* kernel : runnable_kernels())
+        if (name == kernel->name) {
+            active = kernel;
+            return;
+        }
+    throw std::invalid_argument("no such instruction set here: " + name);
+}
+
+template <typename T>
+void bind(nb::module_& m) {
+    m.def("add_sums", &add_sums<T>, nb::arg("X").noconvert(), nb::arg("weight").none(), nb::arg("means"),
+          nb::arg("factors"), nb::arg("log_heights"), nb::arg("centres"), nb::arg("labels").none(),
+          nb::arg("shares").none(), nb::arg("form"), nb::arg("out"), nb::arg("n_threads"));
+    m.def("write_values", &write_values<T>, nb::arg("X").noconvert(), nb::arg("means"), nb::arg("factors"),
+          nb::arg("log_heights"), nb::arg("log_density").none(), nb::arg("responsibilities").none(),
+          nb::arg("log_responsibilities").none(), nb::arg("labels").none(), nb::arg("n_threads"));
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+    m.doc() = "The compiled block kernel.";
+    bind<double>(m);
+    bind<float>(m);
+    m.def("available", &available, "Instruction sets that this processor can run, best first.");
+    m.def("active", [] { return std::string(active->name); }, "The instruction set in use.");
+    m.def("use", &use, nb::arg("name"), "Use another instruction set, for tests.");
+}

@@ -1,0 +1,76 @@
+// What passes between the binding and the block kernel: arrays in, sums or values by row out.
+#pragma once
+#include <cstdint>
+
+namespace skgmm {
+
+enum class Factor { triangular, diagonal };
+enum class Form { full, diagonal, pooled };
+
+// Rows where they lie; strides in elements.
+template <typename T>
+struct Rows {
+    const T* data;
+    std::int64_t n_samples, n_features, row_stride, column_stride;
+    const double* weight;  // n_samples, or null
+};
+
+// Parameters, packed by `pack` for the kernel.
+struct Mixture {
+    std::int64_t n_components, n_features;
+    Factor factor;
+    const double* means;        // (K, d)
+    const double* packed;       // factors, tile by tile
+    std::int64_t packed_size;   // numbers to a component; 0 when all share one
+    const double* log_heights;  // (K,)
+};
+
+// Responsibilities from outside instead of by Bayes' rule: labels (n,), or shares (n, K).
+struct Given {
+    const std::int64_t* labels;
+    const double* shares;
+    bool any() const { return labels || shares; }
+};
+
+// Sums over rows, about `centres`; `second` is (K, d, d), (K, d) or (d, d) by form, of which the
+// kernel fills the lower triangles.
+struct Sums {
+    Form form;
+    const double* centres;  // (K, d)
+    double* mass;           // (K,)
+    double* first;          // (K, d)
+    double* second;
+    double log_likelihood, weight;
+};
+
+// Values by row; a null pointer is not asked for.
+template <typename T>
+struct Values {
+    double* log_density;       // (n,)
+    T* responsibilities;       // (n, K)
+    T* log_responsibilities;   // (n, K)
+    std::int64_t* labels;      // (n,)
+};
+
+// One compilation of the kernel, over rows first .. last - 1. Each function returns the first row
+// that is infinitely far from every component, or -1.
+template <typename T>
+using SumsOf = std::int64_t (*)(
+    const Rows<T>&, const Mixture&, const Given&, std::int64_t first, std::int64_t last, Sums&);
+template <typename T>
+using ValuesOf = std::int64_t (*)(
+    const Rows<T>&, const Mixture&, std::int64_t first, std::int64_t last, const Values<T>&);
+
+struct Kernel {
+    const char* name;
+    int width;  // doubles to a register
+    SumsOf<float> sums_float;
+    SumsOf<double> sums_double;
+    ValuesOf<float> values_float;
+    ValuesOf<double> values_double;
+};
+
+// Factors are packed in tiles of this many columns.
+constexpr std::int64_t tile = 4;
+
+}  // namespace skgmm

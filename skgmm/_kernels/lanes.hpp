@@ -1,0 +1,138 @@
+// Lanes: WIDTH doubles that are added, multiplied and compared together.
+//
+// GCC and clang turn their vector extension into whatever registers the target has; elsewhere an
+// array with loops for operators does the same work more slowly. Included inside the namespace of
+// one instruction set, so that no function compiled for one is ever called from another.
+
+#if defined(__GNUC__) && !defined(SKGMM_PLAIN_LANES)
+
+typedef double Lanes __attribute__((vector_size(8 * SKGMM_WIDTH), may_alias));
+typedef std::int64_t Bits __attribute__((vector_size(8 * SKGMM_WIDTH), may_alias));
+
+inline Lanes spread(double value) { return value - Lanes{}; }
+inline Lanes larger(Lanes a, Lanes b) { return a > b ? a : b; }
+// `value` where `x` is at least `limit`, else 0.
+inline Lanes where_at_least(Lanes x, Lanes limit, Lanes value) {
+    return x >= limit ? value : Lanes{};
+}
+inline Bits bits_of(Lanes x) { return reinterpret_cast<Bits&>(x); }
+inline Lanes from_bits(Bits x) { return reinterpret_cast<Lanes&>(x); }
+inline Bits spread_bits(std::int64_t value) { return value - Bits{}; }
+
+#else
+
+template <typename T>
+struct Pack {
+    T lane[SKGMM_WIDTH];
+    T operator[](int i) const { return lane[i]; }
+    T& operator[](int i) { return lane[i]; }
+};
+typedef Pack<double> Lanes;
+typedef Pack<std::int64_t> Bits;
+
+#define SKGMM_EACH(Type, expression)                           \
+    Type result;                                               \
+    for (int i = 0; i < SKGMM_WIDTH; ++i) result[i] = expression; \
+    return result
+#define SKGMM_OPERATOR(Type, symbol) \
+    inline Type operator symbol(Type a, Type b) { SKGMM_EACH(Type, a[i] symbol b[i]); }
+SKGMM_OPERATOR(Lanes, +)
+SKGMM_OPERATOR(Lanes, -)
+SKGMM_OPERATOR(Lanes, *)
+SKGMM_OPERATOR(Lanes, /)
+SKGMM_OPERATOR(Bits, +)
+SKGMM_OPERATOR(Bits, -)
+SKGMM_OPERATOR(Bits, &)
+SKGMM_OPERATOR(Bits, |)
+#undef SKGMM_OPERATOR
+inline Bits operator<<(Bits a, int n) {
+    SKGMM_EACH(Bits, static_cast<std::int64_t>(static_cast<std::uint64_t>(a[i]) << n));
+}
+inline Bits operator>>(Bits a, int n) { SKGMM_EACH(Bits, a[i] >> n); }
+inline Lanes& operator+=(Lanes& a, Lanes b) { return a = a + b; }
+inline Lanes spread(double value) { SKGMM_EACH(Lanes, value); }
+inline Lanes larger(Lanes a, Lanes b) { SKGMM_EACH(Lanes, a[i] > b[i] ? a[i] : b[i]); }
+inline Lanes where_at_least(Lanes x, Lanes limit, Lanes value) {
+    SKGMM_EACH(Lanes, x[i] >= limit[i] ? value[i] : 0.0);
+}
+inline Bits bits_of(Lanes x) {
+    Bits result;
+    std::memcpy(&result, &x, sizeof x);
+    return result;
+}
+inline Lanes from_bits(Bits x) {
+    Lanes result;
+    std::memcpy(&result, &x, sizeof x);
+    return result;
+}
+inline Bits spread_bits(std::int64_t value) { SKGMM_EACH(Bits, value); }
+#undef SKGMM_EACH
+
+#endif
+
+inline Lanes load(const double* from) { return *reinterpret_cast<const Lanes*>(from); }
+inline void store(double* to, Lanes value) { *reinterpret_cast<Lanes*>(to) = value; }
+
+// Sum over the lanes, in a fixed order.
+inline double sum(Lanes x) {
+    double parts[SKGMM_WIDTH];
+    std::memcpy(parts, &x, sizeof x);
+    for (int half = SKGMM_WIDTH / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; ++i) parts[i] += parts[i + half];
+    return parts[0];
+}
+
+// exp(x) for x <= 0, relative error below 3e-16; exactly 0 below -650, because results between
+// 1e-308 and 0 are denormal numbers and those cost a hundred times as much.
+inline Lanes exp_of_nonpositive(Lanes x) {
+    const Lanes limit = spread(-650.0);
+    const Lanes argument = larger(x, limit);
+    // Adding and taking away 1.5 x 2^52 rounds to the nearest integer; its low bits are in the sum.
+    const Lanes magic = spread(6755399441055744.0);
+    const Lanes shifted = argument * spread(1.4426950408889634) + magic;
+    const Lanes n = shifted - magic;
+    // log 2 in two parts (Cody & Waite): the product with the first is exact.
+    Lanes r = argument - n * spread(6.93147180369123816490e-01);
+    r = r - n * spread(1.90821492927058770002e-10);
+    // Taylor's series to degree 11 on |r| <= log(2) / 2.
+    Lanes p = spread(1.0 / 39916800.0);
+    p = p * r + spread(1.0 / 3628800.0);
+    p = p * r + spread(1.0 / 362880.0);
+    p = p * r + spread(1.0 / 40320.0);
+    p = p * r + spread(1.0 / 5040.0);
+    p = p * r + spread(1.0 / 720.0);
+    p = p * r + spread(1.0 / 120.0);
+    p = p * r + spread(1.0 / 24.0);
+    p = p * r + spread(1.0 / 6.0);
+    p = p * r + spread(0.5);
+    p = p * r + spread(1.0);
+    p = p * r + spread(1.0);
+    const Lanes scaled = from_bits(bits_of(p) + (bits_of(shifted) << 52));
+    return where_at_least(x, limit, scaled);
+}
+
+// log(x) for finite normal x >= 1, as a sum of responsibilities over its largest is.
+inline Lanes log_of_sum(Lanes x) {
+    // x = 2^n m with m in [sqrt(1/2), sqrt(2)): shift the exponent so that the cut falls there.
+    const Bits offset = spread_bits(0x3fe6a09e00000000);
+    const Bits exponent = (bits_of(x) - offset) >> 52;
+    const Lanes m = from_bits(bits_of(x) - (exponent << 52));
+    // The integer as a double, through the bits of 1.5 x 2^52.
+    const Bits magic = spread_bits(0x4338000000000000);
+    const Lanes n = from_bits(exponent + magic) - from_bits(magic);
+    // log m = 2 atanh s with s = (m - 1) / (m + 1), |s| <= 0.1716.
+    const Lanes s = (m - spread(1.0)) / (m + spread(1.0));
+    const Lanes z = s * s;
+    Lanes p = spread(2.0 / 21.0);
+    p = p * z + spread(2.0 / 19.0);
+    p = p * z + spread(2.0 / 17.0);
+    p = p * z + spread(2.0 / 15.0);
+    p = p * z + spread(2.0 / 13.0);
+    p = p * z + spread(2.0 / 11.0);
+    p = p * z + spread(2.0 / 9.0);
+    p = p * z + spread(2.0 / 7.0);
+    p = p * z + spread(2.0 / 5.0);
+    p = p * z + spread(2.0 / 3.0);
+    const Lanes tail = p * z * s + n * spread(1.90821492927058770002e-10);
+    return n * spread(6.93147180369123816490e-01) + (spread(2.0) * s + tail);
+}

@@ -1,0 +1,45 @@
+"""How many threads share the work."""
+
+from __future__ import annotations
+
+import os
+
+from joblib import cpu_count, effective_n_jobs
+from joblib.parallel import get_active_backend
+
+from skgmm._linalg import Array
+
+# Passes over less than this many numbers (rows x components x features) are over before a second
+# thread has started.
+_WORTH_SHARING = 400_000
+
+
+def available_threads(n_jobs: int | None) -> int:
+    """Threads that `n_jobs` allows here.
+
+    A number follows joblib (-1 is all processors). None takes what a surrounding
+    `joblib.parallel_config` says; without one, all processors, within OMP_NUM_THREADS as libraries
+    of compiled code do, but 1 inside a joblib worker, whose siblings use the others.
+    """
+    if n_jobs is not None:
+        return max(1, effective_n_jobs(n_jobs))
+    backend, configured = get_active_backend()
+    if backend.nesting_level:
+        return 1
+    if configured not in (None, 1):
+        return max(1, effective_n_jobs(None))
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cpu_count(), int(limit) if limit.isdigit() else cpu_count()))
+
+
+def threads_for(n_jobs: int | None, X: Array, n_components: int) -> int:
+    """Threads for passes over the rows X (n, d) with this many components."""
+    if X.size * n_components < _WORTH_SHARING:
+        return 1
+    return available_threads(n_jobs)
+
+
+def divide_threads(n_threads: int, n_starts: int) -> tuple[int, int]:
+    """Starts to run side by side, and threads for each: side by side comes first, it waits less."""
+    n_parallel = min(n_threads, n_starts)
+    return n_parallel, n_threads // n_parallel
