@@ -1,0 +1,333 @@
+"""The compiled kernel against the NumPy oracle, on every instruction set that runs here."""
+
+import mpmath
+import numpy as np
+import oracle
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.datasets import load_iris
+from strategies import random_mixture, seeds
+
+from skgmm import GaussianMixtureEM, _expectation, _kernels
+from skgmm._moments import Scatter
+from skgmm.covariance import STRUCTURES
+
+EPSILON = np.finfo(np.float64).eps
+
+
+@pytest.fixture(params=_kernels.available())
+def instructions(request):
+    """Every instruction set in turn."""
+    best = _kernels.active()
+    _kernels.use(request.param)
+    yield request.param
+    _kernels.use(best)
+
+
+def laid_out(X, layout):
+    """The same rows in another memory layout."""
+    if layout == "fortran":
+        return np.asfortranarray(X)
+    if layout == "strided":
+        wide = np.zeros((2 * len(X), 3 * X.shape[1]), dtype=X.dtype)
+        wide[::2, ::3] = X
+        return wide[::2, ::3]
+    if layout == "reversed":
+        return np.ascontiguousarray(X[::-1, ::-1])[::-1, ::-1]
+    return X
+
+
+@st.composite
+def cases(draw):
+    """A mixture, rows (in some dtype and layout), weights and a form of scatter."""
+    name = draw(st.sampled_from(sorted(STRUCTURES)))
+    K, d = draw(st.integers(1, 7)), draw(st.integers(1, 11))
+    seed = draw(seeds)
+    parameters = random_mixture(seed, K, d, name)
+    n = draw(st.sampled_from([1, 2, 3, 7, 8, 15, 16, 17, 100, 255, 256, 257, 700]))
+    X, _ = parameters.draw(n, np.random.RandomState(seed))
+    scale = 10.0 ** draw(st.sampled_from([-100, -3, 0, 0, 0, 3, 100]))
+    dtype = np.float32 if abs(np.log10(scale)) < 10 and draw(st.booleans()) else np.float64
+    X = laid_out((X * scale).astype(dtype), draw(st.sampled_from(["c", "fortran", "strided"])))
+    covariance = type(parameters.covariance)(parameters.covariance.factor / scale)
+    parameters = type(parameters)(parameters.log_weights, parameters.means * scale, covariance)
+    weights = None
+    if draw(st.booleans()):
+        weights = np.random.default_rng(seed).exponential(size=n)
+        weights[1::5] = 0.0
+    return parameters, X, weights, draw(st.sampled_from(list(Scatter)))
+
+
+def assert_moments_equal(got, expected, parameters, rtol=1e-12):
+    """Equal relative to the size of what was summed: opposite signs leave a sum no digits of its own.
+
+    Responsibilities inherit rounding from log-densities of size |log density|, so that is part of
+    the measure.
+    """
+    form = expected.form
+    spread = np.sqrt(np.abs(form.diagonal(expected.scatter)).max() / expected.total_weight)
+    size = spread + np.abs(expected.mean - parameters.means).max()
+    np.testing.assert_allclose(got.mass, expected.mass, rtol=rtol, atol=rtol * got.total_weight)
+    heavy = expected.mass > 1e-3 * expected.total_weight
+    np.testing.assert_allclose(
+        got.mean[heavy],
+        expected.mean[heavy],
+        rtol=rtol,
+        atol=1e3 * rtol * size,
+    )
+    scatter = np.abs(expected.scatter).max() + expected.total_weight * size**2
+    np.testing.assert_allclose(got.scatter, expected.scatter, atol=rtol * scatter)
+    assert got.total_weight == pytest.approx(expected.total_weight, rel=rtol)
+    lost = rtol * (abs(expected.log_likelihood) + expected.total_weight)
+    assert got.log_likelihood == pytest.approx(expected.log_likelihood, abs=lost)
+
+
+@given(case=cases(), n_threads=st.integers(1, 3))
+def test_moments_equal_the_oracle(case, n_threads):
+    parameters, X, weights, form = case
+    expected = oracle.expectation(X, weights, parameters, form)
+    got = _expectation.expectation(X, weights, parameters, form, n_threads=n_threads)
+    assert_moments_equal(got, expected, parameters)
+
+
+@given(case=cases())
+def test_values_equal_the_oracle(case):
+    parameters, X, _, _ = case
+    log_density, shares = oracle.responsibilities(X, parameters)
+    rtol = 1e-12 if X.dtype == np.float64 else 1e-6
+    got = _expectation.log_densities(X, parameters)
+    np.testing.assert_allclose(got, log_density, rtol=1e-12, atol=1e-12)
+    proba = _expectation.responsibilities(X, parameters)
+    assert proba.dtype == X.dtype
+    slack = 1e-12 * (1 + np.abs(log_density).max())
+    np.testing.assert_allclose(proba, shares.T, rtol=rtol, atol=max(rtol * 1e-3, slack))
+    log_proba = _expectation.log_responsibilities(X, parameters)
+    sure = shares.T > 1e-30
+    np.testing.assert_allclose(
+        log_proba[sure], np.log(shares.T[sure]), rtol=rtol, atol=1e2 * slack + rtol
+    )
+    labels = _expectation.labels(X, parameters)
+    assert labels.dtype == np.int64
+    assert (shares.T[np.arange(len(X)), labels] >= shares.max(axis=0) - 10 * slack).all()
+
+
+@pytest.mark.parametrize("form", list(Scatter))
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 8, 9, 16, 17, 33, 49, 70])
+def test_every_instruction_set(instructions, d, form):
+    """Every tile shape and block size, for both kinds of factor."""
+    for name in ("full", "diag"):
+        parameters = random_mixture(d, 3, d, name, spread=1.0)
+        X, _ = parameters.draw(611, np.random.RandomState(d))
+        weights = np.random.default_rng(d).exponential(size=611)
+        expected = oracle.expectation(X, weights, parameters, form)
+        got = _expectation.expectation(X, weights, parameters, form)
+        assert_moments_equal(got, expected, parameters)
+        log_density, shares = oracle.responsibilities(X, parameters)
+        np.testing.assert_allclose(
+            _expectation.log_densities(X, parameters), log_density, rtol=1e-11
+        )
+        proba = _expectation.responsibilities(X, parameters)
+        np.testing.assert_allclose(proba, shares.T, rtol=1e-9, atol=1e-13)
+
+
+def test_instruction_sets_are_listed_and_chosen():
+    assert _kernels.available()[-1] == "baseline"
+    assert _kernels.active() == _kernels.available()[0]
+    with pytest.raises(ValueError, match="no such instruction set here: MMX"):
+        _kernels.use("MMX")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", sorted(STRUCTURES))
+def test_the_number_of_threads_does_not_change_a_bit(name, dtype):
+    parameters = random_mixture(0, 5, 6, name)
+    X, _ = parameters.draw(50_000, np.random.RandomState(0))
+    X = X.astype(dtype)
+    weights = np.random.default_rng(0).exponential(size=len(X))
+    form = STRUCTURES[name].scatter
+    one = _expectation.expectation(X, weights, parameters, form, n_threads=1)
+    for n_threads in (2, 3, 8):
+        many = _expectation.expectation(X, weights, parameters, form, n_threads=n_threads)
+        for field in ("mass", "mean", "scatter", "log_likelihood", "total_weight"):
+            np.testing.assert_array_equal(getattr(many, field), getattr(one, field))
+        np.testing.assert_array_equal(
+            _expectation.responsibilities(X, parameters, n_threads=n_threads),
+            _expectation.responsibilities(X, parameters, n_threads=1),
+        )
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_n_jobs_does_not_change_a_bit_of_a_fit():
+    X, _ = random_mixture(0, 4, 5, "full").draw(30_000, np.random.RandomState(0))
+    fits = [
+        GaussianMixtureEM(
+            4, n_init=3, init_params="k-means++", random_state=0, max_iter=5, n_jobs=n_jobs
+        ).fit(X)
+        for n_jobs in (1, 2, 3, -1, None)
+    ]
+    for other in fits[1:]:
+        for name in ("weights_", "means_", "covariances_", "lower_bounds_"):
+            np.testing.assert_array_equal(getattr(other, name), getattr(fits[0], name))
+
+
+def exact_log_likelihood(X, parameters):
+    """With 50 digits, by mpmath."""
+    with mpmath.workdps(50):
+        total = mpmath.mpf(0)
+        models = []
+        covariances = parameters.covariance.factor
+        for k in range(parameters.n_components):
+            factor = mpmath.matrix(covariances[k % len(covariances)].tolist())
+            log_det = sum(mpmath.log(factor[i, i]) for i in range(factor.rows))
+            models.append((mpmath.exp(mpmath.mpf(parameters.log_weights[k])), factor, log_det))
+        d = parameters.n_features
+        constant = mpmath.log(2 * mpmath.pi) * d / 2
+        for row in X:
+            density = mpmath.mpf(0)
+            for k, (weight, factor, log_det) in enumerate(models):
+                mean = parameters.means[k]
+                c = mpmath.matrix(
+                    [[mpmath.mpf(a) - mpmath.mpf(b) for a, b in zip(row, mean, strict=True)]]
+                )
+                y = c * factor
+                distance = sum(v**2 for v in y)
+                density += weight * mpmath.exp(log_det - constant - distance / 2)
+            total += mpmath.log(density)
+        return float(total)
+
+
+def test_log_likelihood_to_1e_12_of_50_digits(instructions, faithful):
+    for X, K in ((load_iris().data, 3), (faithful, 2)):
+        mixture = GaussianMixtureEM(K, random_state=0).fit(X)
+        parameters = mixture._parameters()
+        exact = exact_log_likelihood(X, parameters)
+        moments = _expectation.expectation(X, None, parameters, Scatter.FULL)
+        assert moments.log_likelihood == pytest.approx(exact, rel=1e-12)
+        assert _expectation.log_densities(X, parameters).sum() == pytest.approx(exact, rel=1e-12)
+
+
+@pytest.mark.parametrize("case", ["offset 1e8", "condition number 1e10"])
+def test_log_likelihood_to_1e_8_of_50_digits_on_hard_data(instructions, case):
+    X, _ = random_mixture(1, 2, 3, "diag").draw(150, np.random.RandomState(0))
+    if case == "offset 1e8":
+        X = X + 1e8
+    else:
+        root = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+        X = X * [1e5, 1.0, 10.0] @ root
+    mixture = GaussianMixtureEM(2, random_state=0, reg_covar=0).fit(X)
+    if case.startswith("condition"):
+        assert np.linalg.cond(mixture.covariances_).max() > 1e9
+    parameters = mixture._parameters()
+    exact = exact_log_likelihood(X, parameters)
+    assert _expectation.log_densities(X, parameters).sum() == pytest.approx(exact, rel=1e-8)
+
+
+def test_exp_and_log_over_their_whole_range(instructions):
+    """Through the densities of two components whose log-ratio is x: 1 and exp(-x^2 / 2)."""
+    ratio = np.concatenate([np.linspace(0, 649, 4001), 10.0 ** np.linspace(-12, 0, 500)])
+    x = np.sqrt(2 * ratio)[:, None]
+    means, factors = np.zeros((2, 1)), np.array([[1.0], [1e-30]])
+    heights = np.zeros(2)
+    shares = np.empty((len(x), 2))
+    density = np.empty(len(x))
+    _kernels.values(x, means, factors, heights, responsibilities=shares, n_threads=1)
+    _kernels.values(x, means, factors, heights, log_density=density, n_threads=1)
+    odds = shares[:, 0] / shares[:, 1]
+    exact = -(x[:, 0] ** 2) / 2
+    np.testing.assert_allclose(odds, np.exp(exact), rtol=8 * EPSILON, atol=0)
+    np.testing.assert_allclose(density, np.log1p(np.exp(exact)), rtol=4 * EPSILON, atol=1e-300)
+    _kernels.values(x + 1e3, means, factors, heights, responsibilities=shares, n_threads=1)
+    assert (shares[:, 0] == 0).all()
+
+
+def test_log_of_many_equal_components(instructions):
+    """The log of a sum of K ones, for K = 1 .. 300."""
+    for n_components in range(1, 301):
+        density = np.empty(1)
+        means = np.zeros((n_components, 1))
+        model = means, np.ones((1, 1)), np.zeros(n_components)
+        _kernels.values(np.zeros((1, 1)), *model, log_density=density, n_threads=1)
+        assert density[0] == pytest.approx(np.log(n_components), rel=4 * EPSILON, abs=0)
+
+
+def test_a_component_far_from_its_rows_loses_no_digits():
+    """Sums about a mean 1e7 deviations away would; a second pass takes the right centre."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 2))
+    for form in Scatter:
+        parameters = random_mixture(0, 1, 2, "full")
+        far = type(parameters)(
+            parameters.log_weights, parameters.means + 1e7, parameters.covariance
+        )
+        got = _expectation.expectation(X, None, far, form)
+        scatter = np.cov(X.T, bias=True) * 500
+        expected = np.diag(scatter)[None] if form is Scatter.DIAGONAL else scatter
+        np.testing.assert_allclose(got.scatter.reshape(expected.shape), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("partition", ["labels", "shares", "float32 shares"])
+def test_given_partitions(partition, monkeypatch):
+    rng = np.random.default_rng(0)
+    X, weights = rng.normal(size=(900, 3)) + 100, rng.exponential(size=900)
+    labels = rng.integers(0, 4, size=900)
+    shares = np.eye(4)[labels] if partition == "labels" else rng.dirichlet(np.ones(4), size=900)
+    given = {"labels": labels, "shares": shares, "float32 shares": shares.astype(np.float32)}
+    used = given[partition].astype(float) if partition != "labels" else shares
+    monkeypatch.setattr(_expectation, "_SLICE", 250)
+    for form in Scatter:
+        got = _expectation.partition_moments(X, weights, given[partition], 4, form)
+        mass = weights @ used
+        mean = (used * weights[:, None]).T @ X / mass[:, None]
+        np.testing.assert_allclose(got.mass, mass, rtol=1e-12)
+        np.testing.assert_allclose(got.mean, mean, rtol=1e-12)
+        scatter = form.outer((used * weights[:, None]).T, X - mean[:, None, :])
+        np.testing.assert_allclose(got.scatter, scatter, rtol=1e-10, atol=1e-9)
+
+
+def test_rows_are_read_where_they_lie(monkeypatch):
+    """No layout and neither dtype is copied on the way to the kernel."""
+    seen = []
+    native = _kernels.add_sums
+    monkeypatch.setattr(_kernels, "add_sums", lambda X, *rest: seen.append(X) or native(X, *rest))
+    base = np.random.default_rng(0).normal(size=(600, 4))
+    for dtype in (np.float64, np.float32):
+        for layout in ("c", "fortran", "strided"):
+            X = laid_out(base.astype(dtype), layout)
+            seen.clear()
+            GaussianMixtureEM(2, max_iter=3, tol=1.0, random_state=0).fit(X)
+            rows = [given for given in seen if len(given) == 600]
+            assert any(np.shares_memory(given, X) for given in rows)
+
+
+@pytest.mark.parametrize("bad", ["weight", "means", "factors", "heights", "labels"])
+def test_the_binding_checks_shapes(bad):
+    X, K = np.zeros((10, 2)), 3
+    arguments = {
+        "weight": np.ones(10),
+        "means": np.zeros((K, 2)),
+        "factors": np.ones((K, 2)),
+        "log_heights": np.zeros(K),
+        "centres": np.zeros((K, 2)),
+        "labels": np.zeros(10, dtype=np.int64),
+    }
+    wrong = {
+        "weight": np.ones(9),
+        "means": np.zeros((K, 3)),
+        "factors": np.ones((2, 2)),
+        "heights": np.zeros(2),
+        "labels": np.zeros(9, dtype=np.int64),
+    }
+    arguments[{"heights": "log_heights"}.get(bad, bad)] = wrong[bad]
+    with pytest.raises((ValueError, TypeError)):
+        _kernels.sums(X, form=_kernels.Form.DIAGONAL, n_threads=1, **arguments)
+
+
+def test_show_versions(capsys):
+    import skgmm
+
+    skgmm.show_versions()
+    printed = capsys.readouterr().out
+    assert _kernels.active() in printed
+    for name in ("numpy", "scipy", "scikit-learn", "threads"):
+        assert name in printed

@@ -1,0 +1,69 @@
+"""How many threads a fit takes."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from joblib import Parallel, cpu_count, delayed, parallel_config
+
+from skgmm._threads import available_threads, divide_threads, threads_for
+
+
+def test_numbers_follow_joblib():
+    assert available_threads(1) == 1
+    assert available_threads(3) == 3
+    assert available_threads(-1) == cpu_count()
+    with pytest.raises(ValueError, match="n_jobs == 0"):
+        available_threads(0)
+
+
+def test_none_takes_the_machine_or_what_the_context_says(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert available_threads(None) == cpu_count()
+    with parallel_config(n_jobs=3, backend="threading"):
+        assert available_threads(None) == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert available_threads(None) == 1
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_inside_a_worker_it_takes_one(backend):
+    """As in a parallel grid search: the siblings use the other processors."""
+    with parallel_config(backend=backend):
+        counts = Parallel(n_jobs=2)(delayed(available_threads)(None) for _ in range(4))
+    assert counts == [1, 1, 1, 1]
+
+
+def test_small_data_takes_one():
+    assert threads_for(None, np.empty((300, 2)), 2) == 1
+    assert threads_for(4, np.empty((300, 2)), 2) == 1
+    assert threads_for(4, np.empty((100_000, 2)), 4) == 4
+
+
+def test_starts_come_side_by_side_first():
+    assert divide_threads(1, 10) == (1, 1)
+    assert divide_threads(8, 1) == (1, 8)
+    assert divide_threads(8, 3) == (3, 2)
+    assert divide_threads(2, 10) == (2, 1)
+
+
+def test_a_fit_in_a_forked_child_finishes():
+    """No pool of threads is kept that a fork would lose."""
+    code = """
+import os, sys
+import numpy as np
+from skgmm import GaussianMixtureEM
+X = np.random.default_rng(0).normal(size=(60_000, 4))
+fit = lambda: GaussianMixtureEM(3, max_iter=2, tol=1.0, n_jobs=2, random_state=0).fit(X)
+fit()
+child = os.fork()
+if child == 0:
+    fit()
+    os._exit(0)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork here")
+    subprocess.run([sys.executable, "-P", "-W", "ignore", "-c", code], check=True, timeout=60)
