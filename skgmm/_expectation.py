@@ -150,12 +150,15 @@ def _centred(sums: Sums, centres: Array, form: Scatter) -> Moments:
 
 def _digits_lost(sums: Sums, moments: Moments, centres: Array, form: Scatter) -> bool:
     about_centre, about_mean = form.diagonal(sums.second), form.diagonal(moments.scatter)
+    lost = about_mean < _LOST * about_centre
+    if not lost.any():
+        return False
     shift = np.abs(moments.mean - centres)
     if form is Scatter.POOLED:
         shift = shift.max(axis=0)
     # A feature that is constant shifts by roundings and has nothing to lose.
     real = shift > 64 * np.finfo(np.float64).eps * np.abs(centres).max(axis=0)
-    return bool(np.any(real & (about_mean < _LOST * about_centre)))
+    return bool(np.any(real & lost))
 
 
 def log_densities(X: Array, parameters: MixtureParameters, n_threads: int = 1) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from math import prod
 
 import numpy as np
 
@@ -90,21 +91,26 @@ def sums(
     LostRowError
     """
     n_components, n_features = means.shape
-    shapes = {
-        Form.FULL: (n_components, n_features, n_features),
-        Form.DIAGONAL: (n_components, n_features),
-        Form.POOLED: (n_features, n_features),
-    }
-    ends = np.cumsum([2, n_components, n_components * n_features])
-    out = np.zeros(ends[-1] + int(np.prod(shapes[form])))
+    shape: tuple[int, ...] = (n_components, n_features)
+    if form is Form.FULL:
+        shape = (n_components, n_features, n_features)
+    elif form is Form.POOLED:
+        shape = (n_features, n_features)
+    # One array, in the order of the C++ side: two totals, mass, first and second moments.
+    first, second = 2 + n_components, 2 + n_components * (1 + n_features)
+    out = np.zeros(second + prod(shape))
     lost = add_sums(
         X, weight, means, factors, log_heights, centres, labels, shares, int(form), out, n_threads
     )
     if lost >= 0:
         raise LostRowError(lost)
-    totals, mass, first, second = np.split(out, ends)
-    second = second.reshape(shapes[form])
-    return Sums(mass, first.reshape(means.shape), second, float(totals[0]), float(totals[1]))
+    return Sums(
+        mass=out[2:first],
+        first=out[first:second].reshape(means.shape),
+        second=out[second:].reshape(shape),
+        log_likelihood=float(out[0]),
+        weight=float(out[1]),
+    )
 
 
 def values(

@@ -174,6 +174,8 @@ class Structure(ABC):
 
     def _refuse_unresolved(self, moments: Moments, floor: Array, empty: Array) -> None:
         """Raise where, without a floor, a variance is no more than the rounding of the mean."""
+        if floor.all():
+            return
         mean = np.abs(moments.mean)
         mass = np.where(empty, 1.0, moments.mass)[:, None]
         if self.scatter is Scatter.POOLED:
