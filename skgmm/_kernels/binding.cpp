@@ -41,8 +41,8 @@ void require(bool holds, const char* what) {
 template <typename T>
 Rows<T> rows_of(const Matrix<T>& X, const std::optional<Vector>& weight) {
     if (weight) require(weight->shape(0) == X.shape(0), "weights: one for each row");
-    return {X.data(), int64_t(X.shape(0)), int64_t(X.shape(1)), X.stride(0), X.stride(1),
-            weight ? weight->data() : nullptr};
+    return {X.data(),    int64_t(X.shape(0)), int64_t(X.shape(1)),
+            X.stride(0), X.stride(1),         weight ? weight->data() : nullptr};
 }
 
 // A mixture and the memory of its packed factors.
@@ -57,8 +57,13 @@ struct PackedMixture {
         if (dense)
             for (int64_t k = 0; k < m; ++k) pack(factors.data() + k * d * d, d);
         const int64_t size = dense ? int64_t(memory.size()) / m : d;
-        mixture = {K, d, dense ? Factor::triangular : Factor::diagonal, means.data(),
-                   dense ? memory.data() : factors.data(), m == 1 ? 0 : size, log_heights.data()};
+        mixture = {K,
+                   d,
+                   dense ? Factor::triangular : Factor::diagonal,
+                   means.data(),
+                   dense ? memory.data() : factors.data(),
+                   m == 1 ? 0 : size,
+                   log_heights.data()};
     }
     Mixture mixture;
 
@@ -118,12 +123,24 @@ void mirror(double* matrix, int64_t d) {
 
 template <typename T>
 SumsOf<T> sums_function();
-template <> SumsOf<float> sums_function<float>() { return active->sums_float; }
-template <> SumsOf<double> sums_function<double>() { return active->sums_double; }
+template <>
+SumsOf<float> sums_function<float>() {
+    return active->sums_float;
+}
+template <>
+SumsOf<double> sums_function<double>() {
+    return active->sums_double;
+}
 template <typename T>
 ValuesOf<T> values_function();
-template <> ValuesOf<float> values_function<float>() { return active->values_float; }
-template <> ValuesOf<double> values_function<double>() { return active->values_double; }
+template <>
+ValuesOf<float> values_function<float>() {
+    return active->values_float;
+}
+template <>
+ValuesOf<double> values_function<double>() {
+    return active->values_double;
+}
 
 template <typename T>
 int64_t add_sums(Matrix<T> X, std::optional<Vector> weight, Table means, Factors factors,
@@ -134,28 +151,33 @@ int64_t add_sums(Matrix<T> X, std::optional<Vector> weight, Table means, Factors
     const int64_t K = packed.mixture.n_components, d = packed.mixture.n_features;
     const int64_t size = sums_size(Form(form), K, d);
     require(rows.n_features == d, "means: as many features as X");
-    require(centres.shape(0) == means.shape(0) && int64_t(centres.shape(1)) == d, "centres: as means");
+    require(centres.shape(0) == means.shape(0) && int64_t(centres.shape(1)) == d,
+            "centres: as means");
     require(int64_t(out.size()) == size, "out: as many numbers as the sums");
     require(!labels || int64_t(labels->shape(0)) == rows.n_samples, "labels: one for each row");
-    require(!shares || (int64_t(shares->shape(0)) == rows.n_samples && int64_t(shares->shape(1)) == K),
-            "shares: (n, K)");
+    require(
+        !shares || (int64_t(shares->shape(0)) == rows.n_samples && int64_t(shares->shape(1)) == K),
+        "shares: (n, K)");
     const Given given{labels ? labels->data() : nullptr, shares ? shares->data() : nullptr};
     nb::gil_scoped_release release;
     const int64_t n_chunks = chunks_for(rows.n_samples, size);
     std::vector<double> memory(n_chunks * size, 0.0);
     std::vector<int64_t> lost(n_chunks, -1);
     const auto function = sums_function<T>();
-    for_chunks(rows.n_samples, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
-        double* own = memory.data() + chunk * size;
-        Sums sums{Form(form), centres.data(), own + 2, own + 2 + K, own + 2 + K + K * d, 0.0, 0.0};
-        lost[chunk] = function(rows, packed.mixture, given, first, last, sums);
-        own[0] = sums.log_likelihood;
-        own[1] = sums.weight;
-    });
+    for_chunks(
+        rows.n_samples, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
+            double* own = memory.data() + chunk * size;
+            Sums sums{Form(form), centres.data(), own + 2, own + 2 + K, own + 2 + K + K * d, 0.0,
+                      0.0};
+            lost[chunk] = function(rows, packed.mixture, given, first, last, sums);
+            own[0] = sums.log_likelihood;
+            own[1] = sums.weight;
+        });
     for (int64_t chunk = 0; chunk < n_chunks; ++chunk)
         for (int64_t i = 0; i < size; ++i) out.data()[i] += memory[chunk * size + i];
     if (Form(form) != Form::diagonal)
-        for (double* matrix = out.data() + 2 + K + K * d; matrix < out.data() + size; matrix += d * d)
+        for (double* matrix = out.data() + 2 + K + K * d; matrix < out.data() + size;
+             matrix += d * d)
             mirror(matrix, d);
     return earliest(lost);
 }
@@ -204,12 +226,14 @@ void use(const std::string& name) {
 
 template <typename T>
 void bind(nb::module_& m) {
-    m.def("add_sums", &add_sums<T>, nb::arg("X").noconvert(), nb::arg("weight").none(), nb::arg("means"),
-          nb::arg("factors"), nb::arg("log_heights"), nb::arg("centres"), nb::arg("labels").none(),
-          nb::arg("shares").none(), nb::arg("form"), nb::arg("out"), nb::arg("n_threads"));
-    m.def("write_values", &write_values<T>, nb::arg("X").noconvert(), nb::arg("means"), nb::arg("factors"),
-          nb::arg("log_heights"), nb::arg("log_density").none(), nb::arg("responsibilities").none(),
-          nb::arg("log_responsibilities").none(), nb::arg("labels").none(), nb::arg("n_threads"));
+    m.def("add_sums", &add_sums<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
+          nb::arg("means"), nb::arg("factors"), nb::arg("log_heights"), nb::arg("centres"),
+          nb::arg("labels").none(), nb::arg("shares").none(), nb::arg("form"), nb::arg("out"),
+          nb::arg("n_threads"));
+    m.def("write_values", &write_values<T>, nb::arg("X").noconvert(), nb::arg("means"),
+          nb::arg("factors"), nb::arg("log_heights"), nb::arg("log_density").none(),
+          nb::arg("responsibilities").none(), nb::arg("log_responsibilities").none(),
+          nb::arg("labels").none(), nb::arg("n_threads"));
 }
 
 }  // namespace

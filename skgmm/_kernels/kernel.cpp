@@ -1,8 +1,9 @@
 // The block kernel: rows and parameters to sums, or to values by row.
 //
 // Compiled once per instruction set, with SKGMM_WIDTH (doubles to a register), SKGMM_TARGET (its
-// namespace) and SKGMM_NAME defined. A block of rows is transposed on the way in, so that rows are the contiguous
-// axis and every inner loop runs over them, whatever the number of features and components.
+// namespace) and SKGMM_NAME defined. A block of rows is transposed on the way in, so that rows are
+// the contiguous axis and every inner loop runs over them, whatever the number of features and
+// components.
 
 #include "kernel.hpp"
 
@@ -24,17 +25,15 @@ constexpr int64_t pair = 2 * W;
 
 int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// Rows to a block: the transposed block and its centred copy should stay in the first caches.
-int64_t block_rows(int64_t n_features, int64_t n_rows) {
-    const int64_t size = n_features <= 16 ? 256 : n_features <= 48 ? 128 : 64;
-    return at_most(size, (n_rows + pair - 1) / pair * pair);
-}
+// Rows to a block, fewer when there are fewer. Each sum over the rows of a block ends by adding up
+// the lanes of a register, so blocks are long even where they no longer fit the first cache: at 80
+// features 256 rows take half the time of 64.
+int64_t block_rows(int64_t n_rows) { return at_most(256, (n_rows + pair - 1) / pair * pair); }
 
 // Memory for one block, aligned for the widest registers.
 class Workspace {
 public:
-    Workspace(const Mixture& mixture, int64_t n_rows)
-        : rows(block_rows(mixture.n_features, n_rows)), stride(rows + 8) {
+    Workspace(const Mixture& mixture, int64_t n_rows) : rows(block_rows(n_rows)), stride(rows + 8) {
         const int64_t d = mixture.n_features;
         memory.resize((2 * d + tile + 4 + mixture.n_components) * stride + 8, 0.0);
         const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
@@ -56,7 +55,8 @@ private:
 // Rows first .. first + count transposed to x (d, rows). Lanes without a row, or with a row of
 // weight 0, get `filler`, a point where the density is positive, and weight 0.
 template <typename T>
-void read_block(const Rows<T>& in, int64_t first, int64_t count, const double* filler, Workspace& w) {
+void read_block(const Rows<T>& in, int64_t first, int64_t count, const double* filler,
+                Workspace& w) {
     const int64_t d = in.n_features;
     for (int64_t lane = 0; lane < w.rows; ++lane) {
         const double weight = lane >= count ? 0.0 : in.weight ? in.weight[first + lane] : 1.0;
@@ -117,7 +117,8 @@ void triangular_distances(const double* packed, int64_t d, const Workspace& w, d
     }
 }
 
-void diagonal_distances(const double* scale, const double* mean, int64_t d, const Workspace& w, double* squares) {
+void diagonal_distances(const double* scale, const double* mean, int64_t d, const Workspace& w,
+                        double* squares) {
     for (int64_t j = 0; j < d; ++j) {
         const Lanes m = spread(mean[j]), s = spread(scale[j]);
         const double* x = w.x + j * w.stride;
@@ -152,7 +153,8 @@ void log_joint(const Mixture& mixture, Workspace& w) {
 bool find_peaks(int64_t n_components, Workspace& w) {
     for (int64_t lane = 0; lane < w.rows; lane += W) {
         Lanes peak = load(w.joint + lane);
-        for (int64_t k = 1; k < n_components; ++k) peak = larger(load(w.joint + k * w.stride + lane), peak);
+        for (int64_t k = 1; k < n_components; ++k)
+            peak = larger(load(w.joint + k * w.stride + lane), peak);
         store(w.peak + lane, peak);
     }
     const double lowest = -std::numeric_limits<double>::max();
@@ -191,7 +193,7 @@ void add_products(const Workspace& w, int64_t j, double* second, int64_t d, int6
     for (int64_t lane = 0; lane < w.rows; lane += W) {
         const Lanes c0 = load(c + lane), c1 = load(c + w.stride + lane);
         for (int r = 0; r < R; ++r) {
-            const Lanes s = load(w.scaled + r * w.stride + lane);
+            const Lanes s = held(load(w.scaled + r * w.stride + lane));
             a[r] += s * c0;
             b[r] += s * c1;
         }
@@ -202,14 +204,21 @@ void add_products(const Workspace& w, int64_t j, double* second, int64_t d, int6
     }
 }
 
+// Centres R features and adds their part of the first and second moments. Earlier features are
+// centred already, and later ones are not needed: the sums are lower triangles.
 template <int R>
-void add_rows(int64_t i, int64_t d, const double* share, Workspace& w, double* first, double* second) {
+void add_rows(int64_t i, int64_t d, const double* share, const double* centre, Workspace& w,
+              double* first, double* second) {
     for (int r = 0; r < R; ++r) {
         Lanes total = {};
-        const double* c = w.centred + (i + r) * w.stride;
+        const Lanes m = spread(centre[i + r]);
+        const double* x = w.x + (i + r) * w.stride;
+        double* centred = w.centred + (i + r) * w.stride;
         double* scaled = w.scaled + r * w.stride;
         for (int64_t lane = 0; lane < w.rows; lane += W) {
-            const Lanes s = load(share + lane) * load(c + lane);
+            const Lanes c = load(x + lane) - m;
+            const Lanes s = load(share + lane) * c;
+            store(centred + lane, c);
             store(scaled + lane, s);
             total += s;
         }
@@ -219,18 +228,20 @@ void add_rows(int64_t i, int64_t d, const double* share, Workspace& w, double* f
         add_products<R>(w, j, second + i * d, d, at_most(2, i + R - j));
 }
 
-void full_sums(const double* share, int64_t d, Workspace& w, double* first, double* second) {
+void full_sums(const double* share, const double* centre, int64_t d, Workspace& w, double* first,
+               double* second) {
     for (int64_t i = 0; i < d; i += tile) {
         switch (at_most(tile, d - i)) {
-            case 1: add_rows<1>(i, d, share, w, first, second); break;
-            case 2: add_rows<2>(i, d, share, w, first, second); break;
-            case 3: add_rows<3>(i, d, share, w, first, second); break;
-            default: add_rows<4>(i, d, share, w, first, second);
+            case 1: add_rows<1>(i, d, share, centre, w, first, second); break;
+            case 2: add_rows<2>(i, d, share, centre, w, first, second); break;
+            case 3: add_rows<3>(i, d, share, centre, w, first, second); break;
+            default: add_rows<4>(i, d, share, centre, w, first, second);
         }
     }
 }
 
-void diagonal_sums(const double* share, const double* centre, int64_t d, const Workspace& w, double* first, double* second) {
+void diagonal_sums(const double* share, const double* centre, int64_t d, const Workspace& w,
+                   double* first, double* second) {
     for (int64_t j = 0; j < d; ++j) {
         const Lanes m = spread(centre[j]);
         Lanes a = {}, b = {};
@@ -272,9 +283,8 @@ void add_sums(const Mixture& mixture, Workspace& w, Sums& out) {
         if (out.form == Form::diagonal) {
             diagonal_sums(share, centres, d, w, out.first + k * d, out.second + k * d);
         } else {
-            centre(centres, d, w);
             double* second = out.form == Form::full ? out.second + k * d * d : out.second;
-            full_sums(share, d, w, out.first + k * d, second);
+            full_sums(share, centres, d, w, out.first + k * d, second);
         }
     }
 }
@@ -287,12 +297,14 @@ const double* densest_mean(const Mixture& mixture) {
 }
 
 // joint becomes the given responsibilities of rows from `first` on, as if their total were 1.
-void read_given(const Given& given, int64_t n_components, int64_t first, int64_t count, Workspace& w) {
+void read_given(const Given& given, int64_t n_components, int64_t first, int64_t count,
+                Workspace& w) {
     for (int64_t k = 0; k < n_components; ++k) {
         double* joint = w.joint + k * w.stride;
         for (int64_t lane = 0; lane < count; ++lane) {
             const int64_t row = first + lane;
-            joint[lane] = given.labels ? given.labels[row] == k : given.shares[row * n_components + k];
+            joint[lane] =
+                given.labels ? given.labels[row] == k : given.shares[row * n_components + k];
         }
     }
     for (int64_t lane = 0; lane < w.rows; ++lane) {
@@ -302,7 +314,8 @@ void read_given(const Given& given, int64_t n_components, int64_t first, int64_t
 }
 
 template <typename T>
-int64_t sums(const Rows<T>& in, const Mixture& mixture, const Given& given, int64_t first, int64_t last, Sums& out) {
+int64_t sums(const Rows<T>& in, const Mixture& mixture, const Given& given, int64_t first,
+             int64_t last, Sums& out) {
     Workspace w(mixture, last - first);
     const double* filler = densest_mean(mixture);
     for (int64_t start = first; start < last; start += w.rows) {
@@ -320,7 +333,8 @@ int64_t sums(const Rows<T>& in, const Mixture& mixture, const Given& given, int6
 }
 
 // The most probable component of `count` rows from `first` on; of equals the one named first.
-void write_labels(const Workspace& w, int64_t n_components, int64_t first, int64_t count, int64_t* out) {
+void write_labels(const Workspace& w, int64_t n_components, int64_t first, int64_t count,
+                  int64_t* out) {
     for (int64_t lane = 0; lane < count; ++lane) {
         int64_t best = 0;
         while (best + 1 < n_components && w.joint[best * w.stride + lane] != w.peak[lane]) ++best;
@@ -329,7 +343,8 @@ void write_labels(const Workspace& w, int64_t n_components, int64_t first, int64
 }
 
 template <typename T>
-void write_by_component(const Workspace& w, int64_t n_components, int64_t first, int64_t count, T* out) {
+void write_by_component(const Workspace& w, int64_t n_components, int64_t first, int64_t count,
+                        T* out) {
     for (int64_t k = 0; k < n_components; ++k)
         for (int64_t lane = 0; lane < count; ++lane)
             out[(first + lane) * n_components + k] = static_cast<T>(w.joint[k * w.stride + lane]);
@@ -351,7 +366,8 @@ void share_out(int64_t n_components, Workspace& w) {
 }
 
 template <typename T>
-int64_t values(const Rows<T>& in, const Mixture& mixture, int64_t first, int64_t last, const Values<T>& out) {
+int64_t values(const Rows<T>& in, const Mixture& mixture, int64_t first, int64_t last,
+               const Values<T>& out) {
     const int64_t K = mixture.n_components;
     Workspace w(mixture, last - first);
     std::vector<double> kept;
@@ -384,7 +400,8 @@ int64_t values(const Rows<T>& in, const Mixture& mixture, int64_t first, int64_t
 }  // namespace
 
 extern const Kernel kernel;
-const Kernel kernel = {SKGMM_NAME, SKGMM_WIDTH, sums<float>, sums<double>, values<float>, values<double>};
+const Kernel kernel = {SKGMM_NAME,   SKGMM_WIDTH,   sums<float>,
+                       sums<double>, values<float>, values<double>};
 
 }  // namespace SKGMM_TARGET
 }  // namespace skgmm

@@ -46,20 +46,20 @@ struct Sums {
 // Values by row; a null pointer is not asked for.
 template <typename T>
 struct Values {
-    double* log_density;       // (n,)
-    T* responsibilities;       // (n, K)
-    T* log_responsibilities;   // (n, K)
-    std::int64_t* labels;      // (n,)
+    double* log_density;      // (n,)
+    T* responsibilities;      // (n, K)
+    T* log_responsibilities;  // (n, K)
+    std::int64_t* labels;     // (n,)
 };
 
 // One compilation of the kernel, over rows first .. last - 1. Each function returns the first row
 // that is infinitely far from every component, or -1.
 template <typename T>
-using SumsOf = std::int64_t (*)(
-    const Rows<T>&, const Mixture&, const Given&, std::int64_t first, std::int64_t last, Sums&);
+using SumsOf = std::int64_t (*)(const Rows<T>&, const Mixture&, const Given&, std::int64_t first,
+                                std::int64_t last, Sums&);
 template <typename T>
-using ValuesOf = std::int64_t (*)(
-    const Rows<T>&, const Mixture&, std::int64_t first, std::int64_t last, const Values<T>&);
+using ValuesOf = std::int64_t (*)(const Rows<T>&, const Mixture&, std::int64_t first,
+                                  std::int64_t last, const Values<T>&);
 
 struct Kernel {
     const char* name;

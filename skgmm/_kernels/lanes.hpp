@@ -30,8 +30,8 @@ struct Pack {
 typedef Pack<double> Lanes;
 typedef Pack<std::int64_t> Bits;
 
-#define SKGMM_EACH(Type, expression)                           \
-    Type result;                                               \
+#define SKGMM_EACH(Type, expression)                              \
+    Type result;                                                  \
     for (int i = 0; i < SKGMM_WIDTH; ++i) result[i] = expression; \
     return result
 #define SKGMM_OPERATOR(Type, symbol) \
@@ -70,16 +70,33 @@ inline Bits spread_bits(std::int64_t value) { SKGMM_EACH(Bits, value); }
 
 #endif
 
+// The same value, which the compiler must keep in a register: it would otherwise load it again from
+// memory for each of its uses, and loads are what limits the sums of products.
+#if defined(__GNUC__) && !defined(SKGMM_PLAIN_LANES) && defined(__AVX__)
+inline Lanes held(Lanes x) {
+#ifdef __AVX512F__
+    __asm__("" : "+v"(x));
+#else
+    __asm__("" : "+x"(x));
+#endif
+    return x;
+}
+#else
+inline Lanes held(Lanes x) { return x; }
+#endif
+
 inline Lanes load(const double* from) { return *reinterpret_cast<const Lanes*>(from); }
 inline void store(double* to, Lanes value) { *reinterpret_cast<Lanes*>(to) = value; }
 
 // Sum over the lanes, in a fixed order.
 inline double sum(Lanes x) {
-    double parts[SKGMM_WIDTH];
-    std::memcpy(parts, &x, sizeof x);
-    for (int half = SKGMM_WIDTH / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; ++i) parts[i] += parts[i + half];
-    return parts[0];
+#if SKGMM_WIDTH == 8
+    return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
+#elif SKGMM_WIDTH == 4
+    return (x[0] + x[2]) + (x[1] + x[3]);
+#else
+    return x[0] + x[1];
+#endif
 }
 
 // exp(x) for x <= 0, relative error below 3e-16; exactly 0 below -650, because results between

@@ -6,10 +6,16 @@
 
 namespace skgmm {
 
-namespace baseline { extern const Kernel kernel; }
+namespace baseline {
+extern const Kernel kernel;
+}
 #ifdef SKGMM_X86
-namespace avx2 { extern const Kernel kernel; }
-namespace avx512 { extern const Kernel kernel; }
+namespace avx2 {
+extern const Kernel kernel;
+}
+namespace avx512 {
+extern const Kernel kernel;
+}
 #endif
 
 // Best first; the baseline is always there.

@@ -1,0 +1,42 @@
+"""This library."""
+
+import importlib.metadata
+
+import numpy as np
+
+from skgmm import GaussianMixtureEM, _kernels
+
+STRUCTURES = {"full", "tied", "diag", "spherical"}
+
+
+def versions():
+    return f"skgmm {importlib.metadata.version('skgmm')} ({_kernels.active()})"
+
+
+def iterate(X, weights, means, covariances, structure, iterations):
+    inverse = np.linalg.inv(covariances) if structure in ("full", "tied") else 1.0 / covariances
+    mixture = GaussianMixtureEM(
+        len(weights),
+        covariance_type=structure,
+        weights_init=weights,
+        means_init=means,
+        precisions_init=inverse,
+        tol=0.0,
+        reg_covar=0.0,
+        max_iter=iterations,
+    ).fit(X)
+    return mixture.weights_, mixture.means_, mixture.covariances_
+
+
+def _mixture(weights, means, covariances, structure):
+    return GaussianMixtureEM.from_parameters(weights, means, covariances, structure)
+
+
+def assign(X, weights, means, covariances, structure):
+    mixture = _mixture(weights, means, covariances, structure)
+    return lambda: mixture.predict_proba(X)
+
+
+def density(X, weights, means, covariances, structure):
+    mixture = _mixture(weights, means, covariances, structure)
+    return lambda: mixture.score_samples(X)
