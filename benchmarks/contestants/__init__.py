@@ -13,3 +13,6 @@ Importing a module raises ImportError where its library is absent.
 """
 
 NAMES = ["skgmm", "sklearn", "onedal", "gmmx", "pomegranate", "mclust"]
+
+SINGLE = {"gmmx"}
+"""Contestants that compute in float32, of which less is asked."""

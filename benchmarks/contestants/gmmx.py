@@ -1,12 +1,10 @@
-"""gmmx (JAX)."""
+"""gmmx (JAX), which takes float32 only."""
 
 import importlib.metadata
 
 import jax
 import numpy as np
 from gmmx import EMFitter, GaussianMixtureModelJax
-
-jax.config.update("jax_enable_x64", True)
 
 STRUCTURES = {"full"}
 
@@ -16,6 +14,9 @@ def versions():
 
 
 def iterate(X, weights, means, covariances, structure, iterations):
+    X, weights, means, covariances = (
+        np.asarray(a, dtype=np.float32) for a in (X, weights, means, covariances)
+    )
     start = GaussianMixtureModelJax.from_squeezed(
         means=means, covariances=covariances, weights=weights, covariance_type=structure
     )

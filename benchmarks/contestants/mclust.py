@@ -1,6 +1,5 @@
-"""R's mclust through Rscript: VVV, EEE, VVI, VII. Time is taken in R, around the call."""
+"""R's mclust through Rscript; the start-up of R cancels between a long and a short fit."""
 
-import json
 import shutil
 import subprocess
 import tempfile
@@ -17,18 +16,16 @@ STRUCTURES = set(CODES)
 SCRIPT = """
 suppressMessages(library(mclust))
 folder <- commandArgs(TRUE)[1]
-read <- function(name, n) readBin(file.path(folder, name), "double", n)
 size <- scan(file.path(folder, "size"), quiet = TRUE)
-n <- size[1]; d <- size[2]; K <- size[3]; code <- scan(file.path(folder, "code"), "", quiet = TRUE)
-X <- matrix(read("X", n * d), n, d)
-z <- matrix(read("z", n * K), n, K)
+read <- function(name, columns)
+  matrix(readBin(file.path(folder, name), "double", size[1] * columns), size[1], columns)
+X <- read("X", size[2])
+z <- read("z", size[3])
+code <- scan(file.path(folder, "code"), "", quiet = TRUE)
 control <- emControl(tol = c(0, 0), itmax = c(size[4], size[4]))
-seconds <- system.time(fit <- suppressWarnings(
-  me(X, modelName = code, z = z, control = control, prior = NULL)))[["elapsed"]]
+fit <- suppressWarnings(me(X, modelName = code, z = z, control = control))
 p <- fit$parameters
-cat(jsonlite <- paste0('{"seconds": ', seconds, ', "weights": [', paste(p$pro, collapse = ","),
-  '], "means": [', paste(t(p$mean), collapse = ","), '], "covariances": [',
-  paste(aperm(p$variance$sigma, c(3, 1, 2)), collapse = ","), "]}"))
+writeBin(c(p$pro, p$mean, p$variance$sigma), file.path(folder, "out"))
 """
 
 
@@ -37,19 +34,37 @@ def versions():
     return "mclust " + subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def timed(X, weights, means, covariances, structure, iterations, responsibilities):
-    """Seconds inside R, and the parameters; mclust starts from responsibilities."""
-    n, d = X.shape
+def _responsibilities(X, weights, means, covariances):
+    """mclust starts from responsibilities: those of the start's parameters, (n, K)."""
+    K, d = means.shape
+    if covariances.ndim == 1:
+        covariances = covariances[:, None, None] * np.eye(d)
+    elif covariances.shape == (K, d):
+        covariances = covariances[:, :, None] * np.eye(d)
+    covariances = np.broadcast_to(covariances, (K, d, d))
+    joint = np.empty((len(X), K))
+    for k in range(K):
+        lower = np.linalg.cholesky(covariances[k])
+        y = np.linalg.solve(lower, (X - means[k]).T)
+        joint[:, k] = np.log(weights[k]) - np.log(np.diag(lower)).sum() - 0.5 * (y**2).sum(0)
+    joint = np.exp(joint - joint.max(axis=1, keepdims=True))
+    return joint / joint.sum(axis=1, keepdims=True)
+
+
+def iterate(X, weights, means, covariances, structure, iterations):
+    X = X.astype(np.float64)
+    K, d = means.shape
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
-        X.astype(np.float64).ravel(order="F").tofile(path / "X")
-        responsibilities.ravel(order="F").tofile(path / "z")
-        (path / "size").write_text(f"{n} {d} {len(weights)} {iterations}")
-        (path / "code").write_text(CODES[structure] if d > 1 else "V")
+        X.ravel(order="F").tofile(path / "X")
+        z = _responsibilities(X, weights, means, covariances)
+        z.ravel(order="F").tofile(path / "z")
+        (path / "size").write_text(f"{len(X)} {d} {K} {iterations}")
+        (path / "code").write_text(CODES[structure])
         (path / "script.R").write_text(SCRIPT)
         command = ["Rscript", str(path / "script.R"), folder]
-        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    result = json.loads(printed)
-    K = len(weights)
-    means = np.reshape(result["means"], (d, K)).T
-    return result["seconds"], (np.array(result["weights"]), means, None)
+        subprocess.run(command, capture_output=True, check=True)
+        out = np.fromfile(path / "out")
+    fitted_means = out[K : K + K * d].reshape(K, d)
+    sigma = out[K + K * d :].reshape(K, d, d)
+    return out[:K], fitted_means, sigma
