@@ -8,9 +8,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -85,14 +88,27 @@ private:
 template <typename Work>
 void for_chunks(int64_t n_samples, int64_t n_chunks, int64_t n_threads, Work work) {
     std::atomic<int64_t> next{0};
+    std::exception_ptr failure;
+    std::mutex guard;
     auto loop = [&] {
-        for (int64_t chunk; (chunk = next++) < n_chunks;)
-            work(chunk, n_samples * chunk / n_chunks, n_samples * (chunk + 1) / n_chunks);
+        try {
+            for (int64_t chunk; (chunk = next++) < n_chunks;)
+                work(chunk, n_samples * chunk / n_chunks, n_samples * (chunk + 1) / n_chunks);
+        } catch (...) {  // out of memory: an exception must not leave a thread
+            const std::lock_guard<std::mutex> lock(guard);
+            failure = std::current_exception();
+        }
     };
     std::vector<std::thread> threads;
-    for (int64_t i = 1; i < std::min(n_threads, n_chunks); ++i) threads.emplace_back(loop);
+    threads.reserve(std::min(n_threads, n_chunks));
+    try {
+        for (int64_t i = 1; i < std::min(n_threads, n_chunks); ++i) threads.emplace_back(loop);
+    } catch (const std::system_error&) {
+        // The system gives no more threads: those there are do the work.
+    }
     loop();
     for (auto& thread : threads) thread.join();
+    if (failure) std::rethrow_exception(failure);
 }
 
 // The smallest row number that is not -1.
