@@ -27,6 +27,9 @@ _FORMS = {
 # Centring on the mean of the last iteration loses this share of a second moment's digits at most.
 _LOST = 1e-4
 
+# Each pass gains the 16 digits of a float64 on the distance of a centre: these span its range.
+_PASSES = 8
+
 # Rows in a piece for what is not the kernel's.
 _SLICE = 65_536
 
@@ -75,7 +78,7 @@ def partition_moments(
         Labels, integers of shape (n,), or responsibilities of shape (n, K).
     """
     n_features = X.shape[1]
-    centres = np.repeat(np.asarray(X[:1], dtype=np.float64), n_components, axis=0)
+    centres = np.repeat(_some_row(X, sample_weight), n_components, axis=0)
     model = centres, np.ones((1, n_features)), np.zeros(n_components)
 
     def part(rows: slice) -> Moments:
@@ -98,7 +101,7 @@ def overall_moments(
     X: Array, sample_weight: Array | None, form: Scatter, n_threads: int = 1
 ) -> Moments:
     """Moments of all rows as one component; the log-likelihood means nothing."""
-    centre = np.asarray(X[:1], dtype=np.float64)
+    centre = _some_row(X, sample_weight)
     model = centre, np.ones((1, X.shape[1])), np.zeros(1)
     summed = partial(
         _kernels.sums, X, sample_weight, *model, form=_FORMS[form], n_threads=n_threads
@@ -115,17 +118,26 @@ def _packed(parameters: MixtureParameters) -> tuple[Array, Array, Array]:
     )
 
 
+def _some_row(X: Array, sample_weight: Array | None) -> Array:
+    """A row that counts, (1, d), as a point on the data's scale."""
+    row = 0 if sample_weight is None else int(np.argmax(sample_weight > 0))
+    return np.asarray(X[row : row + 1], dtype=np.float64)
+
+
 def _moments_about(summed: partial[Sums], centres: Array, form: Scatter) -> Moments:
     """Moments from sums about centres; from sums about the means found, where those were far off.
 
     Second moments about a centre exceed those about the mean by mass x distance^2. Where that is
     nearly all of them, as when a component starts far from its rows, their difference has lost its
-    digits, and a second pass has to take them about the right point.
+    digits, and another pass has to take them about the right point. A centre so far off that the
+    mean found is itself a rounding takes two or three.
     """
-    sums = summed(centres=centres)
-    moments = _centred(sums, centres, form)
-    if _digits_lost(sums, moments, centres, form):
-        moments = _centred(summed(centres=moments.mean), moments.mean, form)
+    for _ in range(_PASSES):
+        sums = summed(centres=centres)
+        moments = _centred(sums, centres, form)
+        if not _digits_lost(sums, moments, centres, form):
+            break
+        centres = moments.mean
     return moments
 
 
@@ -153,12 +165,12 @@ def _digits_lost(sums: Sums, moments: Moments, centres: Array, form: Scatter) ->
     lost = about_mean < _LOST * about_centre
     if not lost.any():
         return False
-    shift = np.abs(moments.mean - centres)
-    if form is Scatter.POOLED:
-        shift = shift.max(axis=0)
     # A feature that is constant shifts by roundings and has nothing to lose.
-    real = shift > 64 * np.finfo(np.float64).eps * np.abs(centres).max(axis=0)
-    return bool(np.any(real & lost))
+    rounding = 64 * np.finfo(np.float64).eps * np.abs(centres)
+    shifted = np.abs(moments.mean - centres) > rounding  # (K, d)
+    if form is Scatter.POOLED:
+        shifted = shifted.any(axis=0)
+    return bool(np.any(shifted & lost))
 
 
 def log_densities(X: Array, parameters: MixtureParameters, n_threads: int = 1) -> Array:

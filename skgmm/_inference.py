@@ -19,6 +19,7 @@ from skgmm._validation import (
     check_responsibilities,
     check_structure,
     check_weights_of_rows,
+    readable,
 )
 from skgmm.covariance import Structure
 
@@ -56,9 +57,17 @@ class MixtureInference:
     def _rows(self, X: ArrayLike) -> Array:
         """X as float64 or float32, with the features of the fit."""
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        rows = readable(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
         check_magnitude(rows)
         return rows
+
+    def _counted(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Array, Array | None]:
+        """Rows and weights, without the rows of weight 0: those are not looked at."""
+        rows = self._rows(X)
+        weights = check_weights_of_rows(sample_weight, rows)
+        if weights is None or weights.all():
+            return rows, weights
+        return rows[weights > 0], weights[weights > 0]
 
     def predict(self, X: ArrayLike) -> Array:
         """Hard assignment: the most probable component of each row.
@@ -136,8 +145,7 @@ class MixtureInference:
         score : float
             In nats per row.
         """
-        rows = self._rows(X)
-        weights = check_weights_of_rows(sample_weight, rows)
+        rows, weights = self._counted(X, sample_weight)
         # The average of score_samples in its own dtype, so that the two always agree.
         return float(np.average(self.score_samples(rows), weights=weights))
 
@@ -194,8 +202,7 @@ class MixtureInference:
         -------
         icl : float
         """
-        rows = self._rows(X)
-        weights = check_weights_of_rows(sample_weight, rows)
+        rows, weights = self._counted(X, sample_weight)
         certainty = 0.0
         for part in _expectation.slices(len(rows)):
             largest = self.predict_log_proba(rows[part]).max(axis=1)
@@ -269,7 +276,7 @@ class MixtureInference:
         if random_state is None and isinstance(self.random_state, np.random.RandomState):
             random_state = self.random_state
         rows, components = parameters.draw(int(n_samples), check_random_state(random_state))
-        return rows.astype(self.means_.dtype, copy=False), components
+        return rows.astype(np.asarray(self.means_).dtype, copy=False), components
 
     def summary(self) -> str:
         """The mixture in a page of text: components, log-likelihood, how the fit ended."""
@@ -285,8 +292,7 @@ class MixtureInference:
 
     def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
         """Total log-likelihood in nats, and the number of rows (the sum of their weights)."""
-        rows = self._rows(X)
-        weights = check_weights_of_rows(sample_weight, rows)
+        rows, weights = self._counted(X, sample_weight)
         log_density = self._log_densities(rows)
         if weights is None:
             return float(log_density.sum()), float(len(rows))

@@ -99,7 +99,8 @@ default='kmeans'
     n_iter_ : int
         EM iterations of the best start.
     lower_bound_ : float
-        Mean log-likelihood of the returned parameters, in nats per row; equals `score(X)`.
+        Mean log-likelihood of the returned parameters, in nats per row; equals `score(X)` (where X
+        is float32, up to the rounding of the attributes to float32).
     lower_bounds_ : list of float
         What EM maximises, after each iteration: the mean log-likelihood, less what the components'
         densities pay for `reg_covar` (half the trace of precision x reg_covar). Never falls.
@@ -146,7 +147,11 @@ default='kmeans'
         "responsibilities_init": ["array-like", None],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
-        "n_jobs": [Integral, None],
+        "n_jobs": [
+            Interval(Integral, None, -1, closed="right"),
+            Interval(Integral, 1, None, closed="left"),
+            None,
+        ],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
     }
@@ -311,8 +316,10 @@ default='kmeans'
     def _fit_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Array, list[str]]:
         """Fit; the validated rows and what the user should know."""
         rows = validate_data(self, X, dtype=[np.float64, np.float32])
-        _validation.check_magnitude(rows)
+        rows = _validation.readable(rows)
+        largest = _validation.check_magnitude(rows)
         weights = _validation.check_weights_of_rows(sample_weight, rows)
+        _validation.check_weighted_squares(weights, largest)
         _validation.check_enough_rows(rows, weights, self.n_components)
         structure = _validation.check_structure(self.covariance_type)
         n_threads = threads_for(self.n_jobs, rows, self.n_components)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skgmm._expectation import expectation, log_densities, overall_moments
+from skgmm._expectation import expectation, overall_moments
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters, maximise
@@ -58,11 +58,10 @@ class Problem:
         """Nats per row of the parameters that gave the moments, without the penalty."""
         penalty = self.penalty(parameters)
         if penalty.max() > _SMALL_PENALTY:
-            densities = log_densities(self.X, parameters, self.n_threads)
-            return float(np.average(densities, weights=self.sample_weight))
-        return float(
-            (moments.log_likelihood + (moments.mass * penalty).sum()) / moments.total_weight
-        )
+            plain = replace(self, floor=np.zeros_like(self.floor)).evaluate(parameters)
+            return plain.log_likelihood / plain.total_weight
+        paid = float((moments.mass * penalty).sum())
+        return (moments.log_likelihood + paid) / moments.total_weight
 
 
 def relative_floor(X: Array, sample_weight: Array | None, n_threads: int = 1) -> Array:

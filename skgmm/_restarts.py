@@ -18,7 +18,7 @@ Run = Callable[[int, np.random.RandomState], EMResult]
 def best_of(
     run: Run, n_init: int, random_state: np.random.RandomState, n_parallel: int = 1
 ) -> EMResult:
-    """Run starts 0 .. n_init - 1 and return the result with the highest log-likelihood.
+    """Run starts 0 .. n_init - 1 and return the result with the highest objective.
 
     The streams are drawn before anything runs, so the answer depends neither on `n_parallel` nor
     on which starts fail. A start that fails numerically is skipped.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from skgmm._initialization import (
+    GivenParameters,
     from_partition,
     initial_parameters,
     matched,
@@ -58,29 +60,32 @@ def choose_start(
         )
         fixed = given.imposed_on(_from_partition(problem, n_components, shares))
         return (lambda _: fixed), False, warning
-
     if callable(mixture.init_params):
+        return _by_callable(mixture.init_params, problem, n_components, given), True, warning
+    named = partial(
+        initial_parameters,
+        mixture.init_params,
+        sample,
+        n_components,
+        structure,
+        problem.floor,
+        given,
+        n_threads=problem.n_threads,
+    )
+    return (lambda stream: named(rng=stream)), given.means is None, warning
 
-        def called(stream: np.random.RandomState) -> MixtureParameters:
-            partition = mixture.init_params(X, n_components, stream, problem.sample_weight)
-            checked = check_partition(partition, n_samples, n_components)
-            return given.imposed_on(matched(_from_partition(problem, n_components, checked), given))
 
-        return called, True, warning
+def _by_callable(
+    function: Callable[..., Any], problem: Problem, n_components: int, given: GivenParameters
+) -> Start:
+    """Starts from the user's function of rows, K, random stream and weights."""
 
-    def named(stream: np.random.RandomState) -> MixtureParameters:
-        return initial_parameters(
-            mixture.init_params,
-            sample,
-            n_components,
-            structure,
-            problem.floor,
-            given,
-            stream,
-            problem.n_threads,
-        )
+    def start(stream: np.random.RandomState) -> MixtureParameters:
+        partition = function(problem.X, n_components, stream, problem.sample_weight)
+        checked = check_partition(partition, len(problem.X), n_components)
+        return given.imposed_on(matched(_from_partition(problem, n_components, checked), given))
 
-    return named, given.means is None, warning
+    return start
 
 
 def _from_partition(problem: Problem, n_components: int, partition: Array) -> MixtureParameters:

@@ -28,7 +28,7 @@ def available_threads(n_jobs: int | None) -> int:
         return 1
     if configured not in (None, 1):
         return max(1, effective_n_jobs(None))
-    limit = os.environ.get("OMP_NUM_THREADS", "")
+    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # a list is by nesting
     return max(1, min(cpu_count(), int(limit) if limit.isdigit() else cpu_count()))
 
 

@@ -17,14 +17,29 @@ from skgmm.covariance import STRUCTURES, Structure
 LARGEST = 1e150
 
 
-def check_magnitude(X: Array) -> None:
-    """Refuse values whose squares overflow."""
+def check_magnitude(X: Array, name: str = "X") -> float:
+    """Refuse values whose squares leave float64; the largest magnitude."""
     largest = max(abs(float(X.min())), abs(float(X.max())))
     if largest > LARGEST:
         raise ValueError(
-            f"X holds values as large as {largest:.3g}; above {LARGEST:.0e} their squares are not "
-            "float64 numbers. Scale X."
+            f"{name} holds values as large as {largest:.3g}; above {LARGEST:.0e} their squares are "
+            f"not float64 numbers. Scale {name}."
         )
+    if 0.0 < largest < 1.0 / LARGEST:
+        raise ValueError(
+            f"{name} holds no value larger than {largest:.3g}; below {1 / LARGEST:.0e} squares are "
+            f"not float64 numbers. Scale {name}."
+        )
+    return largest
+
+
+def readable(X: Array) -> Array:
+    """X itself, or a copy where its memory is not made of whole numbers side by side.
+
+    A column of a packed structured array is the one such case.
+    """
+    whole = X.flags.aligned and not any(stride % X.itemsize for stride in X.strides)
+    return X if whole else np.ascontiguousarray(X)
 
 
 def check_weights_of_rows(sample_weight: ArrayLike | None, X: Array) -> Array | None:
@@ -42,6 +57,15 @@ def check_weights_of_rows(sample_weight: ArrayLike | None, X: Array) -> Array | 
             f"{LARGEST:.0e}. Scale them."
         )
     return weights
+
+
+def check_weighted_squares(sample_weight: Array | None, largest: float) -> None:
+    """Refuse weights that make sums of squares overflow."""
+    if sample_weight is not None and float(sample_weight.sum()) * largest**2 > LARGEST**2:
+        raise ValueError(
+            f"sample_weight sums to {sample_weight.sum():.3g}, which times the squares of X (up to "
+            f"{largest**2:.3g}) is not a float64 number. Scale sample_weight or X."
+        )
 
 
 def check_enough_rows(X: Array, sample_weight: Array | None, n_components: int) -> float:
@@ -97,7 +121,7 @@ def check_weights(weights: ArrayLike, n_components: int) -> Array:
 
 def check_means(means: ArrayLike, n_components: int, n_features: int) -> Array:
     array = _numbers(means, "means", (n_components, n_features))
-    check_magnitude(array)
+    check_magnitude(array, "means")
     return array
 
 

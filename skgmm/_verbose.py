@@ -14,13 +14,13 @@ def reporter(start: int, verbose: int, interval: int) -> Report | None:
     print(f"Initialization {start}")
     began = perf_counter()
 
-    def report(iteration: int, lower_bound: float, gain: float) -> None:
+    def report(iteration: int, objective: float, gain: float) -> None:
         if iteration % interval:
             return
         line = f"  Iteration {iteration}"
         if verbose > 1:
             line += (
-                f"\t time {perf_counter() - began:.3f} s\t log-likelihood {lower_bound:.6f}"
+                f"\t time {perf_counter() - began:.3f} s\t objective {objective:.6f}"
                 f" nats per row\t gain {gain:.2e}"
             )
         print(line)
@@ -33,5 +33,7 @@ def print_end(result: EMResult, verbose: int) -> None:
     if verbose:
         line = f"Initialization {result.status.value}"
         if verbose > 1:
-            line += f" after {len(result.objectives)} iterations at {result.objective:.6f}"
+            line += (
+                f" after {len(result.objectives)} iterations at {result.objective:.6f} nats per row"
+            )
         print(line)

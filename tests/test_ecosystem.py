@@ -185,8 +185,8 @@ def test_a_mixture_written_by_hand_as_scikit_learn_users_do():
 def test_sampling_and_criteria_of_a_mixture_written_by_hand():
     mixture = GaussianMixtureEM(2)
     mixture.weights_ = np.array([0.25, 0.75])
-    mixture.means_ = np.array([[0.0, 0.0], [5.0, 5.0]])
-    mixture.covariances_ = np.array([np.eye(2), 2 * np.eye(2)])
+    mixture.means_ = [[0.0, 0.0], [5.0, 5.0]]
+    mixture.covariances_ = [np.eye(2), 2 * np.eye(2)]
     X, _ = mixture.sample(500, random_state=0)
     assert mixture.bic(X) - mixture.aic(X) == pytest.approx(11 * (np.log(500) - 2))
     assert "weight 0.2500" in mixture.summary()

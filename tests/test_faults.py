@@ -600,3 +600,56 @@ def test_seeds_respect_weights():
         for kind in ("kmeans", "k-means++", "random_from_data"):
             start = GaussianMixtureEM(2, init_params=kind, random_state=seed, max_iter=0)
             assert start.fit(X, sample_weight=weights).means_.max() < 100
+
+
+@pytest.mark.parametrize("far", [1e20, 1e30, 1e36])
+@pytest.mark.parametrize("reg_covar", ["auto", 1e-10, 0.0])
+def test_a_far_row_of_weight_zero_is_absent_wherever_it_is(far, reg_covar, blobs):
+    """Such as a fill value that the weights mask."""
+    X, _ = blobs
+    expected = GaussianMixtureEM(3, random_state=0, reg_covar=reg_covar).fit(X)
+    for place in (0, 150, 300):
+        polluted = np.insert(X, place, far, axis=0)
+        weights = np.insert(np.ones(len(X)), place, 0.0)
+        mixture = GaussianMixtureEM(3, random_state=0, reg_covar=reg_covar)
+        mixture.fit(polluted, sample_weight=weights)
+        np.testing.assert_allclose(mixture.reg_covar_, expected.reg_covar_, rtol=1e-9)
+        np.testing.assert_allclose(mixture.means_, expected.means_, rtol=1e-9)
+        for method in ("score", "bic", "icl"):
+            value = getattr(mixture, method)(polluted, sample_weight=weights)
+            assert value == pytest.approx(getattr(expected, method)(X), rel=1e-9)
+
+
+def test_a_far_outlier_in_the_first_row_costs_the_others_no_digits(blobs):
+    X, _ = blobs
+    rows = np.r_[[[1e30, 1e30]], X]
+
+    def start(X, n_components, random_state, sample_weight):
+        return (X[:, 0] < 1e29).astype(int)
+
+    arguments = {"init_params": start, "max_iter": 0, "reg_covar": 1e-6}
+    for order in (slice(None), slice(None, None, -1)):
+        mixture = GaussianMixtureEM(2, **arguments).fit(rows[order])
+        np.testing.assert_allclose(mixture.means_[1], X.mean(axis=0), rtol=1e-9)
+        np.testing.assert_allclose(mixture.covariances_[1], np.cov(X.T, bias=True), rtol=1e-5)
+
+
+def test_rows_in_a_packed_structured_array(blobs):
+    X, _ = blobs
+    for kind in ("f8", "f4"):
+        table = np.zeros(len(X), dtype=[("id", "i1"), ("x", kind, 2)])
+        table["x"] = X
+        mixture = GaussianMixtureEM(3, random_state=0).fit(table["x"])
+        expected = GaussianMixtureEM(3, random_state=0).fit(X.astype(kind))
+        np.testing.assert_array_equal(mixture.means_, expected.means_)
+        np.testing.assert_array_equal(mixture.predict(table["x"]), expected.predict(X.astype(kind)))
+
+
+def test_19_tiny_values_and_huge_weights_are_refused_too(blobs):
+    X, _ = blobs
+    mixture = GaussianMixtureEM(2, random_state=0)
+    with pytest.raises(ValueError, match=r"no value larger than .*Scale X"):
+        mixture.fit(X * 1e-155)
+    with pytest.raises(ValueError, match=r"Scale sample_weight or X"):
+        mixture.fit(X * 1e140, sample_weight=np.full(len(X), 1e100))
+    assert np.isfinite(mixture.fit(X * 1e-140, sample_weight=np.full(len(X), 1e100)).score(X * 0))

@@ -24,8 +24,9 @@ def test_none_takes_the_machine_or_what_the_context_says(monkeypatch):
     assert available_threads(None) == cpu_count()
     with parallel_config(n_jobs=3, backend="threading"):
         assert available_threads(None) == 3
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert available_threads(None) == 1
+    for value in ("1", "1,1", " 1 "):
+        monkeypatch.setenv("OMP_NUM_THREADS", value)
+        assert available_threads(None) == 1
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])

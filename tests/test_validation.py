@@ -25,6 +25,7 @@ EYES = [np.eye(2)] * 2
         ({"init_params": "best"}, r"'init_params' parameter .*'kmeans'.* Got 'best'"),
         ({"random_state": "x"}, r"'random_state' parameter"),
         ({"n_jobs": 1.5}, r"'n_jobs' parameter"),
+        ({"n_jobs": 0}, r"'n_jobs' parameter .* Got 0"),
         ({"verbose_interval": 0}, r"'verbose_interval' parameter"),
         ({"weights_init": [0.5, 0.5, 0.0]}, r"'weights' should have the shape of \(2,\)"),
         ({"weights_init": [1.5, -0.5]}, r"max value 1.50000, min value -0.50000"),

@@ -54,6 +54,7 @@ struct PackedMixture {
         const int64_t K = means.shape(0), d = means.shape(1), m = factors.shape(0);
         require(m == 1 || m == K, "factors: one, or one for each component");
         require(int64_t(log_heights.shape(0)) == K, "log_heights: one for each component");
+        require(factors.ndim() == 2 || factors.ndim() == 3, "factors: matrices or diagonals");
         const bool dense = factors.ndim() == 3;
         for (size_t axis = 1; axis < factors.ndim(); ++axis)
             require(int64_t(factors.shape(axis)) == d, "factors: as many features as the means");
