@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn
 from hypothesis import HealthCheck, settings
 
 # No deadline: the first call of a test pays for imports. Derandomised: CI must not be a lottery.
@@ -17,6 +18,7 @@ settings.register_profile(
 )
 settings.load_profile("skgmm")
 
+SKLEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 REFERENCE = Path(__file__).parent / "reference"
 
 
