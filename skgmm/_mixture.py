@@ -310,7 +310,7 @@ default='kmeans'
             self.__dict__ = before
             raise
         for message in messages:  # the fit is done: a warning made an error must not undo it
-            warnings.warn(message, ConvergenceWarning, stacklevel=5)
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
         return rows
 
     def _fit_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Array, list[str]]:

@@ -218,6 +218,20 @@ def test_warm_start_obeys_a_new_reg_covar(blobs):
     assert np.linalg.eigvalsh(mixture.covariances_).min() > 5.0
 
 
+@pytest.mark.parametrize("method", ["fit", "fit_predict"])
+def test_warnings_point_at_the_line_that_fits(method, blobs):
+    X, _ = blobs
+    mixture = GaussianMixtureEM(3, max_iter=1, random_state=0)
+
+    def caller():
+        getattr(mixture, method)(X)
+
+    with pytest.warns(ConvergenceWarning) as caught:
+        caller()
+    assert caught[0].filename == __file__
+    assert caught[0].lineno == caller.__code__.co_firstlineno + 1
+
+
 def test_tol_0_runs_max_iter_iterations(blobs):
     X, _ = blobs
     mixture = GaussianMixtureEM(2, random_state=0, tol=0, max_iter=4)
