@@ -24,7 +24,7 @@ from skgmm._problem import Problem, relative_floor
 from skgmm._restarts import best_of
 from skgmm._sklearn_compat import Interval, StrOptions, fit_context
 from skgmm._starts import Start, choose_start
-from skgmm._threads import divide_threads, threads_for
+from skgmm._threads import divide_threads, single_threaded_blas, threads_for
 from skgmm._verbose import print_end, reporter
 from skgmm.covariance import STRUCTURES, Structure
 
@@ -305,7 +305,8 @@ default='kmeans'
         """Fit and return the validated rows. A failure leaves the estimator as it was."""
         before = dict(vars(self))
         try:
-            rows, messages = self._fit_rows(X, sample_weight)
+            with single_threaded_blas():
+                rows, messages = self._fit_rows(X, sample_weight)
         except BaseException:
             self.__dict__ = before
             raise

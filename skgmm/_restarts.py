@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
 from skgmm._em import EMResult, EMStatus
 from skgmm._initialization import EmptyStartError
@@ -40,10 +39,9 @@ def best_of(
         outcomes = [attempt(start) for start in range(n_init)]
     else:
         # Threads: the work is in compiled code that lets go of the interpreter, X is not copied.
-        with threadpool_limits(1, "blas"):
-            outcomes = Parallel(n_jobs=n_parallel, prefer="threads")(
-                delayed(attempt)(start) for start in range(n_init)
-            )
+        outcomes = Parallel(n_jobs=n_parallel, prefer="threads")(
+            delayed(attempt)(start) for start in range(n_init)
+        )
     results = [outcome for outcome in outcomes if isinstance(outcome, EMResult)]
     if not results:
         raise next(outcome for outcome in outcomes if isinstance(outcome, Exception))

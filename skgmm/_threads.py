@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 from joblib import cpu_count, effective_n_jobs
 from joblib.parallel import get_active_backend
+from threadpoolctl import ThreadpoolController
 
 from skgmm._linalg import Array
 
@@ -43,3 +49,32 @@ def divide_threads(n_threads: int, n_starts: int) -> tuple[int, int]:
     """Starts to run side by side, and threads for each: side by side comes first, it waits less."""
     n_parallel = min(n_threads, n_starts)
     return n_parallel, n_threads // n_parallel
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The BLAS libraries of this process; looking for them takes milliseconds."""
+    return ThreadpoolController()
+
+
+_lock = threading.Lock()
+_limits: list[Any] = []  # one for each fit that runs now; the first undoes them all
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """BLAS keeps to one thread: its own would wait, busily, on the processors that ours need.
+
+    The limit belongs to the process. Fits in several threads share it: the last one that ends
+    gives back what the first one found.
+    """
+    with _lock:
+        _limits.append(_libraries().limit(limits=1, user_api="blas") if not _limits else None)
+    try:
+        yield
+    finally:
+        with _lock:
+            first = _limits[0]
+            _limits.pop()
+            if not _limits:
+                first.restore_original_limits()

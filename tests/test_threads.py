@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 from joblib import Parallel, cpu_count, delayed, parallel_config
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from skgmm._threads import available_threads, divide_threads, threads_for
+from skgmm._threads import available_threads, divide_threads, single_threaded_blas, threads_for
 
 
 def test_numbers_follow_joblib():
@@ -51,7 +52,7 @@ def test_starts_come_side_by_side_first():
 
 
 def test_a_fit_in_a_forked_child_finishes():
-    """No pool of threads is kept that a fork would lose."""
+    """A fork takes the memory of the pool along but not its threads: the child makes its own."""
     code = """
 import os, sys
 import numpy as np
@@ -68,3 +69,21 @@ sys.exit(os.waitpid(child, 0)[1])
     if not hasattr(os, "fork"):
         pytest.skip("no fork here")
     subprocess.run([sys.executable, "-P", "-W", "ignore", "-c", code], check=True, timeout=60)
+
+
+def blas_threads():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+def test_blas_keeps_to_one_thread_while_fits_run():
+    """Also when fits in several threads overlap; the last one gives back what was there."""
+    with threadpool_limits(2, "blas"):
+        before = blas_threads()
+        first, second = single_threaded_blas(), single_threaded_blas()
+        first.__enter__()
+        second.__enter__()
+        assert set(blas_threads()) == {1}
+        first.__exit__(None, None, None)
+        assert set(blas_threads()) == {1}
+        second.__exit__(None, None, None)
+        assert blas_threads() == before

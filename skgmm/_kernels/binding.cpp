@@ -13,11 +13,11 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <system_error>
-#include <thread>
 #include <vector>
 
 #include "kernel.hpp"
+#include "packed.hpp"
+#include "pool.hpp"
 #include "processor.hpp"
 
 namespace nb = nanobind;
@@ -48,67 +48,39 @@ Rows<T> rows_of(const Matrix<T>& X, const std::optional<Vector>& weight) {
             X.stride(0), X.stride(1),         weight ? weight->data() : nullptr};
 }
 
-// A mixture and the memory of its packed factors.
-struct PackedMixture {
-    PackedMixture(const Table& means, const Factors& factors, const Vector& log_heights) {
-        const int64_t K = means.shape(0), d = means.shape(1), m = factors.shape(0);
-        require(m == 1 || m == K, "factors: one, or one for each component");
-        require(int64_t(log_heights.shape(0)) == K, "log_heights: one for each component");
-        require(factors.ndim() == 2 || factors.ndim() == 3, "factors: matrices or diagonals");
-        const bool dense = factors.ndim() == 3;
-        for (size_t axis = 1; axis < factors.ndim(); ++axis)
-            require(int64_t(factors.shape(axis)) == d, "factors: as many features as the means");
-        if (dense)
-            for (int64_t k = 0; k < m; ++k) pack(factors.data() + k * d * d, d);
-        const int64_t size = dense ? int64_t(memory.size()) / m : d;
-        mixture = {K,
-                   d,
-                   dense ? Factor::triangular : Factor::diagonal,
-                   means.data(),
-                   dense ? memory.data() : factors.data(),
-                   m == 1 ? 0 : size,
-                   log_heights.data()};
-    }
-    Mixture mixture;
-
-private:
-    // The upper triangle of one factor (d, d), tile by tile, each feature's entries side by side.
-    void pack(const double* factor, int64_t d) {
-        for (int64_t i = 0; i < d; i += tile) {
-            const int64_t end = std::min(i + tile, d);
-            for (int64_t j = 0; j < end; ++j)
-                for (int64_t column = i; column < end; ++column)
-                    memory.push_back(j <= column ? factor[j * d + column] : 0.0);
-        }
-    }
-    std::vector<double> memory;
-};
+PackedMixture packed(const Table& means, const Factors& factors, const Vector& log_heights) {
+    const int64_t K = means.shape(0), d = means.shape(1), m = factors.shape(0);
+    require(m == 1 || m == K, "factors: one, or one for each component");
+    require(int64_t(log_heights.shape(0)) == K, "log_heights: one for each component");
+    require(factors.ndim() == 2 || factors.ndim() == 3, "factors: matrices or diagonals");
+    for (size_t axis = 1; axis < factors.ndim(); ++axis)
+        require(int64_t(factors.shape(axis)) == d, "factors: as many features as the means");
+    const Factor form = factors.ndim() == 3 ? Factor::triangular : Factor::diagonal;
+    return {K, d, form, means.data(), factors.data(), m, log_heights.data()};
+}
 
 // Runs work(chunk, first, last) over all chunks of rows on some threads. The cut depends on the
 // rows alone, so that neither does the answer depend on the number of threads.
 template <typename Work>
 void for_chunks(int64_t n_samples, int64_t n_chunks, int64_t n_threads, Work work) {
+    constexpr int64_t whole = 256;  // rows of a block: no chunk but the last ends in part of one
+    const int64_t n_blocks = (n_samples + whole - 1) / whole;
+    const auto start = [&](int64_t chunk) {
+        return std::min(n_samples, n_blocks * chunk / n_chunks * whole);
+    };
     std::atomic<int64_t> next{0};
     std::exception_ptr failure;
     std::mutex guard;
     auto loop = [&] {
         try {
             for (int64_t chunk; (chunk = next++) < n_chunks;)
-                work(chunk, n_samples * chunk / n_chunks, n_samples * (chunk + 1) / n_chunks);
+                work(chunk, start(chunk), start(chunk + 1));
         } catch (...) {  // out of memory: an exception must not leave a thread
             const std::lock_guard<std::mutex> lock(guard);
             failure = std::current_exception();
         }
     };
-    std::vector<std::thread> threads;
-    threads.reserve(std::min(n_threads, n_chunks));
-    try {
-        for (int64_t i = 1; i < std::min(n_threads, n_chunks); ++i) threads.emplace_back(loop);
-    } catch (const std::system_error&) {
-        // The system gives no more threads: those there are do the work.
-    }
-    loop();
-    for (auto& thread : threads) thread.join();
+    run_on_threads(int(std::min(n_threads, n_chunks)), loop);
     if (failure) std::rethrow_exception(failure);
 }
 
@@ -126,16 +98,37 @@ int64_t sums_size(Form form, int64_t K, int64_t d) {
     return 2 + K + K * d + second;
 }
 
+// A power of two, which threads share evenly, of chunks of no fewer than `rows` rows.
 int64_t chunks_for(int64_t n_samples, int64_t size) {
-    constexpr int64_t rows = 2048, most = 64, memory = int64_t(1) << 21;  // doubles: 16 MB
-    const int64_t by_memory = std::max<int64_t>(1, memory / size);
-    return std::max<int64_t>(1, std::min({n_samples / rows, most, by_memory}));
+    constexpr int64_t rows = 1024, most = 64, memory = int64_t(1) << 21;  // doubles: 16 MB
+    int64_t chunks = 1;
+    while (2 * chunks <= std::min(most, n_samples / rows) && 2 * chunks * size <= memory)
+        chunks *= 2;
+    return chunks;
 }
 
-// The upper triangle of a matrix from its lower one.
-void mirror(double* matrix, int64_t d) {
-    for (int64_t i = 0; i < d; ++i)
-        for (int64_t j = 0; j < i; ++j) matrix[j * d + i] = matrix[i * d + j];
+// Where the parts of the sums lie in one array.
+Sums sums_at(double* memory, Form form, const double* centres, int64_t K, int64_t d) {
+    double *mass = memory + 2, *first = mass + K, *second = first + K * d;
+    return {form, centres, mass, first, second, memory[0], memory[1]};
+}
+
+// Work's sums over all chunks of rows, and the first row that is lost, or -1.
+template <typename Work>
+int64_t total_of_chunks(int64_t n_samples, int64_t size, int64_t n_threads, double* out,
+                        Work work) {
+    const int64_t n_chunks = chunks_for(n_samples, size);
+    std::vector<double> memory(n_chunks * size, 0.0);
+    std::vector<int64_t> lost(n_chunks, -1);
+    for_chunks(n_samples, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
+        std::vector<double> own(size, 0.0);  // not in `memory`: threads would share its cache lines
+        lost[chunk] = work(own.data(), first, last);
+        std::copy(own.begin(), own.end(), memory.begin() + chunk * size);
+    });
+    std::fill(out, out + size, 0.0);
+    for (int64_t chunk = 0; chunk < n_chunks; ++chunk)
+        for (int64_t i = 0; i < size; ++i) out[i] += memory[chunk * size + i];
+    return earliest(lost);
 }
 
 template <typename T>
@@ -164,8 +157,8 @@ int64_t add_sums(Matrix<T> X, std::optional<Vector> weight, Table means, Factors
                  Vector log_heights, Table centres, std::optional<Labels> labels,
                  std::optional<Table> shares, int form, Out<double> out, int64_t n_threads) {
     const Rows<T> rows = rows_of(X, weight);
-    const PackedMixture packed(means, factors, log_heights);
-    const int64_t K = packed.mixture.n_components, d = packed.mixture.n_features;
+    PackedMixture mixture = packed(means, factors, log_heights);
+    const int64_t K = means.shape(0), d = means.shape(1);
     const int64_t size = sums_size(Form(form), K, d);
     require(rows.n_features == d, "means: as many features as X");
     require(centres.shape(0) == means.shape(0) && int64_t(centres.shape(1)) == d,
@@ -177,26 +170,30 @@ int64_t add_sums(Matrix<T> X, std::optional<Vector> weight, Table means, Factors
         "shares: (n, K)");
     const Given given{labels ? labels->data() : nullptr, shares ? shares->data() : nullptr};
     nb::gil_scoped_release release;
-    const int64_t n_chunks = chunks_for(rows.n_samples, size);
-    std::vector<double> memory(n_chunks * size, 0.0);
-    std::vector<int64_t> lost(n_chunks, -1);
     const auto function = sums_function<T>();
-    for_chunks(
-        rows.n_samples, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
-            double* own = memory.data() + chunk * size;
-            Sums sums{Form(form), centres.data(), own + 2, own + 2 + K, own + 2 + K + K * d, 0.0,
-                      0.0};
-            lost[chunk] = function(rows, packed.mixture, given, first, last, sums);
-            own[0] = sums.log_likelihood;
-            own[1] = sums.weight;
-        });
-    for (int64_t chunk = 0; chunk < n_chunks; ++chunk)
-        for (int64_t i = 0; i < size; ++i) out.data()[i] += memory[chunk * size + i];
+    const auto attempt = [&](const Mixture& by, const double* about) {
+        return total_of_chunks(rows.n_samples, size, n_threads, out.data(),
+                               [&](double* own, int64_t first, int64_t last) {
+                                   Sums sums = sums_at(own, Form(form), about, K, d);
+                                   const int64_t lost =
+                                       function(rows, by, given, first, last, sums);
+                                   own[0] = sums.log_likelihood;
+                                   own[1] = sums.weight;
+                                   return lost;
+                               });
+    };
+    if (!given.any() && Form(form) != Form::full && mixture.linearise(centres.data())) {
+        const int64_t lost = attempt(mixture.mixture, nullptr);
+        Sums sums = sums_at(out.data(), Form(form), centres.data(), K, d);
+        if (lost < 0 && mixture.move_sums(sums)) return -1;
+        mixture.mixture.linear = nullptr;  // it would lose digits
+    }
+    const int64_t lost = attempt(mixture.mixture, centres.data());
     if (Form(form) != Form::diagonal)
         for (double* matrix = out.data() + 2 + K + K * d; matrix < out.data() + size;
              matrix += d * d)
             mirror(matrix, d);
-    return earliest(lost);
+    return lost;
 }
 
 template <typename T>
@@ -205,9 +202,9 @@ int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_heigh
                      std::optional<Out<T>> log_responsibilities, std::optional<Out<int64_t>> labels,
                      int64_t n_threads) {
     const Rows<T> rows = rows_of<T>(X, std::nullopt);
-    const PackedMixture packed(means, factors, log_heights);
-    const int64_t n = rows.n_samples, K = packed.mixture.n_components;
-    require(rows.n_features == packed.mixture.n_features, "means: as many features as X");
+    PackedMixture mixture = packed(means, factors, log_heights);
+    const int64_t n = rows.n_samples, K = means.shape(0);
+    require(rows.n_features == int64_t(means.shape(1)), "means: as many features as X");
     require(!log_density || int64_t(log_density->size()) == n, "log_density: one for each row");
     require(!labels || int64_t(labels->size()) == n, "labels: one for each row");
     for (const auto* table : {&responsibilities, &log_responsibilities})
@@ -218,12 +215,19 @@ int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_heigh
                            labels ? labels->data() : nullptr};
     nb::gil_scoped_release release;
     const int64_t n_chunks = chunks_for(n, 1);
-    std::vector<int64_t> lost(n_chunks, -1);
     const auto function = values_function<T>();
-    for_chunks(n, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
-        lost[chunk] = function(rows, packed.mixture, first, last, values);
-    });
-    return earliest(lost);
+    const auto attempt = [&] {
+        std::vector<int64_t> lost(n_chunks, -1);
+        for_chunks(n, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
+            lost[chunk] = function(rows, mixture.mixture, first, last, values);
+        });
+        return earliest(lost);
+    };
+    if (mixture.linearise(means.data())) {
+        if (attempt() < 0) return -1;
+        mixture.mixture.linear = nullptr;  // squares that overflow before they are scaled
+    }
+    return attempt();
 }
 
 std::vector<std::string> available() {

@@ -6,6 +6,7 @@ namespace skgmm {
 
 enum class Factor { triangular, diagonal };
 enum class Form { full, diagonal, pooled };
+enum class Terms { whitened, spherical, diagonal };
 
 // Rows where they lie; strides in elements.
 template <typename T>
@@ -15,7 +16,22 @@ struct Rows {
     const double* weight;  // n_samples, or null
 };
 
-// Parameters, packed by `pack` for the kernel.
+// A mixture whose log(weight x density) is linear in terms that all components share, so that E-
+// and M-step are products of matrices: height + curvature x base + slopes . terms, with y = x -
+// common and
+//   whitened   terms y whitened by the one factor of all,  base -1/2 |terms|^2
+//   spherical  terms y,                                    base -1/2 |y|^2
+//   diagonal   terms y and y^2,                            base 0
+struct Linear {
+    Terms terms;
+    const double* common;      // (d,)
+    const double* heights;     // (K,)
+    const double* curvatures;  // (K,)
+    const double* slopes;      // (K, n_terms), in tiles of components, term by term
+    std::int64_t n_terms;
+};
+
+// Parameters, packed for the kernel.
 struct Mixture {
     std::int64_t n_components, n_features;
     Factor factor;
@@ -23,6 +39,7 @@ struct Mixture {
     const double* packed;       // factors, tile by tile
     std::int64_t packed_size;   // numbers to a component; 0 when all share one
     const double* log_heights;  // (K,)
+    const Linear* linear;       // where it is as accurate, or null
 };
 
 // Responsibilities from outside instead of by Bayes' rule: labels (n,), or shares (n, K).

@@ -85,6 +85,13 @@ inline Lanes held(Lanes x) {
 inline Lanes held(Lanes x) { return x; }
 #endif
 
+// In front of a loop over a register tile: its registers have no names unless it is unrolled.
+#if defined(__GNUC__)
+#define SKGMM_UNROLL _Pragma("GCC unroll 16")
+#else
+#define SKGMM_UNROLL
+#endif
+
 inline Lanes load(const double* from) { return *reinterpret_cast<const Lanes*>(from); }
 inline void store(double* to, Lanes value) { *reinterpret_cast<Lanes*>(to) = value; }
 
@@ -96,6 +103,31 @@ inline double sum(Lanes x) {
     return (x[0] + x[2]) + (x[1] + x[3]);
 #else
     return x[0] + x[1];
+#endif
+}
+
+#if SKGMM_WIDTH == 8 && defined(__GNUC__) && !defined(SKGMM_PLAIN_LANES)
+typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
+inline Four halved(Lanes x) {
+    return __builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7);
+}
+inline Four paired(Four x, Four y) {
+    return __builtin_shufflevector(x, y, 0, 4, 2, 6) + __builtin_shufflevector(x, y, 1, 5, 3, 7);
+}
+#endif
+
+// Adds the sums over lanes of four registers to four numbers in a row.
+inline void add_four_sums(Lanes a, Lanes b, Lanes c, Lanes d, double* out) {
+#if SKGMM_WIDTH == 8 && defined(__GNUC__) && !defined(SKGMM_PLAIN_LANES)
+    // Half the lanes are added at each step, two registers becoming one: half the instructions.
+    const Four x = paired(halved(a), halved(b)), y = paired(halved(c), halved(d));
+    *reinterpret_cast<Four*>(out) +=
+        __builtin_shufflevector(x, y, 0, 1, 4, 5) + __builtin_shufflevector(x, y, 2, 3, 6, 7);
+#else
+    out[0] += sum(a);
+    out[1] += sum(b);
+    out[2] += sum(c);
+    out[3] += sum(d);
 #endif
 }
 

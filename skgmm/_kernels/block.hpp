@@ -1,0 +1,100 @@
+// A block of rows in memory. Included inside the namespace of one instruction set.
+
+using std::int64_t;
+constexpr int64_t W = SKGMM_WIDTH;
+// Registers of lanes that the E-step takes together, and columns of a tile of the M-step: as many
+// as leave a register for the factor (16 registers, or 32 of the widest).
+constexpr int panel = W == 8 ? 4 : 2;
+constexpr int columns = W == 8 ? 4 : 2;
+
+inline int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// Lanes for so many rows, whole registers.
+inline int64_t lanes_for(int64_t n_rows) {
+    const int64_t whole = panel * W;
+    return (n_rows + whole - 1) / whole * whole;
+}
+
+// Rows to a block, fewer when there are fewer. Each sum over the rows of a block ends by adding up
+// the lanes of a register, so blocks are long even where they no longer fit the first cache.
+inline int64_t block_rows(int64_t n_rows) { return at_most(W == 8 ? 256 : 128, lanes_for(n_rows)); }
+
+// Memory for one block, aligned for the widest registers. All arrays are (.., stride), and there is
+// memory after each of them: tiles of columns may reach beyond the last.
+class Workspace {
+public:
+    Workspace(const Mixture& mixture, int64_t n_rows)
+        : capacity(block_rows(n_rows)),
+          stride(capacity + 8),
+          totals(mixture.n_components > mixture.n_features ? mixture.n_components
+                                                           : mixture.n_features) {
+        const int64_t d = mixture.n_features, own = mixture.linear ? d : 0;
+        memory.resize((2 * d + 2 * own + tile + 5 + columns + mixture.n_components) * stride + 8,
+                      0.0);
+        const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
+        x = memory.data() + (64 - address % 64) % 64 / sizeof(double);
+        centred = x + d * stride;
+        squared = centred + d * stride;
+        whitened = squared + own * stride;
+        scaled = whitened + (own + columns) * stride;
+        weight = scaled + tile * stride;
+        peak = weight + stride;
+        density = peak + stride;
+        base = density + stride;
+        joint = base + stride;
+    }
+    const int64_t capacity, stride;
+    int64_t rows = 0;            // of the block that is in, rounded up to whole registers
+    bool plain = false;          // a row with weight 1 in each lane
+    std::vector<double> totals;  // numbers to a component or to a feature
+    double *x, *centred, *squared, *whitened, *scaled, *weight, *peak, *density, *base, *joint;
+
+private:
+    std::vector<double> memory;
+};
+
+// One row into its lane.
+template <typename T>
+void read_row(const T* row, int64_t column_stride, int64_t d, int64_t stride, double* lane) {
+    for (int64_t j = 0; j < d; ++j) lane[j * stride] = static_cast<double>(row[j * column_stride]);
+}
+
+// W rows into their lanes, a register at a time: one store instead of W.
+template <typename T>
+void read_rows(const Rows<T>& in, int64_t first, int64_t stride, double* lanes) {
+    const T* rows[W];
+    for (int i = 0; i < W; ++i) rows[i] = in.data + (first + i) * in.row_stride;
+    for (int64_t j = 0; j < in.n_features; ++j) {
+        const int64_t at = j * in.column_stride;
+        Lanes x;
+        SKGMM_UNROLL for (int i = 0; i < W; ++i) x[i] = static_cast<double>(rows[i][at]);
+        store(lanes + j * stride, x);
+    }
+}
+
+// Rows first .. first + count transposed to x (d, rows). Lanes without a row, or with a row of
+// weight 0, get `filler`, a point where the density is positive, and weight 0.
+template <typename T>
+void read_block(const Rows<T>& in, int64_t first, int64_t count, const double* filler,
+                Workspace& w) {
+    const int64_t d = in.n_features;
+    w.rows = lanes_for(count);
+    bool whole = count == w.rows;
+    for (int64_t lane = 0; lane < w.rows; ++lane) {
+        w.weight[lane] = lane >= count ? 0.0 : in.weight ? in.weight[first + lane] : 1.0;
+        whole &= w.weight[lane] > 0.0;
+    }
+    w.plain = whole && !in.weight;
+    if (whole) {
+        for (int64_t lane = 0; lane < w.rows; lane += W)
+            read_rows(in, first + lane, w.stride, w.x + lane);
+        return;
+    }
+    for (int64_t lane = 0; lane < w.rows; ++lane) {
+        if (w.weight[lane] > 0.0)
+            read_row(in.data + (first + lane) * in.row_stride, in.column_stride, d, w.stride,
+                     w.x + lane);
+        else
+            read_row(filler, 1, d, w.stride, w.x + lane);
+    }
+}
