@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from skgmm._expectation import partition_moments
+from skgmm._expectation import partition_moments, slices
 from skgmm._kmeans import kmeans, nearest, seeds
 from skgmm._linalg import Array
 from skgmm._moments import Moments
@@ -75,30 +75,42 @@ def start_sample(
 ) -> StartSample:
     """The rows that starts look at: all distinct ones, or a weighted random sample of them."""
     size = max(SAMPLE_ROWS, 250 * n_components)
-    weights = np.ones(len(X)) if sample_weight is None else sample_weight
-    chosen = np.flatnonzero(weights)
-    complete = len(chosen) <= size
+    n_rows = len(X) if sample_weight is None else int(np.count_nonzero(sample_weight))
+    complete = n_rows <= size
     if complete:
+        weights = np.ones(len(X)) if sample_weight is None else sample_weight
+        chosen = np.flatnonzero(weights)
         weights = weights[chosen]
     else:
-        sampled, weights = _priority_sample(weights[chosen], size, rng)
-        chosen = chosen[sampled]
+        chosen, weights = _priority_sample(sample_weight, len(X), size, rng)
     rows, weights = _distinct(np.asarray(X[chosen], dtype=np.float64), weights)
     return StartSample(rows, weights, complete)
 
 
-def _priority_sample(weights: Array, size: int, rng: np.random.RandomState) -> tuple[Array, Array]:
+def _priority_sample(
+    sample_weight: Array | None, n_samples: int, size: int, rng: np.random.RandomState
+) -> tuple[Array, Array]:
     """Rows chosen without replacement and weights that keep every total unbiased.
 
     Priority sampling (Duffield, Lund & Thorup 2007): heavy rows keep their weight, light ones are
-    chosen in proportion to it and share one weight.
+    chosen in proportion to it and share one weight. The highest `size` + 1 priorities are kept
+    while the rows go by a slice at a time, because five numbers to each row are memory that counts.
     """
-    # The draw is uniform on (0, 1]: 0 would give an infinite priority.
-    priority = weights / (1.0 - rng.random_sample(len(weights)))
-    order = np.argpartition(priority, len(weights) - size - 1)[-size - 1 :]
-    order = order[np.argsort(priority[order])]
-    threshold, chosen = priority[order[0]], np.sort(order[1:])
-    return chosen, np.maximum(weights[chosen], threshold)
+    chosen, priority = np.empty(0, dtype=np.int64), np.empty(0)
+    for part in slices(n_samples):
+        weights = np.ones(part.stop - part.start) if sample_weight is None else sample_weight[part]
+        counted = np.flatnonzero(weights)
+        # The draw is uniform on (0, 1]: 0 would give an infinite priority.
+        drawn = weights[counted] / (1.0 - rng.random_sample(len(counted)))
+        chosen = np.concatenate([chosen, part.start + counted])
+        priority = np.concatenate([priority, drawn])
+        if len(chosen) > size + 1:
+            highest = np.argpartition(priority, -size - 1)[-size - 1 :]
+            chosen, priority = chosen[highest], priority[highest]
+    lowest = np.argmin(priority)
+    threshold, chosen = priority[lowest], np.sort(np.delete(chosen, lowest))
+    weights = np.ones(size) if sample_weight is None else sample_weight[chosen]
+    return chosen, np.maximum(weights, threshold)
 
 
 def _distinct(rows: Array, weights: Array) -> tuple[Array, Array]:
