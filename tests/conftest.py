@@ -8,6 +8,8 @@ import pytest
 import sklearn
 from hypothesis import HealthCheck, settings
 
+from skgmm import _kernels
+
 # No deadline: the first call of a test pays for imports. Derandomised: CI must not be a lottery.
 settings.register_profile(
     "skgmm",
@@ -32,3 +34,12 @@ def faithful():
 def mclust():
     """Log-likelihoods, weights and parameters from R's mclust 6.0.0."""
     return json.loads((REFERENCE / "mclust.json").read_text())
+
+
+@pytest.fixture(params=_kernels.available())
+def instructions(request):
+    """Every instruction set in turn."""
+    best = _kernels.active()
+    _kernels.use(request.param)
+    yield request.param
+    _kernels.use(best)

@@ -4,6 +4,7 @@ Clear and centred, block by block; one line for each formula.
 """
 
 import numpy as np
+import pytest
 
 from skgmm._moments import Moments, total
 
@@ -46,3 +47,27 @@ def expectation(X, sample_weight, parameters, form):
         )
 
     return total(block(slice(i, i + BLOCK_ROWS)) for i in range(0, len(X), BLOCK_ROWS))
+
+
+def assert_moments_equal(got, expected, parameters, rtol=1e-12):
+    """Equal relative to the size of what was summed: opposite signs leave a sum no digits.
+
+    Responsibilities inherit rounding from log-densities of size |log density|, so that is part of
+    the measure.
+    """
+    form = expected.form
+    spread = np.sqrt(np.abs(form.diagonal(expected.scatter)).max() / expected.total_weight)
+    size = spread + np.abs(expected.mean - parameters.means).max()
+    np.testing.assert_allclose(got.mass, expected.mass, rtol=rtol, atol=rtol * got.total_weight)
+    heavy = expected.mass > 1e-3 * expected.total_weight
+    np.testing.assert_allclose(
+        got.mean[heavy],
+        expected.mean[heavy],
+        rtol=rtol,
+        atol=1e3 * rtol * size,
+    )
+    scatter = np.abs(expected.scatter).max() + expected.total_weight * size**2
+    np.testing.assert_allclose(got.scatter, expected.scatter, atol=rtol * scatter)
+    assert got.total_weight == pytest.approx(expected.total_weight, rel=rtol)
+    lost = rtol * (abs(expected.log_likelihood) + expected.total_weight)
+    assert got.log_likelihood == pytest.approx(expected.log_likelihood, abs=lost)

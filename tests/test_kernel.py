@@ -6,6 +6,7 @@ import oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracle import assert_moments_equal
 from sklearn.datasets import load_iris
 from strategies import random_mixture, seeds
 
@@ -14,15 +15,6 @@ from skgmm._moments import Scatter
 from skgmm.covariance import STRUCTURES
 
 EPSILON = np.finfo(np.float64).eps
-
-
-@pytest.fixture(params=_kernels.available())
-def instructions(request):
-    """Every instruction set in turn."""
-    best = _kernels.active()
-    _kernels.use(request.param)
-    yield request.param
-    _kernels.use(best)
 
 
 def laid_out(X, layout):
@@ -57,30 +49,6 @@ def cases(draw):
         weights = np.random.default_rng(seed).exponential(size=n)
         weights[1::5] = 0.0
     return parameters, X, weights, draw(st.sampled_from(list(Scatter)))
-
-
-def assert_moments_equal(got, expected, parameters, rtol=1e-12):
-    """Equal relative to the size of what was summed: opposite signs leave a sum no digits.
-
-    Responsibilities inherit rounding from log-densities of size |log density|, so that is part of
-    the measure.
-    """
-    form = expected.form
-    spread = np.sqrt(np.abs(form.diagonal(expected.scatter)).max() / expected.total_weight)
-    size = spread + np.abs(expected.mean - parameters.means).max()
-    np.testing.assert_allclose(got.mass, expected.mass, rtol=rtol, atol=rtol * got.total_weight)
-    heavy = expected.mass > 1e-3 * expected.total_weight
-    np.testing.assert_allclose(
-        got.mean[heavy],
-        expected.mean[heavy],
-        rtol=rtol,
-        atol=1e3 * rtol * size,
-    )
-    scatter = np.abs(expected.scatter).max() + expected.total_weight * size**2
-    np.testing.assert_allclose(got.scatter, expected.scatter, atol=rtol * scatter)
-    assert got.total_weight == pytest.approx(expected.total_weight, rel=rtol)
-    lost = rtol * (abs(expected.log_likelihood) + expected.total_weight)
-    assert got.log_likelihood == pytest.approx(expected.log_likelihood, abs=lost)
 
 
 @given(case=cases(), n_threads=st.integers(1, 3))

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from skgmm import GaussianMixtureEM
 from skgmm._threads import available_threads, divide_threads, single_threaded_blas, threads_for
 
 
@@ -72,7 +74,9 @@ sys.exit(os.waitpid(child, 0)[1])
 
 
 def blas_threads():
-    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+    return [
+        library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"
+    ]
 
 
 def test_blas_keeps_to_one_thread_while_fits_run():
@@ -87,3 +91,24 @@ def test_blas_keeps_to_one_thread_while_fits_run():
         assert set(blas_threads()) == {1}
         second.__exit__(None, None, None)
         assert blas_threads() == before
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_fits_at_the_same_time_do_not_touch_each_other():
+    """Threads of the user's share one pool, and each gets the bits that it gets alone."""
+    X = np.random.default_rng(0).normal(size=(40_000, 4)).astype(np.float32)
+
+    def fitted(job):
+        covariance_type, K = job
+        mixture = GaussianMixtureEM(
+            K, covariance_type=covariance_type, max_iter=5, random_state=K, n_jobs=2
+        ).fit(X)
+        return mixture.means_, mixture.covariances_, mixture.score_samples(X), mixture.predict(X)
+
+    jobs = [(name, K) for name in ("full", "tied", "diag", "spherical") for K in (3, 4, 9)]
+    alone = [fitted(job) for job in jobs]
+    with ThreadPoolExecutor(6) as users:
+        together = list(users.map(fitted, jobs * 2))
+    for expected, got in zip(alone * 2, together, strict=True):
+        for one, other in zip(expected, got, strict=True):
+            np.testing.assert_array_equal(other, one)

@@ -134,7 +134,8 @@ bool PackedMixture::move_diagonal(Sums& sums) const {
         const double mass = sums.mass[k];
         for (int64_t i = k * d; i < (k + 1) * d; ++i) {
             double &first = sums.first[i], &second = sums.second[i];
-            if (mass > 0.0 && second - first * first / mass < second / most_lost) return false;
+            // The mean before the square, which could leave the range of a double.
+            if (mass > 0.0 && second - first * (first / mass) < second / most_lost) return false;
             const double apart = sums.centres[i] - common[i - k * d];
             second -= apart * (2.0 * first - mass * apart);
             first -= mass * apart;
@@ -147,9 +148,10 @@ bool PackedMixture::move_pooled(Sums& sums) const {
     const int64_t K = mixture.n_components, d = mixture.n_features;
     for (int64_t j = 0; j < d; ++j) {
         double between = 0.0;
-        for (int64_t k = 0; k < K; ++k)
-            if (sums.mass[k] > 0.0)
-                between += sums.first[k * d + j] * sums.first[k * d + j] / sums.mass[k];
+        for (int64_t k = 0; k < K; ++k) {
+            const double first = sums.first[k * d + j];
+            if (sums.mass[k] > 0.0) between += first * (first / sums.mass[k]);
+        }
         const double total = sums.second[j * d + j];
         if (total - between < total / most_lost) return false;
     }
