@@ -59,12 +59,17 @@ void read_row(const T* row, int64_t column_stride, int64_t d, int64_t stride, do
     for (int64_t j = 0; j < d; ++j) lane[j * stride] = static_cast<double>(row[j * column_stride]);
 }
 
-// W rows into their lanes, a register at a time: one store instead of W.
+// W rows into their lanes: squares of W features where a row lies side by side, else a register at
+// a time.
 template <typename T>
 void read_rows(const Rows<T>& in, int64_t first, int64_t stride, double* lanes) {
     const T* rows[W];
     for (int i = 0; i < W; ++i) rows[i] = in.data + (first + i) * in.row_stride;
-    for (int64_t j = 0; j < in.n_features; ++j) {
+    int64_t j = 0;
+    if (in.column_stride == 1)
+        for (; j + W <= in.n_features; j += W)
+            transpose_square(rows, j, stride, lanes + j * stride);
+    for (; j < in.n_features; ++j) {
         const int64_t at = j * in.column_stride;
         Lanes x;
         SKGMM_UNROLL for (int i = 0; i < W; ++i) x[i] = static_cast<double>(rows[i][at]);

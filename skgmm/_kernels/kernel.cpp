@@ -18,6 +18,7 @@ namespace SKGMM_TARGET {
 namespace {
 
 #include "lanes.hpp"
+#include "transpose.hpp"
 #include "block.hpp"
 #include "joint.hpp"
 #include "sums.hpp"
