@@ -1,0 +1,181 @@
+"""How the time of one EM pass grows with rows, components, features and threads.
+
+python benchmarks/growth.py [--repeats 5] [--out benchmarks/results/growth.json]
+
+A pass is the E-step over all rows and the M-step, as every iteration of a fit takes it, from the
+start of the problem. A slope is that of log(time) against log(size), by least squares, where all
+sizes are timed in turn and the fastest turn of each counts. Slopes are of one thread: what the
+second one adds is the median ratio of turns with one and two. Both need a machine that does nothing
+else: turns during which other processes worked are taken again, up to a point, and how many were
+quiet is told.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from problems import QUICK, Problem
+from run import processor
+
+from skgmm import _kernels
+from skgmm._parameters import MixtureParameters
+from skgmm._problem import Problem as Fit
+from skgmm._threads import single_threaded_blas
+from skgmm.covariance import STRUCTURES
+
+HERE = Path(__file__).parent
+FEWEST = 100_000  # rows for which a second thread is measured
+SHORTEST = 0.1  # seconds that are timed at least, for a few ticks of the system's clock
+DISTURBED = 0.1  # processors that others may take meanwhile
+PATIENCE = 8  # turns for each that is wanted, where others take more
+
+FIELDS = {"n": "n_samples", "d": "n_features", "K": "n_components"}
+
+# What grows, through which sizes, and the shape that it grows from. What all components share, such
+# as reading a row, does not grow with K: it is least beside matrices of many features.
+SWEEPS = [
+    ("n", [50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000], Problem("full", 0, 8, 8)),
+    ("n", [50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000], Problem("diag", 0, 8, 8)),
+    ("n", [50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000], Problem("tied", 0, 8, 8)),
+    ("K", [4, 8, 16, 32, 64], Problem("full", 20_000, 64, 0)),
+    ("K", [16, 32, 64, 128, 256], Problem("full", 40_000, 16, 0)),
+    ("K", [16, 32, 64, 128, 256], Problem("diag", 100_000, 16, 0)),
+    ("K", [16, 32, 64, 128, 256], Problem("tied", 100_000, 16, 0)),
+    ("d", [2, 4, 8, 16, 32, 64], Problem("full", 40_000, 0, 8)),
+    ("d", [2, 4, 8, 16, 32, 64], Problem("diag", 40_000, 0, 32)),
+    ("d", [2, 4, 8, 16, 32, 64], Problem("tied", 40_000, 0, 32)),
+]
+
+
+def passes(problem):
+    """A function of a number of threads that takes one EM pass over the problem."""
+    made = problem.make()
+    structure = STRUCTURES[problem.structure]
+    covariances = made["covariances"]
+    covariance = structure.from_covariances(covariances, problem.n_features)
+    start = MixtureParameters.from_weights(made["weights"], made["means"], covariance)
+    fit = Fit(made["X"], None, structure, np.zeros(problem.n_features))
+
+    def run(n_threads):
+        threaded = replace(fit, n_threads=n_threads)
+        threaded.maximise(threaded.evaluate(start), start)
+
+    return run
+
+
+def seconds(run, n_threads):
+    """Time of one pass, from as many as take long enough to be timed."""
+    count, spent = 0, 0.0
+    began = time.perf_counter()
+    while spent < SHORTEST:
+        run(n_threads)
+        count, spent = count + 1, time.perf_counter() - began
+    return spent / count
+
+
+def busy():
+    """Seconds for which processors have worked, or None where the system does not tell."""
+    try:
+        ticks = [int(field) for field in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+    except OSError:
+        return None
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")  # less idle and waiting
+
+
+def undisturbed(turn, repeats):
+    """Results of `repeats` turns while other processes rested; of all turns if they never did."""
+    results, quiet = [], []
+    while len(quiet) < repeats and len(results) < PATIENCE * repeats:
+        before, own, began = busy(), time.process_time(), time.perf_counter()
+        results.append(turn())
+        own, wall = time.process_time() - own, time.perf_counter() - began
+        if before is None or busy() - before - own < DISTURBED * wall:
+            quiet.append(results[-1])
+        else:
+            time.sleep(0.5)
+    return (quiet or results), len(quiet)
+
+
+def slope(sizes, times):
+    return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+
+
+def growth(name, sizes, shape, repeats):
+    """Seconds at each size, and the slope."""
+    runs = [passes(replace(shape, **{FIELDS[name]: size})) for size in sizes]
+    for run in runs:
+        run(1)
+    times, quiet = undisturbed(lambda: [seconds(run, 1) for run in runs], repeats)
+    fastest = [min(own) for own in zip(*times, strict=True)]
+    held = " ".join(f"{n}={getattr(shape, f)}" for n, f in FIELDS.items() if n != name)
+    return {
+        "grows": name,
+        "shape": f"{shape.structure} {held}",
+        "sizes": sizes,
+        "seconds": fastest,
+        "slope": slope(sizes, fastest),
+        "quiet_turns": quiet,
+    }
+
+
+def second_thread(problem, repeats):
+    """Median of the ratios of passes with one and with two threads, measured in turn."""
+    run = passes(problem)
+    run(2)
+    ratios, quiet = undisturbed(lambda: seconds(run, 1) / seconds(run, 2), repeats)
+    return {"shape": problem.name, "times": statistics.median(ratios), "quiet_turns": quiet}
+
+
+def parsed():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=HERE / "results" / "growth.json")
+    return parser.parse_args()
+
+
+def growth_line(record):
+    sizes, times = record["sizes"], (f"{1e3 * own:.3g}" for own in record["seconds"])
+    grown = f"{record['grows']} from {sizes[0]} to {sizes[-1]}"
+    return f"{grown:24} {record['shape']:20} slope {record['slope']:.3f}  ms {' '.join(times)}"
+
+
+def thread_line(record):
+    return f"second thread: {record['shape']:30} {record['times']:.2f} times"
+
+
+def told(record, line):
+    print(f"{line}  ({record['quiet_turns']} quiet turns)", flush=True)
+    return record
+
+
+def main():
+    options = parsed()
+    slopes, speed_ups = [], []
+    with single_threaded_blas():
+        for sweep in SWEEPS:
+            record = growth(*sweep, options.repeats)
+            slopes.append(told(record, growth_line(record)))
+        for problem in QUICK[1:]:  # the first is for one thread
+            larger = replace(problem, n_samples=max(problem.n_samples, FEWEST))
+            record = second_thread(larger, 2 * options.repeats)
+            speed_ups.append(told(record, thread_line(record)))
+    result = {
+        "machine": processor(),
+        "instructions": _kernels.active(),
+        "growth": slopes,
+        "second_thread": speed_ups,
+    }
+    options.out.parent.mkdir(exist_ok=True)
+    options.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
