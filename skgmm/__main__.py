@@ -14,7 +14,7 @@ import numpy as np
 
 from skgmm import GaussianMixtureEM, __version__
 from skgmm._linalg import Array
-from skgmm.covariance import STRUCTURES
+from skgmm.covariance import find_structure
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _structure(name: str) -> str:
+    try:
+        return find_structure(name).name
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="skgmm",
@@ -37,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("file", nargs="?", type=Path, help="rows of numbers, header or not")
     parser.add_argument("--components", type=int, default=2, metavar="K", help="default: 2")
     parser.add_argument(
-        "--covariance", choices=list(STRUCTURES), default="full", help="default: full"
+        "--covariance", type=_structure, default="full", metavar="NAME", help="default: full"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the starts; default: 0")
     parser.add_argument(

@@ -17,11 +17,10 @@ from skgmm._threads import threads_for
 from skgmm._validation import (
     check_magnitude,
     check_responsibilities,
-    check_structure,
     check_weights_of_rows,
     readable,
 )
-from skgmm.covariance import Structure
+from skgmm.covariance import Structure, find_structure
 
 
 class MixtureInference:
@@ -38,7 +37,7 @@ class MixtureInference:
 
     def _structure(self) -> Structure:
         # The fitted one: set_params(covariance_type=...) must not change what a fit means.
-        return check_structure(getattr(self, "covariance_type_", self.covariance_type))
+        return find_structure(getattr(self, "covariance_type_", self.covariance_type))
 
     def _parameters(self) -> MixtureParameters:
         """The mixture, rebuilt from the fitted attributes."""

@@ -26,7 +26,7 @@ from skgmm._sklearn_compat import Interval, StrOptions, fit_context
 from skgmm._starts import Start, choose_start
 from skgmm._threads import divide_threads, single_threaded_blas, threads_for
 from skgmm._verbose import print_end, reporter
-from skgmm.covariance import STRUCTURES, Structure
+from skgmm.covariance import Structure, find_structure
 
 
 class GaussianMixtureEM(MixtureInference, DensityMixin, BaseEstimator):
@@ -38,9 +38,12 @@ class GaussianMixtureEM(MixtureInference, DensityMixin, BaseEstimator):
     ----------
     n_components : int, default=1
         Number of components K.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        A covariance matrix for each component, one matrix for all, variances for each component,
-        or one variance for each component.
+    covariance_type : str, default='full'
+        'full': a covariance matrix for each component, 'tied': one matrix for all, 'diag':
+        variances for each component, 'spherical': one variance for each component; or a
+        three-letter code for equal or varying volume, shape and orientation: EII, VII, EEI, VEI,
+        EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, EVV, VVV (with I for the identity), of which
+        'tied-spherical' is EII and 'tied-diag' EEI. In any case.
     tol : float, default=1e-6
         EM stops when the mean log-likelihood is estimated to gain less than this by going on, in
         nats per row. With 0 it runs `max_iter` iterations, unless a step gains nothing.
@@ -87,12 +90,13 @@ default='kmeans'
     weights_ : ndarray of shape (n_components,)
     means_ : ndarray of shape (n_components, n_features)
     covariances_ : ndarray
-        (K, d, d) for 'full', (d, d) for 'tied', (K, d) for 'diag', (K,) for 'spherical'.
+        (d, d) for 'tied', (K, d, d) for 'full' and the other ellipsoidal structures, (K, d) for
+        'diag' and the other axis-aligned ones, (K,) for 'spherical' and 'tied-spherical'.
     precisions_ : ndarray
         Inverse covariances, in the same shape.
     precisions_cholesky_ : ndarray
         Upper triangular factors U with precision = U U' (reciprocal standard deviations for
-        'diag' and 'spherical'), in the same shape.
+        axis-aligned and spherical structures), in the same shape.
     converged_ : bool
     status_ : str
         How the fit ended: 'converged', 'reached max_iter', ... and which components are empty.
@@ -135,7 +139,7 @@ default='kmeans'
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "covariance_type": [str],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -209,8 +213,10 @@ default='kmeans'
             Not negative, sum 1.
         means : array-like of shape (n_components, n_features)
         covariances : array-like
-            In the shape of `covariances_` for the `covariance_type`; positive definite.
-        covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+            In the shape of `covariances_` for the `covariance_type`; positive definite, and of
+            that structure.
+        covariance_type : str, default='full'
+            As of the constructor.
 
         Returns
         -------
@@ -230,18 +236,17 @@ default='kmeans'
         >>> mixture.predict([[-1, -3], [2, 2]])
         array([0, 1])
         """
-        structure = _validation.check_structure(covariance_type)
+        structure = find_structure(covariance_type)
         shape = np.shape(means)
         if len(shape) != 2:
             raise ValueError(
                 "The parameter 'means' should have the shape of (n_components, n_features), but "
                 f"got {shape}"
             )
-        matrices = _validation.check_matrices(covariances, "covariance", structure, *shape)
         parameters = MixtureParameters.from_weights(
             _validation.check_weights(weights, shape[0]),
             _validation.check_means(means, *shape),
-            structure.from_covariances(matrices, shape[1]),
+            _validation.check_covariance(covariances, "covariance", structure, *shape),
         )
         mixture = cls(shape[0], covariance_type=covariance_type)
         mixture._publish(parameters, structure, np.dtype(np.float64))
@@ -322,7 +327,7 @@ default='kmeans'
         weights = _validation.check_weights_of_rows(sample_weight, rows)
         _validation.check_weighted_squares(weights, largest)
         _validation.check_enough_rows(rows, weights, self.n_components)
-        structure = _validation.check_structure(self.covariance_type)
+        structure = find_structure(self.covariance_type)
         n_threads = threads_for(self.n_jobs, rows, self.n_components)
         floor = self._floor(rows, weights, n_threads)
         problem = Problem(rows, weights, structure, floor, n_threads)
@@ -376,8 +381,8 @@ default='kmeans'
         """The fitted parameters that a warm start goes on from, or why there are none to use."""
         if not self.warm_start or not hasattr(self, "precisions_cholesky_"):
             return None, None
-        was = (*self.means_.shape, getattr(self, "covariance_type_", self.covariance_type))
-        now = (self.n_components, n_features, self.covariance_type)
+        was = (*self.means_.shape, self._structure().name)
+        now = (self.n_components, n_features, find_structure(self.covariance_type).name)
         if was == now:
             return self._parameters(), None
         names = ("n_components", "n_features", "covariance_type")
@@ -395,7 +400,9 @@ default='kmeans'
         self, parameters: MixtureParameters, structure: Structure, dtype: np.dtype
     ) -> None:
         """Set the fitted attributes that describe the mixture, in the dtype of the data."""
-        covariances, precisions, factors = structure.public(parameters.covariance)
+        covariances, precisions, factors = structure.public(
+            parameters.covariance, parameters.n_components
+        )
         arrays = {
             "weights_": parameters.weights,
             "means_": parameters.means,

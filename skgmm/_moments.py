@@ -47,6 +47,18 @@ class Scatter(Enum):
             return scatter
         return np.diagonal(scatter, axis1=-2, axis2=-1)
 
+    def dense(self, scatter: Array) -> Array:
+        """The scatter as matrices, (K, d, d), or (1, d, d) when pooled."""
+        if self is Scatter.DIAGONAL:
+            return scatter[:, :, None] * np.eye(scatter.shape[1])
+        return scatter[None] if self is Scatter.POOLED else scatter
+
+    def from_dense(self, matrices: Array) -> Array:
+        """The scatter in this form from that of each component (K, d, d)."""
+        if self is Scatter.DIAGONAL:
+            return np.diagonal(matrices, axis1=1, axis2=2)
+        return matrices.sum(axis=0) if self is Scatter.POOLED else matrices
+
     def evened(self, scatter: Array) -> Array:
         """The same scatter in all, shared equally among the components."""
         if self is Scatter.POOLED:

@@ -100,6 +100,10 @@ def _from_partition(problem: Problem, n_components: int, partition: Array) -> Mi
     )
 
 
+# Structures named in a warning: the richest of those that the rows are enough for.
+_SUGGESTED = 3
+
+
 def _too_few(
     n_distinct: int, n_components: int, n_features: int, structure: Structure
 ) -> str | None:
@@ -116,7 +120,7 @@ def _too_few(
         repr(other.name)
         for other in STRUCTURES.values()
         if other.minimum_rows(n_components, n_features) <= n_distinct
-    ]
+    ][-_SUGGESTED:]
     remedy = f"Use covariance_type {' or '.join(able)}, or decrease" if able else "Decrease"
     return (
         f"X has {n_distinct} distinct rows, but covariance_type={structure.name!r} with "

@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 from skgmm._initialization import GivenParameters
 from skgmm._linalg import Array
 from skgmm._sklearn_compat import check_sample_weight
-from skgmm.covariance import STRUCTURES, Structure
+from skgmm.covariance import Covariance, Structure
 
 # Squares of larger numbers, and of their inverses, leave float64.
 LARGEST = 1e150
@@ -125,14 +125,18 @@ def check_means(means: ArrayLike, n_components: int, n_features: int) -> Array:
     return array
 
 
-def check_matrices(
+def check_covariance(
     value: ArrayLike, quantity: str, structure: Structure, n_components: int, n_features: int
-) -> Array:
-    """Covariances or precisions (the `quantity`) in the structure's public shape."""
+) -> Covariance:
+    """Covariances or precisions (the `quantity`) in the structure's public shape, as an object."""
     shape = structure.shape(n_components, n_features)
     array = _numbers(value, f"{structure.name} {quantity}", shape)
     structure.check_positive_definite(array, quantity)
-    return array
+    read = structure.from_precisions if quantity == "precision" else structure.from_covariances
+    covariance = read(array, n_features)
+    if not structure.fills_shape(n_components, n_features):
+        structure.check_member(covariance, n_components)
+    return covariance
 
 
 def check_given(
@@ -146,8 +150,7 @@ def check_given(
     """weights_init, means_init and precisions_init."""
     covariance = None
     if precisions is not None:
-        checked = check_matrices(precisions, "precision", structure, n_components, n_features)
-        covariance = structure.from_precisions(checked, n_features)
+        covariance = check_covariance(precisions, "precision", structure, n_components, n_features)
     return GivenParameters(
         weights=None if weights is None else check_weights(weights, n_components),
         means=None if means is None else check_means(means, n_components, n_features),
@@ -195,12 +198,3 @@ def check_partition(partition: Any, n_samples: int, n_components: int) -> Array:
             f"labels from {array.min()} to {array.max()}"
         )
     return array
-
-
-def check_structure(covariance_type: str) -> Structure:
-    """The structure of that name."""
-    if not isinstance(covariance_type, str) or covariance_type not in STRUCTURES:
-        raise ValueError(
-            f"covariance_type should be one of {sorted(STRUCTURES)}, but got {covariance_type!r}"
-        )
-    return STRUCTURES[covariance_type]

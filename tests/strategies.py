@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from skgmm import GaussianMixtureEM
+from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import STRUCTURES
 
@@ -14,17 +15,20 @@ seeds = st.integers(0, 2**32 - 1)
 def random_mixture(seed, n_components, n_features, name, spread=3.0):
     """A valid mixture with random parameters, as MixtureParameters of the structure."""
     rng = np.random.default_rng(seed)
-    structure = STRUCTURES[name]
-    shape = structure.shape(n_components, n_features)
-    if len(shape) >= 2 and shape[-1] == shape[-2] and name in ("full", "tied"):
-        root = rng.normal(size=shape) + 2 * np.eye(n_features)
-        covariances = root @ np.swapaxes(root, -1, -2) / n_features
-    else:
-        covariances = rng.uniform(0.3, 2.0, size=shape)
+    root = rng.normal(size=(n_components, n_features, n_features)) + 2 * np.eye(n_features)
+    dense = root @ np.swapaxes(root, -1, -2) / n_features + 0.3 * np.eye(n_features)
     weights = rng.dirichlet(np.full(n_components, 5.0))
     means = spread * rng.normal(size=(n_components, n_features))
-    covariance = structure.from_covariances(covariances, n_features)
+    covariance = nearest_member(STRUCTURES[name], weights, dense)
     return MixtureParameters.from_weights(weights, means, covariance)
+
+
+def nearest_member(structure, mass, dense):
+    """The covariance of the structure that an M-step finds for these of the components."""
+    scatter = structure.scatter.from_dense(mass[:, None, None] * dense)
+    means = np.zeros(dense.shape[:2])
+    moments = Moments(structure.scatter, mass, means, scatter, 0.0, mass.sum())
+    return structure.estimate(moments, np.zeros(dense.shape[1]))
 
 
 @st.composite
@@ -52,7 +56,7 @@ def problems(draw, max_components=3, max_features=3, min_rows=60, max_rows=200):
 
 def as_estimator(parameters, name):
     """An estimator with these parameters."""
-    covariances, _, _ = STRUCTURES[name].public(parameters.covariance)
+    covariances, _, _ = STRUCTURES[name].public(parameters.covariance, parameters.n_components)
     return GaussianMixtureEM.from_parameters(
         parameters.weights, parameters.means, covariances, covariance_type=name
     )

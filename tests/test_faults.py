@@ -8,6 +8,7 @@ import pytest
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
+from strategies import random_mixture
 
 from skgmm import GaussianMixtureEM
 from skgmm._em import EMResult, EMStatus
@@ -255,12 +256,8 @@ def test_9_a_collapsed_start_does_not_win():
 
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_10_a_mixture_from_known_parameters(covariance_type):
-    covariances = {
-        "full": [[[1, 0], [0, 9]], [[1, 0.7], [0.7, 1]]],
-        "tied": [[1, 0.7], [0.7, 1]],
-        "diag": [[1, 9], [1, 1]],
-        "spherical": [1, 4],
-    }[covariance_type]
+    known = random_mixture(0, 2, 2, covariance_type).covariance
+    covariances, _, _ = STRUCTURES[covariance_type].public(known, 2)
     mixture = GaussianMixtureEM.from_parameters(
         [1 / 3, 2 / 3], [[-1, 0], [2, 2]], covariances, covariance_type
     )
@@ -386,7 +383,7 @@ def test_17_sample(blobs):
 
 def test_18_too_few_rows_for_the_structure():
     X = np.random.default_rng(0).normal(size=(20, 30))
-    message = r"X has 20 distinct rows.*'full'.*needs 31.*'diag' or 'spherical'"
+    message = r"X has 20 distinct rows.*'full'.*needs 31.*'VEI' or 'EVI' or 'diag'"
     with pytest.warns(ConvergenceWarning, match=message):
         GaussianMixtureEM().fit(X)
     GaussianMixtureEM(covariance_type="diag").fit(X)  # warnings are errors

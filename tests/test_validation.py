@@ -16,7 +16,7 @@ EYES = [np.eye(2)] * 2
     [
         ({"n_components": 0}, r"'n_components' parameter .* range \[1, inf\). Got 0"),
         ({"n_components": 2.5}, r"'n_components' parameter .* Got 2.5"),
-        ({"covariance_type": "round"}, r"'covariance_type' .*'spherical'.* Got 'round'"),
+        ({"covariance_type": "round"}, r"covariance_type .*'spherical' or 'VII'.* got 'round'"),
         ({"tol": -1}, r"'tol' parameter .* Got -1"),
         ({"reg_covar": -1e-6}, r"'reg_covar' parameter .* Got -1e-06"),
         ({"reg_covar": "big"}, r"'reg_covar' parameter .*'auto'.* Got 'big'"),

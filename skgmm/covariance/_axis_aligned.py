@@ -1,13 +1,31 @@
-"""Structures whose covariances are diagonal."""
+"""Structures whose covariances are diagonal: EEI, VEI, EVI and VVI."""
+
+from math import prod
 
 import numpy as np
 
 from skgmm._linalg import Array
-from skgmm.covariance._base import AxisAligned, Covariance, Structure
+from skgmm._moments import Scatter
+from skgmm.covariance._base import AxisAligned, Covariance
+from skgmm.covariance._structure import Spread, Structure, refuse
+from skgmm.covariance._volumes import along_axes, equalised
 
 
 class AxisAlignedStructure(Structure):
     """Common to the diagonal families: users see `shape`, we compute with (m, d)."""
+
+    scatter = Scatter.DIAGONAL
+    equivariant = "axes"
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features)
+
+    def minimum_rows(self, n_components: int, n_features: int) -> int:
+        return 2 * n_components
+
+    def fills_shape(self, n_components: int, n_features: int) -> bool:
+        numbers = prod(self.shape(n_components, n_features))
+        return self.n_parameters(n_components, n_features) == numbers
 
     def _stack(self, public: Array, n_features: int) -> Array:
         return np.asarray(public, dtype=np.float64).reshape(-1, n_features)
@@ -24,10 +42,71 @@ class AxisAlignedStructure(Structure):
     def from_factors(self, precisions_cholesky: Array, n_features: int) -> AxisAligned:
         return AxisAligned(self._stack(precisions_cholesky, n_features))
 
-    def public(self, covariance: Covariance) -> tuple[Array, Array, Array]:
-        factors = self._unstack(covariance.factor)
+    def public(self, covariance: Covariance, n_components: int) -> tuple[Array, Array, Array]:
+        factor = covariance.factor
+        each = np.broadcast_to(factor, (n_components, factor.shape[1]))
+        factors = np.array(self._unstack(each))
         return factors**-2.0, factors**2.0, factors
 
     def check_positive_definite(self, matrices: Array, quantity: str) -> None:
         if not (matrices > 0).all():
             raise ValueError(f"'{self.name} {quantity}' should be positive")
+
+
+class Diagonal(AxisAlignedStructure):
+    """Variances of its own for each component and feature."""
+
+    name = "diag"
+    aliases = ("VVI",)
+    in_words = "axis-aligned, varying volume and shape"
+
+    def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
+        return AxisAligned.from_variances(spread.own_scatter / spread.own_mass[:, None])
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return n_components * n_features
+
+
+class TiedDiagonal(AxisAlignedStructure):
+    """One variance for each feature, shared by all components."""
+
+    name = "tied-diag"
+    aliases = ("EEI",)
+    in_words = "axis-aligned, equal volume and shape"
+
+    def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
+        return AxisAligned.from_variances(spread.scatter.sum(axis=0)[None] / spread.total)
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return n_features
+
+    def minimum_rows(self, n_components: int, n_features: int) -> int:
+        return n_components + 1
+
+
+class EqualShapeDiagonal(AxisAlignedStructure):
+    """The same variances in all components, up to a factor for each (Celeux & Govaert 1995)."""
+
+    name = "VEI"
+    in_words = "axis-aligned, varying volume, equal shape"
+
+    def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
+        return AxisAligned.from_variances(along_axes(spread.own_scatter, spread, previous))
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return n_components + n_features - 1
+
+
+class EqualVolumeDiagonal(AxisAlignedStructure):
+    """Variances of its own for each component, with the same product (Celeux & Govaert 1995)."""
+
+    name = "EVI"
+    in_words = "axis-aligned, equal volume, varying shape"
+
+    def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
+        refuse(np.any(spread.own_scatter <= 0, axis=1))
+        volumes = equalised(np.log(spread.own_scatter).mean(axis=1), spread)
+        return AxisAligned.from_variances(spread.own_scatter * volumes[:, None])
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return 1 + n_components * (n_features - 1)

@@ -1,9 +1,7 @@
-"""What a covariance answers, and what a covariance structure is.
+"""What a covariance answers.
 
 A `Covariance` is the covariances of all components of one mixture; it answers questions: its
-log-determinants, whitened rows, coloured noise, dense matrices. A `Structure` is a family of
-covariances: which scatter it needs, the maximum-likelihood member, the number of free
-parameters, the shape in which users see it. Adding a family is adding one small file.
+log-determinants, whitened rows, coloured noise, dense matrices.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from skgmm._linalg import Array, cholesky, log_diagonal_sum, symmetrised, triangular_inverse
-from skgmm._moments import Moments, Scatter
 
 
 class IllDefinedCovarianceError(ValueError):
@@ -61,13 +58,6 @@ class Covariance(ABC):
     def precision_diagonal(self) -> Array:
         """Diagonals of Sigma^-1, shape (m, d)."""
 
-    def keep(self, kept: Array, previous: Covariance) -> Covariance:
-        """This covariance, but with the components `kept` (K,) as they were in `previous`."""
-        if not kept.any() or len(self.factor) == 1:
-            return self
-        shape = (-1,) + (1,) * (self.factor.ndim - 1)
-        return type(self)(np.where(kept.reshape(shape), previous.factor, self.factor))
-
 
 @dataclass(frozen=True)
 class Ellipsoidal(Covariance):
@@ -80,6 +70,23 @@ class Ellipsoidal(Covariance):
         if singular.any():
             raise IllDefinedCovarianceError(np.flatnonzero(singular).tolist())
         return cls(np.swapaxes(triangular_inverse(lower), 1, 2))
+
+    @classmethod
+    def from_axes(cls, axes: Array, variances: Array) -> Ellipsoidal:
+        """From principal axes, the columns of (m, d, d), and positive variances along them (m, d).
+
+        Without forming the matrices, which would square the condition number: reversed and
+        transposed, the triangle of axes / standard deviations is that of a QR decomposition.
+        """
+        root = axes / np.sqrt(variances)[:, None, :]
+        upper = np.linalg.qr(np.swapaxes(root[:, ::-1, :], 1, 2), mode="r")
+        factor = np.swapaxes(upper, 1, 2)[:, ::-1, ::-1]
+        signs = np.sign(np.diagonal(factor, axis1=1, axis2=2))
+        return cls(np.ascontiguousarray(factor * signs[:, None, :]))
+
+    def scaled(self, volumes: Array) -> Ellipsoidal:
+        """These covariances times positive numbers (K,); one matrix becomes one for each."""
+        return Ellipsoidal(self.factor / np.sqrt(volumes)[:, None, None])
 
     @property
     def log_det(self) -> Array:
@@ -130,93 +137,3 @@ class AxisAligned(Covariance):
     def dense(self) -> Array:
         variances = self.factor**-2.0
         return variances[:, :, None] * np.eye(variances.shape[1])
-
-
-class Structure(ABC):
-    """A family of covariances. Stateless; one instance per name in the registry."""
-
-    name: str
-    in_words: str
-    scatter: Scatter
-
-    def estimate(
-        self, moments: Moments, floor: Array, previous: Covariance | None = None
-    ) -> Covariance:
-        """The member of the family that maximises the ECLL given the moments.
-
-        Parameters
-        ----------
-        moments : Moments
-            With scatter in this structure's form.
-        floor : ndarray of shape (d,)
-            Variances added along the axes (`reg_covar`).
-        previous : Covariance or None
-            Where a component has no mass every covariance is as good: it keeps its previous one.
-
-        Raises
-        ------
-        IllDefinedCovarianceError
-            Naming the components whose covariance is not positive definite.
-        """
-        empty = moments.mass <= 0
-        self._refuse_unresolved(moments, floor, empty)
-        covariance = self._maximise(moments, floor, empty)
-        return covariance if previous is None else covariance.keep(empty, previous)
-
-    def _refuse_unresolved(self, moments: Moments, floor: Array, empty: Array) -> None:
-        """Raise where, without a floor, a variance is no more than the rounding of the mean."""
-        if floor.all():
-            return
-        mean = np.abs(moments.mean)
-        mass = np.where(empty, 1.0, moments.mass)[:, None]
-        if self.scatter is Scatter.POOLED:
-            mean, mass = mean.max(axis=0, keepdims=True), mass.sum(keepdims=True)
-        variances = self.scatter.diagonal(moments.scatter) / mass
-        rounding = (4 * np.finfo(np.float64).eps * mean) ** 2
-        unresolved = self._unresolved((variances <= rounding) & (floor == 0))
-        if self.scatter is not Scatter.POOLED:
-            unresolved &= ~empty
-        if unresolved.any():
-            raise IllDefinedCovarianceError(np.flatnonzero(unresolved).tolist())
-
-    def _unresolved(self, features: Array) -> Array:
-        """Which components (m,) are lost when these features (m, d) have no variance."""
-        return np.any(features, axis=1)
-
-    @abstractmethod
-    def _maximise(self, moments: Moments, floor: Array, empty: Array) -> Covariance:
-        """The estimate; anything positive definite where `empty`."""
-
-    @abstractmethod
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        """Free parameters of the covariances (not of weights and means)."""
-
-    @abstractmethod
-    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
-        """Shape in which users see covariances, precisions and Cholesky factors."""
-
-    @abstractmethod
-    def minimum_rows(self, n_components: int, n_features: int) -> int:
-        """Fewest rows for which every component's covariance can be non-singular."""
-
-    # The four ways between the arrays that users see and the objects that compute.
-
-    @abstractmethod
-    def from_covariances(self, covariances: Array, n_features: int) -> Covariance: ...
-
-    @abstractmethod
-    def from_precisions(self, precisions: Array, n_features: int) -> Covariance: ...
-
-    @abstractmethod
-    def from_factors(self, precisions_cholesky: Array, n_features: int) -> Covariance: ...
-
-    @abstractmethod
-    def public(self, covariance: Covariance) -> tuple[Array, Array, Array]:
-        """Covariances, precisions and Cholesky factors of the precisions, as users see them."""
-
-    @abstractmethod
-    def check_positive_definite(self, matrices: Array, quantity: str) -> None:
-        """Raise ValueError unless arrays of the public shape are positive definite.
-
-        `quantity` is their name in the message: "precision" or "covariance".
-        """

@@ -1,13 +1,32 @@
-"""Structures whose covariances are dense matrices."""
+"""Structures whose covariances are dense matrices: EEE, VEE, EVV and VVV."""
+
+from math import prod
 
 import numpy as np
 
-from skgmm._linalg import Array, cholesky, symmetrised
-from skgmm.covariance._base import Covariance, Ellipsoidal, Structure
+from skgmm._linalg import Array, cholesky, symmetrised, triangular_inverse
+from skgmm._moments import Scatter
+from skgmm.covariance._base import Covariance, Ellipsoidal
+from skgmm.covariance._structure import Spread, Structure, refuse
+from skgmm.covariance._volumes import equalised, log_volumes, start_of
 
 
 class EllipsoidalStructure(Structure):
     """Common to the families of dense matrices: users see `shape`, we compute with (m, d, d)."""
+
+    scatter = Scatter.FULL
+    equivariant = "affine"
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features, n_features)
+
+    def minimum_rows(self, n_components: int, n_features: int) -> int:
+        return n_components * (n_features + 1)
+
+    def fills_shape(self, n_components: int, n_features: int) -> bool:
+        matrices = prod(self.shape(n_components, n_features)[:-2])
+        numbers = matrices * n_features * (n_features + 1) // 2
+        return self.n_parameters(n_components, n_features) == numbers
 
     def _stack(self, public: Array, n_features: int) -> Array:
         return np.asarray(public, dtype=np.float64).reshape(-1, n_features, n_features)
@@ -28,7 +47,7 @@ class EllipsoidalStructure(Structure):
     def from_factors(self, precisions_cholesky: Array, n_features: int) -> Ellipsoidal:
         return Ellipsoidal(self._stack(precisions_cholesky, n_features))
 
-    def public(self, covariance: Covariance) -> tuple[Array, Array, Array]:
+    def public(self, covariance: Covariance, n_components: int) -> tuple[Array, Array, Array]:
         factor = covariance.factor
         precisions = symmetrised(factor @ np.swapaxes(factor, 1, 2))
         parts = covariance.dense(), precisions, factor
@@ -42,3 +61,90 @@ class EllipsoidalStructure(Structure):
         _, singular = cholesky(symmetrised(stack))
         if (asymmetric | singular).any():
             raise ValueError(f"'{self.name} {quantity}' should be symmetric, positive-definite")
+
+
+class Full(EllipsoidalStructure):
+    """A matrix of its own for each component."""
+
+    name = "full"
+    aliases = ("VVV",)
+    in_words = "ellipsoidal, varying volume, shape and orientation"
+
+    def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
+        return Ellipsoidal.from_dense(spread.own_scatter / spread.own_mass[:, None, None])
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return n_components * n_features * (n_features + 1) // 2
+
+
+class Tied(EllipsoidalStructure):
+    """One matrix shared by all components."""
+
+    name = "tied"
+    aliases = ("EEE",)
+    in_words = "ellipsoidal, equal volume, shape and orientation"
+    scatter = Scatter.POOLED
+
+    def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
+        return Ellipsoidal.from_dense(spread.scatter[None] / spread.total)
+
+    def _unstack(self, stack: Array) -> Array:
+        return stack[0]
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return n_features * (n_features + 1) // 2
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_features, n_features)
+
+    def minimum_rows(self, n_components: int, n_features: int) -> int:
+        return n_components + n_features
+
+
+class Proportional(EllipsoidalStructure):
+    """One matrix shared by all components, up to a factor for each (Celeux & Govaert 1995)."""
+
+    name = "VEE"
+    in_words = "ellipsoidal, varying volume, equal shape and orientation"
+
+    def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
+        filled, n_features = spread.filled, spread.scatter.shape[-1]
+        matrices, mass = spread.scatter[filled], spread.mass[filled]
+        own_traces = np.trace(spread.own_scatter, axis1=1, axis2=2) / n_features
+        refuse(filled & (own_traces <= 0))
+        Ellipsoidal.from_dense(matrices.sum(axis=0)[None])  # singular for one is singular for all
+
+        def shared(u: Array) -> tuple[float, Array, Array]:
+            scaled = matrices * np.exp(-u)[:, None, None]
+            lower, _ = cholesky(scaled.sum(axis=0)[None])
+            inverse = triangular_inverse(lower)[0]
+            parts = inverse @ scaled @ inverse.T
+            log_det = -2.0 * float(np.log(np.diagonal(inverse)).sum())
+            return log_det, parts.reshape(len(u), -1), np.trace(parts, axis1=1, axis2=2)
+
+        u = np.array(start_of(own_traces, spread, previous))
+        u[filled] = log_volumes(shared, mass, u[filled], n_features)
+        total = (matrices * np.exp(-u[filled])[:, None, None]).sum(axis=0) / mass.sum()
+        common = Ellipsoidal.from_dense(total[None])
+        u[~filled] -= common.log_det[0] / n_features  # an empty component keeps its volume
+        return common.scaled(np.exp(u))
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return n_components - 1 + n_features * (n_features + 1) // 2
+
+    def minimum_rows(self, n_components: int, n_features: int) -> int:
+        return max(2 * n_components, n_components + n_features)
+
+
+class EqualVolume(EllipsoidalStructure):
+    """A matrix of its own for each component, with the same determinant (Celeux & Govaert 1995)."""
+
+    name = "EVV"
+    in_words = "ellipsoidal, equal volume, varying shape and orientation"
+
+    def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
+        own = Ellipsoidal.from_dense(spread.own_scatter)
+        return own.scaled(equalised(own.log_det / own.factor.shape[-1], spread))
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return 1 + n_components * (n_features * (n_features + 1) // 2 - 1)

@@ -1,26 +1,20 @@
-"""spherical: one variance for each component (VII)."""
+"""Structures whose covariances are one variance times the identity: EII and VII."""
 
 import numpy as np
 
 from skgmm._linalg import Array
-from skgmm._moments import Moments, Scatter
 from skgmm.covariance._axis_aligned import AxisAlignedStructure
-from skgmm.covariance._base import AxisAligned
+from skgmm.covariance._base import AxisAligned, Covariance
+from skgmm.covariance._structure import Spread
 
 
-class Spherical(AxisAlignedStructure):
-    name = "spherical"
-    in_words = "spherical, varying volume"
-    scatter = Scatter.DIAGONAL
+class SphericalStructure(AxisAlignedStructure):
+    """Users see one variance for each component, we compute with one for each feature."""
 
-    def _maximise(self, moments: Moments, floor: Array, empty: Array) -> AxisAligned:
-        mass = np.where(empty, 1.0, moments.mass)
-        variances = moments.scatter.mean(axis=1) / mass + floor.mean()
-        variances[empty] = 1.0
-        return AxisAligned.from_variances(self._stack(variances, len(floor)))
+    equivariant = "rotation"
 
-    def _unresolved(self, features: Array) -> Array:
-        return np.all(features, axis=1)
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components,)
 
     def _stack(self, public: Array, n_features: int) -> Array:
         public = np.asarray(public, dtype=np.float64)
@@ -29,11 +23,37 @@ class Spherical(AxisAlignedStructure):
     def _unstack(self, stack: Array) -> Array:
         return stack[:, 0]
 
+
+class Spherical(SphericalStructure):
+    """One variance for each component."""
+
+    name = "spherical"
+    aliases = ("VII",)
+    in_words = "spherical, varying volume"
+
+    def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
+        n_features = spread.own_scatter.shape[1]
+        variances = spread.own_scatter.mean(axis=1) / spread.own_mass
+        return AxisAligned.from_variances(self._stack(variances, n_features))
+
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components
 
-    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
-        return (n_components,)
+
+class TiedSpherical(SphericalStructure):
+    """One variance for all: the model that k-means has in mind."""
+
+    name = "tied-spherical"
+    aliases = ("EII",)
+    in_words = "spherical, equal volume"
+
+    def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
+        n_features = spread.scatter.shape[1]
+        variance = spread.scatter.sum() / (n_features * spread.total)
+        return AxisAligned.from_variances(np.full((1, n_features), variance))
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return 1
 
     def minimum_rows(self, n_components: int, n_features: int) -> int:
-        return 2 * n_components
+        return n_components + 1

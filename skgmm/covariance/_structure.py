@@ -1,0 +1,203 @@
+"""What a covariance structure is.
+
+A `Structure` is a family of covariances: which scatter it needs, the maximum-likelihood member, the
+number of free parameters, the shape in which users see it. Adding a family is adding one small
+object to the registry.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from skgmm._linalg import Array
+from skgmm._moments import Moments, Scatter
+from skgmm.covariance._base import Covariance, IllDefinedCovarianceError
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What an M-step knows of the rows around their means.
+
+    `scatter` over `mass` is what the components' covariances would be if nothing tied them
+    together. A component without rows adds nothing to what is shared, and where it has parts of its
+    own it is to keep them: so its `own_scatter` is its previous covariance, with `own_mass` 1.
+    """
+
+    mass: Array  # (K,)
+    scatter: Array  # in the structure's form, the floor included; 0 without mass
+    own_mass: Array  # (K,), positive
+    own_scatter: Array  # as scatter
+
+    @property
+    def total(self) -> float:
+        return float(self.mass.sum())
+
+    @property
+    def filled(self) -> Array:
+        """Components with rows, bool (K,)."""
+        return self.mass > 0
+
+
+class Structure(ABC):
+    """A family of covariances. Stateless; one object in the registry.
+
+    Attributes
+    ----------
+    name : str
+        What users call it.
+    aliases : tuple of str
+        Other names; the first is its code (volume, shape, orientation).
+    in_words : str
+        For the summary.
+    scatter : Scatter
+        The least of the second moments that it can do with.
+    equivariant : str
+        Which changes of the data change the covariances alike: "affine" (any linear map), "axes"
+        (each axis by a factor of its own) or "rotation"; one factor for all axes is in each.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    in_words: str
+    scatter: Scatter
+    equivariant: str
+
+    @property
+    def code(self) -> str:
+        """Volume, shape and orientation: E equal, V varying, I identity."""
+        return self.aliases[0] if self.aliases else self.name
+
+    def estimate(
+        self, moments: Moments, floor: Array, previous: Covariance | None = None
+    ) -> Covariance:
+        """The member of the family that maximises the ECLL given the moments.
+
+        Parameters
+        ----------
+        moments : Moments
+            With scatter in this structure's form.
+        floor : ndarray of shape (d,)
+            Variances added along the axes (`reg_covar`): to the rows' own spread, before the family
+            is fitted to it, so that the result is positive definite and of the family.
+        previous : Covariance or None
+            Where iterations start, and what a component without mass keeps as far as the family
+            allows.
+
+        Raises
+        ------
+        IllDefinedCovarianceError
+            Naming the components whose covariance is not positive definite.
+        """
+        return self._maximise(self._spread(moments, floor, previous), previous)
+
+    def _spread(self, moments: Moments, floor: Array, previous: Covariance | None) -> Spread:
+        mass = moments.mass
+        scatter = self._regularised(moments, floor)
+        empty = mass <= 0
+        if self.scatter is Scatter.POOLED or not empty.any():
+            return Spread(mass, scatter, mass, scatter)
+        if previous is not None:
+            kept = previous.dense()
+        else:
+            kept = self.scatter.dense(scatter).sum(axis=0, keepdims=True) / mass.sum()
+        if self.scatter is Scatter.DIAGONAL:
+            kept = np.diagonal(kept, axis1=1, axis2=2)
+        empty_too = empty.reshape((-1,) + (1,) * (scatter.ndim - 1))
+        return Spread(mass, scatter, np.where(empty, 1.0, mass), np.where(empty_too, kept, scatter))
+
+    def _regularised(self, moments: Moments, floor: Array) -> Array:
+        """The scatter with `floor` added, and without a floor exact zeros in place of roundings."""
+        scatter, mass = moments.scatter, moments.mass
+        if self.scatter is Scatter.DIAGONAL:
+            added = mass[:, None] * floor
+        elif self.scatter is Scatter.FULL:
+            added = mass[:, None, None] * np.diag(floor)
+        else:
+            added = mass.sum() * np.diag(floor)
+        if floor.all():
+            return scatter + added
+        mean, rows = np.abs(moments.mean), mass[:, None]
+        if self.scatter is Scatter.POOLED:
+            mean, rows = mean.max(axis=0), mass.sum()
+        # A variance that is no more than the rounding of the mean says nothing.
+        rounding = rows * (4 * np.finfo(np.float64).eps * mean) ** 2
+        resolved = (self.scatter.diagonal(scatter) > rounding) | (floor > 0)
+        if self.scatter is not Scatter.DIAGONAL:
+            resolved = resolved[..., :, None] & resolved[..., None, :]
+        return np.where(resolved, scatter, 0.0) + added
+
+    @abstractmethod
+    def _maximise(self, spread: Spread, previous: Covariance | None) -> Covariance:
+        """The estimate."""
+
+    @abstractmethod
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Free parameters of the covariances (not of weights and means)."""
+
+    @abstractmethod
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Shape in which users see covariances, precisions and Cholesky factors."""
+
+    @abstractmethod
+    def minimum_rows(self, n_components: int, n_features: int) -> int:
+        """Fewest rows for which every component's covariance can be non-singular."""
+
+    @abstractmethod
+    def fills_shape(self, n_components: int, n_features: int) -> bool:
+        """Whether every positive definite array of the public shape is of the family."""
+
+    # The four ways between the arrays that users see and the objects that compute.
+
+    @abstractmethod
+    def from_covariances(self, covariances: Array, n_features: int) -> Covariance: ...
+
+    @abstractmethod
+    def from_precisions(self, precisions: Array, n_features: int) -> Covariance: ...
+
+    @abstractmethod
+    def from_factors(self, precisions_cholesky: Array, n_features: int) -> Covariance: ...
+
+    @abstractmethod
+    def public(self, covariance: Covariance, n_components: int) -> tuple[Array, Array, Array]:
+        """Covariances, precisions and Cholesky factors of the precisions, as users see them."""
+
+    @abstractmethod
+    def check_positive_definite(self, matrices: Array, quantity: str) -> None:
+        """Raise ValueError unless arrays of the public shape are positive definite.
+
+        `quantity` is their name in the message: "precision" or "covariance".
+        """
+
+    def check_member(self, covariance: Covariance, n_components: int) -> None:
+        """Raise ValueError unless the covariance is of this family."""
+        n_features = covariance.factor.shape[-1]
+        dense = np.broadcast_to(covariance.dense(), (n_components, n_features, n_features))
+        mass = np.ones(n_components)
+        scatter = self.scatter.from_dense(dense)
+        moments = Moments(
+            self.scatter, mass, np.zeros((n_components, n_features)), scatter, 0.0, 1.0
+        )
+        nearest = self.estimate(moments, np.zeros(n_features)).dense()
+        scale = np.sqrt(np.diagonal(dense, axis1=1, axis2=2))
+        apart = np.abs(nearest - dense) / (scale[:, :, None] * scale[:, None, :])
+        if apart.max() > 1e-5:  # float32 input is allowed
+            raise ValueError(
+                f"The covariances given are not of the structure {self.name!r} "
+                f"({self.in_words}): the nearest of it differ by {apart.max():.2g} of the variances"
+            )
+
+
+def refuse(components: Array) -> None:
+    """Raise if any of these components (bool) has no positive definite covariance."""
+    if components.any():
+        raise IllDefinedCovarianceError(np.flatnonzero(components).tolist())
+
+
+def vanishing(variances: Array) -> Array:
+    """Rows of variances (m, d) of which one is within rounding of zero, bool (m,)."""
+    rounding = 4 * variances.shape[1] * np.finfo(np.float64).eps
+    with np.errstate(invalid="ignore"):
+        return ~np.all(variances > rounding * variances.max(axis=1, keepdims=True), axis=1)
