@@ -49,6 +49,7 @@ def iteration(X, shares, name, n_jobs):
             responsibilities_init=shares,
             max_iter=max_iter,
             tol=0.0,
+            acceleration=None,
             n_jobs=n_jobs,
         )
         start = time.perf_counter()

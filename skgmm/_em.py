@@ -1,108 +1,116 @@
-"""The one EM loop, how it decides to stop, and how it says that it ended."""
+"""The one EM loop, and how it decides to accelerate and to stop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 
+from skgmm._acceleration import climb
+from skgmm._coordinates import Ties
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
+from skgmm._result import EMResult, EMStatus
 from skgmm.covariance import IllDefinedCovarianceError
 
 Report = Callable[[int, float, float], None]
 
-
-class EMStatus(Enum):
-    """How a fit ended: the value is `status_`, `advice` what a user should do (None: nothing)."""
-
-    CONVERGED = "converged"
-    MAX_ITER = "reached max_iter"
-    START_ONLY = "start only"
-    GIVEN = "given parameters"
-    COLLAPSED = "collapsed component"
-
-    @property
-    def advice(self) -> str | None:
-        return _ADVICE.get(self)
-
-
-_ADVICE = {
-    # scikit-learn's sentence to the letter, because people filter on it.
-    EMStatus.MAX_ITER: (
-        "Best performing initialization did not converge. Try different init parameters, or "
-        "increase max_iter, tol, or check for degenerate data."
-    ),
-    EMStatus.COLLAPSED: (
-        "The covariance of components {components} became singular: they collapsed onto too few "
-        "distinct rows. The parameters are those of the iteration before. Increase reg_covar, "
-        "decrease n_components, increase n_init, or use a covariance_type with fewer parameters."
-    ),
-}
-
-_EMPTY_ADVICE = (
-    "Components {components} lost all their rows: their weight is below 1e-12. Decrease "
-    "n_components, increase n_init, or try another init_params."
-)
-
-
-@dataclass(frozen=True)
-class EMResult:
-    """The best parameters of one run."""
-
-    parameters: MixtureParameters
-    moments: Moments  # of `parameters`
-    objectives: list[float]  # nats per row, after each iteration
-    status: EMStatus
-    collapsed: list[int]
-
-    @property
-    def objective(self) -> float:
-        return _per_row(self.moments)
-
-    @property
-    def empty(self) -> list[int]:
-        """Components with less than a trace of the rows."""
-        return np.flatnonzero(self.parameters.weights < EMPTY_WEIGHT).tolist()
-
-    @property
-    def description(self) -> str:
-        """The status in words, with the components that are empty."""
-        empty = f", components {self.empty} empty" if self.empty else ""
-        return self.status.value + empty
-
-    @property
-    def advice(self) -> list[str]:
-        """What the user should know or do."""
-        advice = []
-        if self.status.advice is not None:
-            advice.append(self.status.advice.format(components=self.collapsed))
-        if self.empty:
-            advice.append(_EMPTY_ADVICE.format(components=self.empty))
-        return advice
-
-
-EMPTY_WEIGHT = 1e-12
-"""A component of less weight has lost its rows: of 1e11 rows it holds a tenth of one."""
-
 # A resumed run knows one gain only, and then takes that gain itself for what is left.
 _HALVING = 0.5
 
+# EM has found its final rate when two rates in a row differ by no more than this share of what
+# they are short of 1: until then it is on its way to some optimum, and a longer step may lead to
+# another.
+_STEADY = 0.1
+_FIRST_STEPS = 10
 
-def remaining_gain(gain: float, previous: float | None, resumed: bool) -> float:
-    """Estimate of what further iterations would add, by Aitken's rule: inf when none can be made.
+# Iterations that EM must have ahead of it for quasi-Newton steps to be worth their start.
+_WORTHWHILE = 25
+
+
+class _OutOfIterationsError(Exception):
+    """The evaluations are used up."""
+
+
+class _Ascent:
+    """The best parameters so far, and the evaluations it took to find them."""
+
+    def __init__(
+        self, problem: Problem, start: MixtureParameters, max_iter: int, report: Report | None
+    ) -> None:
+        self.problem, self.max_iter, self.report = problem, max_iter, report
+        self.parameters, self.moments = start, problem.evaluate(start)
+        self.objectives: list[float] = []
+
+    def evaluate(self, candidate: MixtureParameters) -> Moments:
+        """One pass over the data; what is better is kept."""
+        if len(self.objectives) >= self.max_iter:
+            raise _OutOfIterationsError
+        reached = self.problem.evaluate(candidate)
+        gain = _per_row(reached) - _per_row(self.moments)
+        if gain > 0:
+            self.parameters, self.moments = candidate, reached
+        self.objectives.append(_per_row(self.moments))
+        if self.report is not None:
+            self.report(len(self.objectives), self.objectives[-1], gain)
+        return reached
+
+    def step(self) -> float:
+        """One iteration of EM; its gain."""
+        before = _per_row(self.moments)
+        candidate = self.problem.maximise(self.moments, self.parameters)
+        return _per_row(self.evaluate(candidate)) - before
+
+    def leap(self) -> float:
+        """The gain of an M-step that does not start at the present covariances."""
+        before = _per_row(self.moments)
+        candidate = self.problem.maximise(self.moments, None)
+        self.evaluate(candidate)
+        return _per_row(self.moments) - before
+
+
+class _Rate:
+    """What the gains of EM say about its convergence.
 
     EM converges linearly: gains shrink by a factor r, so gain x r / (1 - r) is still to come
-    (Boehning et al. 1994). Gains that do not shrink yet say nothing about the end.
+    (Aitken's rule; Boehning et al. 1994). Gains that do not shrink yet say nothing about the end.
     """
-    if previous is None:
-        rate = _HALVING if resumed else 1.0
-    else:
-        rate = gain / previous if previous > 0 else 1.0
-    return gain * rate / (1.0 - rate) if 0 <= rate < 1 else np.inf
+
+    def __init__(self, resumed: bool) -> None:
+        self.gains: list[float] = []
+        self.accelerated = False
+        self.known: float | None = _HALVING if resumed else None  # rate of an earlier stretch
+
+    def remaining(self) -> float:
+        """Estimate of what further iterations would add: inf when none can be made."""
+        gain, rate = self.gains[-1], self.known
+        if len(self.gains) > 1:
+            previous = self.gains[-2]
+            measured = gain / previous if previous > 0 else 1.0
+            rate = measured if rate in (None, _HALVING) else max(measured, rate)
+        return gain * rate / (1.0 - rate) if rate is not None and 0 <= rate < 1 else np.inf
+
+    def slow(self, tol: float, at_once: bool) -> bool:
+        """Whether EM has found its final rate, and that rate is a slow one."""
+        if self.accelerated:  # and did not get to the end
+            return True
+        if len(self.gains) < _FIRST_STEPS or min(self.gains[-3:]) <= 0:
+            return False
+        if at_once:
+            return True
+        last, before = self.gains[-1] / self.gains[-2], self.gains[-2] / self.gains[-3]
+        if not 0.5 < last < 1.0 or abs(last - before) > _STEADY * (1.0 - last):
+            return False
+        ahead = self.gains[-1] * last / (1.0 - last)
+        return ahead > tol and np.log(max(tol, 1e-15) / ahead) / np.log(last) > _WORTHWHILE
+
+    def restart(self) -> None:
+        """Begin a new stretch, whose rate will be that of this one if nothing slower is seen."""
+        if len(self.gains) > 1 and self.gains[-1] < self.gains[-2]:
+            self.known = self.gains[-1] / self.gains[-2]
+        self.accelerated = True
+        self.gains = []
 
 
 def run_em(
@@ -111,6 +119,7 @@ def run_em(
     *,
     tol: float,
     max_iter: int,
+    acceleration: str | None = "auto",
     resumed: bool = False,
     report: Report | None = None,
 ) -> EMResult:
@@ -121,33 +130,42 @@ def run_em(
 
     Parameters
     ----------
+    acceleration : {"auto", "lbfgs"} or None
+        Whether quasi-Newton steps take over where EM is slow, or after a few iterations.
     resumed : bool
         Whether `start` comes out of EM itself, so that one small gain can already convince.
     """
-    parameters, moments = start, problem.evaluate(start)
-    objectives: list[float] = []
-    previous: float | None = None
+    ascent, rate = _Ascent(problem, start, max_iter, report), _Rate(resumed)
+    ties = None if acceleration is None else Ties.of(problem.structure.code)
+    at_once = acceleration == "lbfgs"
 
     def ended(status: EMStatus, collapsed: list[int] | None = None) -> EMResult:
-        return EMResult(parameters, moments, objectives, status, collapsed or [])
+        left = rate.remaining() if rate.gains else np.inf
+        return EMResult(
+            ascent.parameters, ascent.moments, ascent.objectives, status, collapsed or [], left
+        )
 
-    while len(objectives) < max_iter:
-        try:
-            candidate = problem.maximise(moments, parameters)
-        except IllDefinedCovarianceError as error:
-            return ended(EMStatus.COLLAPSED, error.components)
-        reached = problem.evaluate(candidate)
-        gain = _per_row(reached) - _per_row(moments)
-        if gain > 0:
-            parameters, moments = candidate, reached
-        objectives.append(_per_row(moments))
-        if report is not None:
-            report(len(objectives), objectives[-1], gain)
-        stuck = gain <= 0 and (resumed or len(objectives) > 1)
-        if stuck or remaining_gain(gain, previous, resumed) < tol:
-            return ended(EMStatus.CONVERGED)
-        previous = gain
-    return ended(EMStatus.MAX_ITER if max_iter else EMStatus.START_ONLY)
+    try:
+        while True:
+            gain = ascent.step()
+            rate.gains.append(gain)
+            stuck = gain <= 0 and (rate.known is not None or len(rate.gains) > 1)
+            if stuck or rate.remaining() < tol:
+                if problem.structure.several_optima and ascent.leap() > tol:
+                    rate.gains = []
+                    continue
+                return ended(EMStatus.CONVERGED)
+            if ties is not None and rate.slow(tol, at_once):
+                again, before = rate.accelerated, _per_row(ascent.moments)
+                rate.restart()
+                climb(problem, ascent, ties, 0.1 * tol)
+                if again and _per_row(ascent.moments) - before < 0.1 * tol:
+                    # EM's estimate is rounding by now, and nothing else finds a gain either.
+                    return ended(EMStatus.CONVERGED)
+    except IllDefinedCovarianceError as error:
+        return ended(EMStatus.COLLAPSED, error.components)
+    except _OutOfIterationsError:
+        return ended(EMStatus.MAX_ITER if max_iter else EMStatus.START_ONLY)
 
 
 def _per_row(moments: Moments) -> float:

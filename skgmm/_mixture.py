@@ -15,15 +15,18 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from skgmm import _expectation, _validation
-from skgmm._em import EMResult, EMStatus, run_em
+from skgmm._em import run_em
+from skgmm._escape import escape
 from skgmm._inference import MixtureInference
 from skgmm._initialization import PARTITIONS, SEEDS
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._problem import Problem, relative_floor
+from skgmm._problem import Problem, floor_of
+from skgmm._race import Candidate
 from skgmm._restarts import best_of
+from skgmm._result import EMResult, EMStatus
 from skgmm._sklearn_compat import Interval, StrOptions, fit_context
-from skgmm._starts import Start, choose_start
+from skgmm._starts import Start, alone, choose_start, table_of_starts
 from skgmm._threads import divide_threads, single_threaded_blas, threads_for
 from skgmm._verbose import print_end, reporter
 from skgmm.covariance import Structure, find_structure
@@ -52,13 +55,23 @@ class GaussianMixtureEM(MixtureInference, DensityMixin, BaseEstimator):
         absolute; 'auto' is 1e-10 of each feature's variance, so that units do not matter.
     max_iter : int, default=1000
         Most EM iterations of a start; 0 returns the start.
+    acceleration : {'auto', 'lbfgs'} or None, default='auto'
+        'auto' goes on with quasi-Newton steps (L-BFGS) where EM has found its rate of convergence
+        and that rate is slow, 'lbfgs' after ten iterations of EM; None is plain EM. A step that
+        lowers the log-likelihood is never accepted. The structures EVE, VVE, EEV and VEV have no
+        simple coordinates and stay with EM.
+    escape : bool, default=True
+        Whether a fit with the start 'auto' tries, once converged, to merge two components and to
+        split a third, and goes on from there if that raises the log-likelihood.
     n_init : int, default=1
         Number of starts; the best result is kept. Ignored when the start is given.
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'} or callable, \
-default='kmeans'
-        How a start is found: from the groups of k-means; around seeds of k-means++; from random
-        responsibilities; around random rows. Starts look at no more than 25,000 rows (or 250 for
-        each component), chosen at random. A callable gets
+    init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'} or callable, \
+default='auto'
+        How a start is found. 'auto': a race of k-means, k-means++ and random candidates, on rows
+        whose features are scaled and on whitened ones, in 28 EM iterations in all, on no more than
+        5,000 rows (or 100 for each component). The others are scikit-learn's: the groups of
+        k-means; seeds of k-means++; random responsibilities; random rows; they look at no more
+        than 25,000 rows (or 250 for each component), chosen at random. A callable gets
         `(X, n_components, random_state, sample_weight)` and returns labels (n,) or
         responsibilities (n, K).
     weights_init : array-like of shape (n_components,), default=None
@@ -101,13 +114,17 @@ default='kmeans'
     status_ : str
         How the fit ended: 'converged', 'reached max_iter', ... and which components are empty.
     n_iter_ : int
-        EM iterations of the best start.
+        Evaluations of the best start (passes over the rows): EM iterations and quasi-Newton steps.
     lower_bound_ : float
         Mean log-likelihood of the returned parameters, in nats per row; equals `score(X)` (where X
         is float32, up to the rounding of the attributes to float32).
     lower_bounds_ : list of float
-        What EM maximises, after each iteration: the mean log-likelihood, less what the components'
-        densities pay for `reg_covar` (half the trace of precision x reg_covar). Never falls.
+        The best so far, after each evaluation, of what EM maximises: the mean log-likelihood, less
+        what the components' densities pay for `reg_covar` (half the trace of precision x
+        reg_covar). Never falls.
+    starts_ : dict of lists
+        A row for each start, and for each candidate that a start was chosen from: 'start', 'kind',
+        'log_likelihood' (what EM maximises, per row), 'n_evaluations' and 'status'.
     n_parameters_ : int
         Number of free parameters.
     covariance_type_ : str
@@ -143,8 +160,10 @@ default='kmeans'
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "acceleration": [StrOptions({"auto", "lbfgs"}), None],
+        "escape": ["boolean"],
         "n_init": [Interval(Integral, 1, None, closed="left")],
-        "init_params": [StrOptions({*PARTITIONS, *SEEDS}), callable],
+        "init_params": [StrOptions({"auto", *PARTITIONS, *SEEDS}), callable],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],
@@ -168,8 +187,10 @@ default='kmeans'
         tol: float = 1e-6,
         reg_covar: float | str = "auto",
         max_iter: int = 1000,
+        acceleration: str | None = "auto",
+        escape: bool = True,
         n_init: int = 1,
-        init_params: Any = "kmeans",
+        init_params: Any = "auto",
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
@@ -185,6 +206,8 @@ default='kmeans'
         self.tol = tol
         self.reg_covar = reg_covar
         self.max_iter = max_iter
+        self.acceleration = acceleration
+        self.escape = escape
         self.n_init = n_init
         self.init_params = init_params
         self.weights_init = weights_init
@@ -329,53 +352,57 @@ default='kmeans'
         _validation.check_enough_rows(rows, weights, self.n_components)
         structure = find_structure(self.covariance_type)
         n_threads = threads_for(self.n_jobs, rows, self.n_components)
-        floor = self._floor(rows, weights, n_threads)
+        floor = floor_of(self.reg_covar, rows, weights, n_threads)
         problem = Problem(rows, weights, structure, floor, n_threads)
         rng = check_random_state(self.random_state)
         previous, message = self._previous(rows.shape[1])
         messages = [message] if message else []
         if previous is None:
-            start, random, message = choose_start(self, problem, rng)
-            messages += [message] if message else []
+            start = choose_start(self, problem, rng)
+            messages += [start.warning] if start.warning else []
         else:
-            start, random = lambda _: previous, False
-        result = self._best(problem, start, self.n_init if random else 1, previous is not None, rng)
+            start = Start(lambda _: alone("previous fit", previous), random=False)
+        result = self._best(problem, start, previous is not None, rng)
         self._publish(result.parameters, structure, rows.dtype)
         self._publish_run(result, problem)
         return rows, messages + result.advice
 
     def _best(
-        self,
-        problem: Problem,
-        start: Start,
-        n_init: int,
-        resumed: bool,
-        rng: np.random.RandomState,
+        self, problem: Problem, start: Start, resumed: bool, rng: np.random.RandomState
     ) -> EMResult:
-        """The best of `n_init` runs of EM, which share the threads of the problem."""
+        """The best of the runs, which share the threads of the problem; sets `starts_`."""
+        n_init = self.n_init if start.random else 1
         n_parallel, n_threads = divide_threads(problem.n_threads, n_init)
         divided = replace(problem, n_threads=n_threads)
+        common: dict[str, Any] = {
+            "tol": self.tol,
+            "max_iter": self.max_iter,
+            "acceleration": self.acceleration,
+        }
+        histories: list[list[Candidate]] = [[] for _ in range(n_init)]
 
         def run(index: int, stream: np.random.RandomState) -> EMResult:
             report = reporter(index, self.verbose, self.verbose_interval)
-            result = run_em(
-                divided,
-                start(stream),
-                tol=self.tol,
-                max_iter=self.max_iter,
-                resumed=resumed,
-                report=report,
-            )
+            options = {**common, "report": report}
+            histories[index], agree = start.make(stream)
+            chosen, *rest = (candidate.parameters for candidate in histories[index])
+            result = run_em(divided, chosen, resumed=resumed, **options)
+            if self.escape and start.sample is not None:
+                result = escape(
+                    divided,
+                    start.sample,
+                    result,
+                    [] if agree else rest,
+                    stream,
+                    only_repair=not start.random,
+                    **options,
+                )
             print_end(result, self.verbose)
             return result
 
-        return best_of(run, n_init, rng, n_parallel)
-
-    def _floor(self, rows: Array, weights: Array | None, n_threads: int) -> Array:
-        """reg_covar as a variance for each axis, (d,)."""
-        if isinstance(self.reg_covar, str):
-            return relative_floor(rows, weights, n_threads)
-        return np.full(rows.shape[1], float(self.reg_covar))
+        result, outcomes = best_of(run, n_init, rng, n_parallel)
+        self.starts_ = table_of_starts(histories, outcomes)
+        return result
 
     def _previous(self, n_features: int) -> tuple[MixtureParameters | None, str | None]:
         """The fitted parameters that a warm start goes on from, or why there are none to use."""
@@ -410,7 +437,7 @@ default='kmeans'
             "precisions_": precisions,
             "precisions_cholesky_": factors,
         }
-        if not all(_representable(array, dtype) for array in arrays.values()):
+        if not all(_validation.representable(array, dtype) for array in arrays.values()):
             dtype = np.dtype(np.float64)  # squares of float32 numbers need not be float32 numbers
         for name, array in arrays.items():
             setattr(self, name, np.array(array, dtype=dtype))
@@ -426,8 +453,3 @@ default='kmeans'
         self.lower_bounds_ = result.objectives
         self.reg_covar_ = problem.floor
         self.total_weight_ = result.moments.total_weight
-
-
-def _representable(array: Array, dtype: np.dtype) -> bool:
-    """Whether no number overflows in the dtype (where one underflows, its inverse overflows)."""
-    return bool(np.abs(array).max() <= np.finfo(dtype).max)

@@ -50,7 +50,7 @@ class Problem:
             n_threads=self.n_threads,
         )
 
-    def maximise(self, moments: Moments, previous: MixtureParameters) -> MixtureParameters:
+    def maximise(self, moments: Moments, previous: MixtureParameters | None) -> MixtureParameters:
         """M-step."""
         return maximise(moments, self.structure, self.floor, previous)
 
@@ -62,6 +62,15 @@ class Problem:
             return plain.log_likelihood / plain.total_weight
         paid = float((moments.mass * penalty).sum())
         return (moments.log_likelihood + paid) / moments.total_weight
+
+
+def floor_of(
+    reg_covar: float | str, X: Array, sample_weight: Array | None, n_threads: int = 1
+) -> Array:
+    """reg_covar, a number or "auto", as a variance for each axis, (d,)."""
+    if isinstance(reg_covar, str):
+        return relative_floor(X, sample_weight, n_threads)
+    return np.full(X.shape[1], float(reg_covar))
 
 
 def relative_floor(X: Array, sample_weight: Array | None, n_threads: int = 1) -> Array:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from joblib import Parallel, delayed
 
-from skgmm._em import EMResult, EMStatus
 from skgmm._initialization import EmptyStartError
+from skgmm._result import EMResult, EMStatus
 from skgmm.covariance import IllDefinedCovarianceError
 
 Run = Callable[[int, np.random.RandomState], EMResult]
@@ -16,8 +16,8 @@ Run = Callable[[int, np.random.RandomState], EMResult]
 
 def best_of(
     run: Run, n_init: int, random_state: np.random.RandomState, n_parallel: int = 1
-) -> EMResult:
-    """Run starts 0 .. n_init - 1 and return the result with the highest objective.
+) -> tuple[EMResult, list[EMResult | ValueError]]:
+    """Run starts 0 .. n_init - 1: the result with the highest objective, and how each ended.
 
     The streams are drawn before anything runs, so the answer depends neither on `n_parallel` nor
     on which starts fail. A start that fails numerically is skipped.
@@ -46,4 +46,5 @@ def best_of(
     if not results:
         raise next(outcome for outcome in outcomes if isinstance(outcome, Exception))
     # Near collapse the likelihood grows without bound: it must not beat a sound result.
-    return max(results, key=lambda r: (r.status is not EMStatus.COLLAPSED, r.objective))
+    best = max(results, key=lambda r: (r.status is not EMStatus.COLLAPSED, r.objective))
+    return best, outcomes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from skgmm._initialization import (
     GivenParameters,
+    StartSample,
     from_partition,
     initial_parameters,
     matched,
@@ -18,26 +20,32 @@ from skgmm._initialization import (
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
+from skgmm._race import Candidate, race
+from skgmm._result import EMResult
 from skgmm._validation import check_given, check_partition, check_responsibilities
 from skgmm.covariance import STRUCTURES, Structure
 
-Start = Callable[[np.random.RandomState], MixtureParameters]
+# From a random stream to the candidates of a start, the chosen one first, and whether they agree.
+Make = Callable[[np.random.RandomState], tuple[list[Candidate], bool]]
 
 
-def choose_start(
-    mixture: Any, problem: Problem, rng: np.random.RandomState
-) -> tuple[Start, bool, str | None]:
-    """The start that the estimator's constructor parameters ask for.
+@dataclass(frozen=True)
+class Start:
+    """How runs begin."""
 
-    Returns
-    -------
-    start : callable
-        From a random stream to parameters.
-    random : bool
-        Whether the stream matters; if not, restarts would repeat each other.
-    warning : str or None
-        What to tell the user if the rows are too few.
-    """
+    make: Make
+    random: bool = True  # whether the stream matters; if not, restarts would repeat each other
+    sample: StartSample | None = None  # for looking further after convergence
+    warning: str | None = None  # what to tell the user if the rows are too few
+
+
+def alone(kind: str, parameters: MixtureParameters) -> tuple[list[Candidate], bool]:
+    """A start without a race."""
+    return [Candidate(kind, parameters, -np.inf, 0)], True
+
+
+def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> Start:
+    """The start that the estimator's constructor parameters ask for."""
     X, n_components, structure = problem.X, mixture.n_components, problem.structure
     n_samples, n_features = X.shape
     given = check_given(
@@ -59,12 +67,24 @@ def choose_start(
             mixture.responsibilities_init, n_samples, n_components, "responsibilities_init"
         )
         fixed = given.imposed_on(_from_partition(problem, n_components, shares))
-        return (lambda _: fixed), False, warning
+        return Start(
+            lambda _: alone("responsibilities", fixed),
+            random=False,
+            sample=sample,
+            warning=warning,
+        )
     if callable(mixture.init_params):
-        return _by_callable(mixture.init_params, problem, n_components, given), True, warning
+        make = _by_callable(mixture.init_params, problem, n_components, given)
+        return Start(make, sample=sample, warning=warning)
+    kind = mixture.init_params
+    if kind == "auto":
+        if given.means is None and len(sample) >= n_components > 1:
+            raced = partial(race, problem, sample, n_components, given)
+            return Start(lambda stream: raced(rng=stream), sample=sample, warning=warning)
+        kind = "kmeans"
     named = partial(
         initial_parameters,
-        mixture.init_params,
+        kind,
         sample,
         n_components,
         structure,
@@ -72,18 +92,21 @@ def choose_start(
         given,
         n_threads=problem.n_threads,
     )
-    return (lambda stream: named(rng=stream)), given.means is None, warning
+    random = given.means is None
+    name = kind if random else "given"
+    return Start(lambda stream: alone(name, named(rng=stream)), random, sample, warning)
 
 
 def _by_callable(
     function: Callable[..., Any], problem: Problem, n_components: int, given: GivenParameters
-) -> Start:
+) -> Make:
     """Starts from the user's function of rows, K, random stream and weights."""
 
-    def start(stream: np.random.RandomState) -> MixtureParameters:
+    def start(stream: np.random.RandomState) -> tuple[list[Candidate], bool]:
         partition = function(problem.X, n_components, stream, problem.sample_weight)
         checked = check_partition(partition, len(problem.X), n_components)
-        return given.imposed_on(matched(_from_partition(problem, n_components, checked), given))
+        parameters = matched(_from_partition(problem, n_components, checked), given)
+        return alone("callable", given.imposed_on(parameters))
 
     return start
 
@@ -127,3 +150,25 @@ def _too_few(
         f"n_components={n_components} needs {needed} for covariances in {n_features} features "
         f"that rest on data; reg_covar makes up the rest. {remedy} n_components."
     )
+
+
+def table_of_starts(
+    histories: list[list[Candidate]], outcomes: list[EMResult | ValueError]
+) -> dict[str, list[Any]]:
+    """A row for each start that was run and each candidate it was chosen from, as columns."""
+    rows: list[tuple[int, str, float, int, str]] = []
+    for start, (candidates, outcome) in enumerate(zip(histories, outcomes, strict=True)):
+        chosen = candidates[0].kind if candidates else "failed"
+        if isinstance(outcome, EMResult):
+            n_evaluations = len(outcome.objectives)
+            rows.append((start, chosen, outcome.objective, n_evaluations, outcome.description))
+        else:
+            rows.append((start, chosen, float("nan"), 0, f"failed: {outcome}"))
+        rows += [
+            (start, other.kind, other.objective, other.evaluations, "left behind")
+            for other in candidates[1:]
+            if other.evaluations
+        ]
+    names = ("start", "kind", "log_likelihood", "n_evaluations", "status")
+    columns = zip(*rows, strict=True)
+    return {name: list(column) for name, column in zip(names, columns, strict=True)}

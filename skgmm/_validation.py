@@ -33,6 +33,11 @@ def check_magnitude(X: Array, name: str = "X") -> float:
     return largest
 
 
+def representable(array: Array, dtype: np.dtype) -> bool:
+    """Whether no number overflows in the dtype (where one underflows, its inverse overflows)."""
+    return bool(np.abs(array).max() <= np.finfo(dtype).max)
+
+
 def readable(X: Array) -> Array:
     """X itself, or a copy where its memory is not made of whole numbers side by side.
 
@@ -135,7 +140,9 @@ def check_covariance(
     read = structure.from_precisions if quantity == "precision" else structure.from_covariances
     covariance = read(array, n_features)
     if not structure.fills_shape(n_components, n_features):
-        structure.check_member(covariance, n_components)
+        single = getattr(value, "dtype", None) == np.float32
+        rounding = np.finfo(np.float32 if single else np.float64).eps
+        structure.check_member(covariance, n_components, float(rounding))
     return covariance
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from skgmm._em import EMResult, Report
+from skgmm._em import Report
+from skgmm._result import EMResult
 
 
 def reporter(start: int, verbose: int, interval: int) -> Report | None:

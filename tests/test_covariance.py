@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import special_ortho_group
 from strategies import nearest_member, seeds
 
-from skgmm import _expectation
+from skgmm import GaussianMixtureEM, _expectation
 from skgmm._moments import Moments, Scatter, total
 from skgmm.covariance import STRUCTURES, IllDefinedCovarianceError, find_structure, register
 
@@ -367,6 +367,40 @@ def test_a_component_of_less_rank(structure):
         floored = structure.estimate(moments, np.full(3, 1e-3))
         assert (np.linalg.eigvalsh(stacked(floored, 3)) > 0).all()
         structure.check_member(floored, 3)
+
+
+@pytest.mark.parametrize("code", ["VEI", "VEE", "VEV"])
+@pytest.mark.parametrize("rotated", [False, True])
+def test_a_component_on_a_line_may_hold_a_third_of_the_rows(code, rotated):
+    """With more than rank / d of them the likelihood has no bound, and the component is named."""
+    structure = find_structure(code)
+    turn = special_ortho_group.rvs(3, random_state=0) if rotated and code != "VEI" else np.eye(3)
+    dense = np.array([np.diag([1.0, 0.0, 0.0]), np.eye(3)])
+    dense = turn @ dense @ turn.T
+    for share in (0.1, 0.3):
+        mass = 100 * np.array([share, 1 - share])
+        covariance = structure.estimate(moments_of(structure, mass, dense), np.zeros(3))
+        assert (np.linalg.eigvalsh(stacked(covariance, 2)) > 0).all()
+    for share in (0.36, 0.6, 0.9):
+        mass = 100 * np.array([share, 1 - share])
+        with pytest.raises(IllDefinedCovarianceError, match=r"Components: \[0\]"):
+            structure.estimate(moments_of(structure, mass, dense), np.zeros(3))
+
+
+@pytest.mark.parametrize("code", ["VEI", "VEE", "VEV"])
+def test_a_fit_that_loses_its_bound_says_so(code):
+    rng = np.random.default_rng(0)
+    line = np.column_stack([rng.normal(size=80), np.zeros((80, 2))])
+    X = np.concatenate([line, rng.normal(size=(20, 3)) + 100]) @ special_ortho_group.rvs(
+        3, random_state=1
+    )
+    mixture = GaussianMixtureEM(
+        2, covariance_type=code, responsibilities_init=np.eye(2)[np.repeat([0, 1], [80, 20])]
+    )
+    if code != "VEI":  # nothing is axis-aligned in rotated rows
+        with pytest.raises(IllDefinedCovarianceError, match=r"Components: \[0\]"):
+            mixture.set_params(reg_covar=0.0).fit(X)
+    assert np.isfinite(mixture.set_params(reg_covar="auto").fit(X).lower_bound_)
 
 
 @every_structure

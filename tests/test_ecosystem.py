@@ -124,7 +124,7 @@ def test_copies_keep_working(blobs):
     for again in (copy.deepcopy(mixture), pickle.loads(pickle.dumps(mixture))):
         np.testing.assert_array_equal(again.predict(X), mixture.predict(X))
     assert not hasattr(clone(mixture), "means_")
-    plain = (np.ndarray, int, float, str, bool, list, type(None))
+    plain = (np.ndarray, int, float, str, bool, list, dict, type(None))
     assert all(isinstance(value, plain) for value in vars(mixture).values())
 
 
@@ -234,7 +234,7 @@ def test_warnings_point_at_the_line_that_fits(method, blobs):
 
 def test_tol_0_runs_max_iter_iterations(blobs):
     X, _ = blobs
-    mixture = GaussianMixtureEM(2, random_state=0, tol=0, max_iter=4)
+    mixture = GaussianMixtureEM(2, random_state=0, tol=0, max_iter=4, init_params="random")
     with pytest.warns(ConvergenceWarning):
         assert mixture.fit(X).n_iter_ == 4
     stuck = GaussianMixtureEM(1, tol=0, max_iter=50).fit(X)

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 def fit(X, name, responsibilities, **options):
     """A few plain EM steps from given responsibilities."""
-    options = {"max_iter": 15, "tol": 0.0, "reg_covar": 0.0, **options}
+    options = {"max_iter": 15, "tol": 0.0, "reg_covar": 0.0, "acceleration": None, **options}
     n_components = responsibilities.shape[1]
     mixture = GaussianMixtureEM(
         n_components, covariance_type=name, responsibilities_init=responsibilities, **options

@@ -27,6 +27,8 @@ def iterate(X, weights, means, covariances, structure, iterations):
         tol=0.0,
         reg_covar=0.0,
         max_iter=iterations,
+        acceleration=None,
+        escape=False,
     ).fit(X)
     return mixture.weights_, mixture.means_, mixture.covariances_
 

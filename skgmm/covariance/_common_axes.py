@@ -30,6 +30,7 @@ class CommonAxesStructure(EllipsoidalStructure):
     """Common to both."""
 
     equivariant = "rotation"
+    several_optima = True
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> CommonAxes:
         filled = spread.filled

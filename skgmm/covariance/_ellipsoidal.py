@@ -7,7 +7,7 @@ import numpy as np
 from skgmm._linalg import Array, cholesky, symmetrised, triangular_inverse
 from skgmm._moments import Scatter
 from skgmm.covariance._base import Covariance, Ellipsoidal
-from skgmm.covariance._structure import Spread, Structure, refuse
+from skgmm.covariance._structure import Spread, Structure, among, refuse
 from skgmm.covariance._volumes import equalised, log_volumes, start_of
 
 
@@ -116,14 +116,17 @@ class Proportional(EllipsoidalStructure):
 
         def shared(u: Array) -> tuple[float, Array, Array]:
             scaled = matrices * np.exp(-u)[:, None, None]
-            lower, _ = cholesky(scaled.sum(axis=0)[None])
+            lower, singular = cholesky(scaled.sum(axis=0)[None])
+            if singular[0]:
+                return np.inf, scaled.reshape(len(u), -1), u
             inverse = triangular_inverse(lower)[0]
             parts = inverse @ scaled @ inverse.T
             log_det = -2.0 * float(np.log(np.diagonal(inverse)).sum())
             return log_det, parts.reshape(len(u), -1), np.trace(parts, axis1=1, axis2=2)
 
         u = np.array(start_of(own_traces, spread, previous))
-        u[filled] = log_volumes(shared, mass, u[filled], n_features)
+        u[filled], running = log_volumes(shared, mass, u[filled], n_features)
+        refuse(among(filled, running))
         total = (matrices * np.exp(-u[filled])[:, None, None]).sum(axis=0) / mass.sum()
         common = Ellipsoidal.from_dense(total[None])
         u[~filled] -= common.log_det[0] / n_features  # an empty component keeps its volume

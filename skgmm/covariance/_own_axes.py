@@ -23,7 +23,10 @@ class OwnAxesStructure(EllipsoidalStructure):
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
         lengths, axes = np.linalg.eigh(spread.own_scatter)
-        return Ellipsoidal.from_axes(axes, self._variances(lengths.clip(min=0), spread, previous))
+        # What is within rounding of 0 is 0: shared shapes can do without, volumes must know.
+        rounding = 4 * lengths.shape[1] * np.finfo(np.float64).eps * lengths[:, -1:]
+        lengths = np.where(lengths > rounding, lengths, 0.0)
+        return Ellipsoidal.from_axes(axes, self._variances(lengths, spread, previous))
 
     def _variances(self, lengths: Array, spread: Spread, previous: Covariance | None) -> Array:
         raise NotImplementedError

@@ -57,6 +57,8 @@ class Structure(ABC):
     equivariant : str
         Which changes of the data change the covariances alike: "affine" (any linear map), "axes"
         (each axis by a factor of its own) or "rotation"; one factor for all axes is in each.
+    several_optima : bool
+        Whether an estimate from afar may beat one that starts at `previous`.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Structure(ABC):
     in_words: str
     scatter: Scatter
     equivariant: str
+    several_optima: bool = False
 
     @property
     def code(self) -> str:
@@ -171,8 +174,10 @@ class Structure(ABC):
         `quantity` is their name in the message: "precision" or "covariance".
         """
 
-    def check_member(self, covariance: Covariance, n_components: int) -> None:
-        """Raise ValueError unless the covariance is of this family."""
+    def check_member(
+        self, covariance: Covariance, n_components: int, rounding: float = 2.0**-52
+    ) -> None:
+        """Raise ValueError unless the covariance is of this family, but for relative `rounding`."""
         n_features = covariance.factor.shape[-1]
         dense = np.broadcast_to(covariance.dense(), (n_components, n_features, n_features))
         mass = np.ones(n_components)
@@ -183,7 +188,9 @@ class Structure(ABC):
         nearest = self.estimate(moments, np.zeros(n_features)).dense()
         scale = np.sqrt(np.diagonal(dense, axis1=1, axis2=2))
         apart = np.abs(nearest - dense) / (scale[:, :, None] * scale[:, None, :])
-        if apart.max() > 1e-5:  # float32 input is allowed
+        lengths = np.linalg.eigvalsh(dense / (scale[:, :, None] * scale[:, None, :]))
+        condition = (lengths[:, -1] / np.maximum(lengths[:, 0], np.finfo(np.float64).tiny)).max()
+        if apart.max() > 1e-5 + 100.0 * rounding * condition:
             raise ValueError(
                 f"The covariances given are not of the structure {self.name!r} "
                 f"({self.in_words}): the nearest of it differ by {apart.max():.2g} of the variances"
@@ -194,6 +201,13 @@ def refuse(components: Array) -> None:
     """Raise if any of these components (bool) has no positive definite covariance."""
     if components.any():
         raise IllDefinedCovarianceError(np.flatnonzero(components).tolist())
+
+
+def among(filled: Array, flags: Array) -> Array:
+    """Flags of the filled components as flags of all, bool (K,)."""
+    result = np.zeros(len(filled), dtype=bool)
+    result[filled] = flags
+    return result
 
 
 def vanishing(variances: Array) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 
 from skgmm._linalg import Array
 from skgmm.covariance._base import Covariance
-from skgmm.covariance._structure import Spread, refuse, vanishing
+from skgmm.covariance._structure import Spread, among, refuse, vanishing
 
 # log |M|, and for each component W_k exp(-u_k) seen in the frame where M is the identity, with the
 # numbers of each matrix in one row (K, .), and its trace (K,).
@@ -27,10 +27,16 @@ _STEPS = 50
 _LARGEST_STEP = 4.0
 # Newton squares its error: a step this small leaves rounding.
 _TOLERANCE = 1e-8
+# Slopes at the end, as a share of all mass, that are not those of a minimum.
+_UNSETTLED = 1e-3
 
 
-def log_volumes(shared: Shared, mass: Array, start: Array, n_features: int) -> Array:
-    """The u (K,) that minimise g, up to a constant; all masses positive."""
+def log_volumes(shared: Shared, mass: Array, start: Array, n_features: int) -> tuple[Array, Array]:
+    """The u (K,) that minimise g, up to a constant, and the components that run away, bool (K,).
+
+    A component whose scatter has rank r, with more than r / d of all mass, has no minimum: g falls
+    without end as it shrinks.
+    """
     n, u = mass.sum(), start - start.mean()
 
     def evaluate(u: Array) -> tuple[float, Array, Array]:
@@ -38,6 +44,9 @@ def log_volumes(shared: Shared, mass: Array, start: Array, n_features: int) -> A
         return n_features * float(mass @ u) + n * log_det, parts, traces
 
     value, parts, traces = evaluate(u)
+    if not np.isfinite(value):
+        u = np.zeros_like(u)
+        value, parts, traces = evaluate(u)
     for _ in range(_STEPS):
         gradient = n_features * mass - n * traces
         curvature = n * (np.diag(traces) - parts @ parts.T)
@@ -54,7 +63,8 @@ def log_volumes(shared: Shared, mass: Array, start: Array, n_features: int) -> A
         u, (value, parts, traces) = u + step, reached
         if np.abs(step).max() < _TOLERANCE:
             break
-    return u
+    unsettled = np.abs(n_features * mass - n * traces).max() > _UNSETTLED * n
+    return u, unsettled & (u == u.min())
 
 
 def start_of(own_traces: Array, spread: Spread, previous: Covariance | None) -> Array:
@@ -82,11 +92,14 @@ def along_axes(own_scatter: Array, spread: Spread, previous: Covariance | None) 
     def shared(u: Array) -> tuple[float, Array, Array]:
         scaled = rows * np.exp(-u)[:, None]
         total = scaled.sum(axis=0)
+        if vanishing(total[None])[0]:
+            return np.inf, scaled, u
         parts = scaled / total
         return float(np.log(total).sum()), parts, parts.sum(axis=1)
 
     u = np.array(start_of(own_scatter.mean(axis=1), spread, previous))
-    u[filled] = log_volumes(shared, mass, u[filled], own_scatter.shape[1])
+    u[filled], running = log_volumes(shared, mass, u[filled], own_scatter.shape[1])
+    refuse(among(filled, running))
     shape = (rows * np.exp(-u[filled])[:, None]).sum(axis=0) / mass.sum()
     u[~filled] -= np.log(shape).mean()  # an empty component keeps its volume
     return np.exp(u)[:, None] * shape

@@ -1,0 +1,200 @@
+"""Away from a poor optimum: two components become one, and another is split in two.
+
+Where EM has put two components on one cluster and one on two, no small step leads out. The move is
+that of Ueda et al. (2000): the two that overlap most are merged, one that does not look like a
+Gaussian is split. Here a component is split across the direction, whitened, in which its rows have
+the lowest kurtosis (two clusters side by side have less than the 3 of a Gaussian), and all is done
+with responsibilities, so that it serves every covariance structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from skgmm import _expectation
+from skgmm._em import run_em
+from skgmm._initialization import EmptyStartError, StartSample, from_partition
+from skgmm._linalg import Array
+from skgmm._parameters import MixtureParameters
+from skgmm._problem import Problem
+from skgmm._race import thinned
+from skgmm._result import EMResult, EMStatus
+from skgmm.covariance import IllDefinedCovarianceError
+
+# Moves tried from an optimum, evaluations of each on the sample, how many stay for how many more,
+# and optima left in a row.
+_MOVES, _TRIAL = 10, 12
+_STAY, _STEPS = 10, 80
+_ESCAPES = 5
+_ROUGHLY = 1e-5
+
+_GAUSSIAN_KURTOSIS = 3.0
+
+# A move must gain this much, in nats per row: less is the same optimum seen from elsewhere.
+_GAIN = 1e-5
+
+
+def escape(
+    problem: Problem,
+    sample: StartSample,
+    result: EMResult,
+    others: list[MixtureParameters],
+    rng: np.random.RandomState,
+    *,
+    only_repair: bool,
+    max_iter: int,
+    **options: Any,
+) -> EMResult:
+    """A better optimum than that of `result`, if a few moves lead to one.
+
+    Moves are tried on the sample, and the best is followed to the end on all rows. Evaluations of
+    all rows are counted in the result.
+
+    Parameters
+    ----------
+    others : list of MixtureParameters
+        Other starts, which have their turn first.
+    only_repair : bool
+        Whether to give empty components rows again, and nothing else.
+    options : dict
+        As of `run_em`.
+    """
+    n_components = result.parameters.n_components
+    nothing = only_repair or (n_components < 3 and not others)
+    if result.status is not EMStatus.CONVERGED or (nothing and not result.empty):
+        return result
+    if len(sample) <= n_components:
+        return result
+    sample = thinned(sample, n_components, rng)
+    on_sample = replace(problem, X=sample.rows, sample_weight=sample.weights)
+    for _ in range(_ESCAPES):
+        here = on_sample.evaluate(result.parameters)
+        level = here.log_likelihood / here.total_weight + _GAIN
+        ways = _ways_out(on_sample, result, others, only_repair)
+        better = _best_end(on_sample, ways, level)
+        left = max_iter - len(result.objectives)
+        if better is None or left < 1:
+            break
+        reached = run_em(problem, better, max_iter=left, **options)
+        best_so_far = np.maximum(reached.objectives, result.objective).tolist()
+        objectives = result.objectives + best_so_far
+        if reached.objective < result.objective + _GAIN:
+            return replace(result, objectives=objectives)
+        result, others = replace(reached, objectives=objectives), []
+    return result
+
+
+def _ways_out(
+    problem: Problem, result: EMResult, others: list[MixtureParameters], only_repair: bool
+) -> Iterator[MixtureParameters]:
+    """Parameters from which EM may reach a better optimum."""
+    if not only_repair:
+        yield from others
+    parameters = result.parameters
+    shares = _expectation.responsibilities(problem.X, parameters, problem.n_threads)
+    for into, freed, split in islice(_moves(problem, result, shares, only_repair), _MOVES):
+        try:
+            yield from_partition(
+                problem.X,
+                problem.sample_weight,
+                _moved(problem.X, parameters, shares, (into, freed), split),
+                parameters.n_components,
+                problem.structure,
+                problem.floor,
+                problem.n_threads,
+            )
+        except (IllDefinedCovarianceError, EmptyStartError):
+            continue
+
+
+def _best_end(
+    problem: Problem, starts: Iterator[MixtureParameters], level: float
+) -> MixtureParameters | None:
+    """Where the best run of EM ends that ends above `level`, or None.
+
+    All run for a few steps, and those ahead go on.
+    """
+    begun = [run_em(problem, start, tol=_ROUGHLY, max_iter=_TRIAL) for start in starts]
+    begun = [run for run in begun if not run.collapsed]
+    begun.sort(key=lambda run: -run.objective)
+    best = None
+    for run in begun[:_STAY]:
+        end = run_em(problem, run.parameters, tol=_ROUGHLY, max_iter=_STEPS)
+        if not end.collapsed and end.objective > level:
+            best, level = end.parameters, end.objective
+    return best
+
+
+def _moves(
+    problem: Problem, result: EMResult, shares: Array, only_repair: bool
+) -> Iterator[tuple[int, int, int]]:
+    """Components to merge, the first taking over the second, and to split; the best guess first.
+
+    An empty component is merged with what is split, which gives it half.
+    """
+    parameters = result.parameters
+    K = parameters.n_components
+    lows = [_lowest_kurtosis(problem.X, parameters, shares, k)[0] for k in range(K)]
+    worth = parameters.weights * (_GAUSSIAN_KURTOSIS - np.array(lows))
+    splits = np.argsort(-worth, kind="stable").tolist()
+    if result.empty:
+        freed = result.empty[0]
+        yield from ((k, freed, k) for k in splits if k not in result.empty)
+    if only_repair:
+        return
+    weights = problem.sample_weight
+    weighted = shares if weights is None else shares * weights[:, None]
+    products = weighted.T @ shares
+    sizes = np.sqrt(np.diag(products)) + np.finfo(np.float64).tiny
+    overlap = products / sizes[:, None] / sizes
+    pairs = [(i, j) for i in range(K) for j in range(i)]
+    pairs.sort(key=lambda pair: -overlap[pair])
+    ranks = [
+        (a + b, i, j, k)
+        for a, (i, j) in enumerate(pairs)
+        for b, k in enumerate(splits)
+        if k not in (i, j)
+    ]
+    yield from (move[1:] for move in sorted(ranks))
+
+
+def _lowest_kurtosis(
+    X: Array, parameters: MixtureParameters, shares: Array, k: int
+) -> tuple[float, Array]:
+    """The least kurtosis of the component's whitened rows along an axis, and the rows along it."""
+    factor = parameters.covariance.factor
+    own = factor[k % len(factor)]
+    centred = X - parameters.means[k]
+    if own.ndim == 2:
+        # Principal axes rather than those of the triangle: turned by the factor's own.
+        left, scales, _ = np.linalg.svd(own, full_matrices=False)
+        white = centred @ (left * scales)
+    else:
+        white = centred * own
+    total = shares[:, k].sum()
+    weights = shares[:, k] / total if total > 0 else shares[:, k]
+    fourth, squared = weights @ white**4, (weights @ white**2) ** 2
+    usual = np.full_like(fourth, _GAUSSIAN_KURTOSIS)
+    kurtosis = np.divide(fourth, squared, out=usual, where=squared > 0)
+    best = int(np.argmin(kurtosis))
+    return float(kurtosis[best]), white[:, best]
+
+
+def _moved(
+    X: Array, parameters: MixtureParameters, shares: Array, pair: tuple[int, int], split: int
+) -> Array:
+    """Responsibilities with the pair in the place of its first, and the split in two."""
+    into, freed = pair
+    moved = shares.copy()
+    moved[:, into] += moved[:, freed]
+    shares = moved.copy()
+    _, along = _lowest_kurtosis(X, parameters, shares, split)
+    beyond = along > np.average(along, weights=shares[:, split])
+    moved[:, freed] = np.where(beyond, shares[:, split], 0.0)
+    moved[:, split] = np.where(beyond, 0.0, shares[:, split])
+    return moved

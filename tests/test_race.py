@@ -1,0 +1,119 @@
+"""The default start and the escape after convergence."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_blobs
+from sklearn.metrics import adjusted_rand_score
+
+from skgmm import GaussianMixtureEM
+from skgmm import _race as race_module
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture
+def blobs():
+    return make_blobs(300, centers=3, cluster_std=0.7, random_state=0)
+
+
+def sheets(seed, n=400):
+    """Long and thin, side by side, and their labels."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(2, size=n)
+    return np.column_stack([30 * rng.normal(size=n), 0.1 * rng.normal(size=n) + 2 * y]), y
+
+
+CHANGES = {
+    "as they are": lambda X: X,
+    "features 1 : 1e5": lambda X: X * [1.0, 1e5],
+    "x 1e-4": lambda X: X * 1e-4,
+    "offset 1e6": lambda X: X + 1e6,
+    "rotated": lambda X: X @ [[0.6, 0.8], [-0.8, 0.6]],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_thin_sheets_in_any_units(change):
+    for seed in range(5):
+        X, y = sheets(seed)
+        labels = GaussianMixtureEM(2, random_state=seed).fit_predict(CHANGES[change](X))
+        assert adjusted_rand_score(y, labels) == 1.0
+
+
+def test_the_answer_is_that_of_the_seed(blobs):
+    X, _ = blobs
+    one, two = (GaussianMixtureEM(4, random_state=3).fit(X) for _ in range(2))
+    np.testing.assert_array_equal(one.means_, two.means_)
+    assert one.starts_ == two.starts_
+
+
+def test_weights_are_repetitions_and_order_does_not_matter(faithful):
+    times = 1 + np.arange(len(faithful)) % 3
+    weighted = GaussianMixtureEM(3, random_state=0).fit(faithful, sample_weight=times)
+    repeated = np.repeat(faithful, times, axis=0)
+    shuffled = np.random.default_rng(0).permutation(len(repeated))
+    again = GaussianMixtureEM(3, random_state=0).fit(repeated[shuffled])
+    np.testing.assert_allclose(again.means_, weighted.means_, rtol=1e-4)
+
+
+def test_starts_tell_what_happened(blobs):
+    X, _ = blobs
+    mixture = GaussianMixtureEM(4, random_state=0, n_init=3, n_jobs=2).fit(X)
+    table = mixture.starts_
+    assert set(table) == {"start", "kind", "log_likelihood", "n_evaluations", "status"}
+    assert len({len(column) for column in table.values()}) == 1
+    ends = [row for row in range(len(table["start"])) if table["status"][row] != "left behind"]
+    assert [table["start"][row] for row in ends] == [0, 1, 2]
+    best = max(table["log_likelihood"][row] for row in ends)
+    assert best == pytest.approx(mixture.lower_bounds_[-1])
+    behind = [n for n, s in zip(table["n_evaluations"], table["status"], strict=True)
+              if s == "left behind"]  # fmt: skip
+    assert 0 < max(behind) <= race_module._FIRST + race_module._MORE
+
+
+def test_the_race_takes_no_more_than_thirty_iterations():
+    assert race_module._RUNNERS * race_module._FIRST + race_module._STAY * race_module._MORE <= 30
+
+
+def test_old_faithful_with_three_components_from_any_seed(faithful):
+    """The best known optimum, with components of at least 15 rows."""
+    for seed in range(10):
+        mixture = GaussianMixtureEM(3, random_state=seed).fit(faithful)
+        assert mixture.score(faithful) * len(faithful) > -1114.45
+        assert mixture.weights_.min() * len(faithful) > 15
+
+
+def two_on_one_cluster():
+    """Four clusters, and responsibilities that put two components on one and one on two."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(4), 150)
+    X = np.array([[0, 0], [4, 0], [30, 0], [60, 0]])[y] + rng.normal(size=(600, 2))
+    labels = np.array([0, 0, 1, 2])[y]
+    labels[450::2] = 3
+    return X, y, labels
+
+
+def test_escape_moves_a_component_to_where_it_is_needed():
+    X, y, labels = two_on_one_cluster()
+    start = lambda *_: labels  # noqa: E731
+    stuck = GaussianMixtureEM(4, init_params=start, escape=False, random_state=0).fit(X)
+    free = GaussianMixtureEM(4, init_params=start, random_state=0).fit(X)
+    assert adjusted_rand_score(y, stuck.predict(X)) < 0.8
+    assert adjusted_rand_score(y, free.predict(X)) > 0.9
+    assert free.lower_bound_ > stuck.lower_bound_ + 0.05
+    assert np.diff(free.lower_bounds_).min() >= 0
+    assert len(free.lower_bounds_) == free.n_iter_
+
+
+def test_a_start_that_is_given_is_repaired_and_nothing_else():
+    X, _, labels = two_on_one_cluster()
+    given = GaussianMixtureEM(4, responsibilities_init=np.eye(4)[labels]).fit(X)
+    stuck = GaussianMixtureEM(4, responsibilities_init=np.eye(4)[labels], escape=False).fit(X)
+    np.testing.assert_array_equal(given.means_, stuck.means_)
+
+
+@pytest.mark.parametrize("n_distinct", [2, 3, 5])
+def test_a_handful_of_distinct_rows(n_distinct):
+    X = np.random.default_rng(0).normal(size=(n_distinct, 2))[np.arange(20) % n_distinct]
+    mixture = GaussianMixtureEM(3, random_state=0).fit(X)
+    assert np.isfinite(mixture.lower_bound_)
