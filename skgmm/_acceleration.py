@@ -42,11 +42,7 @@ class _Search:
         self.ascent, self.enough = ascent, enough
         self.coordinates = Coordinates(ascent.parameters, ascent.moments, ties, problem.floor)
         self.first: Moments | None = ascent.moments
-        self.values = [self.value(ascent.moments)]
-
-    @staticmethod
-    def value(moments: Moments) -> float:
-        return -moments.log_likelihood / moments.total_weight
+        self.values = [-ascent.moments.mean_log_likelihood]
 
     def evaluate(self, vector: Array) -> tuple[float, Array]:
         if self.first is not None:  # SciPy begins where we are
@@ -59,11 +55,11 @@ class _Search:
             except (FloatingPointError, LostRowError):  # much too far
                 return self.values[0] + 1e3, np.zeros_like(vector)
         gradient = self.coordinates.gradient(vector, moments)
-        return self.value(moments), -gradient / moments.total_weight
+        return -moments.mean_log_likelihood, -gradient / moments.total_weight
 
     def check(self, vector: Array) -> None:
         """After each iteration: end the search when the last ones gained too little."""
-        self.values.append(self.value(self.ascent.moments))
+        self.values.append(-self.ascent.moments.mean_log_likelihood)
         recent = self.values[-_PATIENCE - 1 :]
         if len(recent) > _PATIENCE and recent[0] - recent[-1] < self.enough:
             raise _EnoughError
@@ -88,5 +84,5 @@ def climb(problem: Problem, ascent: Ascent, ties: Ties, enough: float) -> None:
             )
         except _EnoughError:
             return
-        if search.values[0] - search.value(ascent.moments) < enough:
+        if search.values[0] + ascent.moments.mean_log_likelihood < enough:
             return

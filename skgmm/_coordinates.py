@@ -64,7 +64,7 @@ class Coordinates:
             self.units = triangular_inverse(np.swapaxes(factor, 1, 2))  # Cholesky factors
         else:
             self.units = 1.0 / factor
-        K, d = anchor.n_components, anchor.n_features
+        d = anchor.n_features
         shares = np.maximum(moments.mass / moments.total_weight, _LEAST_SHARE)
         self.upper = np.triu_indices(d, 1)
         information = {
@@ -79,7 +79,6 @@ class Coordinates:
         self.shapes = {name: part.shape for name, part in information.items()}
         self.scales = {name: 1.0 / np.sqrt(part) for name, part in information.items()}
         self.size = sum(part.size for part in information.values())
-        self.n_components = K
 
     @staticmethod
     def _shared(parts: Array, tie: str) -> Array:
@@ -148,11 +147,8 @@ class Coordinates:
         """Second moments about the current means, the floor included."""
         mass, form = moments.mass, moments.form
         spread = moments.scatter + form.outer(mass[:, None], shift[:, None, :])
-        if form is Scatter.DIAGONAL:
-            return spread + mass[:, None] * self.floor
-        if form is Scatter.FULL:
-            return spread + mass[:, None, None] * np.diag(self.floor)
-        return (spread + mass.sum() * np.diag(self.floor))[None]
+        spread = spread + form.of_axes(mass, self.floor)
+        return spread[None] if form is Scatter.POOLED else spread
 
     def _dense_slopes(
         self, parts: dict[str, Array], mass: Array, shift: Array, spread: Array

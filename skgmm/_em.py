@@ -48,26 +48,26 @@ class _Ascent:
         if len(self.objectives) >= self.max_iter:
             raise _OutOfIterationsError
         reached = self.problem.evaluate(candidate)
-        gain = _per_row(reached) - _per_row(self.moments)
+        gain = reached.mean_log_likelihood - self.moments.mean_log_likelihood
         if gain > 0:
             self.parameters, self.moments = candidate, reached
-        self.objectives.append(_per_row(self.moments))
+        self.objectives.append(self.moments.mean_log_likelihood)
         if self.report is not None:
             self.report(len(self.objectives), self.objectives[-1], gain)
         return reached
 
     def step(self) -> float:
         """One iteration of EM; its gain."""
-        before = _per_row(self.moments)
+        before = self.moments.mean_log_likelihood
         candidate = self.problem.maximise(self.moments, self.parameters)
-        return _per_row(self.evaluate(candidate)) - before
+        return self.evaluate(candidate).mean_log_likelihood - before
 
     def leap(self) -> float:
         """The gain of an M-step that does not start at the present covariances."""
-        before = _per_row(self.moments)
+        before = self.moments.mean_log_likelihood
         candidate = self.problem.maximise(self.moments, None)
         self.evaluate(candidate)
-        return _per_row(self.moments) - before
+        return self.moments.mean_log_likelihood - before
 
 
 class _Rate:
@@ -156,17 +156,13 @@ def run_em(
                     continue
                 return ended(EMStatus.CONVERGED)
             if ties is not None and rate.slow(tol, at_once):
-                again, before = rate.accelerated, _per_row(ascent.moments)
+                again, before = rate.accelerated, ascent.moments.mean_log_likelihood
                 rate.restart()
                 climb(problem, ascent, ties, 0.1 * tol)
-                if again and _per_row(ascent.moments) - before < 0.1 * tol:
+                if again and ascent.moments.mean_log_likelihood - before < 0.1 * tol:
                     # EM's estimate is rounding by now, and nothing else finds a gain either.
                     return ended(EMStatus.CONVERGED)
     except IllDefinedCovarianceError as error:
         return ended(EMStatus.COLLAPSED, error.components)
     except _OutOfIterationsError:
         return ended(EMStatus.MAX_ITER if max_iter else EMStatus.START_ONLY)
-
-
-def _per_row(moments: Moments) -> float:
-    return moments.log_likelihood / moments.total_weight

@@ -18,7 +18,7 @@ import numpy as np
 
 from skgmm import _expectation
 from skgmm._em import run_em
-from skgmm._initialization import EmptyStartError, StartSample, from_partition
+from skgmm._initialization import EmptyStartError, StartSample, start_of
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
@@ -74,7 +74,7 @@ def escape(
     on_sample = replace(problem, X=sample.rows, sample_weight=sample.weights)
     for _ in range(_ESCAPES):
         here = on_sample.evaluate(result.parameters)
-        level = here.log_likelihood / here.total_weight + _GAIN
+        level = here.mean_log_likelihood + _GAIN
         ways = _ways_out(on_sample, result, others, only_repair)
         better = _best_end(on_sample, ways, level)
         left = max_iter - len(result.objectives)
@@ -99,15 +99,8 @@ def _ways_out(
     shares = _expectation.responsibilities(problem.X, parameters, problem.n_threads)
     for into, freed, split in islice(_moves(problem, result, shares, only_repair), _MOVES):
         try:
-            yield from_partition(
-                problem.X,
-                problem.sample_weight,
-                _moved(problem.X, parameters, shares, (into, freed), split),
-                parameters.n_components,
-                problem.structure,
-                problem.floor,
-                problem.n_threads,
-            )
+            moved = _moved(problem.X, parameters, shares, (into, freed), split)
+            yield start_of(problem, moved, parameters.n_components)
         except (IllDefinedCovarianceError, EmptyStartError):
             continue
 

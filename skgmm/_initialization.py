@@ -19,6 +19,7 @@ from skgmm._kmeans import kmeans, nearest, seeds
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters, maximise
+from skgmm._problem import Problem
 from skgmm.covariance import Covariance, Structure
 
 SAMPLE_ROWS = 25_000
@@ -161,6 +162,19 @@ def initial_parameters(
             n_threads,
         )
     return given.imposed_on(matched(start, given))
+
+
+def start_of(problem: Problem, partition: Array, n_components: int) -> MixtureParameters:
+    """M-step from labels (n,) or responsibilities (n, K) of the rows of a problem."""
+    return from_partition(
+        problem.X,
+        problem.sample_weight,
+        partition,
+        n_components,
+        problem.structure,
+        problem.floor,
+        problem.n_threads,
+    )
 
 
 def from_partition(

@@ -61,8 +61,9 @@ class GaussianMixtureEM(MixtureInference, DensityMixin, BaseEstimator):
         lowers the log-likelihood is never accepted. The structures EVE, VVE, EEV and VEV have no
         simple coordinates and stay with EM.
     escape : bool, default=True
-        Whether a fit with the start 'auto' tries, once converged, to merge two components and to
-        split a third, and goes on from there if that raises the log-likelihood.
+        Whether a converged fit tries to merge two components and to split a third, and goes on
+        from there if that raises the log-likelihood. From a start that is given it only lets empty
+        components take half of another.
     n_init : int, default=1
         Number of starts; the best result is kept. Ignored when the start is given.
     init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'} or callable, \

@@ -59,6 +59,14 @@ class Scatter(Enum):
             return np.diagonal(matrices, axis1=1, axis2=2)
         return matrices.sum(axis=0) if self is Scatter.POOLED else matrices
 
+    def of_axes(self, mass: Array, variances: Array) -> Array:
+        """The scatter of components with these variances (d,) along the axes, by mass (K,)."""
+        if self is Scatter.DIAGONAL:
+            return mass[:, None] * variances
+        if self is Scatter.FULL:
+            return mass[:, None, None] * np.diag(variances)
+        return mass.sum() * np.diag(variances)
+
     def evened(self, scatter: Array) -> Array:
         """The same scatter in all, shared equally among the components."""
         if self is Scatter.POOLED:
@@ -79,6 +87,11 @@ class Moments:
     scatter: Array  # second moments about `mean`, in `form`
     log_likelihood: float  # nats, total, of the parameters that gave the responsibilities
     total_weight: float
+
+    @property
+    def mean_log_likelihood(self) -> float:
+        """Nats per row."""
+        return self.log_likelihood / self.total_weight
 
     def __add__(self, other: Moments) -> Moments:
         mass = self.mass + other.mass

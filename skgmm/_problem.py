@@ -59,7 +59,7 @@ class Problem:
         penalty = self.penalty(parameters)
         if penalty.max() > _SMALL_PENALTY:
             plain = replace(self, floor=np.zeros_like(self.floor)).evaluate(parameters)
-            return plain.log_likelihood / plain.total_weight
+            return plain.mean_log_likelihood
         paid = float((moments.mass * penalty).sum())
         return (moments.log_likelihood + paid) / moments.total_weight
 

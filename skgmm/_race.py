@@ -19,8 +19,8 @@ from skgmm._initialization import (
     EmptyStartError,
     GivenParameters,
     StartSample,
-    from_partition,
     matched,
+    start_of,
 )
 from skgmm._kmeans import kmeans, nearest, seeds
 from skgmm._linalg import Array
@@ -100,15 +100,7 @@ def _candidates(
     error: Exception | None = None
     for kind, partition in partitions:
         try:
-            start = from_partition(
-                problem.X,
-                problem.sample_weight,
-                partition,
-                n_components,
-                problem.structure,
-                problem.floor,
-                problem.n_threads,
-            )
+            start = start_of(problem, partition, n_components)
             start = given.imposed_on(matched(start, given))
             candidates.append(Candidate(kind, start, -np.inf, 0))
         except (IllDefinedCovarianceError, EmptyStartError) as failure:

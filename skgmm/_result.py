@@ -58,7 +58,7 @@ class EMResult:
 
     @property
     def objective(self) -> float:
-        return self.moments.log_likelihood / self.moments.total_weight
+        return self.moments.mean_log_likelihood
 
     @property
     def empty(self) -> list[int]:

@@ -12,12 +12,11 @@ import numpy as np
 from skgmm._initialization import (
     GivenParameters,
     StartSample,
-    from_partition,
     initial_parameters,
     matched,
+    start_of,
     start_sample,
 )
-from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
 from skgmm._race import Candidate, race
@@ -66,7 +65,7 @@ def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> 
         shares = check_responsibilities(
             mixture.responsibilities_init, n_samples, n_components, "responsibilities_init"
         )
-        fixed = given.imposed_on(_from_partition(problem, n_components, shares))
+        fixed = given.imposed_on(start_of(problem, shares, n_components))
         return Start(
             lambda _: alone("responsibilities", fixed),
             random=False,
@@ -105,22 +104,10 @@ def _by_callable(
     def start(stream: np.random.RandomState) -> tuple[list[Candidate], bool]:
         partition = function(problem.X, n_components, stream, problem.sample_weight)
         checked = check_partition(partition, len(problem.X), n_components)
-        parameters = matched(_from_partition(problem, n_components, checked), given)
+        parameters = matched(start_of(problem, checked, n_components), given)
         return alone("callable", given.imposed_on(parameters))
 
     return start
-
-
-def _from_partition(problem: Problem, n_components: int, partition: Array) -> MixtureParameters:
-    return from_partition(
-        problem.X,
-        problem.sample_weight,
-        partition,
-        n_components,
-        problem.structure,
-        problem.floor,
-        problem.n_threads,
-    )
 
 
 # Structures named in a warning: the richest of those that the rows are enough for.

@@ -114,12 +114,7 @@ class Structure(ABC):
     def _regularised(self, moments: Moments, floor: Array) -> Array:
         """The scatter with `floor` added, and without a floor exact zeros in place of roundings."""
         scatter, mass = moments.scatter, moments.mass
-        if self.scatter is Scatter.DIAGONAL:
-            added = mass[:, None] * floor
-        elif self.scatter is Scatter.FULL:
-            added = mass[:, None, None] * np.diag(floor)
-        else:
-            added = mass.sum() * np.diag(floor)
+        added = self.scatter.of_axes(mass, floor)
         if floor.all():
             return scatter + added
         mean, rows = np.abs(moments.mean), mass[:, None]
