@@ -28,6 +28,7 @@ from run import processor
 from skgmm import _kernels
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem as Fit
+from skgmm._rows import InMemoryRows
 from skgmm._threads import single_threaded_blas
 from skgmm.covariance import STRUCTURES
 
@@ -62,10 +63,10 @@ def passes(problem):
     covariances = made["covariances"]
     covariance = structure.from_covariances(covariances, problem.n_features)
     start = MixtureParameters.from_weights(made["weights"], made["means"], covariance)
-    fit = Fit(made["X"], None, structure, np.zeros(problem.n_features))
+    floor = np.zeros(problem.n_features)
 
     def run(n_threads):
-        threaded = replace(fit, n_threads=n_threads)
+        threaded = Fit(InMemoryRows(made["X"], None, n_threads), structure, floor)
         threaded.maximise(threaded.evaluate(start), start)
 
     return run

@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from skgmm import _expectation
 from skgmm._em import run_em
-from skgmm._initialization import EmptyStartError, StartSample, start_of
+from skgmm._initialization import EmptyStartError, start_of
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
 from skgmm._race import thinned
 from skgmm._result import EMResult, EMStatus
+from skgmm._sample import StartSample
 from skgmm.covariance import IllDefinedCovarianceError
 
 # Moves tried from an optimum, evaluations of each on the sample, how many stay for how many more,
@@ -71,11 +71,11 @@ def escape(
     if len(sample) <= n_components:
         return result
     sample = thinned(sample, n_components, rng)
-    on_sample = replace(problem, X=sample.rows, sample_weight=sample.weights)
+    on_sample = problem.on(sample)
     for _ in range(_ESCAPES):
         here = on_sample.evaluate(result.parameters)
         level = here.mean_log_likelihood + _GAIN
-        ways = _ways_out(on_sample, result, others, only_repair)
+        ways = _ways_out(on_sample, sample, result, others, only_repair)
         better = _best_end(on_sample, ways, level)
         left = max_iter - len(result.objectives)
         if better is None or left < 1:
@@ -90,16 +90,20 @@ def escape(
 
 
 def _ways_out(
-    problem: Problem, result: EMResult, others: list[MixtureParameters], only_repair: bool
+    problem: Problem,
+    sample: StartSample,
+    result: EMResult,
+    others: list[MixtureParameters],
+    only_repair: bool,
 ) -> Iterator[MixtureParameters]:
-    """Parameters from which EM may reach a better optimum."""
+    """Parameters from which EM may reach a better optimum; the problem is that of the sample."""
     if not only_repair:
         yield from others
     parameters = result.parameters
-    shares = _expectation.responsibilities(problem.X, parameters, problem.n_threads)
-    for into, freed, split in islice(_moves(problem, result, shares, only_repair), _MOVES):
+    shares = problem.rows.responsibilities(parameters)
+    for into, freed, split in islice(_moves(sample, result, shares, only_repair), _MOVES):
         try:
-            moved = _moved(problem.X, parameters, shares, (into, freed), split)
+            moved = _moved(sample.rows, parameters, shares, (into, freed), split)
             yield start_of(problem, moved, parameters.n_components)
         except (IllDefinedCovarianceError, EmptyStartError):
             continue
@@ -124,7 +128,7 @@ def _best_end(
 
 
 def _moves(
-    problem: Problem, result: EMResult, shares: Array, only_repair: bool
+    sample: StartSample, result: EMResult, shares: Array, only_repair: bool
 ) -> Iterator[tuple[int, int, int]]:
     """Components to merge, the first taking over the second, and to split; the best guess first.
 
@@ -132,7 +136,7 @@ def _moves(
     """
     parameters = result.parameters
     K = parameters.n_components
-    lows = [_lowest_kurtosis(problem.X, parameters, shares, k)[0] for k in range(K)]
+    lows = [_lowest_kurtosis(sample.rows, parameters, shares, k)[0] for k in range(K)]
     worth = parameters.weights * (_GAUSSIAN_KURTOSIS - np.array(lows))
     splits = np.argsort(-worth, kind="stable").tolist()
     if result.empty:
@@ -140,9 +144,7 @@ def _moves(
         yield from ((k, freed, k) for k in splits if k not in result.empty)
     if only_repair:
         return
-    weights = problem.sample_weight
-    weighted = shares if weights is None else shares * weights[:, None]
-    products = weighted.T @ shares
+    products = (shares * sample.weights[:, None]).T @ shares
     sizes = np.sqrt(np.diag(products)) + np.finfo(np.float64).tiny
     overlap = products / sizes[:, None] / sizes
     pairs = [(i, j) for i in range(K) for j in range(i)]

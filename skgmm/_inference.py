@@ -7,19 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skgmm import _expectation
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._reading import rows_to_ask_about
+from skgmm._rows import Rows
 from skgmm._summary import summarise
-from skgmm._threads import threads_for
-from skgmm._validation import (
-    check_magnitude,
-    check_responsibilities,
-    check_weights_of_rows,
-    readable,
-)
+from skgmm._validation import check_responsibilities
 from skgmm.covariance import Structure, find_structure
 
 
@@ -53,20 +48,10 @@ class MixtureInference:
     def _n_free(self) -> int:
         return n_parameters(self._structure(), *np.shape(self.means_))
 
-    def _rows(self, X: ArrayLike) -> Array:
-        """X as float64 or float32, with the features of the fit."""
+    def _rows(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Rows:
+        """Rows with the features of the fit."""
         check_is_fitted(self)
-        rows = readable(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
-        check_magnitude(rows)
-        return rows
-
-    def _counted(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Array, Array | None]:
-        """Rows and weights, without the rows of weight 0: those are not looked at."""
-        rows = self._rows(X)
-        weights = check_weights_of_rows(sample_weight, rows)
-        if weights is None or weights.all():
-            return rows, weights
-        return rows[weights > 0], weights[weights > 0]
+        return rows_to_ask_about(self, X, sample_weight, len(self.means_))
 
     def predict(self, X: ArrayLike) -> Array:
         """Hard assignment: the most probable component of each row.
@@ -79,8 +64,7 @@ class MixtureInference:
         -------
         labels : ndarray of int64, shape (n_samples,)
         """
-        rows = self._rows(X)
-        return _expectation.labels(rows, self._parameters(), self._threads(rows))
+        return self._rows(X).labels(self._parameters())
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """Soft assignment: the probability of each component given each row.
@@ -96,8 +80,7 @@ class MixtureInference:
         responsibilities : ndarray of shape (n_samples, n_components)
             Every row sums to 1.
         """
-        rows = self._rows(X)
-        return _expectation.responsibilities(rows, self._parameters(), self._threads(rows))
+        return self._rows(X).responsibilities(self._parameters())
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Logarithms of the soft assignment, exact where probabilities underflow.
@@ -111,8 +94,7 @@ class MixtureInference:
         log_responsibilities : ndarray of shape (n_samples, n_components)
             In nats.
         """
-        rows = self._rows(X)
-        return _expectation.log_responsibilities(rows, self._parameters(), self._threads(rows))
+        return self._rows(X).log_responsibilities(self._parameters())
 
     def score_samples(self, X: ArrayLike) -> Array:
         """Log-density of each row.
@@ -127,7 +109,7 @@ class MixtureInference:
             In nats.
         """
         rows = self._rows(X)
-        return self._log_densities(rows).astype(rows.dtype, copy=False)
+        return rows.log_densities(self._parameters()).astype(rows.dtype, copy=False)
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-likelihood per row.
@@ -144,9 +126,7 @@ class MixtureInference:
         score : float
             In nats per row.
         """
-        rows, weights = self._counted(X, sample_weight)
-        # The average of score_samples in its own dtype, so that the two always agree.
-        return float(np.average(self.score_samples(rows), weights=weights))
+        return self._rows(X, sample_weight).mean_log_likelihood(self._parameters())
 
     def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion; lower is better.
@@ -164,8 +144,7 @@ class MixtureInference:
         -------
         bic : float
         """
-        log_likelihood, n_samples = self._log_likelihood(X, sample_weight)
-        return -2.0 * log_likelihood + self._n_free() * float(np.log(n_samples))
+        return self._bic(self._rows(X, sample_weight))
 
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike information criterion; lower is better.
@@ -182,7 +161,7 @@ class MixtureInference:
         -------
         aic : float
         """
-        log_likelihood, _ = self._log_likelihood(X, sample_weight)
+        log_likelihood, _ = self._rows(X, sample_weight).log_likelihood(self._parameters())
         return -2.0 * log_likelihood + 2.0 * self._n_free()
 
     def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -201,12 +180,8 @@ class MixtureInference:
         -------
         icl : float
         """
-        rows, weights = self._counted(X, sample_weight)
-        certainty = 0.0
-        for part in _expectation.slices(len(rows)):
-            largest = self.predict_log_proba(rows[part]).max(axis=1)
-            certainty += float(largest.sum() if weights is None else weights[part] @ largest)
-        return self.bic(rows, weights) - 2.0 * certainty
+        rows = self._rows(X, sample_weight)
+        return self._bic(rows) - 2.0 * rows.log_certainty(self._parameters())
 
     def expected_complete_log_likelihood(
         self, X: ArrayLike, responsibilities: ArrayLike | None = None
@@ -231,18 +206,9 @@ class MixtureInference:
         given = None
         if responsibilities is not None:
             given = check_responsibilities(
-                responsibilities, len(rows), len(self.means_), "responsibilities"
+                responsibilities, rows.n_samples, len(self.means_), "responsibilities"
             )
-        ecll = 0.0
-        for part in _expectation.slices(len(rows)):
-            block = rows[part].astype(np.float64, copy=False)
-            log_shares = self.predict_log_proba(block)
-            shares = np.exp(log_shares) if given is None else given[part]
-            log_joint = log_shares + self._log_densities(block)[:, None]
-            # 0 x log 0 is 0: a component without weight that no row is given to costs nothing.
-            terms = np.multiply(shares, log_joint, out=np.zeros_like(log_joint), where=shares > 0)
-            ecll += float(terms.sum())
-        return ecll
+        return rows.expected_complete_log_likelihood(self._parameters(), given)
 
     def sample(
         self,
@@ -282,17 +248,6 @@ class MixtureInference:
         check_is_fitted(self)
         return summarise(self, self._parameters(), self._structure())
 
-    def _threads(self, rows: Array) -> int:
-        return threads_for(self.n_jobs, rows, len(self.means_))
-
-    def _log_densities(self, rows: Array) -> Array:
-        """Log-densities of validated rows in float64, (n,)."""
-        return _expectation.log_densities(rows, self._parameters(), self._threads(rows))
-
-    def _log_likelihood(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[float, float]:
-        """Total log-likelihood in nats, and the number of rows (the sum of their weights)."""
-        rows, weights = self._counted(X, sample_weight)
-        log_density = self._log_densities(rows)
-        if weights is None:
-            return float(log_density.sum()), float(len(rows))
-        return float(weights @ log_density), float(weights.sum())
+    def _bic(self, rows: Rows) -> float:
+        log_likelihood, n_samples = rows.log_likelihood(self._parameters())
+        return -2.0 * log_likelihood + self._n_free() * float(np.log(n_samples))

@@ -1,10 +1,4 @@
-"""Starts: functions from weighted rows to complete, valid MixtureParameters.
-
-A start sees the data as a weighted set of distinct rows in a fixed order (`StartSample`), so a
-weight of 3 is three rows, a weight of 0 is none, and the order of the rows does not matter: with
-the same seed the start is the same, to the last bit. Of more than SAMPLE_ROWS rows it sees a random
-sample, and then these hold on average.
-"""
+"""Starts: functions from what they see of the data (`StartSample`) to valid MixtureParameters."""
 
 from __future__ import annotations
 
@@ -14,16 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from skgmm._expectation import partition_moments, slices
 from skgmm._kmeans import kmeans, nearest, seeds
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters, maximise
 from skgmm._problem import Problem
+from skgmm._rows import InMemoryRows, Rows
+from skgmm._sample import StartSample
 from skgmm.covariance import Covariance, Structure
-
-SAMPLE_ROWS = 25_000
-"""A start looks at no more than this many rows, or at 250 for each component."""
 
 
 class EmptyStartError(ValueError):
@@ -34,18 +26,6 @@ class EmptyStartError(ValueError):
             f"The start leaves components without rows: {components}. Every component needs at "
             "least one."
         )
-
-
-@dataclass(frozen=True)
-class StartSample:
-    """Distinct rows in lexicographic order and their weights."""
-
-    rows: Array  # (m, d)
-    weights: Array  # (m,), positive
-    complete: bool  # whether these are all of them
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 @dataclass(frozen=True)
@@ -69,60 +49,6 @@ class GivenParameters:
             start.means if self.means is None else self.means,
             start.covariance if self.covariance is None else self.covariance,
         )
-
-
-def start_sample(
-    X: Array, sample_weight: Array | None, n_components: int, rng: np.random.RandomState
-) -> StartSample:
-    """The rows that starts look at: all distinct ones, or a weighted random sample of them."""
-    size = max(SAMPLE_ROWS, 250 * n_components)
-    n_rows = len(X) if sample_weight is None else int(np.count_nonzero(sample_weight))
-    complete = n_rows <= size
-    if complete:
-        weights = np.ones(len(X)) if sample_weight is None else sample_weight
-        chosen = np.flatnonzero(weights)
-        weights = weights[chosen]
-    else:
-        chosen, weights = _priority_sample(sample_weight, len(X), size, rng)
-    rows, weights = _distinct(np.asarray(X[chosen], dtype=np.float64), weights)
-    return StartSample(rows, weights, complete)
-
-
-def _priority_sample(
-    sample_weight: Array | None, n_samples: int, size: int, rng: np.random.RandomState
-) -> tuple[Array, Array]:
-    """Rows chosen without replacement and weights that keep every total unbiased.
-
-    Priority sampling (Duffield, Lund & Thorup 2007): heavy rows keep their weight, light ones are
-    chosen in proportion to it and share one weight. The highest `size` + 1 priorities are kept
-    while the rows go by a slice at a time, because five numbers to each row are memory that counts.
-    """
-    chosen, priority = np.empty(0, dtype=np.int64), np.empty(0)
-    for part in slices(n_samples):
-        weights = np.ones(part.stop - part.start) if sample_weight is None else sample_weight[part]
-        counted = np.flatnonzero(weights)
-        # The draw is uniform on (0, 1]: 0 would give an infinite priority.
-        drawn = weights[counted] / (1.0 - rng.random_sample(len(counted)))
-        chosen = np.concatenate([chosen, part.start + counted])
-        priority = np.concatenate([priority, drawn])
-        if len(chosen) > size + 1:
-            highest = np.argpartition(priority, -size - 1)[-size - 1 :]
-            chosen, priority = chosen[highest], priority[highest]
-    lowest = np.argmin(priority)
-    threshold, chosen = priority[lowest], np.sort(np.delete(chosen, lowest))
-    weights = np.ones(size) if sample_weight is None else sample_weight[chosen]
-    return chosen, np.maximum(weights, threshold)
-
-
-def _distinct(rows: Array, weights: Array) -> tuple[Array, Array]:
-    """Sort rows and merge equal ones."""
-    order = np.argsort(rows[:, 0], kind="stable")
-    first = rows[order, 0]
-    if (first[1:] == first[:-1]).any():  # only then do the other columns matter
-        order = np.lexsort(rows.T[::-1])
-    rows, weights = rows[order], weights[order]
-    new = np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)]
-    return rows[new], np.add.reduceat(weights, np.flatnonzero(new))
 
 
 def initial_parameters(
@@ -153,43 +79,25 @@ def initial_parameters(
     else:
         partition = PARTITIONS[kind] if len(sample) >= n_components else _shared_rows
         start = from_partition(
-            sample.rows,
-            sample.weights,
+            InMemoryRows(sample.rows, sample.weights, n_threads),
             partition(sample, n_components, rng, n_threads),
             n_components,
             structure,
             floor,
-            n_threads,
         )
     return given.imposed_on(matched(start, given))
 
 
 def start_of(problem: Problem, partition: Array, n_components: int) -> MixtureParameters:
     """M-step from labels (n,) or responsibilities (n, K) of the rows of a problem."""
-    return from_partition(
-        problem.X,
-        problem.sample_weight,
-        partition,
-        n_components,
-        problem.structure,
-        problem.floor,
-        problem.n_threads,
-    )
+    return from_partition(problem.rows, partition, n_components, problem.structure, problem.floor)
 
 
 def from_partition(
-    X: Array,
-    sample_weight: Array | None,
-    partition: Array,
-    n_components: int,
-    structure: Structure,
-    floor: Array,
-    n_threads: int = 1,
+    rows: Rows, partition: Array, n_components: int, structure: Structure, floor: Array
 ) -> MixtureParameters:
     """M-step from labels (n,) or responsibilities (n, K)."""
-    moments = partition_moments(
-        X, sample_weight, partition, n_components, structure.scatter, n_threads
-    )
+    moments = rows.partition_moments(partition, n_components, structure.scatter)
     if not (moments.mass > 0).all():
         raise EmptyStartError(np.flatnonzero(moments.mass <= 0).tolist())
     return maximise(moments, structure, floor)
@@ -250,9 +158,8 @@ def _around(
     labels = nearest(sample.rows, means, n_threads, scale=np.where(spread > 0, spread, 1.0))
     if len(sample) < 2 * n_components:  # groups of single rows have no covariance within
         labels = np.zeros(len(sample), dtype=np.int64)
-    groups = partition_moments(
-        sample.rows, sample.weights, labels, n_components, structure.scatter, n_threads
-    )
+    rows = InMemoryRows(sample.rows, sample.weights, n_threads)
+    groups = rows.partition_moments(labels, n_components, structure.scatter)
     return maximise(_evened(replace(groups, mean=means)), structure, floor)
 
 

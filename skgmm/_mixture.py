@@ -1,9 +1,8 @@
-"""GaussianMixtureEM: parameters, validation and orchestration of a fit."""
+"""GaussianMixtureEM: parameters, documentation and public methods."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -11,25 +10,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
-from skgmm import _expectation, _validation
-from skgmm._em import run_em
-from skgmm._escape import escape
+from skgmm import _validation
+from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._inference import MixtureInference
 from skgmm._initialization import PARTITIONS, SEEDS
 from skgmm._linalg import Array
-from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._problem import Problem, floor_of
-from skgmm._race import Candidate
-from skgmm._restarts import best_of
-from skgmm._result import EMResult, EMStatus
+from skgmm._parameters import MixtureParameters
+from skgmm._reading import rows_to_fit
+from skgmm._result import EMStatus
+from skgmm._rows import Rows
 from skgmm._sklearn_compat import Interval, StrOptions, fit_context
-from skgmm._starts import Start, alone, choose_start, table_of_starts
-from skgmm._threads import divide_threads, single_threaded_blas, threads_for
-from skgmm._verbose import print_end, reporter
-from skgmm.covariance import Structure, find_structure
+from skgmm._threads import single_threaded_blas
+from skgmm.covariance import find_structure
 
 
 class GaussianMixtureEM(MixtureInference, DensityMixin, BaseEstimator):
@@ -273,7 +266,7 @@ default='auto'
             _validation.check_covariance(covariances, "covariance", structure, *shape),
         )
         mixture = cls(shape[0], covariance_type=covariance_type)
-        mixture._publish(parameters, structure, np.dtype(np.float64))
+        mixture.__dict__.update(attributes_of(parameters, structure, np.dtype(np.float64)))
         mixture.n_features_in_ = shape[1]
         mixture.status_ = EMStatus.GIVEN.value
         return mixture
@@ -327,130 +320,19 @@ default='auto'
         labels : ndarray of int64, shape (n_samples,)
             As of `fit(X).predict(X)`.
         """
-        rows = self._fit(X, sample_weight)
-        return _expectation.labels(rows, self._parameters(), self._threads(rows))
+        return self._fit(X, sample_weight).labels(self._parameters())
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Array:
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
         """Fit and return the validated rows. A failure leaves the estimator as it was."""
         before = dict(vars(self))
         try:
             with single_threaded_blas():
-                rows, messages = self._fit_rows(X, sample_weight)
+                rows = rows_to_fit(self, X, sample_weight)
+                fit = fit_mixture(self, rows)
+                self.__dict__.update(fit.attributes())
         except BaseException:
             self.__dict__ = before
             raise
-        for message in messages:  # the fit is done: a warning made an error must not undo it
+        for message in fit.messages:  # the fit is done: a warning made an error must not undo it
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
         return rows
-
-    def _fit_rows(self, X: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Array, list[str]]:
-        """Fit; the validated rows and what the user should know."""
-        rows = validate_data(self, X, dtype=[np.float64, np.float32])
-        rows = _validation.readable(rows)
-        largest = _validation.check_magnitude(rows)
-        weights = _validation.check_weights_of_rows(sample_weight, rows)
-        _validation.check_weighted_squares(weights, largest)
-        _validation.check_enough_rows(rows, weights, self.n_components)
-        structure = find_structure(self.covariance_type)
-        n_threads = threads_for(self.n_jobs, rows, self.n_components)
-        floor = floor_of(self.reg_covar, rows, weights, n_threads)
-        problem = Problem(rows, weights, structure, floor, n_threads)
-        rng = check_random_state(self.random_state)
-        previous, message = self._previous(rows.shape[1])
-        messages = [message] if message else []
-        if previous is None:
-            start = choose_start(self, problem, rng)
-            messages += [start.warning] if start.warning else []
-        else:
-            start = Start(lambda _: alone("previous fit", previous), random=False)
-        result = self._best(problem, start, previous is not None, rng)
-        self._publish(result.parameters, structure, rows.dtype)
-        self._publish_run(result, problem)
-        return rows, messages + result.advice
-
-    def _best(
-        self, problem: Problem, start: Start, resumed: bool, rng: np.random.RandomState
-    ) -> EMResult:
-        """The best of the runs, which share the threads of the problem; sets `starts_`."""
-        n_init = self.n_init if start.random else 1
-        n_parallel, n_threads = divide_threads(problem.n_threads, n_init)
-        divided = replace(problem, n_threads=n_threads)
-        common: dict[str, Any] = {
-            "tol": self.tol,
-            "max_iter": self.max_iter,
-            "acceleration": self.acceleration,
-        }
-        histories: list[list[Candidate]] = [[] for _ in range(n_init)]
-
-        def run(index: int, stream: np.random.RandomState) -> EMResult:
-            report = reporter(index, self.verbose, self.verbose_interval)
-            options = {**common, "report": report}
-            histories[index], agree = start.make(stream)
-            chosen, *rest = (candidate.parameters for candidate in histories[index])
-            result = run_em(divided, chosen, resumed=resumed, **options)
-            if self.escape and start.sample is not None:
-                result = escape(
-                    divided,
-                    start.sample,
-                    result,
-                    [] if agree else rest,
-                    stream,
-                    only_repair=not start.random,
-                    **options,
-                )
-            print_end(result, self.verbose)
-            return result
-
-        result, outcomes = best_of(run, n_init, rng, n_parallel)
-        self.starts_ = table_of_starts(histories, outcomes)
-        return result
-
-    def _previous(self, n_features: int) -> tuple[MixtureParameters | None, str | None]:
-        """The fitted parameters that a warm start goes on from, or why there are none to use."""
-        if not self.warm_start or not hasattr(self, "precisions_cholesky_"):
-            return None, None
-        was = (*self.means_.shape, self._structure().name)
-        now = (self.n_components, n_features, find_structure(self.covariance_type).name)
-        if was == now:
-            return self._parameters(), None
-        names = ("n_components", "n_features", "covariance_type")
-        changed = [
-            f"{name} from {a!r} to {b!r}"
-            for name, a, b in zip(names, was, now, strict=True)
-            if a != b
-        ]
-        return None, (
-            f"warm_start has nothing to go on from, because the fit changed {', '.join(changed)}: "
-            "starting afresh."
-        )
-
-    def _publish(
-        self, parameters: MixtureParameters, structure: Structure, dtype: np.dtype
-    ) -> None:
-        """Set the fitted attributes that describe the mixture, in the dtype of the data."""
-        covariances, precisions, factors = structure.public(
-            parameters.covariance, parameters.n_components
-        )
-        arrays = {
-            "weights_": parameters.weights,
-            "means_": parameters.means,
-            "covariances_": covariances,
-            "precisions_": precisions,
-            "precisions_cholesky_": factors,
-        }
-        if not all(_validation.representable(array, dtype) for array in arrays.values()):
-            dtype = np.dtype(np.float64)  # squares of float32 numbers need not be float32 numbers
-        for name, array in arrays.items():
-            setattr(self, name, np.array(array, dtype=dtype))
-        self.n_parameters_ = n_parameters(structure, *self.means_.shape)
-        self.covariance_type_ = structure.name
-
-    def _publish_run(self, result: EMResult, problem: Problem) -> None:
-        """Set the attributes that tell how the fit went."""
-        self.converged_ = result.status is EMStatus.CONVERGED
-        self.status_ = result.description
-        self.n_iter_ = len(result.objectives)
-        self.lower_bound_ = problem.mean_log_likelihood(result.parameters, result.moments)
-        self.lower_bounds_ = result.objectives
-        self.reg_covar_ = problem.floor
-        self.total_weight_ = result.moments.total_weight

@@ -1,4 +1,4 @@
-"""A data set and a covariance structure: the map that every way of fitting evaluates."""
+"""Rows and a covariance structure: the map that every way of fitting evaluates."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skgmm._expectation import expectation, overall_moments
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters, maximise
+from skgmm._rows import InMemoryRows, Rows
+from skgmm._sample import StartSample
 from skgmm.covariance import Structure
 
 RELATIVE_FLOOR = 1e-10
@@ -29,11 +30,14 @@ class Problem:
     precision x floor; so the E-step uses those densities, and EM never lowers the objective.
     """
 
-    X: Array  # (n, d)
-    sample_weight: Array | None  # (n,)
+    rows: Rows
     structure: Structure
     floor: Array  # (d,) variance added along each axis
-    n_threads: int = 1  # of a pass over the data
+
+    def on(self, sample: StartSample) -> Problem:
+        """The same problem for the rows of a sample."""
+        rows = InMemoryRows(sample.rows, sample.weights, self.rows.n_threads)
+        return replace(self, rows=rows)
 
     def penalty(self, parameters: MixtureParameters) -> Array:
         """What each component's log-density pays for `floor`, in nats, (K,) or (1,)."""
@@ -41,14 +45,7 @@ class Problem:
 
     def evaluate(self, parameters: MixtureParameters) -> Moments:
         """E-step: one pass over the data. Its log-likelihood is the objective."""
-        return expectation(
-            self.X,
-            self.sample_weight,
-            parameters,
-            self.structure.scatter,
-            penalty=self.penalty(parameters),
-            n_threads=self.n_threads,
-        )
+        return self.rows.expectation(parameters, self.structure.scatter, self.penalty(parameters))
 
     def maximise(self, moments: Moments, previous: MixtureParameters | None) -> MixtureParameters:
         """M-step."""
@@ -64,22 +61,19 @@ class Problem:
         return (moments.log_likelihood + paid) / moments.total_weight
 
 
-def floor_of(
-    reg_covar: float | str, X: Array, sample_weight: Array | None, n_threads: int = 1
-) -> Array:
+def floor_of(reg_covar: float | str, rows: Rows) -> Array:
     """reg_covar, a number or "auto", as a variance for each axis, (d,)."""
     if isinstance(reg_covar, str):
-        return relative_floor(X, sample_weight, n_threads)
-    return np.full(X.shape[1], float(reg_covar))
+        return relative_floor(rows.overall_moments(Scatter.DIAGONAL))
+    return np.full(rows.n_features, float(reg_covar))
 
 
-def relative_floor(X: Array, sample_weight: Array | None, n_threads: int = 1) -> Array:
-    """A small share of each feature's variance, (d,).
+def relative_floor(moments: Moments) -> Array:
+    """A small share of each feature's variance, (d,), from the diagonal Moments of all rows.
 
     A constant feature has no scale of its own and takes the mean of the others'; if all are
     constant, any positive variance serves.
     """
-    moments = overall_moments(X, sample_weight, Scatter.DIAGONAL, n_threads)
     variances = moments.scatter[0] / moments.total_weight
     rounding = (4 * np.finfo(np.float64).eps * moments.mean[0]) ** 2
     varying = variances > rounding

@@ -9,7 +9,7 @@ a few EM iterations on the sample, and the worse part drops out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import cycle, islice
 
 import numpy as np
@@ -18,7 +18,6 @@ from skgmm._em import run_em
 from skgmm._initialization import (
     EmptyStartError,
     GivenParameters,
-    StartSample,
     matched,
     start_of,
 )
@@ -26,6 +25,7 @@ from skgmm._kmeans import kmeans, nearest, seeds
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
+from skgmm._sample import StartSample
 from skgmm.covariance import IllDefinedCovarianceError
 
 RACE_ROWS = 5_000
@@ -73,8 +73,8 @@ def race(
         If every candidate failed: the error of the first.
     """
     sample = thinned(sample, n_components, rng)
-    on_sample = replace(problem, X=sample.rows, sample_weight=sample.weights)
-    partitions = _partitions(sample, n_components, rng, problem.n_threads)
+    on_sample = problem.on(sample)
+    partitions = _partitions(sample, n_components, rng, problem.rows.n_threads)
     starts = _candidates(on_sample, islice(partitions, _RUNNERS), n_components, given)
     if len(starts) == 1:
         return starts, True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,16 +11,15 @@ import numpy as np
 
 from skgmm._initialization import (
     GivenParameters,
-    StartSample,
     initial_parameters,
     matched,
     start_of,
-    start_sample,
 )
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
 from skgmm._race import Candidate, race
 from skgmm._result import EMResult
+from skgmm._sample import StartSample
 from skgmm._validation import check_given, check_partition, check_responsibilities
 from skgmm.covariance import STRUCTURES, Structure
 
@@ -45,8 +44,8 @@ def alone(kind: str, parameters: MixtureParameters) -> tuple[list[Candidate], bo
 
 def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> Start:
     """The start that the estimator's constructor parameters ask for."""
-    X, n_components, structure = problem.X, mixture.n_components, problem.structure
-    n_samples, n_features = X.shape
+    rows, n_components, structure = problem.rows, mixture.n_components, problem.structure
+    n_samples, n_features = rows.n_samples, rows.n_features
     given = check_given(
         mixture.weights_init,
         mixture.means_init,
@@ -55,7 +54,7 @@ def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> 
         n_components,
         n_features,
     )
-    sample = start_sample(X, problem.sample_weight, n_components, rng)
+    sample = rows.start_sample(n_components, rng)
     # A sample tells that distinct rows are few, not how many there are.
     whole = sample.complete or len(sample) < n_components
     n_distinct = len(sample) if whole else n_samples
@@ -73,7 +72,7 @@ def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> 
             warning=warning,
         )
     if callable(mixture.init_params):
-        make = _by_callable(mixture.init_params, problem, n_components, given)
+        make = _by_callable(mixture.init_params, problem, sample, n_components, given)
         return Start(make, sample=sample, warning=warning)
     kind = mixture.init_params
     if kind == "auto":
@@ -89,7 +88,7 @@ def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> 
         structure,
         problem.floor,
         given,
-        n_threads=problem.n_threads,
+        n_threads=rows.n_threads,
     )
     random = given.means is None
     name = kind if random else "given"
@@ -97,14 +96,20 @@ def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> 
 
 
 def _by_callable(
-    function: Callable[..., Any], problem: Problem, n_components: int, given: GivenParameters
+    function: Callable[..., Any],
+    problem: Problem,
+    sample: StartSample,
+    n_components: int,
+    given: GivenParameters,
 ) -> Make:
     """Starts from the user's function of rows, K, random stream and weights."""
+    seen = problem.rows.in_memory(sample)
+    on_seen = replace(problem, rows=seen)
 
     def start(stream: np.random.RandomState) -> tuple[list[Candidate], bool]:
-        partition = function(problem.X, n_components, stream, problem.sample_weight)
-        checked = check_partition(partition, len(problem.X), n_components)
-        parameters = matched(start_of(problem, checked, n_components), given)
+        partition = function(seen.X, n_components, stream, seen.sample_weight)
+        checked = check_partition(partition, seen.n_samples, n_components)
+        parameters = matched(start_of(on_seen, checked, n_components), given)
         return alone("callable", given.imposed_on(parameters))
 
     return start

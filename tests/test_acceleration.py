@@ -9,6 +9,7 @@ from strategies import nearest_member, random_mixture, seeds
 from skgmm import GaussianMixtureEM
 from skgmm._coordinates import Coordinates, Ties
 from skgmm._problem import Problem
+from skgmm._rows import InMemoryRows
 from skgmm.covariance import STRUCTURES
 
 ABLE = [name for name, structure in STRUCTURES.items() if Ties.of(structure.code)]
@@ -36,7 +37,7 @@ def test_the_gradient_is_that_of_the_objective(name, seed, K, d, weighted):
     X, _ = parameters.draw(60, np.random.RandomState(seed))
     rng = np.random.default_rng(seed)
     weights = rng.exponential(size=60) if weighted else None
-    problem = Problem(X, weights, STRUCTURES[name], rng.uniform(0.0, 0.3, size=d))
+    problem = Problem(InMemoryRows(X, weights), STRUCTURES[name], rng.uniform(0.0, 0.3, size=d))
     coordinates = Coordinates(
         parameters, problem.evaluate(parameters), Ties.of(STRUCTURES[name].code), problem.floor
     )
@@ -79,13 +80,13 @@ def test_a_slow_mixture_takes_ten_times_fewer_evaluations():
 
 
 def test_every_evaluation_is_counted(monkeypatch):
-    from skgmm import _problem
+    from skgmm import _rows
 
     X, labels = overlapping()
     calls = []
-    e_step = _problem.expectation
+    e_step = _rows.expectation
     monkeypatch.setattr(
-        _problem, "expectation", lambda *a, **options: calls.append(1) or e_step(*a, **options)
+        _rows, "expectation", lambda *a, **options: calls.append(1) or e_step(*a, **options)
     )
     fast = GaussianMixtureEM(2, responsibilities_init=np.eye(2)[labels], tol=1e-9).fit(X)
     assert fast.n_iter_ > 20

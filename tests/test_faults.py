@@ -405,13 +405,13 @@ def test_19_huge_values_are_refused(covariance_type, blobs):
 
 def test_20_no_pass_over_the_data_is_thrown_away(blobs, monkeypatch):
     """n_iter_ M-steps need one E-step more, for the log-likelihood of what is returned."""
-    from skgmm import _problem
+    from skgmm import _rows
 
     X, _ = blobs
     calls = []
-    e_step = _problem.expectation
+    e_step = _rows.expectation
     monkeypatch.setattr(
-        _problem, "expectation", lambda *a, **options: calls.append(1) or e_step(*a, **options)
+        _rows, "expectation", lambda *a, **options: calls.append(1) or e_step(*a, **options)
     )
     mixture = GaussianMixtureEM(3, init_params="kmeans", escape=False, random_state=0).fit(X)
     assert len(calls) == mixture.n_iter_ + 1

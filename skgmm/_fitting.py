@@ -1,0 +1,144 @@
+"""A fit from end to end: rows, the problem they pose, starts, and the best of their runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skgmm._em import run_em
+from skgmm._escape import escape
+from skgmm._linalg import Array
+from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._problem import Problem, floor_of
+from skgmm._race import Candidate
+from skgmm._restarts import best_of
+from skgmm._result import EMResult, EMStatus
+from skgmm._rows import Rows
+from skgmm._starts import Start, alone, choose_start, table_of_starts
+from skgmm._validation import representable
+from skgmm._verbose import print_end, reporter
+from skgmm.covariance import Structure, find_structure
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished fit."""
+
+    problem: Problem
+    result: EMResult
+    starts: dict[str, list[Any]]
+    messages: list[str]  # what the user should know
+
+    def attributes(self) -> dict[str, Any]:
+        """The fitted attributes."""
+        result, problem = self.result, self.problem
+        return {
+            **attributes_of(result.parameters, problem.structure, problem.rows.dtype),
+            "converged_": result.status is EMStatus.CONVERGED,
+            "status_": result.description,
+            "n_iter_": len(result.objectives),
+            "lower_bound_": problem.mean_log_likelihood(result.parameters, result.moments),
+            "lower_bounds_": result.objectives,
+            "starts_": self.starts,
+            "reg_covar_": problem.floor,
+            "total_weight_": result.moments.total_weight,
+        }
+
+
+def attributes_of(
+    parameters: MixtureParameters, structure: Structure, dtype: np.dtype
+) -> dict[str, Any]:
+    """The fitted attributes that describe a mixture, in the dtype of the data."""
+    covariances, precisions, factors = structure.public(
+        parameters.covariance, parameters.n_components
+    )
+    arrays: dict[str, Array] = {
+        "weights_": parameters.weights,
+        "means_": parameters.means,
+        "covariances_": covariances,
+        "precisions_": precisions,
+        "precisions_cholesky_": factors,
+    }
+    if not all(representable(array, dtype) for array in arrays.values()):
+        dtype = np.dtype(np.float64)  # squares of float32 numbers need not be float32 numbers
+    return {
+        **{name: np.array(array, dtype=dtype) for name, array in arrays.items()},
+        "n_parameters_": n_parameters(structure, *parameters.means.shape),
+        "covariance_type_": structure.name,
+    }
+
+
+def fit_mixture(mixture: Any, rows: Rows) -> Fit:
+    """Fit the rows as the estimator's constructor parameters say; the estimator is only read."""
+    structure = find_structure(mixture.covariance_type)
+    problem = Problem(rows, structure, floor_of(mixture.reg_covar, rows))
+    rng = check_random_state(mixture.random_state)
+    previous, message = _previous(mixture, structure, rows.n_features)
+    messages = [message] if message else []
+    if previous is None:
+        start = choose_start(mixture, problem, rng)
+        messages += [start.warning] if start.warning else []
+    else:
+        start = Start(lambda _: alone("previous fit", previous), random=False)
+    result, starts = _best(mixture, problem, start, previous is not None, rng)
+    return Fit(problem, result, starts, messages + result.advice)
+
+
+def _previous(
+    mixture: Any, structure: Structure, n_features: int
+) -> tuple[MixtureParameters | None, str | None]:
+    """The fitted parameters that a warm start goes on from, or why there are none to use."""
+    if not mixture.warm_start or not hasattr(mixture, "precisions_cholesky_"):
+        return None, None
+    was = (*mixture.means_.shape, mixture._structure().name)
+    now = (mixture.n_components, n_features, structure.name)
+    if was == now:
+        return mixture._parameters(), None
+    names = ("n_components", "n_features", "covariance_type")
+    changed = [
+        f"{name} from {a!r} to {b!r}" for name, a, b in zip(names, was, now, strict=True) if a != b
+    ]
+    return None, (
+        f"warm_start has nothing to go on from, because the fit changed {', '.join(changed)}: "
+        "starting afresh."
+    )
+
+
+def _best(
+    mixture: Any, problem: Problem, start: Start, resumed: bool, rng: np.random.RandomState
+) -> tuple[EMResult, dict[str, list[Any]]]:
+    """The best of the runs, which share the threads of the rows; and the table of starts."""
+    n_init = mixture.n_init if start.random else 1
+    n_parallel, rows = problem.rows.divided(n_init)
+    divided = replace(problem, rows=rows)
+    common: dict[str, Any] = {
+        "tol": mixture.tol,
+        "max_iter": mixture.max_iter,
+        "acceleration": mixture.acceleration,
+    }
+    histories: list[list[Candidate]] = [[] for _ in range(n_init)]
+
+    def run(index: int, stream: np.random.RandomState) -> EMResult:
+        report = reporter(index, mixture.verbose, mixture.verbose_interval)
+        options = {**common, "report": report}
+        histories[index], agree = start.make(stream)
+        chosen, *rest = (candidate.parameters for candidate in histories[index])
+        result = run_em(divided, chosen, resumed=resumed, **options)
+        if mixture.escape and start.sample is not None:
+            result = escape(
+                divided,
+                start.sample,
+                result,
+                [] if agree else rest,
+                stream,
+                only_repair=not start.random,
+                **options,
+            )
+        print_end(result, mixture.verbose)
+        return result
+
+    result, outcomes = best_of(run, n_init, rng, n_parallel)
+    return result, table_of_starts(histories, outcomes)

@@ -1,0 +1,232 @@
+"""Rows, wherever they are: they give Moments, values by row, and a sample for starts.
+
+A source of rows is a way to visit them a part at a time. What is asked of a part is written once,
+here; `InMemoryRows` is all of them in one part.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from skgmm import _expectation
+from skgmm._expectation import expectation, overall_moments, partition_moments, slices
+from skgmm._linalg import Array
+from skgmm._moments import Moments, Scatter
+from skgmm._parameters import MixtureParameters
+from skgmm._sample import StartSample, start_sample
+from skgmm._threads import divide_threads
+
+
+class _Addable(Protocol):
+    def __add__(self, other: Any, /) -> Any: ...
+
+
+Sum = TypeVar("Sum", bound=_Addable)
+
+
+class Rows(ABC):
+    """Weighted rows. A row of weight 0 is not looked at."""
+
+    n_samples: int
+    n_features: int
+    dtype: np.dtype  # float64 or float32
+    n_threads: int  # of a pass over the rows
+
+    @abstractmethod
+    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+        """One pass: the sum of what the function gives for each part of the rows."""
+
+    @abstractmethod
+    def by_row(
+        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+    ) -> Array:
+        """One pass: what the function gives for each row, in an array (n, *shape)."""
+
+    @abstractmethod
+    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+        """The rows that starts look at: all distinct ones, or a weighted random sample of them."""
+
+    @abstractmethod
+    def in_memory(self, sample: StartSample) -> InMemoryRows:
+        """These rows if they are in memory, else those of the sample."""
+
+    @abstractmethod
+    def divided(self, n_starts: int) -> tuple[int, Rows]:
+        """How many starts run side by side, and the rows with the threads of each."""
+
+    def expectation(
+        self, parameters: MixtureParameters, form: Scatter, penalty: Array | float = 0.0
+    ) -> Moments:
+        """The E-step: Moments under the parameters, the penalty taken from the log-densities."""
+        return self.summed(
+            lambda part: expectation(
+                part.X,
+                part.sample_weight,
+                parameters,
+                form,
+                penalty=penalty,
+                n_threads=part.n_threads,
+            )
+        )
+
+    def partition_moments(self, partition: Array, n_components: int, form: Scatter) -> Moments:
+        """Moments of given labels (n,) or responsibilities (n, K); the log-likelihood is 0."""
+        return self.summed(
+            lambda part: partition_moments(
+                part.X,
+                part.sample_weight,
+                partition[part.first : part.first + part.n_samples],
+                n_components,
+                form,
+                part.n_threads,
+            )
+        )
+
+    def overall_moments(self, form: Scatter) -> Moments:
+        """Moments of all rows as one component; the log-likelihood means nothing."""
+        return self.summed(
+            lambda part: overall_moments(part.X, part.sample_weight, form, part.n_threads)
+        )
+
+    def labels(self, parameters: MixtureParameters) -> Array:
+        """The most probable component of each row, (n,)."""
+        return self.by_row(
+            lambda part: _expectation.labels(part.X, parameters, part.n_threads),
+            (),
+            np.dtype(np.int64),
+        )
+
+    def responsibilities(self, parameters: MixtureParameters) -> Array:
+        """Posterior probability of each component given each row, (n, K)."""
+        return self.by_row(
+            lambda part: _expectation.responsibilities(part.X, parameters, part.n_threads),
+            (parameters.n_components,),
+            self.dtype,
+        )
+
+    def log_responsibilities(self, parameters: MixtureParameters) -> Array:
+        """Logarithms of the responsibilities, (n, K)."""
+        return self.by_row(
+            lambda part: _expectation.log_responsibilities(part.X, parameters, part.n_threads),
+            (parameters.n_components,),
+            self.dtype,
+        )
+
+    def log_densities(self, parameters: MixtureParameters) -> Array:
+        """Log-density of each row in nats, (n,) in float64, whatever the rows are."""
+        return self.by_row(
+            lambda part: _expectation.log_densities(part.X, parameters, part.n_threads),
+            (),
+            np.dtype(np.float64),
+        )
+
+    def log_likelihood(self, parameters: MixtureParameters) -> tuple[float, float]:
+        """Total log-likelihood in nats, and the number of rows (the sum of their weights)."""
+        total, weight = self.summed(lambda part: _log_likelihood(part.counted(), parameters))
+        return float(total), float(weight)
+
+    def mean_log_likelihood(self, parameters: MixtureParameters) -> float:
+        """Nats per row."""
+        total, weight = self.log_likelihood(parameters)
+        return total / weight
+
+    def log_certainty(self, parameters: MixtureParameters) -> float:
+        """The sum over rows of the log of the largest responsibility, in nats."""
+        return self.summed(lambda part: _log_certainty(part.counted(), parameters))
+
+    def expected_complete_log_likelihood(
+        self, parameters: MixtureParameters, responsibilities: Array | None = None
+    ) -> float:
+        """ECLL in nats, total over rows, under given responsibilities (n, K) or its own."""
+        return self.summed(lambda part: _ecll(part, parameters, responsibilities))
+
+
+@dataclass(frozen=True)
+class InMemoryRows(Rows):
+    """Rows in arrays."""
+
+    X: Array  # (n, d)
+    sample_weight: Array | None = None  # (n,)
+    n_threads: int = 1
+    first: int = 0  # the number of the first row, where these are a part of others
+
+    @property
+    def n_samples(self) -> int:  # type: ignore[override]
+        return self.X.shape[0]
+
+    @property
+    def n_features(self) -> int:  # type: ignore[override]
+        return self.X.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:  # type: ignore[override]
+        return self.X.dtype
+
+    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+        return function(self)
+
+    def by_row(
+        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+    ) -> Array:
+        return function(self)
+
+    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+        return start_sample(self.X, self.sample_weight, n_components, rng)
+
+    def in_memory(self, sample: StartSample) -> InMemoryRows:
+        return self
+
+    def divided(self, n_starts: int) -> tuple[int, InMemoryRows]:
+        n_parallel, n_threads = divide_threads(self.n_threads, n_starts)
+        return n_parallel, replace(self, n_threads=n_threads)
+
+    def mean_log_likelihood(self, parameters: MixtureParameters) -> float:
+        # The average of log-densities in the dtype of the rows, so that it is the mean of what
+        # `score_samples` returns to the last bit.
+        counted = self.counted()
+        values = counted.log_densities(parameters).astype(self.dtype, copy=False)
+        return float(np.average(values, weights=counted.sample_weight))
+
+    def counted(self) -> InMemoryRows:
+        """Without the rows of weight 0."""
+        weights = self.sample_weight
+        if weights is None or weights.all():
+            return self
+        return replace(self, X=self.X[weights > 0], sample_weight=weights[weights > 0])
+
+
+def _log_likelihood(rows: InMemoryRows, parameters: MixtureParameters) -> Array:
+    """Total log-likelihood and total weight, (2,)."""
+    values, weights = rows.log_densities(parameters), rows.sample_weight
+    if weights is None:
+        return np.array([values.sum(), len(values)])
+    return np.array([weights @ values, weights.sum()])
+
+
+def _log_certainty(rows: InMemoryRows, parameters: MixtureParameters) -> float:
+    certainty, weights = 0.0, rows.sample_weight
+    for part in slices(rows.n_samples):
+        block = replace(rows, X=rows.X[part])
+        largest = block.log_responsibilities(parameters).max(axis=1)
+        certainty += float(largest.sum() if weights is None else weights[part] @ largest)
+    return certainty
+
+
+def _ecll(rows: InMemoryRows, parameters: MixtureParameters, given: Array | None) -> float:
+    ecll = 0.0
+    for part in slices(rows.n_samples):
+        block = replace(rows, X=rows.X[part].astype(np.float64, copy=False))
+        log_shares = block.log_responsibilities(parameters)
+        shares = np.exp(log_shares)
+        if given is not None:
+            shares = given[rows.first + part.start : rows.first + part.stop]
+        log_joint = log_shares + block.log_densities(parameters)[:, None]
+        # 0 x log 0 is 0: a component without weight that no row is given to costs nothing.
+        terms = np.multiply(shares, log_joint, out=np.zeros_like(log_joint), where=shares > 0)
+        ecll += float(terms.sum())
+    return ecll
