@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.linalg import lapack
 
-from skgmm._coordinates import Coordinates, Ties
+from skgmm._coordinates import Coordinates
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
+from skgmm.covariance import Ties
 
 _MEMORY = 20
 # Iterations from one anchor: the coordinates fit where they were drawn.
@@ -20,6 +21,10 @@ _FROM_ONE_ANCHOR = 60
 _ANCHORS = 20
 # Iterations whose gain together must be worth while.
 _PATIENCE = 3
+
+# Wolfe's conditions: share of the promised gain that a step must make, and of the slope that may
+# be left; and steps along a line until it is given up.
+_ARMIJO, _WOLFE, _TRIALS = 1e-4, 0.9, 15
 
 
 class Ascent(Protocol):
@@ -31,38 +36,85 @@ class Ascent(Protocol):
     def evaluate(self, candidate: MixtureParameters) -> Moments: ...
 
 
-class _EnoughError(Exception):
-    """The last iterations gained too little to go on."""
+class _Memory:
+    """L-BFGS: the inverse Hessian as the last steps and changes of gradient tell it.
+
+    In the compact form of Byrd, Nocedal & Schnabel (1994), a few products of small matrices:
+    SciPy's L-BFGS-B needs longer for the bookkeeping of an iteration than the kernel for thousands
+    of rows.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.steps, self.changes = np.empty((0, size)), np.empty((0, size))
+
+    def remember(self, step: Array, change: Array) -> None:
+        if step @ change > np.finfo(np.float64).eps * (change @ change):
+            self.steps = np.concatenate([self.steps[-_MEMORY + 1 :], step[None]])
+            self.changes = np.concatenate([self.changes[-_MEMORY + 1 :], change[None]])
+
+    def direction(self, gradient: Array) -> Array:
+        """Minus the inverse Hessian times the gradient."""
+        if not len(self.steps):
+            # In these coordinates about an EM step: the Hessian of the ECLL is the identity.
+            return -gradient
+        steps, changes = self.steps, self.changes
+        products = steps @ changes.T
+        squares = changes @ changes.T
+        scale = products[-1, -1] / squares[-1, -1]
+        u, _ = lapack.dtrtrs(products, steps @ gradient)
+        inner = np.diagonal(products) * u + scale * (squares @ u - changes @ gradient)
+        v, _ = lapack.dtrtrs(products, inner, trans=1)
+        return scale * (u @ changes - gradient) - v @ steps
 
 
 class _Search:
-    """The objective, negative and per row, around the best so far, as SciPy wants it."""
+    """The objective, negative and per row, around the best so far."""
 
-    def __init__(self, problem: Problem, ascent: Ascent, ties: Ties, enough: float) -> None:
-        self.ascent, self.enough = ascent, enough
+    def __init__(self, problem: Problem, ascent: Ascent, ties: Ties) -> None:
+        self.ascent = ascent
         self.coordinates = Coordinates(ascent.parameters, ascent.moments, ties, problem.floor)
-        self.first: Moments | None = ascent.moments
-        self.values = [-ascent.moments.mean_log_likelihood]
 
-    def evaluate(self, vector: Array) -> tuple[float, Array]:
-        if self.first is not None:  # SciPy begins where we are
-            moments, self.first = self.first, None
-        else:
-            try:
-                with np.errstate(over="raise", invalid="raise", divide="raise"):
-                    candidate = self.coordinates.parameters(vector)
-                moments = self.ascent.evaluate(candidate)
-            except (FloatingPointError, LostRowError):  # much too far
-                return self.values[0] + 1e3, np.zeros_like(vector)
-        gradient = self.coordinates.gradient(vector, moments)
+    def here(self) -> tuple[float, Array]:
+        """Value and gradient at the anchor."""
+        moments = self.ascent.moments
+        gradient = self.coordinates.at(np.zeros(self.coordinates.size)).gradient(moments)
         return -moments.mean_log_likelihood, -gradient / moments.total_weight
 
-    def check(self, vector: Array) -> None:
-        """After each iteration: end the search when the last ones gained too little."""
-        self.values.append(-self.ascent.moments.mean_log_likelihood)
-        recent = self.values[-_PATIENCE - 1 :]
-        if len(recent) > _PATIENCE and recent[0] - recent[-1] < self.enough:
-            raise _EnoughError
+    def evaluate(self, vector: Array) -> tuple[float, Array]:
+        """Value and gradient; infinite much too far out."""
+        try:
+            with np.errstate(over="raise", invalid="raise", divide="raise"):
+                point = self.coordinates.at(vector)
+                moments = self.ascent.evaluate(point.parameters)
+                gradient = point.gradient(moments)
+        except (FloatingPointError, LostRowError):
+            return np.inf, np.zeros_like(vector)
+        return -moments.mean_log_likelihood, -gradient / moments.total_weight
+
+    def line(
+        self, vector: Array, value: float, slope: float, direction: Array
+    ) -> tuple[Array, float, Array] | None:
+        """A point along the direction that fulfils Wolfe's conditions; None if there is none."""
+        low, high, step = 0.0, np.inf, 1.0
+        for _ in range(_TRIALS):
+            there = vector + step * direction
+            reached, gradient = self.evaluate(there)
+            promised = step * slope
+            if not reached <= value + _ARMIJO * promised:
+                high = step
+                # The least of the parabola through what is known.
+                ratio = -0.5 * promised / (reached - value - promised)
+                step = low + (high - low) * min(max(ratio, 0.1), 0.5)
+                continue
+            left = float(gradient @ direction)
+            if left >= _WOLFE * slope:
+                return there, reached, gradient
+            low = step
+            if np.isinf(high):
+                step *= min(max(slope / (slope - left), 2.0), 10.0) if left > slope else 4.0
+            else:
+                step = 0.5 * (low + high)
+        return None
 
 
 def climb(problem: Problem, ascent: Ascent, ties: Ties, enough: float) -> None:
@@ -72,17 +124,28 @@ def climb(problem: Problem, ascent: Ascent, ties: Ties, enough: float) -> None:
     of all that was evaluated, so that nothing is accepted that lowers the objective.
     """
     for _ in range(_ANCHORS):
-        search = _Search(problem, ascent, ties, enough)
-        try:
-            minimize(
-                search.evaluate,
-                np.zeros(search.coordinates.size),
-                jac=True,
-                method="L-BFGS-B",
-                callback=search.check,
-                options={"maxcor": _MEMORY, "maxiter": _FROM_ONE_ANCHOR, "ftol": 0, "gtol": 0},
-            )
-        except _EnoughError:
+        if not _from_anchor(_Search(problem, ascent, ties), enough):
             return
-        if search.values[0] + ascent.moments.mean_log_likelihood < enough:
-            return
+
+
+def _from_anchor(search: _Search, enough: float) -> bool:
+    """Iterations in the coordinates of one anchor; whether more is to be expected of another."""
+    vector = np.zeros(search.coordinates.size)
+    value, gradient = search.here()
+    memory, values = _Memory(len(vector)), [value]
+    for _ in range(_FROM_ONE_ANCHOR):
+        direction = memory.direction(gradient)
+        slope = float(gradient @ direction)
+        if slope >= 0:
+            break
+        reached = search.line(vector, value, slope, direction)
+        if reached is None:
+            break
+        there, value, after = reached
+        memory.remember(there - vector, after - gradient)
+        vector, gradient = there, after
+        values.append(value)
+        recent = values[-_PATIENCE - 1 :]
+        if len(recent) > _PATIENCE and recent[0] - recent[-1] < enough:
+            return False
+    return values[0] - values[-1] >= enough

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 
 from skgmm._acceleration import climb
-from skgmm._coordinates import Ties
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
@@ -136,7 +135,7 @@ def run_em(
         Whether `start` comes out of EM itself, so that one small gain can already convince.
     """
     ascent, rate = _Ascent(problem, start, max_iter, report), _Rate(resumed)
-    ties = None if acceleration is None else Ties.of(problem.structure.code)
+    ties = None if acceleration is None else problem.structure.ties
     at_once = acceleration == "lbfgs"
 
     def ended(status: EMStatus, collapsed: list[int] | None = None) -> EMResult:

@@ -27,7 +27,7 @@ from skgmm.covariance._ellipsoidal import (
 )
 from skgmm.covariance._own_axes import EqualShape, EqualVolumeAndShape
 from skgmm.covariance._spherical import Spherical, TiedSpherical
-from skgmm.covariance._structure import Spread, Structure
+from skgmm.covariance._structure import Spread, Structure, Ties
 
 STRUCTURES: dict[str, Structure] = {}
 """The structures by name, simplest first."""
@@ -103,6 +103,7 @@ __all__ = [
     "IllDefinedCovarianceError",
     "Spread",
     "Structure",
+    "Ties",
     "find_structure",
     "register",
 ]

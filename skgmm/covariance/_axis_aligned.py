@@ -7,7 +7,7 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm.covariance._base import AxisAligned, Covariance
-from skgmm.covariance._structure import Spread, Structure, refuse
+from skgmm.covariance._structure import Spread, Structure, Ties, refuse
 from skgmm.covariance._volumes import along_axes, equalised
 
 
@@ -59,6 +59,7 @@ class Diagonal(AxisAlignedStructure):
     name = "diag"
     aliases = ("VVI",)
     in_words = "axis-aligned, varying volume and shape"
+    ties = Ties("V", "V", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
         return AxisAligned.from_variances(spread.own_scatter / spread.own_mass[:, None])
@@ -73,6 +74,7 @@ class TiedDiagonal(AxisAlignedStructure):
     name = "tied-diag"
     aliases = ("EEI",)
     in_words = "axis-aligned, equal volume and shape"
+    ties = Ties("E", "E", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
         return AxisAligned.from_variances(spread.scatter.sum(axis=0)[None] / spread.total)
@@ -89,6 +91,7 @@ class EqualShapeDiagonal(AxisAlignedStructure):
 
     name = "VEI"
     in_words = "axis-aligned, varying volume, equal shape"
+    ties = Ties("V", "E", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
         return AxisAligned.from_variances(along_axes(spread.own_scatter, spread, previous))
@@ -102,6 +105,7 @@ class EqualVolumeDiagonal(AxisAlignedStructure):
 
     name = "EVI"
     in_words = "axis-aligned, equal volume, varying shape"
+    ties = Ties("E", "V", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
         refuse(np.any(spread.own_scatter <= 0, axis=1))

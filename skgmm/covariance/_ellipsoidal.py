@@ -7,7 +7,7 @@ import numpy as np
 from skgmm._linalg import Array, cholesky, symmetrised, triangular_inverse
 from skgmm._moments import Scatter
 from skgmm.covariance._base import Covariance, Ellipsoidal
-from skgmm.covariance._structure import Spread, Structure, among, refuse
+from skgmm.covariance._structure import Spread, Structure, Ties, among, refuse
 from skgmm.covariance._volumes import equalised, log_volumes, start_of
 
 
@@ -69,6 +69,7 @@ class Full(EllipsoidalStructure):
     name = "full"
     aliases = ("VVV",)
     in_words = "ellipsoidal, varying volume, shape and orientation"
+    ties = Ties("V", "V", "V")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
         return Ellipsoidal.from_dense(spread.own_scatter / spread.own_mass[:, None, None])
@@ -83,6 +84,7 @@ class Tied(EllipsoidalStructure):
     name = "tied"
     aliases = ("EEE",)
     in_words = "ellipsoidal, equal volume, shape and orientation"
+    ties = Ties("E", "E", "E")
     scatter = Scatter.POOLED
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
@@ -106,6 +108,7 @@ class Proportional(EllipsoidalStructure):
 
     name = "VEE"
     in_words = "ellipsoidal, varying volume, equal shape and orientation"
+    ties = Ties("V", "E", "E")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
         filled, n_features = spread.filled, spread.scatter.shape[-1]
@@ -144,6 +147,7 @@ class EqualVolume(EllipsoidalStructure):
 
     name = "EVV"
     in_words = "ellipsoidal, equal volume, varying shape and orientation"
+    ties = Ties("E", "V", "V")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
         own = Ellipsoidal.from_dense(spread.own_scatter)

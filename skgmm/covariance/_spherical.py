@@ -5,7 +5,7 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm.covariance._axis_aligned import AxisAlignedStructure
 from skgmm.covariance._base import AxisAligned, Covariance
-from skgmm.covariance._structure import Spread
+from skgmm.covariance._structure import Spread, Ties
 
 
 class SphericalStructure(AxisAlignedStructure):
@@ -30,6 +30,7 @@ class Spherical(SphericalStructure):
     name = "spherical"
     aliases = ("VII",)
     in_words = "spherical, varying volume"
+    ties = Ties("V", "I", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
         n_features = spread.own_scatter.shape[1]
@@ -46,6 +47,7 @@ class TiedSpherical(SphericalStructure):
     name = "tied-spherical"
     aliases = ("EII",)
     in_words = "spherical, equal volume"
+    ties = Ties("E", "I", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
         n_features = spread.scatter.shape[1]

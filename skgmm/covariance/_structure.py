@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,20 @@ class Spread:
         return self.mass > 0
 
 
+@dataclass(frozen=True)
+class Ties:
+    """Which parts of covariances are shared, for families with a simple unconstrained form.
+
+    Covariances in such a family are those of one member with the triangular factors of the
+    precisions multiplied by exp(volume_k + shape_ki)(I + r_k), r strictly upper triangular. Each
+    part is "E" (equal for all components), "V" (varying) or "I" (none), as in the family's code.
+    """
+
+    volume: str
+    shape: str
+    rotation: str
+
+
 class Structure(ABC):
     """A family of covariances. Stateless; one object in the registry.
 
@@ -59,6 +74,9 @@ class Structure(ABC):
         (each axis by a factor of its own) or "rotation"; one factor for all axes is in each.
     several_optima : bool
         Whether an estimate from afar may beat one that starts at `previous`.
+    ties : Ties or None
+        The family's unconstrained form, in which quasi-Newton steps are made; None if it has none
+        that is so simple, and then EM is extrapolated.
     """
 
     name: str
@@ -67,6 +85,13 @@ class Structure(ABC):
     scatter: Scatter
     equivariant: str
     several_optima: bool = False
+    ties: Ties | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Another estimate is another family: ties are not inherited by it."""
+        super().__init_subclass__(**options)
+        if "_maximise" in vars(cls) and "ties" not in vars(cls):
+            cls.ties = None
 
     @property
     def code(self) -> str:
