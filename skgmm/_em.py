@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from skgmm._acceleration import climb
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
+from skgmm._progress import Progress, Watch
 from skgmm._result import EMResult, EMStatus
 from skgmm.covariance import IllDefinedCovarianceError
-
-Report = Callable[[int, float, float], None]
 
 # A resumed run knows one gain only, and then takes that gain itself for what is left.
 _HALVING = 0.5
@@ -32,34 +29,33 @@ class _OutOfIterationsError(Exception):
     """The evaluations are used up."""
 
 
+class _StoppedError(Exception):
+    """Who watches wants no more."""
+
+
 class _Ascent:
     """The best parameters so far, and the evaluations it took to find them."""
 
     def __init__(
-        self, problem: Problem, start: MixtureParameters, max_iter: int, report: Report | None
+        self, problem: Problem, start: MixtureParameters, max_iter: int, watch: Watch | None
     ) -> None:
-        self.problem, self.max_iter, self.report = problem, max_iter, report
+        self.problem, self.max_iter, self.watch = problem, max_iter, watch
         self.parameters, self.moments = start, problem.evaluate(start)
         self.objectives: list[float] = []
 
     def evaluate(self, candidate: MixtureParameters) -> Moments:
         """One pass over the data; what is better is kept."""
-        if len(self.objectives) >= self.max_iter:
-            raise _OutOfIterationsError
-        reached = self.problem.evaluate(candidate)
-        gain = reached.mean_log_likelihood - self.moments.mean_log_likelihood
-        if gain > 0:
-            self.parameters, self.moments = candidate, reached
-        self.objectives.append(self.moments.mean_log_likelihood)
-        if self.report is not None:
-            self.report(len(self.objectives), self.objectives[-1], gain)
+        reached, gain = self._visit(candidate)
+        self._tell(gain, None)
         return reached
 
-    def step(self) -> float:
-        """One iteration of EM; its gain."""
-        before = self.moments.mean_log_likelihood
+    def step(self, rate: _Rate) -> float:
+        """One iteration of EM; its gain, which the rate notes."""
         candidate = self.problem.maximise(self.moments, self.parameters)
-        return self.evaluate(candidate).mean_log_likelihood - before
+        _, gain = self._visit(candidate)
+        rate.gains.append(gain)
+        self._tell(gain, rate.remaining())
+        return gain
 
     def leap(self) -> float:
         """The gain of an M-step that does not start at the present covariances."""
@@ -67,6 +63,24 @@ class _Ascent:
         candidate = self.problem.maximise(self.moments, None)
         self.evaluate(candidate)
         return self.moments.mean_log_likelihood - before
+
+    def _visit(self, candidate: MixtureParameters) -> tuple[Moments, float]:
+        if len(self.objectives) >= self.max_iter:
+            raise _OutOfIterationsError
+        if self.watch is not None:
+            self.watch.begin()
+        reached = self.problem.evaluate(candidate)
+        gain = reached.mean_log_likelihood - self.moments.mean_log_likelihood
+        if gain > 0:
+            self.parameters, self.moments = candidate, reached
+        self.objectives.append(self.moments.mean_log_likelihood)
+        return reached, gain
+
+    def _tell(self, gain: float, remaining: float | None) -> None:
+        if self.watch is None:
+            return
+        if self.watch.end(Progress(self.parameters, self.objectives[-1], gain, remaining)):
+            raise _StoppedError
 
 
 class _Rate:
@@ -120,7 +134,7 @@ def run_em(
     max_iter: int,
     acceleration: str | None = "auto",
     resumed: bool = False,
-    report: Report | None = None,
+    watch: Watch | None = None,
 ) -> EMResult:
     """EM from `start` until the estimated remaining gain is below `tol`.
 
@@ -133,8 +147,10 @@ def run_em(
         Whether quasi-Newton steps take over where EM is slow, or after a few iterations.
     resumed : bool
         Whether `start` comes out of EM itself, so that one small gain can already convince.
+    watch : Watch or None
+        Told of each evaluation.
     """
-    ascent, rate = _Ascent(problem, start, max_iter, report), _Rate(resumed)
+    ascent, rate = _Ascent(problem, start, max_iter, watch), _Rate(resumed)
     ties = None if acceleration is None else problem.structure.ties
     at_once = acceleration == "lbfgs"
 
@@ -146,8 +162,7 @@ def run_em(
 
     try:
         while True:
-            gain = ascent.step()
-            rate.gains.append(gain)
+            gain = ascent.step(rate)
             stuck = gain <= 0 and (rate.known is not None or len(rate.gains) > 1)
             if stuck or rate.remaining() < tol:
                 if problem.structure.several_optima and ascent.leap() > tol:
@@ -163,5 +178,7 @@ def run_em(
                     return ended(EMStatus.CONVERGED)
     except IllDefinedCovarianceError as error:
         return ended(EMStatus.COLLAPSED, error.components)
+    except _StoppedError:
+        return ended(EMStatus.STOPPED)
     except _OutOfIterationsError:
         return ended(EMStatus.MAX_ITER if max_iter else EMStatus.START_ONLY)

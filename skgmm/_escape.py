@@ -83,6 +83,9 @@ def escape(
         reached = run_em(problem, better, max_iter=left, **options)
         best_so_far = np.maximum(reached.objectives, result.objective).tolist()
         objectives = result.objectives + best_so_far
+        if reached.status is EMStatus.STOPPED:
+            best = max(result, reached, key=lambda run: run.objective)
+            return replace(best, objectives=objectives, status=EMStatus.STOPPED)
         if reached.objective < result.objective + _GAIN:
             return replace(result, objectives=objectives)
         result, others = replace(reached, objectives=objectives), []

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skgmm._callbacks import FitTasks
 from skgmm._em import run_em
 from skgmm._escape import escape
+from skgmm._following import followed
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._problem import Problem, floor_of
+from skgmm._progress import Watch
 from skgmm._race import Candidate
 from skgmm._restarts import best_of
 from skgmm._result import EMResult, EMStatus
 from skgmm._rows import Rows
 from skgmm._starts import Start, alone, choose_start, table_of_starts
 from skgmm._validation import representable
-from skgmm._verbose import print_end, reporter
 from skgmm.covariance import Structure, find_structure
 
 
@@ -71,8 +74,11 @@ def attributes_of(
     }
 
 
-def fit_mixture(mixture: Any, rows: Rows) -> Fit:
-    """Fit the rows as the estimator's constructor parameters say; the estimator is only read."""
+def fit_mixture(mixture: Any, rows: Rows, tasks: FitTasks | None) -> Fit:
+    """Fit the rows as the estimator's constructor parameters say; the estimator is only read.
+
+    `tasks` are those of callbacks, if there are any.
+    """
     structure = find_structure(mixture.covariance_type)
     problem = Problem(rows, structure, floor_of(mixture.reg_covar, rows))
     rng = check_random_state(mixture.random_state)
@@ -83,7 +89,7 @@ def fit_mixture(mixture: Any, rows: Rows) -> Fit:
         messages += [start.warning] if start.warning else []
     else:
         start = Start(lambda _: alone("previous fit", previous), random=False)
-    result, starts = _best(mixture, problem, start, previous is not None, rng)
+    result, starts = _best(mixture, problem, start, previous is not None, rng, tasks)
     return Fit(problem, result, starts, messages + result.advice)
 
 
@@ -108,7 +114,12 @@ def _previous(
 
 
 def _best(
-    mixture: Any, problem: Problem, start: Start, resumed: bool, rng: np.random.RandomState
+    mixture: Any,
+    problem: Problem,
+    start: Start,
+    resumed: bool,
+    rng: np.random.RandomState,
+    tasks: FitTasks | None,
 ) -> tuple[EMResult, dict[str, list[Any]]]:
     """The best of the runs, which share the threads of the rows; and the table of starts."""
     n_init = mixture.n_init if start.random else 1
@@ -121,9 +132,8 @@ def _best(
     }
     histories: list[list[Candidate]] = [[] for _ in range(n_init)]
 
-    def run(index: int, stream: np.random.RandomState) -> EMResult:
-        report = reporter(index, mixture.verbose, mixture.verbose_interval)
-        options = {**common, "report": report}
+    def run(index: int, stream: np.random.RandomState, watch: Watch | None) -> EMResult:
+        options = {**common, "watch": watch}
         histories[index], agree = start.make(stream)
         chosen, *rest = (candidate.parameters for candidate in histories[index])
         result = run_em(divided, chosen, resumed=resumed, **options)
@@ -137,8 +147,9 @@ def _best(
                 only_repair=not start.random,
                 **options,
             )
-        print_end(result, mixture.verbose)
         return result
 
-    result, outcomes = best_of(run, n_init, rng, n_parallel)
+    fitted = partial(attributes_of, structure=problem.structure, dtype=rows.dtype)
+    run_followed = followed(run, mixture, tasks, fitted)
+    result, outcomes = best_of(run_followed, n_init, rng, n_parallel)
     return result, table_of_starts(histories, outcomes)

@@ -12,20 +12,24 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from skgmm import _validation
+from skgmm._callbacks import FitTasks
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._inference import MixtureInference
 from skgmm._initialization import PARTITIONS, SEEDS
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._reading import rows_to_fit
+from skgmm._representation import RepresentationMixin
 from skgmm._result import EMStatus
 from skgmm._rows import Rows
-from skgmm._sklearn_compat import Interval, StrOptions, fit_context
+from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._threads import single_threaded_blas
 from skgmm.covariance import find_structure
 
 
-class GaussianMixtureEM(MixtureInference, DensityMixin, BaseEstimator):
+class GaussianMixtureEM(
+    CallbackSupportMixin, RepresentationMixin, MixtureInference, DensityMixin, BaseEstimator
+):
     """Gaussian mixture model fitted by expectation-maximisation (EM).
 
     A drop-in replacement for :class:`sklearn.mixture.GaussianMixture`.
@@ -88,9 +92,12 @@ default='auto'
         data (within OMP_NUM_THREADS), and 1 inside a joblib worker, as in a parallel grid search.
         The answer does not depend on it, not by a bit.
     verbose : int, default=0
-        1 prints the starts and every `verbose_interval`-th iteration, 2 adds time and gain.
+        1 logs each start and every `verbose_interval`-th iteration: evaluation, log-likelihood and
+        an estimate of what is left to gain, in nats per row; 2 adds the iteration's own gain and
+        the time. Through the logger 'skgmm' at level INFO, which prints unless logging is
+        configured.
     verbose_interval : int, default=10
-        Iterations from one printed line to the next.
+        Iterations from one line to the next.
 
     Attributes
     ----------
@@ -299,7 +306,7 @@ default='auto'
             If `max_iter` was reached, components lost their rows, or the rows are too few for the
             components or the structure.
         """
-        self._fit(X, sample_weight)
+        self._fit(X, y, sample_weight)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -320,16 +327,19 @@ default='auto'
         labels : ndarray of int64, shape (n_samples,)
             As of `fit(X).predict(X)`.
         """
-        return self._fit(X, sample_weight).labels(self._parameters())
+        return self._fit(X, y, sample_weight).labels(self._parameters())
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
+    def _fit(self, X: ArrayLike, y: Any, sample_weight: ArrayLike | None) -> Rows:
         """Fit and return the validated rows. A failure leaves the estimator as it was."""
-        before = dict(vars(self))
+        tasks = FitTasks.of(self, X, y, sample_weight)
+        before = dict(vars(self))  # with what scikit-learn needs to end the tasks of a failed fit
         try:
             with single_threaded_blas():
                 rows = rows_to_fit(self, X, sample_weight)
-                fit = fit_mixture(self, rows)
+                fit = fit_mixture(self, rows, tasks)
                 self.__dict__.update(fit.attributes())
+            if tasks is not None:
+                tasks.done()
         except BaseException:
             self.__dict__ = before
             raise

@@ -11,6 +11,14 @@ from skgmm._initialization import EmptyStartError
 from skgmm._result import EMResult, EMStatus
 from skgmm.covariance import IllDefinedCovarianceError
 
+
+class LeftOutError(ValueError):
+    """A start that a callback did not want any more."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped by callback before it began")
+
+
 Run = Callable[[int, np.random.RandomState], EMResult]
 
 
@@ -20,7 +28,7 @@ def best_of(
     """Run starts 0 .. n_init - 1: the result with the highest objective, and how each ended.
 
     The streams are drawn before anything runs, so the answer depends neither on `n_parallel` nor
-    on which starts fail. A start that fails numerically is skipped.
+    on which starts fail. A start that fails numerically, or is left out, is skipped.
 
     Raises
     ------
@@ -32,7 +40,7 @@ def best_of(
     def attempt(start: int) -> EMResult | ValueError:
         try:
             return run(start, np.random.RandomState(seeds[start]))
-        except (IllDefinedCovarianceError, EmptyStartError) as error:
+        except (IllDefinedCovarianceError, EmptyStartError, LeftOutError) as error:
             return error
 
     if n_parallel == 1:

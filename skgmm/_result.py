@@ -19,6 +19,7 @@ class EMStatus(Enum):
     START_ONLY = "start only"
     GIVEN = "given parameters"
     COLLAPSED = "collapsed component"
+    STOPPED = "stopped by callback"
 
     @property
     def advice(self) -> str | None:
@@ -36,6 +37,11 @@ _ADVICE = {
         "The covariance of components {components} became singular: they collapsed onto too few "
         "distinct rows. The parameters are those of the iteration before. Increase reg_covar, "
         "decrease n_components, increase n_init, or use a covariance_type with fewer parameters."
+    ),
+    EMStatus.STOPPED: (
+        "A callback stopped the fit before it converged; the parameters are the best so far. (An "
+        "estimated {remaining:.2g} nats per row are still to be gained. With warm_start=True "
+        "another fit goes on from here.)"
     ),
 }
 

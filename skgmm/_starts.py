@@ -18,6 +18,7 @@ from skgmm._initialization import (
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
 from skgmm._race import Candidate, race
+from skgmm._restarts import LeftOutError
 from skgmm._result import EMResult
 from skgmm._sample import StartSample
 from skgmm._validation import check_given, check_partition, check_responsibilities
@@ -155,7 +156,8 @@ def table_of_starts(
             n_evaluations = len(outcome.objectives)
             rows.append((start, chosen, outcome.objective, n_evaluations, outcome.description))
         else:
-            rows.append((start, chosen, float("nan"), 0, f"failed: {outcome}"))
+            how = outcome if isinstance(outcome, LeftOutError) else f"failed: {outcome}"
+            rows.append((start, chosen, float("nan"), 0, str(how)))
         rows += [
             (start, other.kind, other.objective, other.evaluations, "left behind")
             for other in candidates[1:]

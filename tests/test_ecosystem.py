@@ -282,19 +282,6 @@ def test_ecll_is_the_log_likelihood_less_the_entropy_of_the_assignment(blobs):
     assert mixture.expected_complete_log_likelihood(X, hard) >= ecll
 
 
-def test_verbose_prints_starts_and_iterations(blobs, capsys):
-    X, _ = blobs
-    GaussianMixtureEM(2, random_state=0, verbose=1, verbose_interval=1).fit(X)
-    printed = capsys.readouterr().out
-    assert "Initialization 0" in printed
-    assert "  Iteration 1\n" in printed
-    assert "Initialization converged" in printed
-    GaussianMixtureEM(2, random_state=0, verbose=2, verbose_interval=1).fit(X)
-    assert "nats per row" in capsys.readouterr().out
-    GaussianMixtureEM(2, random_state=0).fit(X)
-    assert capsys.readouterr().out == ""
-
-
 def test_many_rows_start_from_a_weighted_sample():
     """Above 25,000 rows starts see a sample; weights still count."""
     rng = np.random.default_rng(0)

@@ -1,0 +1,383 @@
+"""Following a fit: scikit-learn's callbacks, and the lines that verbose asks for."""
+
+import importlib.util
+import logging
+import pickle
+import subprocess
+import sys
+from importlib import metadata
+from unittest import mock
+
+import numpy as np
+import pytest
+from conftest import SKLEARN
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from skgmm import GaussianMixtureEM, _representation, _sklearn_compat
+
+# Fits that are cut short on purpose; the sentences that matter are looked for with pytest.warns.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+needs_callbacks = pytest.mark.skipif(SKLEARN < (1, 9), reason="scikit-learn 1.9 has callbacks")
+
+
+class Recorder:
+    """A callback that notes what it is told, and stops where it is asked to.
+
+    Parameters
+    ----------
+    stop : callable or None
+        From the name of the task that ended and the number of tasks of that name that have ended
+        to whether to stop there.
+    """
+
+    def __init__(self, stop=None):
+        self.stop = stop
+        self.events, self.mixtures, self.scores = [], [], []
+
+    def names(self, event):
+        return [name for kind, name in self.events if kind == event]
+
+    def setup(self, estimator, context):
+        self.events.append(("setup", context.task_name))
+
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None, metadata=None):
+        self.events.append(("begin", context.task_name))
+
+    def on_fit_task_end(self, estimator, context, *, X=None, metadata=None, fitted_estimator=None):
+        self.events.append(("end", context.task_name))
+        if context.task_name == "iteration":
+            self.scores.append(fitted_estimator.score(X, **(metadata or {})))
+        name = context.task_name
+        return self.stop is not None and self.stop(name, self.names("end").count(name))
+
+    def teardown(self, estimator, context):
+        self.events.append(("teardown", context.task_name))
+
+
+def slow(**parameters):
+    """A fit of many iterations: plain EM on overlapping clusters."""
+    options = {"tol": 0.0, "max_iter": 30, "acceleration": None, "random_state": 0}
+    return GaussianMixtureEM(2, init_params="random", **(options | parameters))
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    return np.concatenate([rng.normal(size=(150, 2)), rng.normal(size=(150, 2)) + 2.0])
+
+
+@needs_callbacks
+def test_a_fit_is_a_tree_of_tasks(rows):
+    recorder = Recorder()
+    mixture = GaussianMixtureEM(2, random_state=0).set_callbacks(recorder).fit(rows)
+    assert recorder.names("setup") == recorder.names("teardown") == ["fit"]
+    for event in ("begin", "end"):
+        names = recorder.names(event)
+        assert names.count("fit") == names.count("start") == 1
+        assert names.count("iteration") == mixture.n_iter_
+    assert recorder.names("begin")[:3] == ["fit", "start", "iteration"]
+    assert recorder.names("end")[-2:] == ["start", "fit"]
+
+
+@needs_callbacks
+def test_callbacks_change_no_number(rows):
+    plain = GaussianMixtureEM(3, n_init=3, random_state=0).fit(rows)
+    watched = clone(plain).set_callbacks(Recorder()).fit(rows)
+    assert watched.lower_bounds_ == plain.lower_bounds_
+    np.testing.assert_array_equal(watched.means_, plain.means_)
+
+
+@needs_callbacks
+def test_callbacks_see_the_mixture_so_far(rows):
+    """The fitted estimator of each iteration has the log-likelihood that the fit says it has."""
+    weights = np.random.default_rng(1).uniform(0.5, 2.0, len(rows))
+    recorder = Recorder()
+    mixture = slow().set_callbacks(recorder).fit(rows, sample_weight=weights)
+    np.testing.assert_allclose(recorder.scores, mixture.lower_bounds_, rtol=1e-8)
+    assert recorder.scores[-1] == pytest.approx(mixture.score(rows, sample_weight=weights))
+
+
+@needs_callbacks
+def test_a_callback_stops_a_fit(rows):
+    recorder = Recorder(stop=lambda name, count: name == "iteration" and count == 3)
+    mixture = slow().set_callbacks(recorder)
+    with pytest.warns(UserWarning, match="A callback stopped the fit"):
+        mixture.fit(rows)
+    assert mixture.status_ == "stopped by callback"
+    assert not mixture.converged_
+    assert mixture.n_iter_ == 3
+    assert mixture.lower_bound_ == pytest.approx(mixture.score(rows))
+    assert recorder.names("teardown") == ["fit"]
+
+
+@needs_callbacks
+def test_a_stopped_fit_can_go_on(rows):
+    recorder = Recorder(stop=lambda name, count: name == "iteration" and count == 5)
+    mixture = slow(warm_start=True, max_iter=8).set_callbacks(recorder)
+    with pytest.warns(UserWarning, match="A callback stopped the fit"):
+        mixture.fit(rows)
+    halfway = mixture.lower_bound_
+    mixture.set_callbacks()
+    mixture.fit(rows)
+    assert mixture.lower_bound_ > halfway
+
+
+@needs_callbacks
+def test_a_quasi_newton_search_can_be_stopped(rows):
+    """L-BFGS runs inside SciPy; a callback reaches it there."""
+    full = slow(acceleration="lbfgs", max_iter=1000, tol=1e-9).fit(rows)
+    recorder = Recorder(stop=lambda name, count: name == "iteration" and count == 14)
+    mixture = clone(full).set_callbacks(recorder)
+    with pytest.warns(UserWarning, match="A callback stopped the fit"):
+        mixture.fit(rows)
+    assert mixture.n_iter_ == 14 < full.n_iter_
+
+
+@needs_callbacks
+def test_a_search_for_a_better_optimum_can_be_stopped(faithful):
+    """After convergence too, and what was better so far is what is returned."""
+    whole = GaussianMixtureEM(3, random_state=0).fit(faithful)
+    recorder = Recorder(stop=lambda name, count: name == "iteration" and count == whole.n_iter_)
+    mixture = GaussianMixtureEM(3, random_state=0).set_callbacks(recorder)
+    with pytest.warns(UserWarning, match="A callback stopped the fit"):
+        mixture.fit(faithful)
+    assert mixture.status_ == "stopped by callback"
+    assert mixture.lower_bounds_ == whole.lower_bounds_
+    assert mixture.lower_bound_ == pytest.approx(mixture.score(faithful))
+
+
+@needs_callbacks
+def test_a_callback_stops_the_starts(rows):
+    recorder = Recorder(stop=lambda name, count: name == "start" and count == 2)
+    mixture = GaussianMixtureEM(2, n_init=5, random_state=0, n_jobs=1).set_callbacks(recorder)
+    mixture.fit(rows)
+    assert recorder.names("begin").count("start") == 2
+    assert mixture.status_ == "converged"
+    chosen = dict(zip(mixture.starts_["start"], mixture.starts_["status"], strict=True))
+    assert chosen[4] == "stopped by callback before it began"
+
+
+@needs_callbacks
+def test_starts_side_by_side_are_tasks_of_their_own():
+    X = np.random.default_rng(0).normal(size=(100_000, 4))
+    recorder = Recorder()
+    mixture = GaussianMixtureEM(
+        2, n_init=3, init_params="random", max_iter=2, tol=0, random_state=0, n_jobs=2
+    )
+    mixture.set_callbacks(recorder).fit(X)
+    assert recorder.names("begin").count("start") == recorder.names("end").count("start") == 3
+    assert recorder.names("end").count("iteration") == 6
+
+
+@needs_callbacks
+def test_a_failed_fit_ends_its_callbacks_and_leaves_the_estimator_as_it_was(rows):
+    recorder = Recorder()
+    mixture = GaussianMixtureEM(2, random_state=0).fit(rows).set_callbacks(recorder)
+    before = dict(vars(mixture))
+    with pytest.raises(ValueError, match="contains NaN"):
+        mixture.fit(np.full((5, 2), np.nan))
+    assert recorder.names("setup") == recorder.names("teardown") == ["fit"]
+    assert vars(mixture) == before
+
+
+@needs_callbacks
+def test_a_failing_callback_leaves_the_estimator_as_it_was(rows):
+    def fail(name, count):
+        raise RuntimeError("enough")
+
+    mixture = GaussianMixtureEM(2, random_state=0).fit(rows).set_callbacks(Recorder(stop=fail))
+    before = dict(vars(mixture))
+    with pytest.raises(RuntimeError, match="enough"):
+        mixture.fit(rows)
+    assert vars(mixture) == before
+
+
+@needs_callbacks
+def test_a_failed_start_is_a_task_that_ends(rows):
+    calls = []
+
+    def first_fails(X, n_components, random_state, sample_weight):
+        calls.append(1)
+        labels = (X[:, 0] > 1.0).astype(int)
+        return labels if len(calls) > 1 else np.r_[0, np.ones(len(X) - 1, dtype=int)]
+
+    recorder = Recorder()
+    mixture = GaussianMixtureEM(2, n_init=2, init_params=first_fails, reg_covar=0, n_jobs=1)
+    mixture.set_callbacks(recorder).fit(rows)
+    assert mixture.starts_["status"][0].startswith("failed")
+    assert recorder.names("end").count("start") == 2
+
+
+@needs_callbacks
+def test_a_fit_without_iterations_is_told_too(rows):
+    recorder = Recorder()
+    slow(max_iter=0).set_callbacks(recorder).fit(rows)
+    assert recorder.names("end") == ["start", "fit"]
+
+
+@needs_callbacks
+def test_progress_bar_of_a_fit(rows, capsys):
+    pytest.importorskip("rich")
+    from sklearn.callback import ProgressBar
+
+    mixture = GaussianMixtureEM(2, n_init=2, random_state=0).set_callbacks(ProgressBar())
+    mixture.fit(rows)
+    printed = capsys.readouterr().out
+    assert "GaussianMixtureEM - fit" in printed
+    assert "start #1" in printed
+    assert "100%" in printed
+    assert pickle.loads(pickle.dumps(mixture)).score(rows) == mixture.score(rows)
+
+
+@needs_callbacks
+def test_progress_bar_of_a_grid_search(rows, capsys):
+    pytest.importorskip("rich")
+    from sklearn.callback import ProgressBar
+
+    search = GridSearchCV(GaussianMixtureEM(random_state=0), {"n_components": [1, 2]}, cv=2)
+    search.set_callbacks(ProgressBar()).fit(rows)
+    printed = capsys.readouterr().out
+    assert "GridSearchCV - fit" in printed
+    assert "GaussianMixtureEM - fit" in printed
+
+
+@needs_callbacks
+def test_scoring_monitor_scores_each_iteration(rows):
+    from sklearn.callback import ScoringMonitor
+
+    monitor = ScoringMonitor(scoring={"density": lambda mixture, X, y: mixture.score(X)})
+    mixture = slow(max_iter=4).set_callbacks(monitor).fit(rows, np.zeros(len(rows)))
+    log = monitor.get_logs().data
+    scores = [row["density"] for row in log if row["task_name"] == "iteration"]
+    np.testing.assert_allclose(scores, mixture.lower_bounds_, rtol=1e-8)
+
+
+def test_without_scikit_learns_callbacks_nothing_else_is_missing(rows, monkeypatch):
+    """The module that hides the differences, as an older scikit-learn would have it."""
+    monkeypatch.setitem(sys.modules, "sklearn.callback", None)
+    spec = importlib.util.spec_from_file_location("older", _sklearn_compat.__file__)
+    older = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(older)
+    bases = [
+        older.CallbackSupportMixin if base is _sklearn_compat.CallbackSupportMixin else base
+        for base in GaussianMixtureEM.__bases__
+    ]
+    body = {
+        name: value
+        for name, value in vars(GaussianMixtureEM).items()
+        if name not in ("__dict__", "__weakref__")
+    }
+    mixture = type("GaussianMixtureEM", tuple(bases), body)(2, random_state=0).fit(rows)
+    assert not hasattr(mixture, "set_callbacks")
+    assert mixture.lower_bounds_ == GaussianMixtureEM(2, random_state=0).fit(rows).lower_bounds_
+
+
+# Lines
+
+
+def printed_by(fit, capsys):
+    """Lines that a fit prints where logging is not configured, as in a notebook.
+
+    (pytest configures it for each test.)
+    """
+    with mock.patch.object(logging.getLogger(), "handlers", []):
+        fit()
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out.splitlines()
+
+
+def test_verbose_prints_where_logging_is_not_configured(rows, capsys):
+    mixture = GaussianMixtureEM(2, random_state=0, verbose=1, verbose_interval=1)
+    lines = printed_by(lambda: mixture.fit(rows), capsys)
+    assert lines[0] == "start 0"
+    assert lines[1].startswith("start 0, evaluation 1: log-likelihood ")
+    assert f"log-likelihood {mixture.lower_bounds_[2]:.6f} nats per row" in lines[3]
+    assert "left to gain" in lines[3]
+    assert lines[-1].startswith(f"start 0: converged after {mixture.n_iter_} evaluations")
+    assert len(lines) == mixture.n_iter_ + 2
+
+
+def test_verbose_2_adds_gain_and_time(rows, capsys):
+    mixture = GaussianMixtureEM(2, random_state=0, verbose=2, verbose_interval=1)
+    line = printed_by(lambda: mixture.fit(rows), capsys)[1]
+    assert ", gain " in line
+    assert line.endswith(" s")
+
+
+def test_silent_by_default(rows, capsys):
+    assert printed_by(lambda: GaussianMixtureEM(2, random_state=0).fit(rows), capsys) == []
+
+
+def test_verbose_interval(rows, capsys):
+    lines = printed_by(lambda: slow(verbose=1, verbose_interval=7).fit(rows), capsys)
+    told = [line for line in lines if "evaluation " in line]
+    assert [line.split(":")[0].split()[-1] for line in told] == ["7", "14", "21", "28"]
+
+
+def test_verbose_goes_where_logging_is_configured(rows, capsys, caplog):
+    """One line in the user's log, and none on the screen beside it."""
+    GaussianMixtureEM(2, random_state=0, verbose=1, verbose_interval=1).fit(rows)
+    assert capsys.readouterr().out == ""
+    assert {(record.name, record.levelname) for record in caplog.records} == {("skgmm", "INFO")}
+    assert caplog.messages[0] == "start 0"
+
+
+def test_a_level_of_the_users_silences_verbose(rows, caplog):
+    caplog.set_level(logging.WARNING, logger="skgmm")
+    GaussianMixtureEM(2, random_state=0, verbose=1, verbose_interval=1).fit(rows)
+    assert not caplog.messages
+
+
+def test_logging_configured_after_a_fit_prints_no_line_twice():
+    code = """
+import logging, sys
+from skgmm import GaussianMixtureEM
+X = [[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]]
+GaussianMixtureEM(random_state=0, verbose=1).fit(X)
+logging.basicConfig(stream=sys.stdout)
+GaussianMixtureEM(random_state=0, verbose=1).fit(X)
+"""
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
+    )
+    lines = result.stdout.splitlines()
+    assert lines[0] == "start 0"
+    assert lines.count("start 0") == lines.count("INFO:skgmm:start 0") == 1
+    assert result.stderr == ""
+
+
+# Estimators in notebooks
+
+
+def test_html_shows_parameters_and_links_to_the_documentation(rows, monkeypatch):
+    monkeypatch.setattr(_representation, "documentation", lambda: "https://docs.invalid/skgmm")
+    html = GaussianMixtureEM(2, random_state=0).fit(rows)._repr_html_()
+    assert "n_components" in html
+    assert "https://docs.invalid/skgmm/api.html" in html
+    assert "scikit-learn.org/" not in html
+
+
+@needs_callbacks
+def test_html_shows_fitted_attributes(rows):
+    html = GaussianMixtureEM(2, random_state=0).fit(rows)._repr_html_()
+    for name in ("weights_", "means_", "status_", "lower_bound_"):
+        assert name in html
+
+
+def test_without_an_address_there_is_no_link(rows, monkeypatch):
+    monkeypatch.setattr(_representation, "documentation", lambda: "")
+    html = GaussianMixtureEM(2, random_state=0).fit(rows)._repr_html_()
+    assert "n_components" in html
+    assert "href=" not in html
+
+
+def test_the_address_is_that_of_the_package(monkeypatch):
+    class Package:
+        def get_all(self, name):
+            return ["Source, https://x.invalid/code", "Documentation, https://x.invalid/docs/"]
+
+    monkeypatch.setattr(metadata, "metadata", lambda name: Package())
+    assert _representation.documentation.__wrapped__() == "https://x.invalid/docs"
