@@ -1,6 +1,7 @@
 """Fixtures and hypothesis profile shared by all tests."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import sklearn
 from hypothesis import HealthCheck, settings
 
 from skgmm import _kernels
+
+os.environ.setdefault("MPLBACKEND", "agg")
 
 # No deadline: the first call of a test pays for imports. Derandomised: CI must not be a lottery.
 settings.register_profile(

@@ -14,6 +14,14 @@ PACKAGE = Path(skgmm.__file__).parent
 # Upper rooms first. A room may import from the rooms below it, not from itself or above.
 ROOMS = [
     "__main__",
+    "display.__init__",
+    "display._criterion",
+    "display._convergence",
+    "display._uncertainty",
+    "display._mixture",
+    "display._drawing",
+    "display._view",
+    "display._style",
     "__init__",
     "_show_versions",
     "_mixture",

@@ -1,0 +1,129 @@
+"""ConvergenceDisplay: what each evaluation gained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from skgmm._linalg import Array
+from skgmm.display import _style
+from skgmm.display._view import mixture_of
+
+_ROUNDING = 1e-13
+_MOST_MARKED = 60
+
+
+class ConvergenceDisplay:
+    """Picture of the way to the optimum: log-likelihood after each evaluation.
+
+    An evaluation is a pass over the rows. The line is the best start, in the best log-likelihood so
+    far; other starts are markers where they ended, with a cross for candidates that were left
+    behind (their log-likelihood is that of the sample on which candidates are compared).
+
+    Made by `from_estimator`.
+
+    Parameters
+    ----------
+    objectives : array-like of shape (n_iter,)
+        What EM maximises, after each evaluation of the best start, in nats per row.
+    starts : dict of lists
+        `starts_` of a fit.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    """
+
+    ax_: Any
+    figure_: Any
+
+    def __init__(self, *, objectives: ArrayLike, starts: dict[str, Sequence[Any]]) -> None:
+        self.objectives = np.asarray(objectives, dtype=np.float64)
+        self.starts = starts
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, ax: Any = None, **options: Any
+    ) -> ConvergenceDisplay:
+        """Picture of a fit.
+
+        Parameters
+        ----------
+        estimator : GaussianMixtureEM, or a fitted search for one
+            Fitted.
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a figure.
+        **options
+            As of `plot`.
+
+        Returns
+        -------
+        display : ConvergenceDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        NotFittedError
+            If nothing was fitted, as after `from_parameters`.
+        """
+        mixture: Any = mixture_of(estimator)
+        check_is_fitted(mixture, ("lower_bounds_", "starts_"))
+        return cls(objectives=mixture.lower_bounds_, starts=mixture.starts_).plot(ax, **options)
+
+    def plot(self, ax: Any = None, *, gap: bool = True) -> ConvergenceDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a figure.
+        gap : bool, default=True
+            Whether to show how far each evaluation is below the end, on a logarithmic scale: EM is
+            a straight line there, the flatter the slower. Else the log-likelihood itself.
+
+        Returns
+        -------
+        self : ConvergenceDisplay
+        """
+        self.ax_ = _style.axes_of(self, ax, (6.4, 4.2))
+        self.figure_ = self.ax_.figure
+        end = self.objectives[-1] if len(self.objectives) else np.nan
+        for evaluations, values, look in self._series(end):
+            shown = values < end if gap else np.isfinite(values)
+            if shown.any():
+                height = end - values[shown] if gap else values[shown]
+                self.ax_.plot(evaluations[shown], height, **look)
+        if gap:
+            self.ax_.set_yscale("log")
+            # What is smaller is the rounding of the log-likelihood.
+            self.ax_.set_ylim(bottom=max(self.ax_.get_ylim()[0], _ROUNDING))
+        label = "nats per row below the end" if gap else "log-likelihood, nats per row"
+        self.ax_.set_ylabel(label)
+        self.ax_.set_xlabel("evaluation")
+        self.ax_.xaxis.get_major_locator().set_params(integer=True)
+        if self.ax_.lines:
+            self.ax_.legend(fontsize=8, framealpha=0.85)
+        _style.open_frame(self.ax_)
+        return self
+
+    def _series(self, end: float) -> Iterator[tuple[Array, Array, dict[str, Any]]]:
+        """Evaluations, log-likelihoods and look of the best start, the others and candidates."""
+        n_iter = len(self.objectives)
+        look = {"lw": 1.8, "ms": 3, "color": _style.COLOURS[0], "zorder": 3}
+        look["marker"] = "o" if n_iter <= _MOST_MARKED else ""
+        yield np.arange(1, n_iter + 1), self.objectives, {**look, "label": "best start"}
+        values = np.asarray(self.starts["log_likelihood"], dtype=np.float64)
+        evaluations = np.asarray(self.starts["n_evaluations"])
+        behind = np.array([status == "left behind" for status in self.starts["status"]])
+        best = (values == end) & (evaluations == n_iter) & ~behind
+        look = {"ls": "", "ms": 6, "color": _style.COLOURS[1]}
+        square = {"marker": "s", "mfc": "none", "label": "other starts, where they ended"}
+        cross = {"marker": "x", "label": "candidates left behind"}
+        yield evaluations[~behind & ~best], values[~behind & ~best], {**look, **square}
+        yield evaluations[behind], values[behind], {**look, **cross}

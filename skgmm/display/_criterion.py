@@ -1,0 +1,205 @@
+"""CriterionDisplay: a criterion against the number of components."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from skgmm.covariance import find_structure
+from skgmm.display import _style
+
+# A structure's code is its look: volume the line, shape the marker, orientation the colour (with
+# "s" for spheres), and each letter can be told from the others in grey.
+_LINES = {"E": "-", "V": "--"}
+_MARKERS = {"I": "o", "E": "s", "V": "^"}
+_COLOURS = {"s": "#E69F00", "I": "#56B4E9", "E": "#0072B2", "V": "#000000"}
+_OTHER = {"color": "0.5", "ls": ":", "marker": "x"}
+
+# Room for what is worse than the best of the worst structure, as a share of the axis.
+_MARGIN = 0.15
+
+
+class CriterionDisplay:
+    """Picture of a criterion (lower is better) against K, a line for each structure.
+
+    The best model has a ring. What a line looks like says what its structure is: solid for equal
+    volumes, dashed for varying ones; circles for spheres, squares for equal shapes, triangles for
+    varying ones; orange for spheres, light blue for axes along the features, blue for equal
+    orientations, black for varying ones. Models that could not be fitted leave a gap, hollow
+    markers are fits that did not converge. The axis ends where the worst structure at its best is
+    still seen.
+
+    Made by `from_estimator`.
+
+    Parameters
+    ----------
+    n_components : array-like of int, shape (n_models,)
+    covariance_type : array-like of str, shape (n_models,)
+    values : array-like of shape (n_models,)
+        The criterion; NaN where there is none.
+    converged : array-like of bool, shape (n_models,)
+    best : tuple of int and str
+        Number of components and structure of the chosen model.
+    criterion : str
+        Name of the criterion, for the axis.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    """
+
+    ax_: Any
+    figure_: Any
+
+    def __init__(
+        self,
+        *,
+        n_components: ArrayLike,
+        covariance_type: Sequence[str],
+        values: ArrayLike,
+        converged: ArrayLike,
+        best: tuple[int, str],
+        criterion: str,
+    ) -> None:
+        self.n_components = np.asarray(n_components)
+        self.covariance_type = np.asarray(covariance_type)
+        self.values = np.asarray(values, dtype=np.float64)
+        self.converged = np.asarray(converged, dtype=bool)
+        self.best = best
+        self.criterion = criterion
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, criterion: str | None = None, ax: Any = None, **options: Any
+    ) -> CriterionDisplay:
+        """Picture of a fitted search.
+
+        Parameters
+        ----------
+        estimator : GaussianMixtureSearch
+            Fitted.
+        criterion : str, default=None
+            A column of its `results_`, such as 'bic', 'icl' or 'aic'. None: the one it chose by.
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a figure.
+        **options
+            As of `plot`.
+
+        Returns
+        -------
+        display : CriterionDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If there is no such column.
+        """
+        check_is_fitted(estimator, "results_")
+        results = estimator.results_
+        chosen = estimator.criterion if criterion is None else criterion
+        if chosen not in results:
+            raise ValueError(
+                f"criterion should be a column of results_ ({', '.join(results)}), but got "
+                f"{chosen!r}"
+            )
+        own = chosen == estimator.criterion
+        values = np.asarray(results[chosen], dtype=np.float64)
+        lowest = int(np.nanargmin(values))
+        best = (int(results["n_components"][lowest]), str(results["covariance_type"][lowest]))
+        if own:
+            best = (estimator.best_n_components_, estimator.best_covariance_type_)
+        display = cls(
+            n_components=results["n_components"],
+            covariance_type=results["covariance_type"],
+            values=values,
+            converged=results["converged"],
+            best=best,
+            criterion=chosen,
+        )
+        return display.plot(ax, **options)
+
+    def plot(self, ax: Any = None, *, legend: bool = True) -> CriterionDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a figure.
+        legend : bool, default=True
+            Whether to name the structures, the best first.
+
+        Returns
+        -------
+        self : CriterionDisplay
+        """
+        self.ax_ = _style.axes_of(self, ax, (7.2, 4.6))
+        self.figure_ = self.ax_.figure
+        for name, least in self._ranked():
+            self._line(name, least)
+        self._ring()
+        self.ax_.set_xlabel("number of components")
+        self.ax_.set_ylabel(f"{self.criterion.upper()}  (lower is better)")
+        self.ax_.set_xticks(np.unique(self.n_components))
+        _style.open_frame(self.ax_)
+        if legend:
+            # Fourteen names fit beside the axes, not on them.
+            self.ax_.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, frameon=False)
+        return self
+
+    def _ranked(self) -> list[tuple[str, float]]:
+        """Structures and their best values, the best first; those without any are left out."""
+        least = {}
+        for name in dict.fromkeys(self.covariance_type.tolist()):
+            values = self.values[self.covariance_type == name]
+            if np.isfinite(values).any():
+                least[name] = float(np.nanmin(values))
+        return sorted(least.items(), key=lambda item: item[1])
+
+    def _line(self, name: str, least: float) -> None:
+        own = np.flatnonzero(self.covariance_type == name)
+        own = own[np.argsort(self.n_components[own], kind="stable")]
+        x, y, converged = self.n_components[own], self.values[own], self.converged[own]
+        chosen = name == self.best[1]
+        look, label = _look(name)
+        self.ax_.plot(
+            x, y, **{**look, "marker": ""}, lw=2.4 if chosen else 1.2, zorder=3 if chosen else 2
+        )
+        for face, shown in ((look["color"], converged), ("white", ~converged)):
+            self.ax_.plot(
+                x[shown], y[shown], color=look["color"], marker=look["marker"], ls="",
+                mfc=face, ms=5, zorder=4 if chosen else 2,
+            )  # fmt: skip
+        self.ax_.plot(
+            [], [], **look, lw=2.4 if chosen else 1.2, ms=5, label=f"{label}  {least:.5g}"
+        )
+
+    def _ring(self) -> None:
+        """Mark the best, and keep the axis to where there is something to choose."""
+        K, name = self.best
+        value = self.values[(self.n_components == K) & (self.covariance_type == name)][0]
+        self.ax_.plot(K, value, "o", ms=15, mfc="none", mec="#D55E00", mew=2.2, zorder=5)
+        self.ax_.annotate(
+            f"{_look(name)[1]}, K = {K}", (K, value), (0, -14), textcoords="offset points",
+            ha="center", va="top", color="#D55E00", weight="bold",
+        )  # fmt: skip
+        worst = self._ranked()[-1][1]
+        height = max(worst - value, 1e-3 * abs(value))
+        self.ax_.set_ylim(value - 1.2 * _MARGIN * height, worst + _MARGIN * height)
+
+
+def _look(name: str) -> tuple[dict[str, Any], str]:
+    """How the line of a structure looks, and what it is called."""
+    code = find_structure(name).code
+    label = code if code == name else f"{code} '{name}'"
+    if len(code) != 3 or code[0] not in _LINES:
+        return dict(_OTHER), name
+    volume, shape, orientation = tuple(code)
+    colour = _COLOURS["s" if shape == "I" else orientation]
+    return {"color": colour, "ls": _LINES[volume], "marker": _MARKERS[shape]}, label

@@ -1,0 +1,156 @@
+"""What is drawn of a mixture and its rows, on any axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skgmm._linalg import Array
+from skgmm.display import _style
+from skgmm.display._view import View
+
+_REGIONS = (0.25, 0.5, 0.75, 0.95)
+_GREYS = ("#F3F3F3", "#E6E6E6", "#D9D9D9", "#CCCCCC")
+_GRID = 150
+_FEWEST_BINS, _MOST_BINS = 5, 60
+
+
+class Drawing:
+    """Rows and a mixture in the coordinates of a picture.
+
+    Parameters
+    ----------
+    view : View
+        With m coordinates.
+    rows : ndarray of shape (n, m)
+    shares : ndarray of shape (n, K)
+        Responsibilities.
+    weights : ndarray of shape (n,) or None
+    max_rows : int
+        Rows drawn as markers.
+    """
+
+    def __init__(
+        self, view: View, rows: Array, shares: Array, weights: Array | None, max_rows: int
+    ) -> None:
+        self.view, self.rows, self.shares = view, rows, shares
+        self.weights = np.ones(len(rows)) if weights is None else weights
+        self.spans = view.spans(rows)
+        n_samples = len(rows)
+        rng = np.random.default_rng(0)
+        self.drawn = np.arange(n_samples)
+        if n_samples > max_rows:
+            self.drawn = np.sort(rng.choice(n_samples, max_rows, replace=False))
+        ranked = np.sort(shares[self.drawn], axis=1)
+        # How far the most probable component is ahead: 0 where two are even.
+        self.certainty = ranked[:, -1] - ranked[:, -2] if ranked.shape[1] > 1 else ranked[:, 0]
+        self.hard = shares[self.drawn].argmax(axis=1)
+
+    def histogram(self, ax: Any, coordinate: int) -> None:
+        """Soft counts of each component, stacked, with the densities."""
+        view, rows = self.view.of([coordinate]), self.rows[:, coordinate]
+        edges = _bin_edges(view, rows)
+        bottom = np.zeros(len(edges) - 1)
+        scale = 1.0 / (self.weights.sum() * np.diff(edges))
+        low, high = self.spans[coordinate]
+        x = np.linspace(low, high, 400)[:, None]
+        for k in view.filled:
+            soft = self.weights * self.shares[:, k]
+            height = scale * np.histogram(rows, edges, weights=soft)[0]
+            ax.bar(
+                edges[:-1], height, np.diff(edges), bottom, align="edge",
+                color=_style.colour(k), alpha=0.35, hatch=_style.hatch(k), ec="white", lw=0.5,
+            )  # fmt: skip
+            bottom = bottom + height
+        if len(view.filled) > 1:
+            ax.plot(x[:, 0], view.density(x), color="black", lw=1.2)
+        for k in view.filled:
+            own = view.component_density(k, x)
+            ax.plot(x[:, 0], own, color=_style.colour(k), ls=_style.line(k), lw=1.8)
+        ax.set_xlim(low, high)
+        _style.open_frame(ax)
+
+    def plane(self, ax: Any, coordinates: tuple[int, int], density: bool) -> None:
+        """Rows, outlines and shades in two coordinates."""
+        view = self.view.of(coordinates)
+        (left, right), (low, high) = self.spans[list(coordinates)]
+        if density:
+            grid = np.linspace(left, right, _GRID), np.linspace(low, high, _GRID)
+            self._shades(ax, view, *grid)
+        rows = self.rows[self.drawn][:, list(coordinates)]
+        for k in np.unique(self.hard):
+            self._markers(ax, rows, int(k))
+        for k in view.filled:
+            for mass, style in ((0.5, "-"), (0.95, "--")):
+                outline = view.ellipse(k, mass)
+                ax.plot(*outline, color="white", lw=3.0, alpha=0.7)
+                ax.plot(*outline, color=_style.colour(k), ls=style, lw=1.6)
+        for k in view.filled:
+            ax.annotate(
+                str(k), view.means[k], ha="center", va="center", fontsize=8, zorder=4,
+                bbox={"boxstyle": "circle,pad=0.2", "fc": "white", "ec": _style.colour(k)},
+            )  # fmt: skip
+        ax.set_xlim(left, right)
+        ax.set_ylim(low, high)
+        _style.open_frame(ax)
+
+    def _shades(self, ax: Any, view: View, across: Array, up: Array) -> None:
+        x, y = np.meshgrid(across, up)
+        heights = view.density(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
+        levels = view.region_levels(_REGIONS)
+        if np.all(np.diff(levels) > 0):  # not where all of the mass lies in a point
+            top = max(heights.max(), levels[-1]) * 1.001
+            ax.contourf(x, y, heights, [*levels, top], colors=_GREYS, zorder=0)
+
+    def _markers(self, ax: Any, rows: Array, component: int) -> None:
+        from matplotlib.colors import to_rgba_array
+
+        own = self.hard == component
+        area = 18.0 if len(self.drawn) < 1000 else 9.0
+        sizes = area * (self.weights / self.weights.mean())[self.drawn][own]
+        face = to_rgba_array(_style.colour(component), 0.8 * self.certainty[own])
+        ax.scatter(
+            *rows[own].T, s=sizes, marker=_style.marker(component), facecolors=face,
+            edgecolors=_style.colour(component), linewidths=0.6, rasterized=len(self.drawn) > 500,
+        )  # fmt: skip
+
+    def legend(self, ax: Any, lines: bool, loc: str = "best") -> None:
+        """What the markers and outlines are, or the lines over a histogram."""
+        from matplotlib.lines import Line2D
+
+        entries = self._components(lines)
+        grey = {"color": "0.3"}
+        if lines and len(self.view.filled) > 1:
+            entries.append({"color": "black", "lw": 1.2, "label": "mixture"})
+        if not lines and self.view.n_components > 1:
+            hollow = {"marker": "o", "ls": "", "mfc": "none", "label": "hollow: in doubt"}
+            entries.append({**grey, **hollow})
+        if not lines:
+            entries.append({**grey, "label": "50 % of its mass"})
+            entries.append({**grey, "ls": "--", "label": "95 % of its mass"})
+        handles = [Line2D([], [], **entry) for entry in entries]
+        ax.legend(handles=handles, loc=loc, fontsize=8, framealpha=0.85)
+
+    def _components(self, lines: bool) -> list[dict[str, Any]]:
+        """Legend entries of the components with their weights, if few enough to be read."""
+        if self.view.n_components > _style.MOST_NAMED:
+            return []
+        entries: list[dict[str, Any]] = []
+        for k, weight in enumerate(self.view.weights):
+            look = {"ls": _style.line(k)} if lines else {"ls": "", "marker": _style.marker(k)}
+            share = f"{100 * weight:.0f} %" if k in self.view.filled else "empty"
+            entries.append({**look, "color": _style.colour(k), "label": f"component {k}: {share}"})
+        return entries
+
+
+def _bin_edges(view: View, rows: Array) -> Array:
+    """Bins as narrow as the narrowest component asks for (Scott 1979)."""
+    deviations = np.sqrt(view.covariances[:, 0, 0])
+    sizes = np.maximum(view.weights * len(rows), 1.0)
+    width = (3.49 * deviations / np.cbrt(sizes))[view.filled].min()
+    low, high = rows.min(), rows.max()
+    if low == high:
+        low, high = low - 2.0 * width, high + 2.0 * width
+    n_bins = int(np.clip((high - low) / width, _FEWEST_BINS, _MOST_BINS))
+    return np.linspace(low, high, n_bins + 1)
