@@ -93,6 +93,15 @@ def test_data_frames(frame, blobs):
         mixture.predict(frame({"b": X[:, 1], "a": X[:, 0]}))
 
 
+def test_data_frames_are_scored_without_a_word_about_names(blobs):
+    X, _ = blobs
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    mixture = GaussianMixtureEM(3, random_state=0).fit(frame)
+    plain = GaussianMixtureEM(3, random_state=0).fit(X)
+    for name in ("score", "bic", "aic", "icl", "expected_complete_log_likelihood"):
+        assert getattr(mixture, name)(frame) == getattr(plain, name)(X)
+
+
 def test_pandas_nullable_and_weights_as_series(blobs):
     X, _ = blobs
     rows = pd.DataFrame(X).astype("Float64")
