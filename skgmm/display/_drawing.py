@@ -14,6 +14,8 @@ _REGIONS = (0.25, 0.5, 0.75, 0.95)
 _GREYS = ("#F3F3F3", "#E6E6E6", "#D9D9D9", "#CCCCCC")
 _GRID = 150
 _FEWEST_BINS, _MOST_BINS = 5, 60
+# Rows with more steps than this in their range are not rounded.
+_MOST_GRAINS = 500
 
 
 class Drawing:
@@ -50,7 +52,7 @@ class Drawing:
     def histogram(self, ax: Any, coordinate: int) -> None:
         """Soft counts of each component, stacked, with the densities."""
         view, rows = self.view.of([coordinate]), self.rows[:, coordinate]
-        edges = _bin_edges(view, rows)
+        edges = _bin_edges(view, rows, self.weights.sum())
         bottom = np.zeros(len(edges) - 1)
         scale = 1.0 / (self.weights.sum() * np.diff(edges))
         low, high = self.spans[coordinate]
@@ -144,13 +146,19 @@ class Drawing:
         return entries
 
 
-def _bin_edges(view: View, rows: Array) -> Array:
+def _bin_edges(view: View, rows: Array, total: float) -> Array:
     """Bins as narrow as the narrowest component asks for (Scott 1979)."""
     deviations = np.sqrt(view.covariances[:, 0, 0])
-    sizes = np.maximum(view.weights * len(rows), 1.0)
+    sizes = np.maximum(view.weights * total, 1.0)
     width = (3.49 * deviations / np.cbrt(sizes))[view.filled].min()
-    low, high = rows.min(), rows.max()
+    low, high = float(rows.min()), float(rows.max())
     if low == high:
-        low, high = low - 2.0 * width, high + 2.0 * width
-    n_bins = int(np.clip((high - low) / width, _FEWEST_BINS, _MOST_BINS))
-    return np.linspace(low, high, n_bins + 1)
+        return np.linspace(low - 2.0 * width, high + 2.0 * width, _FEWEST_BINS + 1)
+    width = (high - low) / np.clip((high - low) / width, _FEWEST_BINS, _MOST_BINS)
+    distinct = np.unique(rows)
+    grain = float(np.diff(distinct).min())
+    if (high - low) / grain <= _MOST_GRAINS:
+        # Rounded rows: bins of whole grains, or some would hold more values than their neighbours.
+        width = grain * max(1.0, np.round(width / grain))
+        low -= 0.5 * grain
+    return low + width * np.arange(np.ceil((high - low) / width + 1e-6) + 1)
