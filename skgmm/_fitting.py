@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from skgmm._callbacks import FitTasks
 from skgmm._em import run_em
@@ -74,14 +73,15 @@ def attributes_of(
     }
 
 
-def fit_mixture(mixture: Any, rows: Rows, tasks: FitTasks | None) -> Fit:
+def fit_mixture(
+    mixture: Any, rows: Rows, rng: np.random.RandomState, tasks: FitTasks | None
+) -> Fit:
     """Fit the rows as the estimator's constructor parameters say; the estimator is only read.
 
     `tasks` are those of callbacks, if there are any.
     """
     structure = find_structure(mixture.covariance_type)
     problem = Problem(rows, structure, floor_of(mixture.reg_covar, rows))
-    rng = check_random_state(mixture.random_state)
     previous, message = _previous(mixture, structure, rows.n_features)
     messages = [message] if message else []
     if previous is None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
 
 from skgmm import _validation
 from skgmm._callbacks import FitTasks
@@ -335,8 +336,9 @@ default='auto'
         before = dict(vars(self))  # with what scikit-learn needs to end the tasks of a failed fit
         try:
             with single_threaded_blas():
-                rows = rows_to_fit(self, X, sample_weight)
-                fit = fit_mixture(self, rows, tasks)
+                rng = check_random_state(self.random_state)
+                rows = rows_to_fit(self, X, sample_weight, rng)
+                fit = fit_mixture(self, rows, rng, tasks)
                 self.__dict__.update(fit.attributes())
             if tasks is not None:
                 tasks.done()

@@ -1,7 +1,8 @@
-"""From what a user hands in to Rows: where the kinds of data part, before anything is converted."""
+"""From what a user hands in to Rows: where kinds of data part, before anything is converted."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,32 +10,77 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
 from skgmm import _validation
+from skgmm._block_rows import BlockRows
 from skgmm._rows import InMemoryRows, Rows
-from skgmm._threads import threads_for
+from skgmm._sklearn_compat import get_feature_names
+from skgmm._sources import RowBlocks
+from skgmm._threads import available_threads, threads_for
 
 
-def rows_to_fit(mixture: Any, X: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
+def rows_to_fit(
+    mixture: Any, X: Any, sample_weight: ArrayLike | None, rng: np.random.RandomState
+) -> Rows:
     """Rows that the mixture is fitted to; sets its `n_features_in_` and `feature_names_in_`."""
-    rows, largest = _in_memory(mixture, X, sample_weight, mixture.n_components, reset=True)
-    _validation.check_weighted_squares(rows.sample_weight, largest)
-    _validation.check_enough_rows(rows.X, rows.sample_weight, mixture.n_components)
+    n_components = mixture.n_components
+    if isinstance(X, RowBlocks):
+        return _blocks(mixture, X, sample_weight, reset=True).survey(n_components, rng)
+    rows, largest = _in_memory(mixture, X, sample_weight, n_components, reset=True)
+    n_counted = total_weight = float(rows.n_samples)
+    if (weights := rows.sample_weight) is not None:
+        n_counted, total_weight = float(np.count_nonzero(weights)), float(weights.sum())
+        _validation.check_weighted_squares(total_weight, largest)
+    _validation.check_enough_rows(n_counted, total_weight, n_components)
     return rows
 
 
 def rows_to_ask_about(
-    mixture: Any, X: ArrayLike, sample_weight: ArrayLike | None, n_components: int
+    mixture: Any, X: Any, sample_weight: ArrayLike | None, n_components: int
 ) -> Rows:
     """Rows with the features of the fit."""
+    if isinstance(X, RowBlocks):
+        return _blocks(mixture, X, sample_weight, reset=False)
     return _in_memory(mixture, X, sample_weight, n_components, reset=False)[0]
 
 
 def _in_memory(
-    mixture: Any, X: ArrayLike, sample_weight: ArrayLike | None, n_components: int, reset: bool
+    mixture: Any, X: Any, sample_weight: ArrayLike | None, n_components: int, reset: bool
 ) -> tuple[InMemoryRows, float]:
     """Rows as float64 or float32, in place where they are that, and their largest magnitude."""
-    array = validate_data(mixture, X, dtype=[np.float64, np.float32], reset=reset)
-    array = _validation.readable(array)
-    largest = _validation.check_magnitude(array)
+    if isinstance(X, Iterator):
+        raise TypeError(
+            f"X is an iterator ({type(X).__name__}), which can be read only once. Use "
+            "RowBlocks.from_iterable with a function that returns a fresh one at every call."
+        )
+    options = {"dtype": [np.float64, np.float32], "reset": reset}
+    array = validate_data(mixture, X, ensure_all_finite=False, **options)
+    largest = _validation.magnitude(array)
+    if not np.isfinite(
+        largest
+    ):  # scikit-learn says what is wrong; for sound data one pass is enough
+        validate_data(mixture, X, **options)
+    _validation.check_magnitude(largest)
     weights = _validation.check_weights_of_rows(sample_weight, array)
     n_threads = threads_for(mixture.n_jobs, array, n_components)
-    return InMemoryRows(array, weights, n_threads), largest
+    return InMemoryRows(_validation.readable(array), weights, n_threads), largest
+
+
+def _blocks(mixture: Any, X: RowBlocks, sample_weight: ArrayLike | None, reset: bool) -> BlockRows:
+    """The blocks, once scikit-learn has seen their features."""
+    if sample_weight is not None:
+        raise ValueError(
+            "sample_weight is not used with RowBlocks, whose weights come with the rows: give "
+            "sample_weight to RowBlocks.from_npy or .from_parquet, or make pairs of rows and "
+            "weights in .from_iterable"
+        )
+    header = X.source.header()
+    if len(header.shape) != 2:
+        raise ValueError(f"X: blocks should have two dimensions, but have {len(header.shape)}")
+    validate_data(mixture, header, skip_check_array=True, reset=reset)
+    single = np.asarray(header).dtype == np.float32
+    return BlockRows(
+        X,
+        get_feature_names(header),
+        header.shape[1],
+        np.dtype(np.float32 if single else np.float64),
+        available_threads(mixture.n_jobs),
+    )

@@ -3,6 +3,7 @@
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _get_feature_names as get_feature_names
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -18,4 +19,5 @@ __all__ = [
     "StrOptions",
     "check_sample_weight",
     "fit_context",
+    "get_feature_names",
 ]

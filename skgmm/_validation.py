@@ -17,9 +17,24 @@ from skgmm.covariance import Covariance, Structure
 LARGEST = 1e150
 
 
-def check_magnitude(X: Array, name: str = "X") -> float:
-    """Refuse values whose squares leave float64; the largest magnitude."""
-    largest = max(abs(float(X.min())), abs(float(X.max())))
+# Numbers whose extremes are looked for at a time: they stay in the processor's cache.
+_NUMBERS = 32_768
+
+
+def magnitude(X: Array) -> float:
+    """The largest absolute value: one pass, which also tells (by nan or inf) what is not finite."""
+    largest, n_rows = 0.0, max(1, _NUMBERS // X.shape[1])
+    for start in range(0, len(X), n_rows):
+        rows = X[start : start + n_rows]
+        low, high = float(rows.min()), float(rows.max())
+        if np.isnan(low) or np.isnan(high):
+            return np.nan
+        largest = max(largest, -low, high)
+    return largest
+
+
+def check_magnitude(largest: float, name: str = "X") -> None:
+    """Refuse data whose squares leave float64, by their largest absolute value."""
     if largest > LARGEST:
         raise ValueError(
             f"{name} holds values as large as {largest:.3g}; above {LARGEST:.0e} their squares are "
@@ -30,7 +45,6 @@ def check_magnitude(X: Array, name: str = "X") -> float:
             f"{name} holds no value larger than {largest:.3g}; below {1 / LARGEST:.0e} squares are "
             f"not float64 numbers. Scale {name}."
         )
-    return largest
 
 
 def representable(array: Array, dtype: np.dtype) -> bool:
@@ -52,36 +66,58 @@ def check_weights_of_rows(sample_weight: ArrayLike | None, X: Array) -> Array | 
     if sample_weight is None:
         return None
     weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weights.any():
-        raise ValueError("sample_weight: all weights are zero; at least one must be positive.")
     with np.errstate(over="ignore"):
-        total = weights.sum()
+        check_total_weight(float(weights.sum()))
+    return weights
+
+
+def weights_of_block(sample_weight: ArrayLike, n_samples: int) -> Array:
+    """Weights of some of the rows as float64 (n,), which may all be zero."""
+    weights = check_array(
+        sample_weight,
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_min_samples=0,
+        input_name="sample_weight",
+    )
+    if weights.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight should have the shape {(n_samples,)}, but got {weights.shape}"
+        )
+    if n_samples and weights.min() < 0:
+        raise ValueError(
+            f"sample_weight should not be negative, but the smallest is {weights.min():.5g}"
+        )
+    return weights
+
+
+def check_total_weight(total: float) -> None:
+    """Refuse weights that are all zero, or whose sum leaves float64."""
+    if total == 0.0:
+        raise ValueError("sample_weight: all weights are zero; at least one must be positive.")
     if not 1.0 / LARGEST <= total <= LARGEST:
         raise ValueError(
             f"sample_weight: the weights sum to {total:.3g}; allowed is {1 / LARGEST:.0e} to "
             f"{LARGEST:.0e}. Scale them."
         )
-    return weights
 
 
-def check_weighted_squares(sample_weight: Array | None, largest: float) -> None:
+def check_weighted_squares(total_weight: float, largest: float) -> None:
     """Refuse weights that make sums of squares overflow."""
-    if sample_weight is not None and float(sample_weight.sum()) * largest**2 > LARGEST**2:
+    if total_weight * largest**2 > LARGEST**2:
         raise ValueError(
-            f"sample_weight sums to {sample_weight.sum():.3g}, which times the squares of X (up to "
+            f"sample_weight sums to {total_weight:.3g}, which times the squares of X (up to "
             f"{largest**2:.3g}) is not a float64 number. Scale sample_weight or X."
         )
 
 
-def check_enough_rows(X: Array, sample_weight: Array | None, n_components: int) -> float:
-    """Refuse fewer rows than components, or one row. Returns the number of rows.
+def check_enough_rows(n_counted: float, total_weight: float, n_components: int) -> None:
+    """Refuse fewer rows than components, or one row.
 
     Rows of weight 0 do not count, and a row of weight 3 counts three times; weights that sum to
     less than the number of rows are relative, and the rows are counted.
     """
-    n_samples = float(len(X))
-    if sample_weight is not None:
-        n_samples = max(float(np.count_nonzero(sample_weight)), float(sample_weight.sum()))
+    n_samples = max(n_counted, total_weight)
     if n_samples < 2:
         raise ValueError(
             f"Found array with {n_samples:g} sample(s) (rows with positive weight) while a minimum "
@@ -92,7 +128,6 @@ def check_enough_rows(X: Array, sample_weight: Array | None, n_components: int) 
             "Expected n_samples >= n_components "
             f"but got n_components = {n_components}, n_samples = {n_samples:g}"
         )
-    return n_samples
 
 
 def _numbers(value: ArrayLike, name: str, shape: tuple[int, ...]) -> Array:
@@ -126,7 +161,7 @@ def check_weights(weights: ArrayLike, n_components: int) -> Array:
 
 def check_means(means: ArrayLike, n_components: int, n_features: int) -> Array:
     array = _numbers(means, "means", (n_components, n_features))
-    check_magnitude(array, "means")
+    check_magnitude(magnitude(array), "means")
     return array
 
 

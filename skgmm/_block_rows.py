@@ -1,0 +1,171 @@
+"""RowBlocks as Rows: every pass reads all blocks in order, one ahead of those that are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Any, TypeVar
+
+import numpy as np
+from sklearn.utils import check_array
+
+from skgmm._block import Block
+from skgmm._kernels import LostRowError
+from skgmm._linalg import Array
+from skgmm._moments import Moments, Scatter
+from skgmm._rows import InMemoryRows, Rows, Sum
+from skgmm._sample import StartSample, sample_key, sample_size
+from skgmm._sklearn_compat import get_feature_names
+from skgmm._sources import RowBlocks
+from skgmm._survey import Survey, survey
+from skgmm._validation import LARGEST, check_magnitude, magnitude, readable, weights_of_block
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class BlockRows(Rows):
+    """Rows of a source of blocks."""
+
+    blocks: RowBlocks
+    names: Any  # of the features, or None
+    n_features: int
+    dtype: np.dtype
+    n_threads: int
+    surveyed: Survey | None = None  # from a pass before, which has also looked at every number
+
+    @property
+    def n_samples(self) -> int:  # type: ignore[override]
+        if self.surveyed is None:
+            return sum(part.n_samples for part in self.parts())
+        return self.surveyed.n_samples
+
+    def parts(self) -> Iterator[InMemoryRows]:
+        """The blocks, checked: one pass."""
+        return (part for part, _ in self._visited())
+
+    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+        return reduce(add, map(_numbering_lost_rows(function), self.parts()))
+
+    def by_row(
+        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+    ) -> Array:
+        return np.concatenate(
+            [
+                np.empty((0, *shape), dtype),
+                *map(_numbering_lost_rows(function), self.parts()),
+            ],
+            dtype=dtype,
+        )
+
+    def overall_moments(self, form: Scatter) -> Moments:
+        known = None if self.surveyed is None else self.surveyed.moments
+        return known if known and known.form is form else super().overall_moments(form)
+
+    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+        return self._known().reservoir.sample()
+
+    def in_memory(self, sample: StartSample) -> InMemoryRows:
+        return InMemoryRows(sample.rows, sample.weights, self.n_threads)
+
+    def divided(self, n_starts: int) -> tuple[int, BlockRows]:
+        return 1, self  # side by side, each start would read the source for itself
+
+    def survey(self, n_components: int, rng: np.random.RandomState) -> BlockRows:
+        """The same rows, with what a fit must know of them: one pass."""
+        size, key, n_before = sample_size(n_components), sample_key(rng), 0
+        total: Survey | None = None
+        for part, largest in self._visited():
+            own = survey(part, largest, size, key, n_before)
+            n_before += own.n_counted
+            total = own if total is None else total + own
+        if total is None:
+            raise ValueError("X holds no rows")
+        total.check(n_components)
+        return replace(self, surveyed=total)
+
+    def _known(self) -> Survey:
+        assert self.surveyed is not None, "rows are surveyed before they are fitted"
+        return self.surveyed
+
+    def _visited(self) -> Iterator[tuple[InMemoryRows, float]]:
+        """Each block that has rows, and its largest absolute value (0 in passes after a survey)."""
+        n_samples = 0
+        for part, largest in ahead(map(self._checked, self.blocks.source.blocks())):
+            if part.n_samples:
+                yield replace(part, first=n_samples), largest
+            n_samples += part.n_samples
+        if self.surveyed is not None and n_samples != self.surveyed.n_samples:
+            raise ValueError(
+                f"X gave {n_samples} rows in this pass, but {self.surveyed.n_samples} in the "
+                "first: it changed during the fit, or its factory does not return a fresh iterator "
+                "at every call"
+            )
+
+    def _checked(self, block: Block) -> tuple[InMemoryRows, float]:
+        """A block as arrays, and its largest absolute value."""
+        try:
+            rows = readable(
+                check_array(
+                    block.rows,
+                    dtype=[np.float64, np.float32],
+                    ensure_all_finite=False,
+                    ensure_min_samples=0,
+                )
+            )
+            self._check_features(block.rows, rows)
+            weights = None if block.weights is None else weights_of_block(block.weights, len(rows))
+            largest = 0.0
+            if self.surveyed is None and len(rows):
+                largest = magnitude(rows)
+                _check_finite(rows, largest)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"X, {block.where}: {error}") from error
+        return InMemoryRows(rows, weights, self.n_threads), largest
+
+    def _check_features(self, given: Any, rows: Array) -> None:
+        if rows.shape[1] != self.n_features:
+            raise ValueError(
+                f"this block has {rows.shape[1]} features, but those before it {self.n_features}"
+            )
+        names = None if isinstance(given, np.ndarray) else get_feature_names(given)
+        if names is not None and self.names is not None and list(names) != list(self.names):
+            raise ValueError(
+                f"this block has the columns {list(names)}, but the first {list(self.names)}"
+            )
+
+
+def _check_finite(rows: Array, largest: float) -> None:
+    if not np.isfinite(largest):
+        row, column = np.argwhere(~np.isfinite(rows))[0]
+        raise ValueError(
+            f"contains {rows[row, column]} in row {row} of the block, feature {column}; NaN and "
+            "infinity are not accepted"
+        )
+    if largest > LARGEST:
+        check_magnitude(largest)
+
+
+def _numbering_lost_rows(function: Callable[[InMemoryRows], Item]) -> Callable[..., Item]:
+    """The function, whose error about a row counts from the first of all rows."""
+
+    def numbered(part: InMemoryRows) -> Item:
+        try:
+            return function(part)
+        except LostRowError as error:
+            raise LostRowError(part.first + error.row) from error
+
+    return numbered
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, the next of which another thread makes while one is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="skgmm-blocks") as reader:
+        end = object()
+        pending = reader.submit(next, items, end)
+        while (item := pending.result()) is not end:
+            pending = reader.submit(next, items, end)
+            yield item  # type: ignore[misc]

@@ -1,0 +1,64 @@
+"""What a fit must know of rows that are not in memory before it begins, from one pass over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skgmm import _validation
+from skgmm._moments import Moments, Scatter
+from skgmm._rows import InMemoryRows
+from skgmm._sample import Reservoir, reservoir
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Surveys of disjoint sets of rows add up to that of their union."""
+
+    n_samples: int
+    n_counted: int  # rows of positive weight
+    weighted: bool
+    largest: float  # absolute value
+    moments: Moments  # diagonal, of all rows as one component
+    reservoir: Reservoir
+
+    def __add__(self, other: Survey) -> Survey:
+        return Survey(
+            self.n_samples + other.n_samples,
+            self.n_counted + other.n_counted,
+            self.weighted or other.weighted,
+            max(self.largest, other.largest),
+            self.moments + other.moments,
+            self.reservoir + other.reservoir,
+        )
+
+    def check(self, n_components: int) -> None:
+        """Refuse rows that cannot be fitted, as for rows in memory."""
+        total_weight = self.moments.total_weight
+        _validation.check_magnitude(self.largest)
+        if self.weighted:
+            _validation.check_total_weight(total_weight)
+            _validation.check_weighted_squares(total_weight, self.largest)
+        _validation.check_enough_rows(self.n_counted, total_weight, n_components)
+
+
+def survey(rows: InMemoryRows, largest: float, size: int, key: int, n_before: int) -> Survey:
+    """The survey of a part of the rows.
+
+    Parameters
+    ----------
+    size, key : int
+        Of the sample that starts look at.
+    n_before : int
+        Rows of positive weight before these.
+    """
+    weights = rows.sample_weight
+    return Survey(
+        n_samples=rows.n_samples,
+        n_counted=rows.n_samples if weights is None else int(np.count_nonzero(weights)),
+        weighted=weights is not None,
+        largest=largest,
+        moments=rows.overall_moments(Scatter.DIAGONAL),
+        reservoir=reservoir(rows.X, weights, size, key, n_before),
+    )
