@@ -3,6 +3,25 @@
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._show_versions import show_versions
 from skgmm._sources import RowBlocks
+from skgmm.model_selection import (
+    BootstrapLRT,
+    GaussianMixtureSearch,
+    aic_scorer,
+    bic_scorer,
+    bootstrap_lrt,
+    icl_scorer,
+)
 
 __version__ = "0.1.0"
-__all__ = ["GaussianMixtureEM", "RowBlocks", "__version__", "show_versions"]
+__all__ = [
+    "BootstrapLRT",
+    "GaussianMixtureEM",
+    "GaussianMixtureSearch",
+    "RowBlocks",
+    "__version__",
+    "aic_scorer",
+    "bic_scorer",
+    "bootstrap_lrt",
+    "icl_scorer",
+    "show_versions",
+]

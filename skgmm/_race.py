@@ -125,8 +125,8 @@ def _partitions(
 ) -> Iterator[tuple[str, Array]]:
     """Kind and labels (m,) or responsibilities (m, K) of each candidate."""
     weights = sample.weights
-    scaled = _scaled(sample)
-    white = _whitened(scaled, weights)
+    scaled = scaled_rows(sample)
+    white = whitened_rows(scaled, weights)
 
     def seeded(rows: Array) -> Array:
         return nearest(rows, rows[seeds(rows, weights, n_components, rng)], n_threads)
@@ -148,7 +148,7 @@ def _partitions(
         yield "spare", seeded(rows)
 
 
-def _scaled(sample: StartSample) -> Array:
+def scaled_rows(sample: StartSample) -> Array:
     """Rows with mean 0 and deviation 1, features without spread left out."""
     weights = sample.weights / sample.weights.sum()
     centred = sample.rows - sample.rows[0]
@@ -158,7 +158,7 @@ def _scaled(sample: StartSample) -> Array:
     return np.ascontiguousarray(centred[:, varying] / deviations[varying])
 
 
-def _whitened(scaled: Array, weights: Array) -> Array:
+def whitened_rows(scaled: Array, weights: Array) -> Array:
     """Scaled rows with identity covariance, directions without spread left out."""
     covariance = (scaled.T * (weights / weights.sum())) @ scaled
     variances, axes = np.linalg.eigh(covariance)

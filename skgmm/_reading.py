@@ -21,10 +21,21 @@ def rows_to_fit(
     mixture: Any, X: Any, sample_weight: ArrayLike | None, rng: np.random.RandomState
 ) -> Rows:
     """Rows that the mixture is fitted to; sets its `n_features_in_` and `feature_names_in_`."""
-    n_components = mixture.n_components
     if isinstance(X, RowBlocks):
-        return _blocks(mixture, X, sample_weight, reset=True).survey(n_components, rng)
-    rows, largest = _in_memory(mixture, X, sample_weight, n_components, reset=True)
+        return _blocks(mixture, X, sample_weight, reset=True).survey(mixture.n_components, rng)
+    return rows_in_memory(mixture, X, sample_weight, mixture.n_components)
+
+
+def rows_in_memory(
+    estimator: Any, X: Any, sample_weight: ArrayLike | None, n_components: int
+) -> InMemoryRows:
+    """Rows that so many components can be fitted to, as `rows_to_fit`."""
+    if isinstance(X, RowBlocks):
+        raise TypeError(
+            f"{type(estimator).__name__} takes X in memory, but got RowBlocks: search on a random "
+            "sample of the rows, and fit the chosen GaussianMixtureEM to the blocks"
+        )
+    rows, largest = _in_memory(estimator, X, sample_weight, n_components, reset=True)
     n_counted = total_weight = float(rows.n_samples)
     if (weights := rows.sample_weight) is not None:
         n_counted, total_weight = float(np.count_nonzero(weights)), float(weights.sum())

@@ -1,0 +1,14 @@
+"""Choosing a model: how many components, which structure, and how sure."""
+
+from skgmm.model_selection._bootstrap import BootstrapLRT, bootstrap_lrt
+from skgmm.model_selection._scorers import aic_scorer, bic_scorer, icl_scorer
+from skgmm.model_selection._search import GaussianMixtureSearch
+
+__all__ = [
+    "BootstrapLRT",
+    "GaussianMixtureSearch",
+    "aic_scorer",
+    "bic_scorer",
+    "bootstrap_lrt",
+    "icl_scorer",
+]

@@ -1,0 +1,219 @@
+"""A parametric bootstrap of the likelihood ratio: K components against K + 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array
+
+from skgmm import _validation
+from skgmm._linalg import Array
+from skgmm._parameters import MixtureParameters
+from skgmm._rows import InMemoryRows
+from skgmm._threads import single_threaded_blas
+from skgmm.covariance import Structure, find_structure
+from skgmm.model_selection._sweep import Ground, sweep
+
+
+@dataclass(frozen=True)
+class BootstrapLRT:
+    """Result of :func:`bootstrap_lrt`. A row for each K that was tested, against K + 1.
+
+    Attributes
+    ----------
+    n_components : int
+        The first K that K + 1 is not significantly better than.
+    tested : ndarray of int, shape (m,)
+        K of each row.
+    statistic : ndarray of shape (m,)
+        Twice the gain in log-likelihood from K to K + 1, in nats.
+    p_value : ndarray of shape (m,)
+    bootstrap_statistics : ndarray of shape (m, n_bootstrap)
+        The same statistic for rows drawn from the mixture of K components, ascending; NaN, at the
+        end, where a fit failed.
+    covariance_type : str
+    level : float
+    conclusive : bool
+        Whether the last test was not significant; False if even the largest K tested was rejected,
+        and `n_components` is then one more.
+    """
+
+    n_components: int
+    tested: Array
+    statistic: Array
+    p_value: Array
+    bootstrap_statistics: Array
+    covariance_type: str
+    level: float
+    conclusive: bool
+
+    def __str__(self) -> str:
+        lines = [f"{'test':>10}{'statistic':>12}{'p-value':>10}"]
+        for K, statistic, p_value in zip(self.tested, self.statistic, self.p_value, strict=True):
+            lines.append(f"{f'{K} vs {K + 1}':>10}{statistic:>12.3f}{p_value:>10.4f}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _Test:
+    """What every replicate needs."""
+
+    structure: Structure
+    n_components: int
+    reg_covar: float | str
+    options: dict[str, Any]
+
+    def statistic(self, rows: InMemoryRows, seed: int) -> tuple[float, MixtureParameters]:
+        """Twice the gain of one more component, and the mixture without it.
+
+        Rows drawn and the user's are treated alike, or the distribution would be of something
+        else: the same starts and the same search, from one component fewer to one more.
+        """
+        K = self.n_components
+        sizes = list(range(max(1, K - 1), K + 2))
+        rng = np.random.RandomState(seed)
+        ground = Ground.prepare(rows, self.reg_covar, sizes, rng, self.options)
+        table, complete = sweep(ground, [self.structure], 1)
+        if not complete:
+            raise KeyboardInterrupt
+        less, more = table[self.structure.name, K], table[self.structure.name, K + 1]
+        for fit in (less, more):
+            if fit.result is None:
+                raise ValueError(f"{fit.n_components} components: {fit.status}")
+        assert less.result is not None
+        return 2.0 * (more.log_likelihood - less.log_likelihood), less.result.parameters
+
+    def replicate(self, null: MixtureParameters, n_samples: int, seed: int) -> float:
+        """The statistic of rows drawn from the mixture; NaN where it cannot be fitted."""
+        rng = np.random.RandomState(seed)
+        rows, _ = null.draw(n_samples, rng)
+        try:
+            with single_threaded_blas():
+                return self.statistic(InMemoryRows(rows), seed)[0]
+        except ValueError:
+            return np.nan
+
+
+def bootstrap_lrt(
+    X: ArrayLike,
+    *,
+    max_components: int = 9,
+    covariance_type: str = "full",
+    n_bootstrap: int = 199,
+    level: float = 0.05,
+    sample_weight: ArrayLike | None = None,
+    tol: float = 1e-6,
+    reg_covar: float | str = "auto",
+    max_iter: int = 1000,
+    random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
+) -> BootstrapLRT:
+    """Test K components against K + 1, for K = 1, 2, ... until K + 1 is not significantly better.
+
+    Twice the gain in log-likelihood has no chi-squared distribution here, because a component too
+    many has no identifiable parameters. So its distribution is found by fitting both models to
+    rows drawn from the fitted mixture of K (McLachlan 1987).
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    max_components : int, default=9
+        The largest K that is tested (against K + 1).
+    covariance_type : str, default='full'
+        As of :class:`GaussianMixtureEM`.
+    n_bootstrap : int, default=199
+        Data sets drawn for each K. The smallest p-value is 1 / (n_bootstrap + 1).
+    level : float, default=0.05
+        Significance level: testing ends at the first p-value above it.
+    sample_weight : array-like of shape (n_samples,), default=None
+        How often each row counts; data sets drawn have as many rows as the weights sum to.
+    tol, reg_covar, max_iter
+        As of :class:`GaussianMixtureEM`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of starts and of what is drawn.
+    n_jobs : int or None, default=None
+        As everywhere in scikit-learn: processes that share the data sets drawn. The result does not
+        depend on it.
+
+    Returns
+    -------
+    result : BootstrapLRT
+
+    Raises
+    ------
+    ValueError
+        For bad input, and if a model cannot be fitted to X.
+
+    References
+    ----------
+    McLachlan (1987), On bootstrapping the likelihood ratio test statistic for the number of
+    components in a normal mixture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgmm import bootstrap_lrt
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate([rng.normal(size=(60, 1)), rng.normal(6.0, 1.0, size=(60, 1))])
+    >>> result = bootstrap_lrt(X, n_bootstrap=19, random_state=0)
+    >>> result.n_components
+    2
+    """
+    rows = _checked(X, sample_weight, max_components, n_bootstrap, level)
+    weights = rows.sample_weight
+    n_samples = rows.n_samples if weights is None else max(2, round(float(weights.sum())))
+    structure = find_structure(covariance_type)
+    rng = check_random_state(random_state)
+    options = {"tol": tol, "max_iter": max_iter}
+    tested: list[tuple[float, float, Array]] = []
+    with single_threaded_blas(), Parallel(n_jobs=n_jobs) as parallel:
+        for K in range(1, max_components + 1):
+            test = _Test(structure, K, reg_covar, options)
+            own, *seeds = rng.randint(2**31 - 1, size=1 + n_bootstrap)
+            statistic, null = test.statistic(rows, own)
+            drawn = np.sort(
+                parallel(delayed(test.replicate)(null, n_samples, seed) for seed in seeds)
+            )
+            known = drawn[~np.isnan(drawn)]
+            p_value = (1.0 + np.count_nonzero(known >= statistic)) / (1.0 + len(known))
+            tested.append((statistic, p_value, drawn))
+            if p_value > level:
+                break
+    statistics, p_values, draws = zip(*tested, strict=True)
+    conclusive = bool(p_values[-1] > level)
+    return BootstrapLRT(
+        n_components=len(tested) + (not conclusive),
+        tested=np.arange(1, len(tested) + 1),
+        statistic=np.array(statistics),
+        p_value=np.array(p_values),
+        bootstrap_statistics=np.array(draws),
+        covariance_type=structure.name,
+        level=level,
+        conclusive=conclusive,
+    )
+
+
+def _checked(
+    X: ArrayLike,
+    sample_weight: ArrayLike | None,
+    max_components: int,
+    n_bootstrap: int,
+    level: float,
+) -> InMemoryRows:
+    for name, value in (("max_components", max_components), ("n_bootstrap", n_bootstrap)):
+        if not isinstance(value, Integral) or value < 1:
+            raise ValueError(f"{name} should be a positive integer, but got {value!r}")
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level should be between 0 and 1, but got {level!r}")
+    array = check_array(X, dtype=[np.float64, np.float32])
+    largest = _validation.check_magnitude(array)
+    weights = _validation.check_weights_of_rows(sample_weight, array)
+    _validation.check_weighted_squares(weights, largest)
+    _validation.check_enough_rows(array, weights, 2)
+    return InMemoryRows(_validation.readable(array), weights)

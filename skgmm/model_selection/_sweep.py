@@ -1,0 +1,234 @@
+"""All models of a search, each from the ones it contains.
+
+A model is never left below one that it contains, in what EM maximises: the log-likelihood, less
+what the densities pay for `reg_covar`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from skgmm._em import run_em
+from skgmm._initialization import EmptyStartError
+from skgmm._kernels import LostRowError
+from skgmm._moments import Moments, Scatter
+from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._problem import Problem, floor_of
+from skgmm._race import thinned
+from skgmm._result import EMResult, EMStatus
+from skgmm._rows import InMemoryRows
+from skgmm.covariance import IllDefinedCovarianceError, Structure
+from skgmm.model_selection._candidates import (
+    Candidate,
+    from_contained,
+    from_groups,
+    from_smaller,
+    grouped,
+)
+from skgmm.model_selection._collapse import CollapseTest
+from skgmm.model_selection._nesting import contained_in, waves
+
+# Components of the next smaller model that are split, and iterations of EM that candidates have
+# before the best of them goes on.
+_SPLITS = 4
+_TRIAL = 4
+
+# Nats per row that a model may stay below one that it contains: rounding, of covariances that are
+# themselves found by iteration.
+_SLACK = 1e-8
+
+_NUMERICAL = (IllDefinedCovarianceError, EmptyStartError, LostRowError)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A model of the table: what EM reached, or why there is nothing."""
+
+    structure: Structure
+    n_components: int
+    result: EMResult | None
+    status: str
+    fit_time: float  # seconds
+    log_likelihood: float = np.nan  # nats, total, without the penalty of reg_covar
+    log_certainty: float = np.nan  # sum over rows of the log of the largest responsibility
+
+    def n_parameters(self, n_features: int) -> int:
+        return n_parameters(self.structure, self.n_components, n_features)
+
+
+Table = dict[tuple[str, int], Fit]
+"""Fits by structure and number of components."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the fits of a search have in common."""
+
+    rows: InMemoryRows
+    trial: InMemoryRows  # those on which candidates are compared
+    floor: Any  # (d,)
+    collapsed: CollapseTest
+    groups: dict[int, list[Moments]]
+    options: dict[str, Any]  # of run_em
+
+    @classmethod
+    def prepare(
+        cls,
+        rows: InMemoryRows,
+        reg_covar: float | str,
+        sizes: Sequence[int],
+        rng: np.random.RandomState,
+        options: dict[str, Any],
+    ) -> Ground:
+        """Starts for each number of components, made once for all structures."""
+        sample = rows.start_sample(max(sizes), rng)
+        few = thinned(sample, max(sizes), rng)
+        streams = [np.random.RandomState(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
+        groups = {K: grouped(few, K, stream) for K, stream in zip(sizes, streams, strict=True)}
+        trial = InMemoryRows(few.rows, few.weights)
+        if few.complete:  # equal rows are one row with a weight
+            rows = replace(trial, n_threads=rows.n_threads)
+        floor = floor_of(reg_covar, rows)
+        collapsed = CollapseTest(rows.overall_moments(Scatter.FULL), floor)
+        return cls(rows, trial, floor, collapsed, groups, options)
+
+
+def sweep(ground: Ground, structures: Sequence[Structure], n_parallel: int) -> tuple[Table, bool]:
+    """Every structure with every number of components; and whether all were reached.
+
+    An interrupt (Ctrl-C) ends the sweep with the models that are there, if there are any.
+    """
+    known = {structure.name: structure for structure in structures}
+    sizes = sorted(ground.groups)
+    table: Table = {}
+
+    def fit(name: str, K: int) -> None:
+        simpler = [table[s.name, K] for s in contained_in(known[name], structures)]
+        smaller = max((size for size in sizes if size < K), default=None)
+        fewer = None if smaller is None else table[name, smaller]
+        table[name, K] = fit_model(ground, known[name], K, simpler, fewer)
+
+    try:
+        with Parallel(n_jobs=n_parallel, require="sharedmem") as parallel:
+            for wave in waves(structures, sizes):
+                if n_parallel == 1 or len(wave) == 1:
+                    for model in wave:
+                        fit(*model)
+                else:
+                    parallel(delayed(fit)(*model) for model in wave)
+    except KeyboardInterrupt:
+        if not any(fit.result for fit in table.values()):
+            raise
+        return dict(table), False
+    return table, True
+
+
+def fit_model(
+    ground: Ground,
+    structure: Structure,
+    n_components: int,
+    simpler: list[Fit],
+    fewer: Fit | None,
+) -> Fit:
+    """One model; a failure is a fit without a result, whose status tells the reason."""
+    began = perf_counter()
+    problem = Problem(ground.rows, structure, ground.floor)
+    try:
+        result = _best_end(ground, problem, n_components, simpler, fewer)
+        log_likelihood = result.moments.total_weight * problem.mean_log_likelihood(
+            result.parameters, result.moments
+        )
+        certainty = ground.rows.log_certainty(result.parameters)
+    except Exception as error:  # whatever it is, the other models are still to come
+        status = f"failed: {error}"
+        return Fit(structure, n_components, None, status, perf_counter() - began)
+    seconds = perf_counter() - began
+    return Fit(
+        structure, n_components, result, result.description, seconds, log_likelihood, certainty
+    )
+
+
+def _best_end(
+    ground: Ground, problem: Problem, n_components: int, simpler: list[Fit], fewer: Fit | None
+) -> EMResult:
+    """The first run of EM, in the order of promise, that ends sound and above what it contains."""
+    if not ground.groups[n_components]:
+        raise ValueError(
+            f"X has {len(ground.trial.X)} distinct rows, fewer than n_components={n_components}"
+        )
+    inside = [fit.result for fit in [*simpler, fewer] if fit is not None and fit.result is not None]
+    level = max((result.objective for result in inside), default=-np.inf)
+    certain = _certain(n_components, simpler, fewer)
+    ranked = _ranked(ground, problem, _candidates(ground, n_components, simpler, fewer))
+    ways: list[Candidate] = [*(_given(p) for p in ranked[:1]), *certain]
+    ways += [_given(parameters) for parameters in ranked[1:]]
+    reason = ""
+    for way in ways:
+        try:
+            end = run_em(problem, way(problem), **ground.options)
+        except _NUMERICAL as error:
+            reason = reason or str(error)
+            continue
+        collapsed = end.collapsed or ground.collapsed(end.parameters)
+        if collapsed:
+            reason = reason or f"components {collapsed} collapsed onto reg_covar"
+        elif end.objective >= level - _SLACK:
+            return end
+    raise ValueError(reason or "every run of EM ended below a model that this one contains")
+
+
+def _given(parameters: MixtureParameters) -> Candidate:
+    return lambda problem: parameters
+
+
+def _candidates(
+    ground: Ground, n_components: int, simpler: list[Fit], fewer: Fit | None
+) -> list[Candidate]:
+    """Where EM may start."""
+    candidates = [from_contained(fit.result.parameters) for fit in simpler if fit.result]
+    candidates += [from_groups(moments) for moments in ground.groups[n_components]]
+    if fewer is not None and fewer.result:
+        parameters = fewer.result.parameters
+        heaviest = np.argsort(-parameters.log_weights, kind="stable")[:_SPLITS].tolist()
+        candidates += [from_smaller(parameters, k, n_components) for k in heaviest]
+    return candidates
+
+
+def _certain(n_components: int, simpler: list[Fit], fewer: Fit | None) -> list[Candidate]:
+    """Starts that are no worse than what the model contains, the best first.
+
+    Components in two equal halves are the mixture that they were.
+    """
+    starts = [
+        (fit.result.objective, from_contained(fit.result.parameters))
+        for fit in simpler
+        if fit.result
+    ]
+    if fewer is not None and fewer.result:
+        same = from_smaller(fewer.result.parameters, 0, n_components, apart=0.0)
+        starts.append((fewer.result.objective, same))
+    starts.sort(key=lambda start: -start[0])
+    return [start for _, start in starts]
+
+
+def _ranked(
+    ground: Ground, problem: Problem, candidates: list[Candidate]
+) -> list[MixtureParameters]:
+    """Where the candidates are after a few iterations, the best first; collapsed ones drop out."""
+    trial = replace(problem, rows=ground.trial)
+    reached: list[EMResult] = []
+    for candidate in candidates:
+        try:
+            end = run_em(trial, candidate(trial), tol=0.0, max_iter=_TRIAL, acceleration=None)
+        except _NUMERICAL:
+            continue
+        if end.status is not EMStatus.COLLAPSED and not ground.collapsed(end.parameters):
+            reached.append(end)
+    reached.sort(key=lambda end: -end.objective)
+    return [end.parameters for end in reached]

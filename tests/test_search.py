@@ -1,0 +1,405 @@
+"""GaussianMixtureSearch: the table, the choice, what is shared, and what may go wrong."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris, load_wine
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skgmm import (
+    GaussianMixtureEM,
+    GaussianMixtureSearch,
+    aic_scorer,
+    bic_scorer,
+    icl_scorer,
+)
+from skgmm.covariance import STRUCTURES, find_structure
+from skgmm.model_selection import _sweep
+from skgmm.model_selection._nesting import contained_in, contains, waves
+
+CLASSIC = ["spherical", "diag", "tied", "full"]
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return load_iris().data
+
+
+@pytest.fixture(scope="module")
+def searched(iris):
+    return GaussianMixtureSearch(random_state=0).fit(iris)
+
+
+def overlapping(seed, n=240, d=3):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(3, size=n)
+    roots = np.eye(d) + 0.4 * rng.normal(size=(3, d, d))
+    return 2.0 * rng.normal(size=(3, d))[labels] + np.einsum(
+        "nij,nj->ni", roots[labels], rng.normal(size=(n, d))
+    )
+
+
+@parametrize_with_checks(
+    [GaussianMixtureSearch((1, 2), CLASSIC), GaussianMixtureSearch((1, 3), ["VEI", "EVV"], "icl")]
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_sklearn_check(estimator, check):
+    check(estimator)
+
+
+# The choice
+
+
+@pytest.mark.parametrize(
+    ("data", "bic", "model"), [("faithful", 2314.316, (3, "tied")), ("iris", 561.7285, (2, "VEV"))]
+)
+def test_the_whole_table_finds_what_mclust_finds_or_better(data, bic, model, request):
+    X = request.getfixturevalue(data)
+    search = GaussianMixtureSearch(random_state=0).fit(X)
+    assert len(search.results_["bic"]) == 14 * 9
+    assert search.best_score_ <= bic + 1e-3
+    assert (search.best_n_components_, search.best_covariance_type_) == model
+    assert search.best_estimator_.bic(X) == pytest.approx(search.best_score_, abs=1e-8)
+
+
+@pytest.mark.parametrize("criterion", ["bic", "aic", "icl"])
+def test_columns_are_the_criteria_of_the_model_and_the_least_wins(iris, criterion):
+    search = GaussianMixtureSearch(range(1, 5), CLASSIC, criterion, random_state=0).fit(iris)
+    column = search.results_[criterion]
+    assert search.best_score_ == column[search.best_index_] == column.min()
+    assert getattr(search, criterion)(iris) == pytest.approx(search.best_score_, abs=1e-8)
+    assert search.results_["n_parameters"][search.best_index_] == (
+        search.best_estimator_.n_parameters_
+    )
+
+
+def test_results_are_a_row_per_model_ready_for_pandas(searched):
+    table = pd.DataFrame(searched.results_)
+    assert list(table) == [
+        "n_components",
+        "covariance_type",
+        "log_likelihood",
+        "n_parameters",
+        "bic",
+        "aic",
+        "icl",
+        "converged",
+        "status",
+        "fit_time",
+    ]
+    assert set(zip(table.n_components, table.covariance_type, strict=True)) == {
+        (K, name) for K in range(1, 10) for name in STRUCTURES
+    }
+    assert (table.fit_time >= 0).all()
+    assert (table.converged == (table.status == "converged")).all()
+
+
+def test_equal_models_are_decided_for_the_simplest():
+    """With one feature all structures of one volume rule are the same."""
+    X = np.random.default_rng(0).normal(size=(80, 1))
+    search = GaussianMixtureSearch((1, 2), random_state=0).fit(X)
+    assert (search.best_n_components_, search.best_covariance_type_) == (1, "tied-spherical")
+
+
+def test_search_answers_as_its_best_model(searched, iris):
+    best = searched.best_estimator_
+    assert isinstance(best, GaussianMixtureEM)
+    for name in ("predict", "predict_proba", "predict_log_proba", "score_samples"):
+        np.testing.assert_array_equal(getattr(searched, name)(iris), getattr(best, name)(iris))
+    assert searched.score(iris) == best.score(iris) == pytest.approx(best.lower_bound_)
+    rows, labels = searched.sample(5, random_state=0)
+    np.testing.assert_array_equal(rows, best.sample(5, random_state=0)[0])
+    assert labels.shape == (5,)
+    assert searched.summary() == best.summary()
+    np.testing.assert_array_equal(
+        clone(searched).fit_predict(iris[:100]), clone(searched).fit(iris[:100]).predict(iris[:100])
+    )
+
+
+def test_the_best_model_is_a_stationary_point_of_its_own_em(searched, iris):
+    best = searched.best_estimator_
+    again = GaussianMixtureEM(
+        best.n_components,
+        covariance_type=best.covariance_type,
+        weights_init=best.weights_,
+        means_init=best.means_,
+        precisions_init=best.precisions_,
+        escape=False,
+    ).fit(iris)
+    assert again.score(iris) == pytest.approx(best.score(iris), abs=2e-6)
+
+
+def test_not_fitted():
+    with pytest.raises(NotFittedError):
+        GaussianMixtureSearch().predict([[0.0]])
+
+
+# What is shared: no model ends below one that it contains
+
+
+def test_containment_of_the_fourteen():
+    codes = {code: find_structure(code) for code in (s.code for s in STRUCTURES.values())}
+    assert contains(codes["VVV"], codes["EEV"])
+    assert contains(codes["VEI"], codes["EII"])
+    assert not contains(codes["EVI"], codes["VEI"])
+    assert not contains(codes["EII"], codes["EEI"])
+    assert {s.code for s in contained_in(codes["VVV"], list(codes.values()))} == {
+        "VVE",
+        "VEV",
+        "EVV",
+    }
+
+
+def test_waves_wait_for_what_they_need():
+    structures = list(STRUCTURES.values())
+    done = set()
+    for wave in waves(structures, [1, 2, 4]):
+        for name, K in wave:
+            for other in structures:
+                if other.name != name and contains(STRUCTURES[name], other):
+                    assert (other.name, K) in done
+            if K > 1:
+                assert (name, K // 2) in done
+        done |= set(wave)
+    assert len(done) == 14 * 3
+
+
+DATA = {
+    "iris": lambda: load_iris().data,
+    "wine": lambda: load_wine().data[:, [0, 6, 9]],
+    "overlapping": lambda: overlapping(0),
+    "noise": lambda: np.random.default_rng(1).normal(size=(120, 2)),
+}
+
+
+@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize("reg_covar", ["auto", 0.0])
+def test_no_model_ends_below_one_that_it_contains(name, reg_covar):
+    X = DATA[name]()
+    search = GaussianMixtureSearch((1, 2, 3, 4, 6), reg_covar=reg_covar, random_state=0).fit(X)
+    results = search.results_
+    reached = dict(
+        zip(
+            zip(results["covariance_type"], results["n_components"], strict=True),
+            results["log_likelihood"],
+            strict=True,
+        )
+    )
+    compared = 0
+    for (rich, K), high in reached.items():
+        for (simple, fewer), low in reached.items():
+            if fewer <= K and contains(STRUCTURES[rich], STRUCTURES[simple]):
+                if np.isnan(high) or np.isnan(low):
+                    continue
+                assert low <= high + 1e-6 * len(X), (simple, fewer, rich, K)
+                compared += 1
+    assert compared > 900  # of 1,065: models that collapse are few
+
+
+def test_a_spike_does_not_win():
+    """Ten rows share a value: a component on them has no variance and any likelihood."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 2))
+    X[:10, 1] = 0.5
+    search = GaussianMixtureSearch(range(1, 6), random_state=0).fit(X)
+    assert search.best_n_components_ == 1
+    variances = [search.best_estimator_.covariances_]
+    assert np.min(variances) > 0.1 or search.best_covariance_type_ in ("full", "tied")
+    failed = np.isnan(search.results_["bic"])
+    assert all("collapsed" in status for status in search.results_["status"][failed])
+
+
+def test_constant_features_are_no_collapse():
+    X = np.column_stack([overlapping(3, d=2), np.full(240, 7.0)])
+    search = GaussianMixtureSearch((1, 2, 3), ["diag", "full"], random_state=0).fit(X)
+    assert np.isfinite(search.results_["bic"]).all()
+
+
+# Weights, seeds, threads, numbers
+
+
+def test_weights_are_repetitions(iris):
+    X = iris[::2]
+    weights = np.random.default_rng(0).integers(0, 4, size=len(X))
+    search = GaussianMixtureSearch((1, 2, 3), random_state=0)
+    weighted = clone(search).fit(X, sample_weight=weights)
+    repeated = clone(search).fit(np.repeat(X, weights, axis=0))
+    for name in ("log_likelihood", "bic", "icl"):
+        np.testing.assert_allclose(
+            weighted.results_[name], repeated.results_[name], rtol=1e-9, atol=1e-9
+        )
+    assert weighted.best_index_ == repeated.best_index_
+
+
+@pytest.mark.parametrize("n_samples", [150, 6000])
+def test_the_answer_does_not_depend_on_n_jobs(n_samples):
+    X = overlapping(5, n=n_samples, d=12 if n_samples > 1000 else 3)
+    one, two = (
+        GaussianMixtureSearch((1, 2, 4), CLASSIC, random_state=1, n_jobs=n).fit(X) for n in (1, 2)
+    )
+    np.testing.assert_array_equal(one.results_["bic"], two.results_["bic"])
+    np.testing.assert_array_equal(one.best_estimator_.means_, two.best_estimator_.means_)
+
+
+def test_same_seed_same_answer_and_units_do_not_matter(iris):
+    search = GaussianMixtureSearch((1, 2, 3), ["diag", "full"], random_state=3)
+    first, second = clone(search).fit(iris), clone(search).fit(iris)
+    np.testing.assert_array_equal(first.results_["bic"], second.results_["bic"])
+    scaled = clone(search).fit(iris * [1.0, 1e3, 1e-3, 1.0])
+    np.testing.assert_allclose(
+        scaled.results_["log_likelihood"], first.results_["log_likelihood"], atol=0.05
+    )
+
+
+def test_float32_rows_and_names(iris):
+    frame = pd.DataFrame(iris.astype(np.float32), columns=list("abcd"))
+    search = GaussianMixtureSearch((2,), "full", random_state=0).fit(frame)
+    assert search.best_estimator_.means_.dtype == np.float32
+    assert list(search.best_estimator_.feature_names_in_) == list("abcd")
+    search.predict(frame)
+
+
+def test_neither_rows_nor_parameters_are_written_to(iris):
+    X, sizes, names = iris.copy(), [3, 1], ["full", "tied"]
+    X.setflags(write=False)
+    search = GaussianMixtureSearch(sizes, names, random_state=0).fit(X)
+    assert sizes == [3, 1]
+    assert names == ["full", "tied"]
+    assert search.get_params()["n_components"] is sizes
+    assert search.results_["n_components"].tolist() == [1, 1, 3, 3]
+
+
+# Cross-validation
+
+
+def test_cross_validation_is_the_mean_over_held_out_rows(iris):
+    folds = KFold(4, shuffle=True, random_state=0)
+    search = GaussianMixtureSearch(
+        (1, 2), ["full", "diag"], "log_likelihood", cv=folds, random_state=0
+    ).fit(iris)
+    results = search.results_
+    scores, sizes = [], []
+    for train, test in folds.split(iris):
+        mixture = GaussianMixtureEM(1, covariance_type="diag").fit(iris[train])
+        scores.append(mixture.score(iris[test]))
+        sizes.append(len(test))
+    row = np.flatnonzero((results["n_components"] == 1) & (results["covariance_type"] == "diag"))
+    held_out = results["held_out_log_likelihood"]
+    assert held_out[row[0]] == pytest.approx(np.average(scores, weights=sizes), abs=1e-9)
+    assert search.best_score_ == held_out.max()
+    assert np.isfinite(results["held_out_error"]).all()
+
+
+# Failures
+
+
+class Unlucky(type(STRUCTURES["diag"])):
+    name = "unlucky"
+    aliases = ()
+
+    def _maximise(self, spread, previous):
+        raise RuntimeError("no luck today")
+
+
+def test_a_model_that_cannot_be_fitted_does_not_stop_the_others(iris, monkeypatch):
+    monkeypatch.setitem(STRUCTURES, "unlucky", Unlucky())
+    search = GaussianMixtureSearch((1, 2), random_state=0).fit(iris)
+    failed = search.results_["covariance_type"] == "unlucky"
+    for name in ("log_likelihood", "bic", "aic", "icl"):
+        np.testing.assert_array_equal(np.isnan(search.results_[name]), failed)
+    assert all("no luck today" in status for status in search.results_["status"][failed])
+    assert search.best_covariance_type_ == "VEV"
+
+
+def test_more_components_than_distinct_rows_are_named():
+    X = np.repeat(np.random.default_rng(0).normal(size=(4, 1)), 5, axis=0)
+    search = GaussianMixtureSearch((1, 6), "tied", random_state=0).fit(X)
+    assert search.best_n_components_ == 1
+    assert "4 distinct rows" in search.results_["status"][1]
+
+
+def test_nothing_could_be_fitted(iris):
+    search = GaussianMixtureSearch((1, 2), "full", reg_covar=0)
+    with pytest.raises(ValueError, match="None of the 2 models could be fitted"):
+        search.fit(np.column_stack([iris[:, 0], iris[:, 0]]))
+    assert not hasattr(search, "results_")
+    assert not hasattr(search, "n_features_in_")
+
+
+def interrupting(monkeypatch, after):
+    """Let fits be interrupted after so many models."""
+    fitted, fit_model = [], _sweep.fit_model
+
+    def interrupted(*args):
+        if len(fitted) == after:
+            raise KeyboardInterrupt
+        fitted.append(args)
+        return fit_model(*args)
+
+    monkeypatch.setattr(_sweep, "fit_model", interrupted)
+
+
+def test_an_interrupt_returns_what_is_there(iris, monkeypatch):
+    interrupting(monkeypatch, after=6)
+    search = GaussianMixtureSearch((1, 2), CLASSIC, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="interrupted with 2 of 8 models"):
+        search.fit(iris)
+    missing = search.results_["status"] == "interrupted"
+    assert missing.sum() == 2
+    assert np.isnan(search.results_["bic"][missing]).all()
+    assert search.best_score_ == np.nanmin(search.results_["bic"])
+    search.predict(iris)
+
+
+def test_an_interrupt_before_there_is_anything_is_one(iris, monkeypatch):
+    interrupting(monkeypatch, after=0)
+    search = GaussianMixtureSearch((1, 2), CLASSIC)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(iris)
+    assert not vars(search).keys() - search.get_params().keys()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_components": []}, "n_components should be"),
+        ({"n_components": (1, 0)}, "n_components should be"),
+        ({"n_components": (1.5,)}, "n_components should be"),
+        ({"n_components": 0}, "n_components"),
+        ({"covariance_types": ["ful"]}, "Did you mean 'full'"),
+        ({"covariance_types": []}, "covariance_types is empty"),
+        ({"criterion": "BIC"}, "criterion"),
+        ({"tol": -1}, "tol"),
+        ({"n_jobs": 0}, "n_jobs"),
+    ],
+)
+def test_bad_parameters_are_named(parameters, message, iris):
+    with pytest.raises(ValueError, match=message):
+        GaussianMixtureSearch(**parameters).fit(iris)
+
+
+# scikit-learn's own search
+
+
+@pytest.mark.parametrize(
+    ("scorer", "criterion"), [(bic_scorer, "bic"), (aic_scorer, "aic"), (icl_scorer, "icl")]
+)
+def test_scorers_are_the_negative_criteria(scorer, criterion, iris):
+    mixture = GaussianMixtureEM(2, random_state=0).fit(iris)
+    assert scorer(mixture, iris) == -getattr(mixture, criterion)(iris)
+    assert scorer(mixture, iris, None) == scorer(mixture, iris)
+
+
+def test_scorers_in_a_grid_search_over_a_pipeline(iris):
+    every = np.arange(len(iris))
+    pipeline = make_pipeline(StandardScaler(), GaussianMixtureEM(random_state=0))
+    grid = {"gaussianmixtureem__n_components": [1, 2, 3]}
+    search = GridSearchCV(pipeline, grid, scoring=bic_scorer, cv=[(every, every)]).fit(iris)
+    assert search.best_params_ == {"gaussianmixtureem__n_components": 2}
+    mixture = search.best_estimator_[-1]
+    assert search.best_score_ == pytest.approx(-mixture.bic(StandardScaler().fit_transform(iris)))
