@@ -40,7 +40,7 @@ def expectation(
     parameters: MixtureParameters,
     form: Scatter,
     *,
-    penalty: Array | float = 0.0,
+    floor: Array | None = None,
     n_threads: int = 1,
 ) -> Moments:
     """The E-step: Moments of all rows under the parameters.
@@ -51,11 +51,27 @@ def expectation(
         float64 or float32, in any layout; read in place.
     sample_weight : ndarray of shape (n,) or None
         Not negative. A row of weight 0 is not looked at.
-    penalty : float or ndarray of shape (K,)
-        Taken from the components' log-densities, in nats.
+    floor : ndarray of shape (d,) or None
+        Half the trace of precision x floor is taken from the components' log-densities.
     """
-    means, factors, log_heights = _packed(parameters)
-    model = means, factors, log_heights - penalty
+    means = np.ascontiguousarray(parameters.means)
+    factors = np.ascontiguousarray(parameters.covariance.factor)
+    if floor is None:
+        floor = np.zeros(means.shape[1])
+    sums = _kernels.moments(
+        X,
+        sample_weight,
+        np.ascontiguousarray(parameters.log_weights),
+        means,
+        factors,
+        floor,
+        form=_FORMS[form],
+        n_threads=n_threads,
+    )
+    if sums is not None:
+        return Moments(form, sums.mass, sums.first, sums.second, sums.log_likelihood, sums.weight)
+    penalty = 0.5 * parameters.covariance.precision_diagonal() @ floor
+    model = means, factors, parameters.log_heights - penalty
     summed = partial(
         _kernels.sums, X, sample_weight, *model, form=_FORMS[form], n_threads=n_threads
     )

@@ -45,7 +45,7 @@ class Problem:
 
     def evaluate(self, parameters: MixtureParameters) -> Moments:
         """E-step: one pass over the data. Its log-likelihood is the objective."""
-        return self.rows.expectation(parameters, self.structure.scatter, self.penalty(parameters))
+        return self.rows.expectation(parameters, self.structure.scatter, self.floor)
 
     def maximise(self, moments: Moments, previous: MixtureParameters | None) -> MixtureParameters:
         """M-step."""

@@ -60,16 +60,16 @@ class Rows(ABC):
         """How many starts run side by side, and the rows with the threads of each."""
 
     def expectation(
-        self, parameters: MixtureParameters, form: Scatter, penalty: Array | float = 0.0
+        self, parameters: MixtureParameters, form: Scatter, floor: Array | None = None
     ) -> Moments:
-        """The E-step: Moments under the parameters, the penalty taken from the log-densities."""
+        """The E-step: Moments under the parameters, densities lowered for the floor."""
         return self.summed(
             lambda part: expectation(
                 part.X,
                 part.sample_weight,
                 parameters,
                 form,
-                penalty=penalty,
+                floor=floor,
                 n_threads=part.n_threads,
             )
         )

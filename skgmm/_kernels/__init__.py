@@ -7,6 +7,7 @@ work with `LostRowError`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from math import prod
@@ -16,7 +17,7 @@ import numpy as np
 from skgmm._linalg import Array
 
 try:
-    from skgmm._kernels._native import active, add_sums, available, use, write_values
+    from skgmm._kernels._native import active, add_moments, add_sums, available, use, write_values
 except ModuleNotFoundError as error:
     raise ImportError(
         "This is skgmm's source folder, without its compiled kernel. Install it with "
@@ -24,7 +25,17 @@ except ModuleNotFoundError as error:
         "hides the installed package. (The skgmm and pytest commands are not affected.)"
     ) from error
 
-__all__ = ["Form", "LostRowError", "Sums", "active", "available", "sums", "use", "values"]
+__all__ = [
+    "Form",
+    "LostRowError",
+    "Sums",
+    "active",
+    "available",
+    "moments",
+    "sums",
+    "use",
+    "values",
+]
 
 
 class Form(IntEnum):
@@ -90,27 +101,71 @@ def sums(
     ------
     LostRowError
     """
-    n_components, n_features = means.shape
-    shape: tuple[int, ...] = (n_components, n_features)
-    if form is Form.FULL:
-        shape = (n_components, n_features, n_features)
-    elif form is Form.POOLED:
-        shape = (n_features, n_features)
-    # One array, in the order of the C++ side: two totals, mass, first and second moments.
-    first, second = 2 + n_components, 2 + n_components * (1 + n_features)
-    out = np.zeros(second + prod(shape))
+    out, parts = _room_for_sums(means.shape, form)
     lost = add_sums(
         X, weight, means, factors, log_heights, centres, labels, shares, int(form), out, n_threads
     )
     if lost >= 0:
         raise LostRowError(lost)
-    return Sums(
-        mass=out[2:first],
-        first=out[first:second].reshape(means.shape),
-        second=out[second:].reshape(shape),
-        log_likelihood=float(out[0]),
-        weight=float(out[1]),
-    )
+    return parts()
+
+
+def moments(
+    X: Array,
+    weight: Array | None,
+    log_weights: Array,
+    means: Array,
+    factors: Array,
+    floor: Array,
+    *,
+    form: Form,
+    n_threads: int,
+) -> Sums | None:
+    """E-step: sums whose `first` are the means and whose `second` are about these.
+
+    Parameters
+    ----------
+    log_weights : ndarray of shape (K,)
+    floor : ndarray of shape (d,)
+        Half the trace of precision x floor is taken from the components' log-densities.
+
+    Returns
+    -------
+    sums : Sums or None
+        None where the given means are so far from the means found that second moments have lost
+        their digits.
+
+    Raises
+    ------
+    LostRowError
+    """
+    out, parts = _room_for_sums(means.shape, form)
+    lost = add_moments(X, weight, log_weights, means, factors, floor, int(form), out, n_threads)
+    if lost >= 0:
+        raise LostRowError(lost)
+    return parts() if lost == -1 else None
+
+
+def _room_for_sums(shape: tuple[int, ...], form: Form) -> tuple[Array, Callable[[], Sums]]:
+    """One array, in the order of the C++ side, and its parts once it is filled.
+
+    Two totals, mass, first and second moments.
+    """
+    K, d = shape
+    first, second = 2 + K, 2 + K * (1 + d)
+    own = (K, d, d) if form is Form.FULL else (d, d) if form is Form.POOLED else (K, d)
+    out = np.zeros(second + prod(own))
+
+    def parts() -> Sums:
+        return Sums(
+            mass=out[2:first],
+            first=out[first:second].reshape(K, d),
+            second=out[second:].reshape(own),
+            log_likelihood=float(out[0]),
+            weight=float(out[1]),
+        )
+
+    return out, parts
 
 
 def values(

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "kernel.hpp"
+#include "moments.hpp"
 #include "packed.hpp"
 #include "pool.hpp"
 #include "processor.hpp"
@@ -48,15 +49,14 @@ Rows<T> rows_of(const Matrix<T>& X, const std::optional<Vector>& weight) {
             X.stride(0), X.stride(1),         weight ? weight->data() : nullptr};
 }
 
-PackedMixture packed(const Table& means, const Factors& factors, const Vector& log_heights) {
+PackedMixture packed(const Table& means, const Factors& factors, const double* log_heights) {
     const int64_t K = means.shape(0), d = means.shape(1), m = factors.shape(0);
     require(m == 1 || m == K, "factors: one, or one for each component");
-    require(int64_t(log_heights.shape(0)) == K, "log_heights: one for each component");
     require(factors.ndim() == 2 || factors.ndim() == 3, "factors: matrices or diagonals");
     for (size_t axis = 1; axis < factors.ndim(); ++axis)
         require(int64_t(factors.shape(axis)) == d, "factors: as many features as the means");
     const Factor form = factors.ndim() == 3 ? Factor::triangular : Factor::diagonal;
-    return {K, d, form, means.data(), factors.data(), m, log_heights.data()};
+    return {K, d, form, means.data(), factors.data(), m, log_heights};
 }
 
 // Runs work(chunk, first, last) over all chunks of rows on some threads. The cut depends on the
@@ -152,29 +152,18 @@ ValuesOf<double> values_function<double>() {
     return active->values_double;
 }
 
+// Sums over all rows, whole matrices and not only their lower triangles; the first row that is
+// lost, or -1. `out` has as many numbers as the sums.
 template <typename T>
-int64_t add_sums(Matrix<T> X, std::optional<Vector> weight, Table means, Factors factors,
-                 Vector log_heights, Table centres, std::optional<Labels> labels,
-                 std::optional<Table> shares, int form, Out<double> out, int64_t n_threads) {
-    const Rows<T> rows = rows_of(X, weight);
-    PackedMixture mixture = packed(means, factors, log_heights);
-    const int64_t K = means.shape(0), d = means.shape(1);
-    const int64_t size = sums_size(Form(form), K, d);
-    require(rows.n_features == d, "means: as many features as X");
-    require(centres.shape(0) == means.shape(0) && int64_t(centres.shape(1)) == d,
-            "centres: as means");
-    require(int64_t(out.size()) == size, "out: as many numbers as the sums");
-    require(!labels || int64_t(labels->shape(0)) == rows.n_samples, "labels: one for each row");
-    require(
-        !shares || (int64_t(shares->shape(0)) == rows.n_samples && int64_t(shares->shape(1)) == K),
-        "shares: (n, K)");
-    const Given given{labels ? labels->data() : nullptr, shares ? shares->data() : nullptr};
-    nb::gil_scoped_release release;
+int64_t sum_up(const Rows<T>& rows, PackedMixture& mixture, const Given& given,
+               const double* centres, Form form, double* out, int64_t n_threads) {
+    const int64_t K = mixture.mixture.n_components, d = rows.n_features;
+    const int64_t size = sums_size(form, K, d);
     const auto function = sums_function<T>();
     const auto attempt = [&](const Mixture& by, const double* about) {
-        return total_of_chunks(rows.n_samples, size, n_threads, out.data(),
+        return total_of_chunks(rows.n_samples, size, n_threads, out,
                                [&](double* own, int64_t first, int64_t last) {
-                                   Sums sums = sums_at(own, Form(form), about, K, d);
+                                   Sums sums = sums_at(own, form, about, K, d);
                                    const int64_t lost =
                                        function(rows, by, given, first, last, sums);
                                    own[0] = sums.log_likelihood;
@@ -182,18 +171,63 @@ int64_t add_sums(Matrix<T> X, std::optional<Vector> weight, Table means, Factors
                                    return lost;
                                });
     };
-    if (!given.any() && Form(form) != Form::full && mixture.linearise(centres.data())) {
+    if (!given.any() && form != Form::full && mixture.linearise(centres)) {
         const int64_t lost = attempt(mixture.mixture, nullptr);
-        Sums sums = sums_at(out.data(), Form(form), centres.data(), K, d);
+        Sums sums = sums_at(out, form, centres, K, d);
         if (lost < 0 && mixture.move_sums(sums)) return -1;
         mixture.mixture.linear = nullptr;  // it would lose digits
     }
-    const int64_t lost = attempt(mixture.mixture, centres.data());
-    if (Form(form) != Form::diagonal)
-        for (double* matrix = out.data() + 2 + K + K * d; matrix < out.data() + size;
-             matrix += d * d)
+    const int64_t lost = attempt(mixture.mixture, centres);
+    if (form != Form::diagonal)
+        for (double* matrix = out + 2 + K + K * d; matrix < out + size; matrix += d * d)
             mirror(matrix, d);
     return lost;
+}
+
+template <typename T>
+int64_t add_sums(Matrix<T> X, std::optional<Vector> weight, Table means, Factors factors,
+                 Vector log_heights, Table centres, std::optional<Labels> labels,
+                 std::optional<Table> shares, int form, Out<double> out, int64_t n_threads) {
+    const Rows<T> rows = rows_of(X, weight);
+    const int64_t K = means.shape(0), d = means.shape(1);
+    require(int64_t(log_heights.shape(0)) == K, "log_heights: one for each component");
+    PackedMixture mixture = packed(means, factors, log_heights.data());
+    require(rows.n_features == d, "means: as many features as X");
+    require(centres.shape(0) == means.shape(0) && int64_t(centres.shape(1)) == d,
+            "centres: as means");
+    require(int64_t(out.size()) == sums_size(Form(form), K, d),
+            "out: as many numbers as the sums");
+    require(!labels || int64_t(labels->shape(0)) == rows.n_samples, "labels: one for each row");
+    require(
+        !shares || (int64_t(shares->shape(0)) == rows.n_samples && int64_t(shares->shape(1)) == K),
+        "shares: (n, K)");
+    const Given given{labels ? labels->data() : nullptr, shares ? shares->data() : nullptr};
+    nb::gil_scoped_release release;
+    return sum_up(rows, mixture, given, centres.data(), Form(form), out.data(), n_threads);
+}
+
+// What add_moments returns when the moments have to be taken about the means found.
+constexpr int64_t digits_lost = -2;
+
+template <typename T>
+int64_t add_moments(Matrix<T> X, std::optional<Vector> weight, Vector log_weights, Table means,
+                    Factors factors, Vector floor, int form, Out<double> out, int64_t n_threads) {
+    const Rows<T> rows = rows_of(X, weight);
+    const int64_t K = means.shape(0), d = means.shape(1);
+    require(int64_t(log_weights.shape(0)) == K, "log_weights: one for each component");
+    require(rows.n_features == d, "means: as many features as X");
+    require(int64_t(floor.shape(0)) == d, "floor: one for each feature");
+    require(int64_t(out.size()) == sums_size(Form(form), K, d),
+            "out: as many numbers as the sums");
+    std::vector<double> heights(K);
+    PackedMixture mixture = packed(means, factors, heights.data());
+    log_heights(K, d, factors.ndim() == 3, factors.shape(0), factors.data(), log_weights.data(),
+                floor.data(), heights.data());
+    nb::gil_scoped_release release;
+    const int64_t lost =
+        sum_up(rows, mixture, Given{}, means.data(), Form(form), out.data(), n_threads);
+    if (lost >= 0) return lost;
+    return centre(sums_at(out.data(), Form(form), means.data(), K, d), K, d) ? -1 : digits_lost;
 }
 
 template <typename T>
@@ -202,7 +236,8 @@ int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_heigh
                      std::optional<Out<T>> log_responsibilities, std::optional<Out<int64_t>> labels,
                      int64_t n_threads) {
     const Rows<T> rows = rows_of<T>(X, std::nullopt);
-    PackedMixture mixture = packed(means, factors, log_heights);
+    require(log_heights.shape(0) == means.shape(0), "log_heights: one for each component");
+    PackedMixture mixture = packed(means, factors, log_heights.data());
     const int64_t n = rows.n_samples, K = means.shape(0);
     require(rows.n_features == int64_t(means.shape(1)), "means: as many features as X");
     require(!log_density || int64_t(log_density->size()) == n, "log_density: one for each row");
@@ -251,6 +286,9 @@ void bind(nb::module_& m) {
           nb::arg("means"), nb::arg("factors"), nb::arg("log_heights"), nb::arg("centres"),
           nb::arg("labels").none(), nb::arg("shares").none(), nb::arg("form"), nb::arg("out"),
           nb::arg("n_threads"));
+    m.def("add_moments", &add_moments<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
+          nb::arg("log_weights"), nb::arg("means"), nb::arg("factors"), nb::arg("floor"),
+          nb::arg("form"), nb::arg("out"), nb::arg("n_threads"));
     m.def("write_values", &write_values<T>, nb::arg("X").noconvert(), nb::arg("means"),
           nb::arg("factors"), nb::arg("log_heights"), nb::arg("log_density").none(),
           nb::arg("responsibilities").none(), nb::arg("log_responsibilities").none(),
