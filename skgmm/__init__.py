@@ -6,10 +6,12 @@ from skgmm._sources import RowBlocks
 from skgmm.model_selection import (
     BootstrapLRT,
     GaussianMixtureSearch,
+    ParameterUncertainty,
     aic_scorer,
     bic_scorer,
     bootstrap_lrt,
     icl_scorer,
+    parameter_uncertainty,
 )
 
 __version__ = "0.1.0"
@@ -17,11 +19,13 @@ __all__ = [
     "BootstrapLRT",
     "GaussianMixtureEM",
     "GaussianMixtureSearch",
+    "ParameterUncertainty",
     "RowBlocks",
     "__version__",
     "aic_scorer",
     "bic_scorer",
     "bootstrap_lrt",
     "icl_scorer",
+    "parameter_uncertainty",
     "show_versions",
 ]

@@ -27,6 +27,8 @@ ROOMS = [
     "model_selection.__init__",
     "model_selection._search",
     "model_selection._bootstrap",
+    "model_selection._uncertainty",
+    "model_selection._information",
     "model_selection._cross_validation",
     "model_selection._table",
     "model_selection._scorers",

@@ -10,11 +10,11 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array
 
-from skgmm import _validation
 from skgmm._linalg import Array
+from skgmm._mixture import GaussianMixtureEM
 from skgmm._parameters import MixtureParameters
+from skgmm._reading import rows_in_memory
 from skgmm._rows import InMemoryRows
 from skgmm._threads import single_threaded_blas
 from skgmm.covariance import Structure, find_structure
@@ -211,9 +211,4 @@ def _checked(
             raise ValueError(f"{name} should be a positive integer, but got {value!r}")
     if not 0.0 < level < 1.0:
         raise ValueError(f"level should be between 0 and 1, but got {level!r}")
-    array = check_array(X, dtype=[np.float64, np.float32])
-    largest = _validation.check_magnitude(array)
-    weights = _validation.check_weights_of_rows(sample_weight, array)
-    _validation.check_weighted_squares(weights, largest)
-    _validation.check_enough_rows(array, weights, 2)
-    return InMemoryRows(_validation.readable(array), weights)
+    return rows_in_memory(GaussianMixtureEM(n_jobs=1), X, sample_weight, 2)

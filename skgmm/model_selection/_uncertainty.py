@@ -1,0 +1,274 @@
+"""How sure the parameters of a mixture are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
+from scipy.optimize import linear_sum_assignment
+from scipy.special import expit, logit, ndtri
+from sklearn.utils import check_random_state
+
+from skgmm._em import run_em
+from skgmm._linalg import Array
+from skgmm._parameters import MixtureParameters
+from skgmm._problem import Problem
+from skgmm._reading import rows_to_ask_about
+from skgmm._result import EMStatus
+from skgmm._rows import InMemoryRows
+from skgmm._threads import single_threaded_blas
+from skgmm.covariance import IllDefinedCovarianceError, Structure
+from skgmm.model_selection._information import covariance_of_estimates
+
+_NAMES = ("weights", "means", "covariances")
+_METHODS = ("information", "bootstrap")
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """Of one fitted array; all arrays have its shape.
+
+    Attributes
+    ----------
+    estimate : ndarray
+    standard_error : ndarray
+    lower, upper : ndarray
+        Ends of the confidence intervals.
+    """
+
+    estimate: Array
+    standard_error: Array
+    lower: Array
+    upper: Array
+
+
+@dataclass(frozen=True)
+class ParameterUncertainty:
+    """Result of :func:`parameter_uncertainty`.
+
+    Attributes
+    ----------
+    weights, means, covariances : Uncertainty
+        In the shapes of the mixture's `weights_`, `means_` and `covariances_`.
+    method : str
+    level : float
+        Of the confidence intervals.
+    draws : dict of ndarrays or None
+        By method='bootstrap': 'weights' (b, K), 'means' (b, K, d) and 'covariances' (b, ...), with
+        components in the mixture's order. Fits that failed are left out.
+    """
+
+    weights: Uncertainty
+    means: Uncertainty
+    covariances: Uncertainty
+    method: str
+    level: float
+    draws: dict[str, Array] | None = None
+
+
+def parameter_uncertainty(
+    mixture: Any,
+    X: ArrayLike,
+    *,
+    method: str = "information",
+    sample_weight: ArrayLike | None = None,
+    level: float = 0.95,
+    n_bootstrap: int = 499,
+    random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
+) -> ParameterUncertainty:
+    """Standard errors and confidence intervals of weights, means and covariances.
+
+    Parameters
+    ----------
+    mixture : GaussianMixtureEM or GaussianMixtureSearch
+        Fitted to X.
+    X : array-like of shape (n_samples, n_features)
+    method : {'information', 'bootstrap'}, default='information'
+        'information': from the Hessian of the log-likelihood at its maximum, good for many rows and
+        clusters that are apart. 'bootstrap': the mixture is fitted again, from where it is, to X
+        with random weights (exponential, with the same mean for each row), which never leaves a
+        cluster without rows as drawing rows may (Newton & Raftery 1994; O'Hagan, Murphy, Scrucca &
+        Gormley 2019). Components that swap are matched by the rows they share.
+    sample_weight : array-like of shape (n_samples,), default=None
+        How often each row counts.
+    level : float, default=0.95
+        Of the confidence intervals. By 'information' they are normal on the scale of log-odds for
+        weights, of logarithms for variances, and as it is for means and covariances; by
+        'bootstrap' they are quantiles.
+    n_bootstrap : int, default=499
+        Sets of random weights.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the random weights.
+    n_jobs : int or None, default=None
+        As everywhere in scikit-learn: processes that share the fits. The result does not depend on
+        it.
+
+    Returns
+    -------
+    result : ParameterUncertainty
+
+    Raises
+    ------
+    ValueError
+        For bad input; by 'information' if the mixture is not at a maximum of the log-likelihood of
+        X; by 'bootstrap' if hardly any fit succeeds.
+
+    References
+    ----------
+    McLachlan & Peel (2000), Finite Mixture Models, 2.15 and 2.16.
+    O'Hagan, Murphy, Scrucca & Gormley (2019), Investigation of parameter uncertainty in clustering
+    using a Gaussian mixture model via jackknife, bootstrap and weighted likelihood bootstrap.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgmm import GaussianMixtureEM, parameter_uncertainty
+    >>> X = np.random.default_rng(0).normal(size=(400, 1))
+    >>> mixture = GaussianMixtureEM(1).fit(X)
+    >>> parameter_uncertainty(mixture, X).means.standard_error.round(2)  # 1 / sqrt(400)
+    array([[0.05]])
+    """
+    _check(method, level, n_bootstrap)
+    mixture = getattr(mixture, "best_estimator_", mixture)
+    parameters, structure = mixture._parameters(), mixture._structure()
+    rows = rows_to_ask_about(mixture, X, sample_weight, parameters.n_components)
+    floor = getattr(mixture, "reg_covar_", np.zeros(parameters.n_features))
+    problem = Problem(rows, structure, floor)
+    estimates = _natural(parameters, structure)
+    draws = None
+    with single_threaded_blas():
+        if method == "information":
+            found = _normal(problem, parameters, estimates, level)
+        else:
+            rng = check_random_state(random_state)
+            draws = _bootstrap(problem, parameters, n_bootstrap, rng, n_jobs)
+            found = {
+                name: _by_quantiles(estimate, draws[name], level)
+                for name, estimate in estimates.items()
+            }
+    return ParameterUncertainty(**found, method=method, level=level, draws=draws)
+
+
+def _check(method: str, level: float, n_bootstrap: int) -> None:
+    if method not in _METHODS:
+        raise ValueError(f"method should be one of {_METHODS}, but got {method!r}")
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level should be between 0 and 1, but got {level!r}")
+    if not isinstance(n_bootstrap, Integral) or int(n_bootstrap) < 2:
+        raise ValueError(f"n_bootstrap should be an integer of at least 2, but got {n_bootstrap!r}")
+
+
+def _natural(parameters: MixtureParameters, structure: Structure) -> dict[str, Array]:
+    """Weights, means and covariances as users see them."""
+    covariances, _, _ = structure.public(parameters.covariance, parameters.n_components)
+    return dict(
+        zip(_NAMES, (parameters.weights, parameters.means, np.array(covariances)), strict=True)
+    )
+
+
+def _normal(
+    problem: Problem, parameters: MixtureParameters, estimates: dict[str, Array], level: float
+) -> dict[str, Uncertainty]:
+    """From the observed information."""
+
+    def flat(some: MixtureParameters) -> Array:
+        return np.concatenate([part.ravel() for part in _natural(some, problem.structure).values()])
+
+    variances = np.diagonal(covariance_of_estimates(problem, parameters, flat))
+    errors = np.split(
+        np.sqrt(np.maximum(variances, 0.0)),
+        np.cumsum([part.size for part in estimates.values()])[:-1],
+    )
+    reach = float(ndtri(0.5 + 0.5 * level))
+    dense = parameters.covariance.factor.ndim == 3
+    found = {}
+    for (name, estimate), flat_error in zip(estimates.items(), errors, strict=True):
+        error = flat_error.reshape(estimate.shape)
+        lower, upper = _interval(name, estimate, reach * error, dense)
+        found[name] = Uncertainty(estimate, error, lower, upper)
+    return found
+
+
+def _interval(name: str, estimate: Array, reach: Array, dense: bool) -> tuple[Array, Array]:
+    """Ends of an interval of so many units to either side, on the scale that suits the array."""
+    lower, upper = estimate - reach, estimate + reach
+    if name == "weights" and len(estimate) > 1:
+        centre, distance = logit(estimate), reach / (estimate * (1.0 - estimate))
+        return expit(centre - distance), expit(centre + distance)
+    if name == "covariances":
+        variance = np.ones(estimate.shape, dtype=bool)
+        if dense:
+            variance = np.broadcast_to(np.eye(estimate.shape[-1], dtype=bool), estimate.shape)
+        ratio = np.exp(reach[variance] / estimate[variance])
+        lower[variance], upper[variance] = estimate[variance] / ratio, estimate[variance] * ratio
+    return lower, upper
+
+
+def _by_quantiles(estimate: Array, draws: Array, level: float) -> Uncertainty:
+    tail = 0.5 - 0.5 * level
+    lower, upper = np.quantile(draws, [tail, 1.0 - tail], axis=0)
+    return Uncertainty(estimate, draws.std(axis=0, ddof=1), lower, upper)
+
+
+def _bootstrap(
+    problem: Problem,
+    parameters: MixtureParameters,
+    n_bootstrap: int,
+    rng: np.random.RandomState,
+    n_jobs: int | None,
+) -> dict[str, Array]:
+    """Weights, means and covariances of each fit, (b, ...)."""
+    seeds = rng.randint(2**31 - 1, size=n_bootstrap)
+    outcomes = Parallel(n_jobs=n_jobs)(
+        delayed(_refitted)(problem, parameters, seed) for seed in seeds
+    )
+    draws = [_natural(outcome, problem.structure) for outcome in outcomes if outcome is not None]
+    if len(draws) < 2:
+        raise ValueError(
+            f"Of {n_bootstrap} fits to X with random weights all but {len(draws)} collapsed. "
+            "Increase reg_covar, or decrease n_components."
+        )
+    return {name: np.array([draw[name] for draw in draws]) for name in _NAMES}
+
+
+def _refitted(
+    problem: Problem, parameters: MixtureParameters, seed: int
+) -> MixtureParameters | None:
+    """The mixture fitted to the rows with random weights; None if it collapses."""
+    rows = problem.rows
+    assert isinstance(rows, InMemoryRows)
+    rng = np.random.RandomState(seed)
+    own = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
+    # A row that counts three times is three rows with weights of their own.
+    drawn = rng.standard_gamma(own)
+    drawn *= own.sum() / drawn.sum()
+    again = Problem(InMemoryRows(rows.X, drawn, rows.n_threads), problem.structure, problem.floor)
+    try:
+        with single_threaded_blas():
+            end = run_em(again, parameters, tol=1e-6, max_iter=1000)
+    except IllDefinedCovarianceError:
+        return None
+    return (
+        None if end.status is EMStatus.COLLAPSED else _matched(problem, parameters, end.parameters)
+    )
+
+
+def _matched(
+    problem: Problem, parameters: MixtureParameters, drawn: MixtureParameters
+) -> MixtureParameters:
+    """The components drawn, in the order of those whose rows they have."""
+    rows = problem.rows
+    assert isinstance(rows, InMemoryRows)
+    ours, theirs = (rows.responsibilities(some) for some in (parameters, drawn))
+    if rows.sample_weight is not None:
+        ours = ours * rows.sample_weight[:, None]
+    _, order = linear_sum_assignment(-(ours.T @ theirs))
+    covariance = drawn.covariance
+    if len(covariance.factor) > 1:
+        covariance = type(covariance)(covariance.factor[order])
+    return MixtureParameters(drawn.log_weights[order], drawn.means[order], covariance)

@@ -1,0 +1,275 @@
+"""How sure K is, and how sure parameters are."""
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+from sklearn.datasets import load_iris
+
+from skgmm import GaussianMixtureEM, GaussianMixtureSearch, bootstrap_lrt, parameter_uncertainty
+from skgmm.covariance import STRUCTURES
+
+NAMES = ("weights", "means", "covariances")
+
+
+def clusters(seed, n, apart=4.0, share=0.3):
+    """Two clusters in the plane, the smaller first."""
+    rng = np.random.default_rng(seed)
+    small = rng.random(n) < share
+    rows = rng.normal(size=(n, 2)) * np.where(small[:, None], [1.0, 0.5], [0.7, 1.5])
+    rows[:, 1] += 0.5 * rows[:, 0]
+    return rows + np.where(small[:, None], 0.0, apart)
+
+
+def fitted(X, covariance_type="full", n_components=2, **options):
+    mixture = GaussianMixtureEM(
+        n_components, covariance_type=covariance_type, tol=1e-10, random_state=0
+    )
+    return mixture.fit(X, **options)
+
+
+def errors(uncertainty):
+    return np.concatenate([getattr(uncertainty, name).standard_error.ravel() for name in NAMES])
+
+
+# The likelihood-ratio test
+
+
+def test_lrt_finds_three_components_in_old_faithful(faithful):
+    result = bootstrap_lrt(
+        faithful, covariance_type="tied", n_bootstrap=39, max_components=4, random_state=0
+    )
+    assert result.n_components == 3
+    assert result.conclusive
+    np.testing.assert_array_equal(result.tested, [1, 2, 3])
+    search = GaussianMixtureSearch((1, 2, 3, 4), "tied", random_state=0).fit(faithful)
+    gains = 2.0 * np.diff(search.results_["log_likelihood"])
+    np.testing.assert_allclose(result.statistic, gains[:3], atol=0.05)
+    for row, p_value in enumerate(result.p_value):
+        above = np.count_nonzero(result.bootstrap_statistics[row] >= result.statistic[row])
+        assert p_value == (1 + above) / 40
+    assert (np.diff(result.bootstrap_statistics, axis=1) >= 0).all()
+    assert "2 vs 3" in str(result)
+
+
+def test_lrt_under_the_null_is_calibrated():
+    """40 data sets of one component: 2 rejections at 5 % are expected, 8 all but impossible."""
+    rng = np.random.default_rng(0)
+    p_values = [
+        bootstrap_lrt(
+            rng.normal(size=(60, 1)), max_components=1, n_bootstrap=19, random_state=seed
+        ).p_value[0]
+        for seed in range(40)
+    ]
+    assert np.count_nonzero(np.array(p_values) <= 0.05) <= 7
+    assert 0.35 <= np.mean(p_values) <= 0.68
+
+
+def test_lrt_stops_at_the_last_k_and_says_so(faithful):
+    result = bootstrap_lrt(faithful, n_bootstrap=19, max_components=1, random_state=0)
+    assert (result.n_components, result.conclusive) == (2, False)
+
+
+def test_lrt_is_seeded_whatever_n_jobs():
+    X = clusters(0, 80)
+    one, two = (bootstrap_lrt(X, n_bootstrap=19, random_state=3, n_jobs=n) for n in (1, 2))
+    np.testing.assert_array_equal(one.bootstrap_statistics, two.bootstrap_statistics)
+    np.testing.assert_array_equal(one.p_value, two.p_value)
+
+
+def test_lrt_weights_are_repetitions():
+    X = clusters(1, 60)
+    weights = np.random.default_rng(0).integers(0, 3, size=60)
+    weighted = bootstrap_lrt(X, sample_weight=weights, n_bootstrap=19, random_state=0)
+    repeated = bootstrap_lrt(np.repeat(X, weights, axis=0), n_bootstrap=19, random_state=0)
+    np.testing.assert_allclose(weighted.statistic, repeated.statistic, rtol=1e-7)
+    np.testing.assert_array_equal(weighted.p_value, repeated.p_value)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_bootstrap": 0}, "n_bootstrap should be a positive integer"),
+        ({"max_components": 1.5}, "max_components should be a positive integer"),
+        ({"level": 1.0}, "level should be between 0 and 1"),
+        ({"covariance_type": "fulll"}, "Did you mean 'full'"),
+    ],
+)
+def test_lrt_bad_parameters_are_named(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        bootstrap_lrt(clusters(0, 30), **parameters)
+
+
+# Standard errors
+
+
+def test_one_component_has_the_textbook_errors():
+    X = clusters(0, 300)
+    mixture = fitted(X, n_components=1)
+    found = parameter_uncertainty(mixture, X)
+    covariance = mixture.covariances_[0]
+    variances = np.diag(covariance)
+    np.testing.assert_allclose(found.means.standard_error[0], np.sqrt(variances / 300), rtol=1e-4)
+    expected = np.sqrt((covariance**2 + np.outer(variances, variances)) / 300)
+    np.testing.assert_allclose(found.covariances.standard_error[0], expected, rtol=1e-4)
+    np.testing.assert_array_equal(found.weights.standard_error, [0.0])
+    np.testing.assert_array_equal(found.weights.lower, [1.0])
+
+
+def log_likelihood(theta, X):
+    """Of two full components in the plane: their parameters themselves, one after the other."""
+    weight, means, lower = theta[0], theta[1:5].reshape(2, 2), theta[5:].reshape(2, 3)
+    density = 0.0
+    for share, mean, (a, b, c) in zip((weight, 1 - weight), means, lower, strict=True):
+        density = density + share * multivariate_normal(mean, [[a, b], [b, c]]).pdf(X)
+    return np.log(density).sum()
+
+
+def hessian(function, theta):
+    steps = np.diag(1e-4 * np.maximum(np.abs(theta), 0.1))
+    return np.array(
+        [
+            [
+                (
+                    function(theta + a + b)
+                    - function(theta + a - b)
+                    - function(theta - a + b)
+                    + function(theta - a - b)
+                )
+                / (4 * a.max() * b.max())
+                for b in steps
+            ]
+            for a in steps
+        ]
+    )
+
+
+@pytest.mark.parametrize("apart", [4.0, 2.0])
+def test_errors_are_those_of_a_hessian_in_other_coordinates(apart):
+    X = clusters(2, 300, apart)
+    mixture = fitted(X)
+    found = parameter_uncertainty(mixture, X)
+    parts = [[c[0, 0], c[0, 1], c[1, 1]] for c in mixture.covariances_]
+    theta = np.concatenate([mixture.weights_[:1], mixture.means_.ravel(), np.ravel(parts)])
+    information = -hessian(lambda point: log_likelihood(point, X), theta)
+    expected = np.sqrt(np.diag(np.linalg.inv(information)))
+    got = found.covariances.standard_error
+    np.testing.assert_allclose(found.weights.standard_error, expected[0], rtol=1e-3)
+    np.testing.assert_allclose(found.means.standard_error.ravel(), expected[1:5], rtol=1e-3)
+    np.testing.assert_allclose(
+        np.ravel([[c[0, 0], c[0, 1], c[1, 1]] for c in got]), expected[5:], rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_both_methods_agree_where_clusters_are_clear(name):
+    """On rows from the family itself, of which there are many."""
+    source = fitted(clusters(0, 500, apart=8.0), name)
+    X, _ = source.sample(3000, random_state=1)
+    mixture = fitted(X, name)
+    by_information = errors(parameter_uncertainty(mixture, X))
+    by_bootstrap = errors(
+        parameter_uncertainty(mixture, X, method="bootstrap", n_bootstrap=150, random_state=0)
+    )
+    free = by_information > 1e-6 * by_information.max()
+    ratio = by_bootstrap[free] / by_information[free]
+    assert np.exp(np.abs(np.log(ratio)).mean()) < 1.12
+    assert np.abs(np.log(ratio)).max() < np.log(1.4)
+    assert by_bootstrap[~free].max(initial=0.0) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["full", "VVE"])
+def test_intervals_cover_the_truth(name):
+    """100 data sets of 200 rows, 11 numbers each: 95 % intervals of which 90 to 98 % cover."""
+    source = fitted(clusters(0, 2000), name)
+    truth = np.concatenate([getattr(source, f"{part}_").ravel() for part in NAMES])
+    covered = []
+    for seed in range(100):
+        X, _ = source.sample(200, random_state=seed)
+        mixture = GaussianMixtureEM(
+            2,
+            covariance_type=name,
+            weights_init=source.weights_,
+            means_init=source.means_,
+            precisions_init=source.precisions_,
+        ).fit(X)
+        found = parameter_uncertainty(mixture, X)
+        ends = [
+            np.concatenate([getattr(getattr(found, part), end).ravel() for part in NAMES])
+            for end in ("lower", "upper")
+        ]
+        covered.append((ends[0] <= truth) & (truth <= ends[1]))
+    assert 0.90 <= np.mean(covered) <= 0.98
+
+
+def test_bootstrap_draws_keep_the_order_of_the_components():
+    X = clusters(0, 150)
+    mixture = fitted(X)
+    found = parameter_uncertainty(mixture, X, method="bootstrap", n_bootstrap=40, random_state=0)
+    apart = np.abs(found.draws["means"] - mixture.means_).max(axis=(1, 2))
+    assert apart.max() < 1.5  # swapped components would lie 4 apart
+    assert found.draws["covariances"].shape == (40, 2, 2, 2)
+    np.testing.assert_allclose(found.means.standard_error, found.draws["means"].std(axis=0, ddof=1))
+    assert (found.means.lower <= found.means.estimate).all()
+    assert (found.means.estimate <= found.means.upper).all()
+
+
+def test_bootstrap_is_seeded_whatever_n_jobs():
+    X = clusters(0, 100)
+    mixture = fitted(X)
+    one, two = (
+        parameter_uncertainty(
+            mixture, X, method="bootstrap", n_bootstrap=20, random_state=1, n_jobs=n
+        )
+        for n in (1, 2)
+    )
+    np.testing.assert_array_equal(one.draws["means"], two.draws["means"])
+
+
+def test_weights_are_repetitions():
+    X = clusters(0, 100)
+    weights = np.random.default_rng(0).integers(1, 4, size=100)
+    mixture = fitted(X, sample_weight=weights)
+    weighted = parameter_uncertainty(mixture, X, sample_weight=weights)
+    repeated = parameter_uncertainty(mixture, np.repeat(X, weights, axis=0))
+    np.testing.assert_allclose(errors(weighted), errors(repeated), rtol=1e-6)
+
+
+def test_intervals_stay_where_parameters_can_be():
+    X = clusters(0, 30, share=0.1)
+    found = parameter_uncertainty(fitted(X, "diag"), X, level=0.999)
+    assert found.weights.lower.min() > 0
+    assert found.weights.upper.max() < 1
+    assert found.covariances.lower.min() > 0
+
+
+def test_a_search_stands_for_its_best_model():
+    X = load_iris().data
+    search = GaussianMixtureSearch((2,), "full", random_state=0).fit(X)
+    of_search = parameter_uncertainty(search, X)
+    np.testing.assert_array_equal(
+        errors(of_search), errors(parameter_uncertainty(search.best_estimator_, X))
+    )
+
+
+def test_no_maximum_no_information():
+    X = clusters(0, 200)
+    mixture = fitted(X)
+    elsewhere = GaussianMixtureEM.from_parameters(
+        mixture.weights_, mixture.means_ + 3.0, mixture.covariances_
+    )
+    with pytest.raises(ValueError, match="not at a maximum"):
+        parameter_uncertainty(elsewhere, X)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"method": "jackknife"}, "method should be one of"),
+        ({"level": 0.0}, "level should be between 0 and 1"),
+        ({"n_bootstrap": 1}, "n_bootstrap should be an integer of at least 2"),
+    ],
+)
+def test_bad_parameters_are_named(parameters, message):
+    X = clusters(0, 50)
+    with pytest.raises(ValueError, match=message):
+        parameter_uncertainty(fitted(X), X, **parameters)
