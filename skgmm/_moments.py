@@ -67,6 +67,18 @@ class Scatter(Enum):
             return mass[:, None, None] * np.diag(variances)
         return mass.sum() * np.diag(variances)
 
+    def widened(self, scatter: Array, mass: Array, variances: Array) -> Array:
+        """The scatter with that of `of_axes` added."""
+        if self is Scatter.DIAGONAL:
+            return scatter + mass[:, None] * variances
+        wider = scatter.copy()
+        n_features = len(variances)
+        if self is Scatter.FULL:
+            wider.reshape(len(mass), -1)[:, :: n_features + 1] += mass[:, None] * variances
+        else:
+            wider.reshape(-1)[:: n_features + 1] += mass.sum() * variances
+        return wider
+
     def evened(self, scatter: Array) -> Array:
         """The same scatter in all, shared equally among the components."""
         if self is Scatter.POOLED:

@@ -26,6 +26,8 @@ class MixtureParameters:
     def from_weights(
         cls, weights: Array, means: Array, covariance: Covariance
     ) -> MixtureParameters:
+        if weights.min() > 0:
+            return cls(np.log(weights), means, covariance)
         with np.errstate(divide="ignore"):  # a weight of 0 is a component without rows
             return cls(np.log(weights), means, covariance)
 

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "factors.hpp"
 #include "kernel.hpp"
 #include "moments.hpp"
 #include "packed.hpp"
@@ -265,6 +266,28 @@ int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_heigh
     return attempt();
 }
 
+using Stack = nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+// The first of the matrices (m, d, d) that is singular, or -1.
+int64_t factors_of_matrices(Stack matrices, Out<double> out) {
+    const int64_t m = matrices.shape(0), d = matrices.shape(1);
+    require(int64_t(matrices.shape(2)) == d, "matrices: square");
+    require(int64_t(out.size()) == m * d * d, "out: as the matrices");
+    for (int64_t k = 0; k < m; ++k)
+        if (!factor_of_matrix(d, matrices.data() + k * d * d, out.data() + k * d * d)) return k;
+    return -1;
+}
+
+void factors_of_axes(Stack axes, Table variances, Out<double> out) {
+    const int64_t n_axes = axes.shape(0), m = variances.shape(0), d = variances.shape(1);
+    require(n_axes == 1 || n_axes == m, "axes: one, or one for each row of variances");
+    require(int64_t(axes.shape(1)) == d && int64_t(axes.shape(2)) == d, "axes: square");
+    require(int64_t(out.size()) == m * d * d, "out: a matrix for each row of variances");
+    for (int64_t k = 0; k < m; ++k)
+        factor_of_axes(d, axes.data() + (n_axes == 1 ? 0 : k * d * d), variances.data() + k * d,
+                       out.data() + k * d * d);
+}
+
 std::vector<std::string> available() {
     std::vector<std::string> names;
     for (const Kernel* kernel : runnable_kernels()) names.emplace_back(kernel->name);
@@ -301,6 +324,9 @@ NB_MODULE(_native, m) {
     m.doc() = "The compiled block kernel.";
     bind<double>(m);
     bind<float>(m);
+    m.def("factors_of_matrices", &factors_of_matrices, nb::arg("matrices"), nb::arg("out"));
+    m.def("factors_of_axes", &factors_of_axes, nb::arg("axes"), nb::arg("variances"),
+          nb::arg("out"));
     m.def("available", &available, "Instruction sets that this processor can run, best first.");
     m.def("active", [] { return std::string(active->name); }, "The instruction set in use.");
     m.def("use", &use, nb::arg("name"), "Use another instruction set, for tests.");

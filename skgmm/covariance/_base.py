@@ -12,7 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from skgmm._kernels._native import factors_of_axes, factors_of_matrices
 from skgmm._linalg import Array, cholesky, log_diagonal_sum, symmetrised, triangular_inverse
+
+# Up to so many features a loop is faster than a call of LAPACK for each matrix.
+_SMALL = 16
 
 
 class IllDefinedCovarianceError(ValueError):
@@ -66,6 +70,10 @@ class Ellipsoidal(Covariance):
     @classmethod
     def from_dense(cls, matrices: Array) -> Ellipsoidal:
         """From positive definite matrices (m, d, d)."""
+        if matrices.shape[-1] <= _SMALL:
+            factor = np.empty(matrices.shape)
+            if factors_of_matrices(matrices, factor) < 0:
+                return cls(factor)
         lower, singular = cholesky(matrices)
         if singular.any():
             raise IllDefinedCovarianceError(np.flatnonzero(singular).tolist())
@@ -75,14 +83,12 @@ class Ellipsoidal(Covariance):
     def from_axes(cls, axes: Array, variances: Array) -> Ellipsoidal:
         """From principal axes, the columns of (m, d, d), and positive variances along them (m, d).
 
-        Without forming the matrices, which would square the condition number: reversed and
-        transposed, the triangle of axes / standard deviations is that of a QR decomposition.
+        One stack of axes, (1, d, d), may serve all. The matrices are not formed, which would square
+        the condition number.
         """
-        root = axes / np.sqrt(variances)[:, None, :]
-        upper = np.linalg.qr(np.swapaxes(root[:, ::-1, :], 1, 2), mode="r")
-        factor = np.swapaxes(upper, 1, 2)[:, ::-1, ::-1]
-        signs = np.sign(np.diagonal(factor, axis1=1, axis2=2))
-        return cls(np.ascontiguousarray(factor * signs[:, None, :]))
+        factor = np.empty((len(variances), *axes.shape[1:]))
+        factors_of_axes(axes, variances, factor)
+        return cls(factor)
 
     def scaled(self, volumes: Array) -> Ellipsoidal:
         """These covariances times positive numbers (K,); one matrix becomes one for each."""
@@ -114,6 +120,8 @@ class AxisAligned(Covariance):
     @classmethod
     def from_variances(cls, variances: Array) -> AxisAligned:
         """From variances (m, d)."""
+        if variances.min() > 0 and variances.max() < np.inf:
+            return cls(1.0 / np.sqrt(variances))
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             factor = 1.0 / np.sqrt(variances)
         defined = np.isfinite(factor).all(axis=1) & (factor > 0).all(axis=1)

@@ -124,9 +124,9 @@ class Structure(ABC):
     def _spread(self, moments: Moments, floor: Array, previous: Covariance | None) -> Spread:
         mass = moments.mass
         scatter = self._regularised(moments, floor)
-        empty = mass <= 0
-        if self.scatter is Scatter.POOLED or not empty.any():
+        if self.scatter is Scatter.POOLED or mass.min() > 0:
             return Spread(mass, scatter, mass, scatter)
+        empty = mass <= 0
         if previous is not None:
             kept = previous.dense()
         else:
@@ -139,9 +139,8 @@ class Structure(ABC):
     def _regularised(self, moments: Moments, floor: Array) -> Array:
         """The scatter with `floor` added, and without a floor exact zeros in place of roundings."""
         scatter, mass = moments.scatter, moments.mass
-        added = self.scatter.of_axes(mass, floor)
         if floor.all():
-            return scatter + added
+            return self.scatter.widened(scatter, mass, floor)
         mean, rows = np.abs(moments.mean), mass[:, None]
         if self.scatter is Scatter.POOLED:
             mean, rows = mean.max(axis=0), mass.sum()
@@ -150,7 +149,7 @@ class Structure(ABC):
         resolved = (self.scatter.diagonal(scatter) > rounding) | (floor > 0)
         if self.scatter is not Scatter.DIAGONAL:
             resolved = resolved[..., :, None] & resolved[..., None, :]
-        return np.where(resolved, scatter, 0.0) + added
+        return self.scatter.widened(np.where(resolved, scatter, 0.0), mass, floor)
 
     @abstractmethod
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Covariance:

@@ -7,6 +7,7 @@ what the densities pay for `reg_covar`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -34,10 +35,14 @@ from skgmm.model_selection._candidates import (
 from skgmm.model_selection._collapse import CollapseTest
 from skgmm.model_selection._nesting import contained_in, waves
 
-# Components of the next smaller model that are split, and iterations of EM that candidates have
-# before the best of them goes on.
+# Components of the next smaller model that are split.
 _SPLITS = 4
-_TRIAL = 4
+
+# Iterations of EM that candidates have, and how many of them go on.
+_ROUNDS = ((2, 4), (3, 2), (6, 1))
+
+# Candidates whose objectives agree to this many nats per row have found the same.
+_SAME = 1e-9
 
 # Nats per row that a model may stay below one that it contains: rounding, of covariances that are
 # themselves found by iteration.
@@ -222,13 +227,40 @@ def _ranked(
 ) -> list[MixtureParameters]:
     """Where the candidates are after a few iterations, the best first; collapsed ones drop out."""
     trial = replace(problem, rows=ground.trial)
-    reached: list[EMResult] = []
+    starts: list[MixtureParameters] = []
     for candidate in candidates:
-        try:
-            end = run_em(trial, candidate(trial), tol=0.0, max_iter=_TRIAL, acceleration=None)
-        except _NUMERICAL:
-            continue
-        if end.status is not EMStatus.COLLAPSED and not ground.collapsed(end.parameters):
-            reached.append(end)
-    reached.sort(key=lambda end: -end.objective)
-    return [end.parameters for end in reached]
+        with suppress(*_NUMERICAL):
+            starts.append(candidate(trial))
+    left_behind: list[EMResult] = []
+    for n_steps, n_stay in _ROUNDS:
+        ends = _distinct(
+            [end for start in starts if (end := _advanced(ground, trial, start, n_steps))]
+        )
+        left_behind = ends[n_stay:] + left_behind
+        starts = [end.parameters for end in ends[:n_stay]]
+        if len(ends) == 1:
+            break
+    return starts + [end.parameters for end in left_behind]
+
+
+def _advanced(
+    ground: Ground, trial: Problem, start: MixtureParameters, n_steps: int
+) -> EMResult | None:
+    """Some iterations on, unless that collapses."""
+    try:
+        end = run_em(trial, start, tol=0.0, max_iter=n_steps, acceleration=None)
+    except _NUMERICAL:
+        return None
+    if end.status is EMStatus.COLLAPSED or ground.collapsed(end.parameters):
+        return None
+    return end
+
+
+def _distinct(ends: list[EMResult]) -> list[EMResult]:
+    """The best first; of those that have found the same, one."""
+    ends = sorted(ends, key=lambda end: -end.objective)
+    return [
+        end
+        for end, above in zip(ends, [None, *ends], strict=False)
+        if above is None or above.objective - end.objective > _SAME
+    ]
