@@ -10,9 +10,8 @@ from operator import add
 from typing import Any, TypeVar
 
 import numpy as np
-from sklearn.utils import check_array
 
-from skgmm._block import Block
+from skgmm._block import Block, opened
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
@@ -21,7 +20,6 @@ from skgmm._sample import StartSample, sample_key, sample_size
 from skgmm._sklearn_compat import get_feature_names
 from skgmm._sources import RowBlocks
 from skgmm._survey import Survey, survey
-from skgmm._validation import LARGEST, check_magnitude, magnitude, readable, weights_of_block
 
 Item = TypeVar("Item")
 
@@ -107,46 +105,13 @@ class BlockRows(Rows):
 
     def _checked(self, block: Block) -> tuple[InMemoryRows, float]:
         """A block as arrays, and its largest absolute value."""
-        try:
-            rows = readable(
-                check_array(
-                    block.rows,
-                    dtype=[np.float64, np.float32],
-                    ensure_all_finite=False,
-                    ensure_min_samples=0,
-                )
-            )
-            self._check_features(block.rows, rows)
-            weights = None if block.weights is None else weights_of_block(block.weights, len(rows))
-            largest = 0.0
-            if self.surveyed is None and len(rows):
-                largest = magnitude(rows)
-                _check_finite(rows, largest)
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"X, {block.where}: {error}") from error
-        return InMemoryRows(rows, weights, self.n_threads), largest
-
-    def _check_features(self, given: Any, rows: Array) -> None:
-        if rows.shape[1] != self.n_features:
+        given = None if isinstance(block.rows, np.ndarray) else get_feature_names(block.rows)
+        if given is not None and self.names is not None and list(given) != list(self.names):
             raise ValueError(
-                f"this block has {rows.shape[1]} features, but those before it {self.n_features}"
+                f"X, {block.where}: this block has the columns {list(given)}, but the first "
+                f"{list(self.names)}"
             )
-        names = None if isinstance(given, np.ndarray) else get_feature_names(given)
-        if names is not None and self.names is not None and list(names) != list(self.names):
-            raise ValueError(
-                f"this block has the columns {list(names)}, but the first {list(self.names)}"
-            )
-
-
-def _check_finite(rows: Array, largest: float) -> None:
-    if not np.isfinite(largest):
-        row, column = np.argwhere(~np.isfinite(rows))[0]
-        raise ValueError(
-            f"contains {rows[row, column]} in row {row} of the block, feature {column}; NaN and "
-            "infinity are not accepted"
-        )
-    if largest > LARGEST:
-        check_magnitude(largest)
+        return opened(block, self.n_features, self.n_threads, self.surveyed is not None)
 
 
 def _numbering_lost_rows(function: Callable[[InMemoryRows], Item]) -> Callable[..., Item]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,9 @@ from skgmm._sklearn_compat import get_feature_names
 from skgmm._sources import RowBlocks
 from skgmm._threads import available_threads, threads_for
 
+if TYPE_CHECKING:
+    from skgmm._dask import DaskRows
+
 
 def rows_to_fit(
     mixture: Any, X: Any, sample_weight: ArrayLike | None, rng: np.random.RandomState
@@ -23,6 +26,8 @@ def rows_to_fit(
     """Rows that the mixture is fitted to; sets its `n_features_in_` and `feature_names_in_`."""
     if isinstance(X, RowBlocks):
         return _blocks(mixture, X, sample_weight, reset=True).survey(mixture.n_components, rng)
+    if _is_dask(X):
+        return _chunks(mixture, X, sample_weight, reset=True).survey(mixture.n_components, rng)
     return rows_in_memory(mixture, X, sample_weight, mixture.n_components)
 
 
@@ -30,10 +35,10 @@ def rows_in_memory(
     estimator: Any, X: Any, sample_weight: ArrayLike | None, n_components: int
 ) -> InMemoryRows:
     """Rows that so many components can be fitted to, as `rows_to_fit`."""
-    if isinstance(X, RowBlocks):
+    if isinstance(X, RowBlocks) or _is_dask(X):
         raise TypeError(
-            f"{type(estimator).__name__} takes X in memory, but got RowBlocks: search on a random "
-            "sample of the rows, and fit the chosen GaussianMixtureEM to the blocks"
+            f"{type(estimator).__name__} takes X in memory, but got a {type(X).__name__}: search on "
+            "a random sample of the rows, and fit the chosen GaussianMixtureEM to all of them"
         )
     rows, largest = _in_memory(estimator, X, sample_weight, n_components, reset=True)
     n_counted = total_weight = float(rows.n_samples)
@@ -50,6 +55,8 @@ def rows_to_ask_about(
     """Rows with the features of the fit."""
     if isinstance(X, RowBlocks):
         return _blocks(mixture, X, sample_weight, reset=False)
+    if _is_dask(X):
+        return _chunks(mixture, X, sample_weight, reset=False)
     return _in_memory(mixture, X, sample_weight, n_components, reset=False)[0]
 
 
@@ -73,6 +80,19 @@ def _in_memory(
     weights = _validation.check_weights_of_rows(sample_weight, array)
     n_threads = threads_for(mixture.n_jobs, array, n_components)
     return InMemoryRows(_validation.readable(array), weights, n_threads), largest
+
+
+def _is_dask(X: Any) -> bool:
+    """Told by the name of its module, so that Dask is imported for nobody else."""
+    return type(X).__module__.partition(".")[0] == "dask"
+
+
+def _chunks(mixture: Any, X: Any, sample_weight: Any, reset: bool) -> DaskRows:
+    """The chunks of a Dask array or data frame, once scikit-learn has seen their features."""
+    from skgmm._dask import dask_rows, header_of
+
+    validate_data(mixture, header_of(X), skip_check_array=True, reset=reset)
+    return dask_rows(X, sample_weight, available_threads(mixture.n_jobs), to_fit=reset)
 
 
 def _blocks(mixture: Any, X: RowBlocks, sample_weight: ArrayLike | None, reset: bool) -> BlockRows:

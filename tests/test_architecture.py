@@ -40,6 +40,7 @@ ROOMS = [
     "_inference",
     "_summary",
     "_reading",
+    "_dask",
     "_block_rows",
     "_survey",
     "_sources",

@@ -56,6 +56,9 @@ class LostRowError(ValueError):
             "log-density is not a float64 number. Scale X, or look for a wrong value in that row."
         )
 
+    def __reduce__(self) -> tuple[type[LostRowError], tuple[int]]:
+        return type(self), (self.row,)  # it may come from another process
+
 
 @dataclass(frozen=True)
 class Sums:

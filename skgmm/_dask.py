@@ -1,0 +1,304 @@
+"""Dask arrays as Rows: what is asked of a chunk is computed where the chunk is.
+
+The only room that imports Dask, and only for Dask's own objects. A pass is one graph: its function,
+with the parameters in it, goes to each worker once, each chunk gives one result, and the results of
+a worker's chunks are summed there before they travel. So the bytes that move depend on the number
+of workers and on the size of Moments, not on the number of rows. The conventions are dask-ml's:
+learned attributes are NumPy, values by row are lazy Dask arrays in the chunks of the input.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial, reduce
+from itertools import accumulate, repeat
+from operator import add
+from typing import Any, NamedTuple
+
+import dask
+import dask.array
+import numpy as np
+from dask.sizeof import sizeof
+
+from skgmm._block import Block, opened
+from skgmm._kernels import LostRowError
+from skgmm._linalg import Array
+from skgmm._moments import Moments, Scatter
+from skgmm._rows import InMemoryRows, Rows, Sum
+from skgmm._sample import Reservoir, StartSample, sample_key, sample_size
+from skgmm._survey import Survey, survey
+
+# Results that one task adds up.
+_FAN_IN = 8
+
+
+@dataclass(frozen=True)
+class DaskRows(Rows):
+    """Rows of a Dask array (n, d) that is not cut along the features."""
+
+    X: Any
+    sample_weight: Any | None  # Dask array (n,), cut as X is
+    n_threads: int  # of the client, which computes on the sample
+    surveyed: Survey | None = None
+
+    @cached_property
+    def chunks(self) -> list[_Chunk]:
+        """All chunks, delayed."""
+        rows, weights = self.X.to_delayed().ravel(), repeat(None)
+        if self.sample_weight is not None:
+            weights = self.sample_weight.to_delayed()
+        return list(map(_Chunk, rows, weights, range(len(rows)), _firsts(self.X)))
+
+    @property
+    def n_samples(self) -> int:  # type: ignore[override]
+        return self.X.shape[0]
+
+    @property
+    def n_features(self) -> int:  # type: ignore[override]
+        return self.X.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:  # type: ignore[override]
+        return np.dtype(np.float32 if self.X.dtype == np.float32 else np.float64)
+
+    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+        seen = self.surveyed is not None
+        return self._total(partial(_ask, function, self.n_features, seen), self.chunks)
+
+    def by_row(
+        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+    ) -> Any:
+        return self.X.map_blocks(
+            _by_row,
+            function,
+            _firsts(self.X),
+            self.n_features,
+            drop_axis=None if shape else 1,
+            chunks=(self.X.chunks[0], *((size,) for size in shape)),
+            dtype=dtype,
+            meta=np.empty((0,) * (1 + len(shape)), dtype),
+        )
+
+    def overall_moments(self, form: Scatter) -> Moments:
+        known = None if self.surveyed is None else self.surveyed.moments
+        return known if known and known.form is form else super().overall_moments(form)
+
+    def partition_moments(self, partition: Array, n_components: int, form: Scatter) -> Moments:
+        raise ValueError(
+            "responsibilities_init is not used with Dask arrays, because it would have to travel "
+            "to the workers. Give means_init, or the parameters of a fit to a sample."
+        )
+
+    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+        assert self.surveyed is not None, "rows are surveyed before they are fitted"
+        return self.surveyed.reservoir.sample()
+
+    def in_memory(self, sample: StartSample) -> InMemoryRows:
+        return InMemoryRows(sample.rows, sample.weights, self.n_threads)
+
+    def divided(self, n_starts: int) -> tuple[int, DaskRows]:
+        return 1, self  # one start keeps all workers busy
+
+    def survey(self, n_components: int, rng: np.random.RandomState) -> DaskRows:
+        """The same rows, with what a fit must know of them: one pass."""
+        size, key = sample_size(n_components), sample_key(rng)
+        chunks = self.chunks
+        if self.sample_weight is not None:  # rows of weight 0 are not numbered
+            count = dask.delayed(np.count_nonzero)
+            counts = dask.compute(*(count(chunk.weights) for chunk in chunks))
+            before = accumulate(map(int, counts), initial=0)
+            chunks = [chunk._replace(before=n) for chunk, n in zip(chunks, before, strict=False)]
+        total: Survey = self._total(partial(_survey, size, key, self.n_features), chunks)
+        total.check(n_components)
+        return replace(self, surveyed=total)
+
+    def _total(self, function: Callable[[list[_Chunk]], Any], chunks: list[_Chunk]) -> Any:
+        """The sum over all chunks of what the function gives for some of them."""
+        shares = _shares(self.X)
+        # To many workers the function travels from one to the next, as a value of the graph; to a
+        # few it goes with their tasks, which saves them the wait for each other.
+        shared = _Shared(function)
+        if len(shares) > _FAN_IN:
+            shared = dask.delayed(shared)
+        parts = [_run(shared, [chunks[number] for number in share]) for share in shares]
+        while len(parts) > _FAN_IN:
+            parts = [_add(parts[i : i + _FAN_IN]) for i in range(0, len(parts), _FAN_IN)]
+        return reduce(add, dask.compute(*parts))
+
+
+class _Chunk(NamedTuple):
+    """A chunk, delayed in the client and there on a worker."""
+
+    rows: Any
+    weights: Any
+    number: int
+    before: int  # rows that are numbered before those of the chunk
+
+    def opened(self, n_features: int, seen: bool) -> tuple[InMemoryRows, float]:
+        return opened(Block(self.rows, self.weights, f"chunk {self.number}"), n_features, 1, seen)
+
+
+class _Shared:
+    """A function as one value of a graph."""
+
+    def __init__(self, function: Callable[[list[_Chunk]], Any]) -> None:
+        self.function = function
+
+
+@sizeof.register((Moments, Survey, Reservoir))
+def _sizeof(record: Any) -> int:
+    """Bytes, by which the scheduler decides what should travel."""
+    return sum(map(sizeof, vars(record).values()))
+
+
+@dask.delayed
+def _add(parts: list[Any]) -> Any:
+    return reduce(add, parts)
+
+
+@dask.delayed
+def _run(shared: _Shared, chunks: list[_Chunk]) -> Any:
+    return shared.function(chunks)
+
+
+def _ask(
+    function: Callable[[InMemoryRows], Any], n_features: int, seen: bool, chunks: list[_Chunk]
+) -> Any:
+    """The sum of what the function gives for each chunk."""
+
+    def of(chunk: _Chunk) -> Any:
+        part, _ = chunk.opened(n_features, seen)
+        try:
+            return function(part)
+        except LostRowError as error:
+            raise LostRowError(chunk.before + error.row) from error
+
+    return reduce(add, map(of, chunks))
+
+
+def _survey(size: int, key: int, n_features: int, chunks: list[_Chunk]) -> Survey:
+    """The sum of the surveys of the chunks."""
+
+    def of(chunk: _Chunk) -> Survey:
+        return survey(*chunk.opened(n_features, False), size, key, chunk.before)
+
+    return reduce(add, map(of, chunks))
+
+
+def _by_row(
+    chunk: Array,
+    function: Callable[[InMemoryRows], Array],
+    firsts: tuple[int, ...],
+    n_features: int,
+    block_id: tuple[int, ...],
+) -> Array:
+    number = block_id[0]
+    part, _ = opened(Block(chunk, None, f"chunk {number}"), n_features, 1, False)
+    try:
+        return function(part)
+    except LostRowError as error:
+        raise LostRowError(firsts[number] + error.row) from error
+
+
+def _firsts(X: Any) -> tuple[int, ...]:
+    """Number of the first row of each chunk; 0 for all where lengths are not known."""
+    lengths = X.chunks[0]
+    return (0,) * len(lengths) if np.isnan(lengths).any() else (0, *accumulate(lengths))
+
+
+def header_of(X: Any) -> Any:
+    """No rows of a Dask array or data frame: number, names and types of features."""
+    if not hasattr(X, "_meta") or X.ndim != 2:
+        raise ValueError(
+            f"X should be a Dask array or data frame of shape (n_samples, n_features), but got {X}"
+        )
+    return X._meta if hasattr(X, "to_dask_array") else np.empty((0, X.shape[1]), X.dtype)
+
+
+def dask_rows(X: Any, sample_weight: Any, n_threads: int, to_fit: bool) -> DaskRows:
+    """Rows of a Dask array or data frame, and of weights that may be either or NumPy's.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the chunks are not NumPy arrays of numbers, are cut along the features or, `to_fit`, of
+        unknown length; if the weights do not fit.
+    """
+    X = _array(X, to_fit)
+    if not isinstance(X._meta, np.ndarray):
+        raise TypeError(f"X should be made of NumPy arrays, but is of {type(X._meta).__name__}")
+    if X.dtype.kind not in "biuf":
+        raise ValueError(f"X should hold real numbers, but holds {X.dtype}")
+    if X.numblocks[1] > 1:
+        raise ValueError(
+            f"X is cut along the features, into chunks of {X.chunks[1]}, but every row is needed "
+            "whole. Use X.rechunk({0: 'auto', 1: -1})."
+        )
+    if to_fit and np.isnan(X.shape[0]):
+        raise ValueError(
+            "X has chunks of unknown length. Call X.compute_chunk_sizes() before, or make it by "
+            "to_dask_array(lengths=True)."
+        )
+    weights = None
+    if sample_weight is not None:
+        weights = _weights(sample_weight, X, to_fit)
+    return DaskRows(X, weights, n_threads)
+
+
+def _array(collection: Any, to_fit: bool) -> Any:
+    if hasattr(collection, "to_dask_array"):
+        return collection.to_dask_array(lengths=True if to_fit else None)
+    return collection
+
+
+def _weights(sample_weight: Any, X: Any, to_fit: bool) -> Any:
+    """Weights as a Dask array in the chunks of X."""
+    lengths = X.chunks[0]
+    weights = _array(sample_weight, to_fit)
+    given = isinstance(weights, dask.array.Array)
+    if not given:
+        weights = dask.array.from_array(np.asarray(weights, dtype=np.float64))
+    unknown = np.isnan(X.shape[0]) or np.isnan(weights.shape[0])
+    if weights.ndim != 1 or (weights.shape != X.shape[:1] and not unknown):
+        raise ValueError(
+            f"sample_weight.shape == {weights.shape}, expected {X.shape[:1]} (a Dask array, cut "
+            "as X is, or a NumPy array)"
+        )
+    if unknown and weights.numblocks != X.numblocks[:1]:
+        raise ValueError(
+            f"sample_weight has {weights.numblocks[0]} chunks, but X {X.numblocks[0]} of unknown "
+            "length. Call compute_chunk_sizes() on both before."
+        )
+    if not unknown:
+        weights = weights.rechunk((lengths,))
+    # Weights of the client move to the workers once, not with every pass.
+    return weights if given else weights.persist()
+
+
+def _shares(X: Any) -> list[list[int]]:
+    """Numbers of the chunks that one task visits.
+
+    Those that a worker holds, shared among its threads: a task costs the scheduler a millisecond,
+    whatever it does. Where a chunk must be made first, it has a task for itself, so that no more
+    are in memory than threads at work.
+    """
+    numbers = [number for number, length in enumerate(X.chunks[0]) if length != 0]
+    distributed = sys.modules.get("distributed")
+    futures = [] if distributed is None else distributed.futures_of(X)
+    if distributed is None or not futures:
+        return [[number] for number in numbers]
+    distributed.wait(futures)
+    client = futures[0].client
+    places, threads = client.who_has(futures), client.nthreads()
+    keys = [row[0] for row in X.__dask_keys__()]
+    held: dict[Any, list[int]] = {}
+    for number in numbers:
+        held.setdefault(min(places.get(keys[number]) or [number]), []).append(number)
+    return [
+        share
+        for worker, own in held.items()
+        for share in (own[i :: threads.get(worker, 1)] for i in range(threads.get(worker, 1)))
+        if share
+    ]

@@ -1,0 +1,322 @@
+"""Dask arrays and data frames: the answer of rows in memory, computed where the chunks are."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from skgmm import GaussianMixtureEM
+
+da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
+dask = pytest.importorskip("dask")
+
+BY_ROW = ("predict", "predict_proba", "predict_log_proba", "score_samples")
+# A start from which EM takes its time on `rows`.
+START = {
+    "weights_init": [0.5, 0.5],
+    "means_init": [[-0.5, 0.0], [1.5, 0.0]],
+    "precisions_init": [np.eye(2), np.eye(2)],
+    "tol": 1e-9,
+}
+
+
+def rows(n=3000, chunks=500, seed=0):
+    """Two overlapping clusters, lazily; the chunks can be made again on any worker."""
+    rng = da.random.default_rng(seed)
+    labels = rng.random(size=(n, 1), chunks=(chunks, 1)) < 0.4
+    return rng.normal(size=(n, 2), chunks=(chunks, 2)) + 2.0 * labels
+
+
+def weights_of(X, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.exponential(size=len(X)) * (rng.random(len(X)) > 0.1)
+
+
+def assert_same_fit(got, expected):
+    for name in ("weights_", "means_", "covariances_", "total_weight_", "reg_covar_"):
+        a, b = getattr(got, name), getattr(expected, name)
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+    assert got.n_iter_ == expected.n_iter_
+    assert got.status_ == expected.status_
+
+
+def refused(X, match, error=ValueError, sample_weight=None, **arguments):
+    """A fit that fails leaves the estimator as it was."""
+    mixture = GaussianMixtureEM(2, **arguments).fit(rows().compute())
+    mixture.set_params(**arguments)
+    before = dict(vars(mixture))
+    with pytest.raises(error, match=match):
+        mixture.fit(X, sample_weight=sample_weight)
+    assert vars(mixture).keys() == before.keys()
+    assert all(vars(mixture)[name] is before[name] for name in before)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("chunks", [3000, 500, 130])  # one, a few, and more than are summed at once
+def test_the_answer_is_that_of_rows_in_memory(chunks, weighted):
+    X = rows(chunks=chunks)
+    local = X.compute()
+    weights = weights_of(local) if weighted else None
+    lazy = None if weights is None else da.from_array(weights, chunks=chunks)
+    expected = GaussianMixtureEM(**START, n_components=2).fit(local, sample_weight=weights)
+    for given in {id(weights): weights, id(lazy): lazy}.values():
+        got = GaussianMixtureEM(**START, n_components=2).fit(X, sample_weight=given)
+        assert_same_fit(got, expected)
+        assert all(type(getattr(got, name)) is np.ndarray for name in ("weights_", "means_"))
+        for name in ("score", "bic", "icl"):
+            assert getattr(got, name)(X, sample_weight=given) == pytest.approx(
+                getattr(expected, name)(local, sample_weight=weights), rel=1e-9
+            )
+    assert got.expected_complete_log_likelihood(X) == pytest.approx(
+        expected.expected_complete_log_likelihood(local), rel=1e-9
+    )
+
+
+def test_starts_are_those_of_rows_in_memory():
+    X = rows(n=60_000, chunks=7000)
+    local = X.compute()
+    weights = weights_of(local)
+    arguments = {"n_components": 3, "random_state": 0, "max_iter": 20}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        expected = GaussianMixtureEM(**arguments).fit(local, sample_weight=weights)
+        got = GaussianMixtureEM(**arguments).fit(X, sample_weight=weights)
+    assert got.starts_["kind"] == expected.starts_["kind"]
+    np.testing.assert_allclose(got.means_, expected.means_, rtol=1e-7, atol=1e-7)
+
+
+def test_values_by_row_are_lazy():
+    made = []
+    X = rows().map_blocks(lambda chunk: made.append(1) or chunk, dtype=float, meta=np.empty((0, 0)))
+    local = rows().compute()
+    mixture = GaussianMixtureEM(**START, n_components=2).fit(local)
+    lazy = {name: getattr(mixture, name)(X) for name in BY_ROW}
+    assert not made
+    for name, values in lazy.items():
+        expected = getattr(mixture, name)(local)
+        assert isinstance(values, da.Array)
+        assert (values.shape, values.dtype) == (expected.shape, expected.dtype)
+        assert values.chunks[0] == X.chunks[0]
+        np.testing.assert_allclose(values.compute(), expected, rtol=1e-12, atol=1e-12)
+    labels = GaussianMixtureEM(**START, n_components=2).fit_predict(rows())
+    assert isinstance(labels, da.Array)
+    np.testing.assert_array_equal(labels.compute(), mixture.predict(local))
+
+
+def test_a_pass_makes_every_chunk_once():
+    made = []
+    X = rows().map_blocks(lambda chunk: made.append(1) or chunk, dtype=float, meta=np.empty((0, 0)))
+    mixture = GaussianMixtureEM(**START, n_components=2).fit(X)
+    # The survey, the start's evaluation, and one pass for each evaluation.
+    assert len(made) == X.numblocks[0] * (mixture.n_iter_ + 2)
+
+
+def test_float32_and_integers():
+    X = rows()
+    single = GaussianMixtureEM(**START, n_components=2).fit(X.astype(np.float32))
+    assert single.means_.dtype == np.float32
+    assert single.score_samples(X.astype(np.float32)).dtype == np.float32
+    whole = (10 * X).astype(np.int32)
+    got = GaussianMixtureEM(1).fit(whole)
+    np.testing.assert_allclose(got.means_[0], whole.compute().mean(axis=0), rtol=1e-12)
+
+
+def test_data_frames():
+    local = pd.DataFrame(rows().compute(), columns=["a", "b"])
+    frame = dd.from_pandas(local, npartitions=4)
+    weights = pd.Series(weights_of(local))
+    lazy = dd.from_pandas(weights, npartitions=4)
+    expected = GaussianMixtureEM(**START, n_components=2).fit(local, sample_weight=weights)
+    got = GaussianMixtureEM(**START, n_components=2).fit(frame, sample_weight=lazy)
+    assert_same_fit(got, expected)
+    assert got.feature_names_in_.tolist() == ["a", "b"]
+    for name in BY_ROW:  # lengths are not known, and not needed
+        values = getattr(got, name)(frame)
+        assert isinstance(values, da.Array)
+        np.testing.assert_allclose(values.compute(), getattr(expected, name)(local), rtol=1e-9)
+    assert got.score(frame, sample_weight=lazy) == pytest.approx(
+        expected.score(local, sample_weight=weights), rel=1e-12
+    )
+    with pytest.raises(ValueError, match="feature names should match"):
+        got.predict(frame.rename(columns={"a": "z"}))
+
+
+def test_empty_chunks_and_frames_with_empty_partitions():
+    number = da.arange(3000, chunks=500)
+    X = rows()[(number < 500) | (number >= 1000)].compute_chunk_sizes()
+    assert X.chunks[0][1] == 0
+    got = GaussianMixtureEM(**START, n_components=2).fit(X)
+    assert_same_fit(got, GaussianMixtureEM(**START, n_components=2).fit(X.compute()))
+    assert got.predict(X).compute().shape == (2500,)
+    frame = dd.from_dask_array(rows(), columns=["a", "b"])
+    frame = frame[frame["a"].map_partitions(lambda column: column > column.mean() + 100)]
+    named = GaussianMixtureEM(1).fit(pd.DataFrame(rows().compute(), columns=["a", "b"]))
+    assert named.predict(frame).compute().shape == (0,)
+
+
+# Errors
+
+
+def test_chunks_that_do_not_fit():
+    X = rows()
+    refused(X.rechunk((500, 1)), r"cut along the features, into chunks of \(1, 1\).*X.rechunk")
+    unknown = X[X[:, 0] > 0]
+    refused(unknown, r"X has chunks of unknown length. Call X.compute_chunk_sizes\(\)")
+    GaussianMixtureEM(1).fit(unknown.compute_chunk_sizes())
+    refused(X[:, 0], r"X should be a Dask array or data frame of shape \(n_samples, n_features\)")
+    refused(dask.delayed(1), "X should be a Dask array or data frame")
+    refused(X.astype(complex), "X should hold real numbers, but holds complex128")
+    refused(X.astype(str), "X should hold real numbers")
+    mixture = GaussianMixtureEM(1).fit(X)
+    with pytest.raises(ValueError, match="X has 1 features, but GaussianMixtureEM is expecting 2"):
+        mixture.predict(X[:, :1])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_number_that_is_none_names_the_chunk(bad):
+    X = rows()
+    X[1234, 1] = bad
+    match = rf"X, chunk 2: contains {bad} in row 234 of the block, feature 1"
+    refused(X, match)
+    mixture = GaussianMixtureEM(1).fit(rows())
+    with pytest.raises(ValueError, match=match):
+        mixture.score(X)
+    with pytest.raises(ValueError, match=match):
+        mixture.predict(X).compute()
+
+
+def test_bad_weights():
+    X = rows()
+    refused(X, r"sample_weight.shape == \(7,\), expected \(3000,\)", sample_weight=np.ones(7))
+    refused(X, r"X, chunk \d: sample_weight should not be negative", sample_weight=-np.ones(3000))
+    refused(X, "all weights are zero", sample_weight=da.zeros(3000, chunks=500))
+    mixture, unknown = GaussianMixtureEM(1).fit(X), X[X[:, 0] > 0]
+    with pytest.raises(ValueError, match="sample_weight has 1 chunks, but X 6 of unknown length"):
+        mixture.score(unknown, sample_weight=np.ones(3000))
+
+
+def test_too_few_rows_and_what_cannot_travel():
+    refused(rows(n=1), "Found array with 1 sample")
+    shares = np.full((3000, 2), 0.5)
+    refused(rows(), "responsibilities_init is not used with Dask", responsibilities_init=shares)
+
+
+def test_a_lost_row_is_numbered_among_all():
+    X = rows()
+    X[1234] = 1e149
+    tiny = GaussianMixtureEM.from_parameters([1], [[0, 0]], [np.eye(2) * 1e-140])
+    with pytest.raises(ValueError, match="Row 1234 of X is so many standard deviations") as caught:
+        tiny.score_samples(X).compute()
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (again.row, str(again)) == (1234, str(caught.value))
+
+
+def test_dask_is_imported_for_nobody_else(tmp_path):
+    code = (
+        "import sys, numpy as np; from skgmm import GaussianMixtureEM, RowBlocks\n"
+        "X = np.random.default_rng(0).normal(size=(50, 2))\n"
+        "GaussianMixtureEM(1).fit(X).predict(X)\n"
+        "GaussianMixtureEM(1).fit(RowBlocks.from_iterable(lambda: [X])).score(X)\n"
+        "asked = {'dask', 'distributed', 'skgmm._dask', 'skgmm._parquet'}\n"
+        "print(sorted(asked & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+# A cluster of processes
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options, processes=True) as local:
+        yield local
+
+
+@pytest.fixture
+def client(cluster):
+    from distributed import Client
+
+    with Client(cluster) as client:
+        client.wait_for_workers(2)
+        yield client
+
+
+def test_cluster_answers_as_memory(client):
+    X = rows().persist()
+    local = X.compute()
+    weights = weights_of(local)
+    for own in (None, weights):
+        expected = GaussianMixtureEM(**START, n_components=2).fit(local, sample_weight=own)
+        got = GaussianMixtureEM(**START, n_components=2).fit(X, sample_weight=own)
+        assert_same_fit(got, expected)
+    assert_same_fit(GaussianMixtureEM(**START, n_components=2).fit(rows(), None, weights), expected)
+    np.testing.assert_array_equal(got.predict(X).compute(), expected.predict(local))
+    with pytest.raises(ValueError, match="X, chunk 2: contains nan"):
+        got.score(X.map_blocks(_spoilt, dtype=float))
+
+
+def _spoilt(chunk, block_id=None):
+    """A NaN in the third chunk."""
+    return np.where(block_id[0] == 2, np.nan, chunk)
+
+
+def test_what_moves_does_not_grow_with_the_rows(client, cluster):
+    from distributed.diagnostics.plugin import SchedulerPlugin
+
+    class Results(SchedulerPlugin):
+        def __init__(self):
+            self.bytes = []
+
+        def transition(self, key, start, finish, *args, nbytes=0, **kwargs):
+            if start == "processing" and finish == "memory":
+                self.bytes.append(nbytes)
+
+    counts = []
+    for n in (2000, 20_000):
+        X = rows(n=n, chunks=n // 8).persist()
+        X.sum().compute()
+        results = Results()
+        cluster.scheduler.add_plugin(results, name="results")
+        mixture = GaussianMixtureEM(**{**START, "tol": 0}, n_components=2, max_iter=10)
+        with pytest.warns(ConvergenceWarning):
+            mixture.fit(X)
+        cluster.scheduler.remove_plugin("results")
+        counts.append(sorted(results.bytes)[:20])  # the largest are of the survey's sample
+    assert len(counts[0]) == 20
+    assert counts[0] == counts[1]
+    assert max(counts[0]) < 2000
+
+
+def test_a_worker_that_dies_in_the_middle_of_a_fit(client, monkeypatch):
+    from skgmm import _dask
+
+    X = rows(n=20_000, chunks=1000)
+    expected = GaussianMixtureEM(**START, n_components=2).fit(X.compute())
+    X = X.persist()
+    workers = client.run(os.getpid)
+    passes, share = [], _dask._shares
+
+    def dying(X):
+        shares = share(X)
+        passes.append(1)
+        if len(passes) == 8:  # the tasks of this pass will be sent to it
+            os.kill(next(iter(workers.values())), signal.SIGKILL)
+        return shares
+
+    monkeypatch.setattr(_dask, "_shares", dying)
+    got = GaussianMixtureEM(**START, n_components=2).fit(X)
+    assert len(passes) > 8
+    assert_same_fit(got, expected)
+    client.wait_for_workers(2)
+    assert set(client.run(os.getpid)) != set(workers)
