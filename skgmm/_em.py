@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from skgmm._acceleration import climb
@@ -36,10 +38,8 @@ class _StoppedError(Exception):
 class _Ascent:
     """The best parameters so far, and the evaluations it took to find them."""
 
-    def __init__(
-        self, problem: Problem, start: MixtureParameters, max_iter: int, watch: Watch | None
-    ) -> None:
-        self.problem, self.max_iter, self.watch = problem, max_iter, watch
+    def __init__(self, problem: Problem, start: MixtureParameters, watch: Watch | None) -> None:
+        self.problem, self.max_iter, self.watch = problem, 0, watch
         self.parameters, self.moments = start, problem.evaluate(start)
         self.objectives: list[float] = []
 
@@ -126,23 +126,16 @@ class _Rate:
         self.gains = []
 
 
-def run_em(
-    problem: Problem,
-    start: MixtureParameters,
-    *,
-    tol: float,
-    max_iter: int,
-    acceleration: str | None = "auto",
-    resumed: bool = False,
-    watch: Watch | None = None,
-) -> EMResult:
-    """EM from `start` until the estimated remaining gain is below `tol`.
+class EM:
+    """A run of EM that may be left and taken up again.
 
     One evaluation, parameters -> Moments, is one pass over the data; the objective it returns
     belongs to the parameters that went in, so those returned are never one step ahead.
 
     Parameters
     ----------
+    tol : float
+        The estimated remaining gain, in nats per row, at which it ends.
     acceleration : {"auto", "lbfgs"} or None
         Whether quasi-Newton steps take over where EM is slow, or after a few iterations.
     resumed : bool
@@ -150,35 +143,69 @@ def run_em(
     watch : Watch or None
         Told of each evaluation.
     """
-    ascent, rate = _Ascent(problem, start, max_iter, watch), _Rate(resumed)
-    ties = None if acceleration is None else problem.structure.ties
-    at_once = acceleration == "lbfgs"
 
-    def ended(status: EMStatus, collapsed: list[int] | None = None) -> EMResult:
-        left = rate.remaining() if rate.gains else np.inf
+    def __init__(
+        self,
+        problem: Problem,
+        start: MixtureParameters,
+        *,
+        tol: float,
+        acceleration: str | None = "auto",
+        resumed: bool = False,
+        watch: Watch | None = None,
+    ) -> None:
+        self.problem, self.tol = problem, tol
+        self.ascent, self.rate = _Ascent(problem, start, watch), _Rate(resumed)
+        self.ties = None if acceleration is None else problem.structure.ties
+        self.at_once = acceleration == "lbfgs"
+
+    def until(self, max_iter: int) -> EMResult:
+        """Go on until it ends, or until so many evaluations are made in all."""
+        self.ascent.max_iter = max_iter
+        try:
+            while not self._ended():
+                pass
+        except IllDefinedCovarianceError as error:
+            return self._result(EMStatus.COLLAPSED, error.components)
+        except _StoppedError:
+            return self._result(EMStatus.STOPPED)
+        except _OutOfIterationsError:
+            return self._result(EMStatus.MAX_ITER if max_iter else EMStatus.START_ONLY)
+        return self._result(EMStatus.CONVERGED)
+
+    def _ended(self) -> bool:
+        """One iteration of EM, and what follows from it; whether nothing is left to gain."""
+        ascent, rate, tol = self.ascent, self.rate, self.tol
+        gain = ascent.step(rate)
+        stuck = gain <= 0 and (rate.known is not None or len(rate.gains) > 1)
+        if stuck or rate.remaining() < tol:
+            if self.problem.structure.several_optima and ascent.leap() > tol:
+                rate.gains = []
+                return False
+            return True
+        if self.ties is None or not rate.slow(tol, self.at_once):
+            return False
+        again, before = rate.accelerated, ascent.moments.mean_log_likelihood
+        rate.restart()
+        climb(self.problem, ascent, self.ties, 0.1 * tol)
+        # If so, EM's estimate is rounding by now, and nothing else finds a gain either.
+        return again and ascent.moments.mean_log_likelihood - before < 0.1 * tol
+
+    def _result(self, status: EMStatus, collapsed: list[int] | None = None) -> EMResult:
+        left = self.rate.remaining() if self.rate.gains else np.inf
+        ascent = self.ascent
         return EMResult(
-            ascent.parameters, ascent.moments, ascent.objectives, status, collapsed or [], left
+            ascent.parameters,
+            ascent.moments,
+            list(ascent.objectives),
+            status,
+            collapsed or [],
+            left,
         )
 
-    try:
-        while True:
-            gain = ascent.step(rate)
-            stuck = gain <= 0 and (rate.known is not None or len(rate.gains) > 1)
-            if stuck or rate.remaining() < tol:
-                if problem.structure.several_optima and ascent.leap() > tol:
-                    rate.gains = []
-                    continue
-                return ended(EMStatus.CONVERGED)
-            if ties is not None and rate.slow(tol, at_once):
-                again, before = rate.accelerated, ascent.moments.mean_log_likelihood
-                rate.restart()
-                climb(problem, ascent, ties, 0.1 * tol)
-                if again and ascent.moments.mean_log_likelihood - before < 0.1 * tol:
-                    # EM's estimate is rounding by now, and nothing else finds a gain either.
-                    return ended(EMStatus.CONVERGED)
-    except IllDefinedCovarianceError as error:
-        return ended(EMStatus.COLLAPSED, error.components)
-    except _StoppedError:
-        return ended(EMStatus.STOPPED)
-    except _OutOfIterationsError:
-        return ended(EMStatus.MAX_ITER if max_iter else EMStatus.START_ONLY)
+
+def run_em(
+    problem: Problem, start: MixtureParameters, *, max_iter: int, **options: Any
+) -> EMResult:
+    """One run of `EM` from `start`, of no more than `max_iter` evaluations."""
+    return EM(problem, start, **options).until(max_iter)

@@ -16,22 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from skgmm._em import run_em
+from skgmm._em import EM, run_em
 from skgmm._initialization import EmptyStartError, start_of
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
-from skgmm._race import thinned
+from skgmm._race import thinned, worth_trying
 from skgmm._result import EMResult, EMStatus
 from skgmm._sample import StartSample
 from skgmm.covariance import IllDefinedCovarianceError
 
-# Moves tried from an optimum, evaluations of each on the sample, how many stay for how many more,
-# and optima left in a row.
-_MOVES, _TRIAL = 10, 12
-_STAY, _STEPS = 10, 80
+# Optima left in a row; evaluations of each way out that is tried, and of those that are followed.
 _ESCAPES = 5
+_TRIAL, _STEPS = 12, 100
 _ROUGHLY = 1e-5
+
+# A way is given up when this many times what it is estimated to gain does not lead higher.
+_HOPE = 10.0
 
 _GAUSSIAN_KURTOSIS = 3.0
 
@@ -71,40 +72,49 @@ def escape(
     if len(sample) <= n_components:
         return result
     sample = thinned(sample, n_components, rng)
-    on_sample = problem.on(sample)
-    for _ in range(_ESCAPES):
-        here = on_sample.evaluate(result.parameters)
-        level = here.mean_log_likelihood + _GAIN
-        ways = _ways_out(on_sample, sample, result, others, only_repair)
-        better = _best_end(on_sample, ways, level)
-        left = max_iter - len(result.objectives)
-        if better is None or left < 1:
-            break
-        reached = run_em(problem, better, max_iter=left, **options)
-        best_so_far = np.maximum(reached.objectives, result.objective).tolist()
-        objectives = result.objectives + best_so_far
-        if reached.status is EMStatus.STOPPED:
-            best = max(result, reached, key=lambda run: run.objective)
-            return replace(best, objectives=objectives, status=EMStatus.STOPPED)
-        if reached.objective < result.objective + _GAIN:
-            return replace(result, objectives=objectives)
-        result, others = replace(reached, objectives=objectives), []
-    return result
+    found = _best_found(problem.on(sample), sample, result, others, only_repair)
+    left = max_iter - len(result.objectives)
+    if found is None or left < 1:
+        return result
+    reached = run_em(problem, found, max_iter=left, **options)
+    objectives = result.objectives + np.maximum(reached.objectives, result.objective).tolist()
+    better = reached.objective > result.objective + _GAIN
+    best = replace(reached if better else result, objectives=objectives)
+    stopped = reached.status is EMStatus.STOPPED
+    return replace(best, status=EMStatus.STOPPED) if stopped else best
 
 
-def _ways_out(
+def _best_found(
     problem: Problem,
     sample: StartSample,
     result: EMResult,
     others: list[MixtureParameters],
     only_repair: bool,
+) -> MixtureParameters | None:
+    """The best optimum that ways out lead to one after the other; the problem is the sample's."""
+    level = problem.evaluate(result.parameters).mean_log_likelihood
+    n_ways = worth_trying(problem, result.parameters.n_components)
+    here, found = result, False
+    for attempt in range(_ESCAPES + 1):
+        if attempt == 0:
+            ways, most = iter([] if only_repair else others), n_ways // 2
+        else:
+            ways, most = _ways_out(problem, sample, here, only_repair), n_ways // 3
+        end = _best_end(problem, islice(ways, n_ways), max(1, most), level + _GAIN)
+        if end is not None:
+            here, level, found = end, end.objective, True
+        elif attempt:
+            break
+    return here.parameters if found else None
+
+
+def _ways_out(
+    problem: Problem, sample: StartSample, result: EMResult, only_repair: bool
 ) -> Iterator[MixtureParameters]:
     """Parameters from which EM may reach a better optimum; the problem is that of the sample."""
-    if not only_repair:
-        yield from others
     parameters = result.parameters
     shares = problem.rows.responsibilities(parameters)
-    for into, freed, split in islice(_moves(sample, result, shares, only_repair), _MOVES):
+    for into, freed, split in _moves(sample, result, shares, only_repair):
         try:
             moved = _moved(sample.rows, parameters, shares, (into, freed), split)
             yield start_of(problem, moved, parameters.n_components)
@@ -113,20 +123,23 @@ def _ways_out(
 
 
 def _best_end(
-    problem: Problem, starts: Iterator[MixtureParameters], level: float
-) -> MixtureParameters | None:
+    problem: Problem, starts: Iterator[MixtureParameters], most: int, level: float
+) -> EMResult | None:
     """Where the best run of EM ends that ends above `level`, or None.
 
-    All run for a few steps, and those ahead go on.
+    All run for a few steps, and of those ahead `most` go on that may get above it.
     """
-    begun = [run_em(problem, start, tol=_ROUGHLY, max_iter=_TRIAL) for start in starts]
-    begun = [run for run in begun if not run.collapsed]
-    begun.sort(key=lambda run: -run.objective)
+    runs = [EM(problem, start, tol=_ROUGHLY) for start in starts]
+    begun = [(run.until(_TRIAL), run) for run in runs]
+    begun = [(so_far, run) for so_far, run in begun if not so_far.collapsed]
+    begun.sort(key=lambda pair: -pair[0].objective)
     best = None
-    for run in begun[:_STAY]:
-        end = run_em(problem, run.parameters, tol=_ROUGHLY, max_iter=_STEPS)
+    for so_far, run in begun[:most]:
+        if so_far.objective + _HOPE * so_far.remaining < level:
+            continue
+        end = so_far if so_far.status is EMStatus.CONVERGED else run.until(_STEPS)
         if not end.collapsed and end.objective > level:
-            best, level = end.parameters, end.objective
+            best, level = end, end.objective
     return best
 
 
@@ -176,7 +189,8 @@ def _lowest_kurtosis(
         white = centred * own
     total = shares[:, k].sum()
     weights = shares[:, k] / total if total > 0 else shares[:, k]
-    fourth, squared = weights @ white**4, (weights @ white**2) ** 2
+    squares = white * white
+    fourth, squared = weights @ (squares * squares), (weights @ squares) ** 2
     usual = np.full_like(fourth, _GAUSSIAN_KURTOSIS)
     kurtosis = np.divide(fourth, squared, out=usual, where=squared > 0)
     best = int(np.argmin(kurtosis))

@@ -28,17 +28,24 @@ def cholesky(matrices: Array) -> tuple[Array, Array]:
     """
     n_features = matrices.shape[-1]
     variances = np.diagonal(matrices, axis1=1, axis2=2)  # (m, d)
-    factors = np.zeros_like(matrices)
-    singular = np.empty(len(matrices), dtype=bool)
-    for i, matrix in enumerate(matrices):
-        # One LAPACK call per matrix: numpy's batched version stops at the first failure without
-        # saying which matrix it was.
-        factors[i], info = lapack.dpotrf(matrix, lower=1, clean=1)
-        singular[i] = info != 0
+    try:
+        factors, singular = np.linalg.cholesky(matrices), np.zeros(len(matrices), dtype=bool)
+    except np.linalg.LinAlgError:  # which does not say which matrix it was
+        factors, singular = _one_by_one(matrices)
     pivots = np.diagonal(factors, axis1=1, axis2=2) ** 2
     rounding = 4 * n_features * np.finfo(np.float64).eps
     with np.errstate(invalid="ignore"):
         singular |= ~np.all(pivots > rounding * variances, axis=1)
+    return factors, singular
+
+
+def _one_by_one(matrices: Array) -> tuple[Array, Array]:
+    """Cholesky factors as far as there are any, and where there are none."""
+    factors = np.zeros_like(matrices)
+    singular = np.empty(len(matrices), dtype=bool)
+    for i, matrix in enumerate(matrices):
+        factors[i], info = lapack.dpotrf(matrix, lower=1, clean=1)
+        singular[i] = info != 0
     return factors, singular
 
 

@@ -23,7 +23,7 @@ from skgmm._initialization import (
 )
 from skgmm._kmeans import kmeans, nearest, seeds
 from skgmm._linalg import Array
-from skgmm._parameters import MixtureParameters
+from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._problem import Problem
 from skgmm._sample import StartSample
 from skgmm.covariance import IllDefinedCovarianceError
@@ -32,7 +32,11 @@ RACE_ROWS = 5_000
 """Rows that candidates are compared on, or 100 for each component."""
 
 # Candidates that run; those after them are for looking further when EM has converged.
-_RUNNERS, _SPARE = 8, 20
+_RUNNERS = 8
+
+# Ways to other optima that are worth trying: one for each component, and for each parameter to a
+# row so many more, up to a limit. Where parameters are many, so are optima, and high and narrow.
+_FOR_PARAMETERS, _MOST = 40, 25
 
 # EM iterations of all candidates, how many stay, and for how many more: 8 x 2 + 3 x 4 = 28 in all.
 _FIRST, _STAY, _MORE = 2, 3, 4
@@ -84,8 +88,18 @@ def race(
     behind = [runner for runner in ranked if runner not in ahead]
     if len(ahead) > 1:
         ahead = _ranked([_advanced(on_sample, runner, _MORE) for runner in ahead])
-    spare = [] if agree else _candidates(on_sample, partitions, n_components, given, needed=False)
-    return ahead + behind + spare, agree
+    if agree:
+        return ahead + behind, True
+    partitions = islice(partitions, max(0, worth_trying(on_sample, n_components) - len(ranked) + 1))
+    spare = _candidates(on_sample, partitions, n_components, given, needed=False)
+    return ahead + behind + spare, False
+
+
+def worth_trying(problem: Problem, n_components: int) -> int:
+    """How many ways to other optima to try; the problem is that of the sample."""
+    free = n_parameters(problem.structure, n_components, problem.rows.n_features)
+    more = int(_FOR_PARAMETERS * free / problem.rows.n_samples)
+    return n_components + min(more, _MOST)
 
 
 def _candidates(
@@ -144,8 +158,8 @@ def _partitions(
     shares = rng.standard_exponential(size=(len(sample), n_components))
     yield "random", shares / shares.sum(axis=1, keepdims=True)
     yield "k-means++, whitened", seeded(white)
-    for rows in islice(cycle((white, scaled)), _SPARE):
-        yield "spare", seeded(rows)
+    for rows in cycle((scaled, white)):
+        yield "spare", kmeans(rows, weights, n_components, rng, n_threads)
 
 
 def scaled_rows(sample: StartSample) -> Array:
