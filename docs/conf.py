@@ -48,8 +48,10 @@ html_title = "skgmm"
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
 }
+# Pages without pages below them need no list of these.
+html_sidebars = {name: [] for name in ("start", "theory", "api", "changelog")}
 html_static_path = ["_static"]
 html_css_files = ["skgmm.css"]
 html_show_sourcelink = False

@@ -275,6 +275,18 @@ def test_the_criterion_has_a_line_for_each_structure_and_a_ring():
     assert other.best == (2, "full")
 
 
+def test_of_a_held_out_log_likelihood_more_is_better():
+    search = Search("log_likelihood").fit(None)
+    search.results_["held_out_log_likelihood"] = -search.results_["bic"]
+    display = CriterionDisplay.from_estimator(search)
+    assert display.ax_.get_ylabel() == "held out log-likelihood  (higher is better)"
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels == ["VEV  -3", "VVV 'full'  -5", "EII  -6.5"]
+    low, high = display.ax_.get_ylim()
+    assert -9.0 < low < -6.5
+    assert high > -3.0
+
+
 def test_a_search_is_taken_for_the_mixture_it_found():
     X = IRIS.to_numpy()
     search = GridSearchCV(GaussianMixtureEM(random_state=0), {"n_components": [1, 2]}).fit(X)

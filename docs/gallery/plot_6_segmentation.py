@@ -25,13 +25,14 @@ print(f"{len(pixels):,} pixels, {mixture.n_iter_} evaluations, {mixture.status_}
 
 doubt = 1 - mixture.predict_proba(pixels).max(axis=1)
 palette = np.clip(mixture.means_, 0, 1)
-figure, axs = plt.subplots(1, 3, figsize=(9.6, 2.5), layout="constrained")
+figure, axs = plt.subplots(1, 3, figsize=(9.6, 2.4), layout="constrained")
+figure.set_facecolor("none")
 axs[0].imshow(image)
-axs[0].set_title("image", fontsize=10)
+axs[0].set_title("image", fontsize=10, color="0.5")
 axs[1].imshow(palette[labels].reshape(image.shape))
-axs[1].set_title("6 colours", fontsize=10)
+axs[1].set_title("6 colours", fontsize=10, color="0.5")
 axs[2].imshow(doubt.reshape(image.shape[:2]), cmap="gray_r")
-axs[2].set_title("doubt", fontsize=10)
+axs[2].set_title("doubt", fontsize=10, color="0.5")
 for ax in axs:
     ax.set_axis_off()
 

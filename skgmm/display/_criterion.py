@@ -24,14 +24,14 @@ _MARGIN = 0.15
 
 
 class CriterionDisplay:
-    """Picture of a criterion (lower is better) against K, a line for each structure.
+    """Picture of a criterion against the number of components, a line for each structure.
 
     The best model has a ring. What a line looks like says what its structure is: solid for equal
     volumes, dashed for varying ones; circles for spheres, squares for equal shapes, triangles for
     varying ones; orange for spheres, light blue for axes along the features, blue for equal
     orientations, black for varying ones. Models that could not be fitted leave a gap, hollow
     markers are fits that did not converge. The axis ends where the worst structure at its best is
-    still seen.
+    still seen. Criteria are lower for better models, log-likelihoods higher.
 
     Made by `from_estimator`.
 
@@ -45,7 +45,8 @@ class CriterionDisplay:
     best : tuple of int and str
         Number of components and structure of the chosen model.
     criterion : str
-        Name of the criterion, for the axis.
+        Name of the criterion, as the column of `results_`: what ends in 'log_likelihood' is
+        higher for better models, the others are lower.
 
     Attributes
     ----------
@@ -84,7 +85,8 @@ class CriterionDisplay:
         estimator : GaussianMixtureSearch
             Fitted.
         criterion : str, default=None
-            A column of its `results_`, such as 'bic', 'icl' or 'aic'. None: the one it chose by.
+            A column of its `results_`: 'bic', 'icl', 'aic', 'log_likelihood', or where there was a
+            cross-validation 'held_out_log_likelihood'. None: the one it chose by.
         ax : matplotlib Axes, default=None
             Where to draw. None makes a figure.
         **options
@@ -103,18 +105,21 @@ class CriterionDisplay:
         """
         check_is_fitted(estimator, "results_")
         results = estimator.results_
-        chosen = estimator.criterion if criterion is None else criterion
+        decisive = estimator.criterion
+        if decisive == "log_likelihood":  # of all rows it only says which model is the largest
+            decisive = "held_out_log_likelihood"
+        chosen = decisive if criterion is None else criterion
         if chosen not in results:
             raise ValueError(
                 f"criterion should be a column of results_ ({', '.join(results)}), but got "
                 f"{chosen!r}"
             )
-        own = chosen == estimator.criterion
         values = np.asarray(results[chosen], dtype=np.float64)
-        lowest = int(np.nanargmin(values))
-        best = (int(results["n_components"][lowest]), str(results["covariance_type"][lowest]))
-        if own:
+        if chosen == decisive:
             best = (estimator.best_n_components_, estimator.best_covariance_type_)
+        else:
+            row = int(np.nanargmin(_sign(chosen) * values))
+            best = (int(results["n_components"][row]), str(results["covariance_type"][row]))
         display = cls(
             n_components=results["n_components"],
             covariance_type=results["covariance_type"],
@@ -145,7 +150,7 @@ class CriterionDisplay:
             self._line(name, least)
         self._ring()
         self.ax_.set_xlabel("number of components")
-        self.ax_.set_ylabel(f"{self.criterion.upper()}  (lower is better)")
+        self.ax_.set_ylabel(_label(self.criterion))
         self.ax_.set_xticks(np.unique(self.n_components))
         _style.open_frame(self.ax_)
         if legend:
@@ -155,12 +160,12 @@ class CriterionDisplay:
 
     def _ranked(self) -> list[tuple[str, float]]:
         """Structures and their best values, the best first; those without any are left out."""
-        least = {}
+        least, sign = {}, _sign(self.criterion)
         for name in dict.fromkeys(self.covariance_type.tolist()):
             values = self.values[self.covariance_type == name]
             if np.isfinite(values).any():
-                least[name] = float(np.nanmin(values))
-        return sorted(least.items(), key=lambda item: item[1])
+                least[name] = _sign(self.criterion) * float(np.nanmin(sign * values))
+        return sorted(least.items(), key=lambda item: sign * item[1])
 
     def _line(self, name: str, least: float) -> None:
         own = np.flatnonzero(self.covariance_type == name)
@@ -182,16 +187,27 @@ class CriterionDisplay:
 
     def _ring(self) -> None:
         """Mark the best, and keep the axis to where there is something to choose."""
-        K, name = self.best
+        (K, name), sign = self.best, _sign(self.criterion)
         value = self.values[(self.n_components == K) & (self.covariance_type == name)][0]
         self.ax_.plot(K, value, "o", ms=15, mfc="none", mec="#D55E00", mew=2.2, zorder=5)
         self.ax_.annotate(
-            f"{_look(name)[1]}, K = {K}", (K, value), (0, -14), textcoords="offset points",
-            ha="center", va="top", color="#D55E00", weight="bold",
+            f"{_look(name)[1]}, K = {K}", (K, value), (0, -14 * sign), textcoords="offset points",
+            ha="center", va="top" if sign > 0 else "bottom", color="#D55E00", weight="bold",
         )  # fmt: skip
         worst = self._ranked()[-1][1]
-        height = max(worst - value, 1e-3 * abs(value))
-        self.ax_.set_ylim(value - 1.2 * _MARGIN * height, worst + _MARGIN * height)
+        height = sign * max(abs(worst - value), 1e-3 * abs(value))
+        self.ax_.set_ylim(*sorted((value - 1.2 * _MARGIN * height, worst + _MARGIN * height)))
+
+
+def _sign(criterion: str) -> float:
+    """1 where lower is better, -1 where higher is."""
+    return -1.0 if criterion.endswith("log_likelihood") else 1.0
+
+
+def _label(criterion: str) -> str:
+    if _sign(criterion) > 0:
+        return f"{criterion.upper()}  (lower is better)"
+    return f"{criterion.replace('_', ' ').replace('log ', 'log-')}  (higher is better)"
 
 
 def _look(name: str) -> tuple[dict[str, Any], str]:

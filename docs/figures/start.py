@@ -1,0 +1,15 @@
+"""Old Faithful with three components, as the front page and the README show it."""
+
+from importlib.resources import files
+
+import numpy as np
+
+from skgmm import GaussianMixtureEM
+from skgmm.display import MixtureDisplay
+
+X = np.loadtxt(files("skgmm") / "data" / "faithful.csv", delimiter=",", skiprows=1)
+mixture = GaussianMixtureEM(3, covariance_type="tied", random_state=0).fit(X)
+display = MixtureDisplay.from_estimator(mixture, X)
+display.figure_.set_size_inches(6.4, 3.8)
+display.ax_.set_xlabel("eruption, minutes")
+display.ax_.set_ylabel("waiting for the next, minutes")
