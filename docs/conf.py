@@ -26,6 +26,8 @@ exclude_patterns = ["_build", "gallery"]
 autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
+# Parameters have their types in the text below; in the signature they hide the defaults.
+autodoc_typehints = "none"
 
 plot_basedir = "figures"
 plot_formats = [("png", 160)]
