@@ -43,6 +43,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
     "min_reported_time": 3600,
+    "capture_repr": (),
 }
 
 html_theme = "pydata_sphinx_theme"
