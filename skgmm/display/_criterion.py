@@ -19,8 +19,10 @@ _MARKERS = {"I": "o", "E": "s", "V": "^"}
 _COLOURS = {"s": "#E69F00", "I": "#56B4E9", "E": "#0072B2", "V": "#000000"}
 _OTHER = {"color": "0.5", "ls": ":", "marker": "x"}
 
-# Room for what is worse than the best of the worst structure, as a share of the axis.
-_MARGIN = 0.15
+# The axis ends this many times as far from the best as three quarters of the structures come, or as
+# half of the models of the best structure lie: hopeless ones would press the others into a line.
+_REACH = 2.0
+_BELOW = 0.12
 
 
 class CriterionDisplay:
@@ -30,8 +32,9 @@ class CriterionDisplay:
     volumes, dashed for varying ones; circles for spheres, squares for equal shapes, triangles for
     varying ones; orange for spheres, light blue for axes along the features, blue for equal
     orientations, black for varying ones. Models that could not be fitted leave a gap, hollow
-    markers are fits that did not converge. The axis ends where the worst structure at its best is
-    still seen. Criteria are lower for better models, log-likelihoods higher.
+    markers are fits that did not converge. The axis shows what is near the best; structures that
+    never come near it leave the picture. Criteria are lower for better models, log-likelihoods
+    higher.
 
     Made by `from_estimator`.
 
@@ -187,16 +190,20 @@ class CriterionDisplay:
 
     def _ring(self) -> None:
         """Mark the best, and keep the axis to where there is something to choose."""
-        (K, name), sign = self.best, _sign(self.criterion)
-        value = self.values[(self.n_components == K) & (self.covariance_type == name)][0]
+        K, name = self.best
+        sign, sizes = _sign(self.criterion), np.unique(self.n_components)
+        side = "center" if sizes[0] < K < sizes[-1] else "left" if sizes[0] == K else "right"
+        own = self.covariance_type == name
+        value = float(self.values[own & (self.n_components == K)][0])
         self.ax_.plot(K, value, "o", ms=15, mfc="none", mec="#D55E00", mew=2.2, zorder=5)
         self.ax_.annotate(
             f"{_look(name)[1]}, K = {K}", (K, value), (0, -14 * sign), textcoords="offset points",
-            ha="center", va="top" if sign > 0 else "bottom", color="#D55E00", weight="bold",
+            ha=side, va="top" if sign > 0 else "bottom", color="#D55E00", weight="bold",
         )  # fmt: skip
-        worst = self._ranked()[-1][1]
-        height = sign * max(abs(worst - value), 1e-3 * abs(value))
-        self.ax_.set_ylim(*sorted((value - 1.2 * _MARGIN * height, worst + _MARGIN * height)))
+        behind = [abs(least - value) for _, least in self._ranked()]
+        near = max(np.quantile(behind, 0.75), np.nanmedian(abs(self.values[own] - value)))
+        height = sign * max(_REACH * near, 1e-3 * abs(value))
+        self.ax_.set_ylim(*sorted((value - _BELOW * height, value + height)))
 
 
 def _sign(criterion: str) -> float:
