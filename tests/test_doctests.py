@@ -3,7 +3,10 @@
 import doctest
 import importlib
 import pkgutil
+import re
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
 import skgmm
@@ -24,3 +27,12 @@ def test_the_estimator_has_examples():
     finder = doctest.DocTestFinder(recurse=True)
     examples = [t for t in finder.find(skgmm.GaussianMixtureEM, module=False) if t.examples]
     assert len(examples) >= 2
+
+
+def test_the_ten_lines_of_the_readme_run(capsys):
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    names = {}
+    for program in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(program, names)
+    assert "Ended: converged" in capsys.readouterr().out
+    plt.close("all")
