@@ -37,5 +37,5 @@ for ax in axs:
     ax.set_axis_off()
 
 # %%
-# ``reg_covar`` is a variance, 0.01 of full brightness squared: colours that are closer count as one.
-# An image with areas of a single colour needs it, because a component would shrink onto them.
+# ``reg_covar`` is a variance, 0.01 of full brightness squared: closer colours count as one. An
+# image with areas of a single colour needs it, because a component would shrink onto them.
