@@ -60,10 +60,12 @@ class Drawing:
         for k in view.filled:
             soft = self.weights * self.shares[:, k]
             height = scale * np.histogram(rows, edges, weights=soft)[0]
-            ax.bar(
+            bars = ax.bar(
                 edges[:-1], height, np.diff(edges), bottom, align="edge",
                 color=_style.colour(k), alpha=0.35, hatch=_style.hatch(k), ec="white", lw=0.5,
             )  # fmt: skip
+            for bar in bars:
+                bar.sticky_edges.y[:] = [0.0]  # the foot of a bar without height is no floor
             bottom = bottom + height
         if len(view.filled) > 1:
             ax.plot(x[:, 0], view.density(x), color="black", lw=1.2)
