@@ -37,8 +37,8 @@ def rows_in_memory(
     """Rows that so many components can be fitted to, as `rows_to_fit`."""
     if isinstance(X, RowBlocks) or _is_dask(X):
         raise TypeError(
-            f"{type(estimator).__name__} takes X in memory, but got a {type(X).__name__}: search on "
-            "a random sample of the rows, and fit the chosen GaussianMixtureEM to all of them"
+            f"{type(estimator).__name__} takes X in memory, but got a {type(X).__name__}: "
+            "search on a random sample of the rows, and fit the chosen GaussianMixtureEM to all"
         )
     rows, largest = _in_memory(estimator, X, sample_weight, n_components, reset=True)
     n_counted = total_weight = float(rows.n_samples)
