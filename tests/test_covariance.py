@@ -278,30 +278,6 @@ def test_families_coincide_in_one_dimension(structure, seed, K):
     np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
-@pytest.mark.parametrize("code", ["EVE", "VVE"])
-def test_common_axes_reach_the_best_of_many_starts(code):
-    """Several minima exist: no random start of the axes finds a better one."""
-    from skgmm.covariance import _axes
-
-    structure = find_structure(code)
-    for seed in range(10):
-        mass, dense = random_spread(seed, 3, 4)
-        reached = ecll(stacked(nearest_member(structure, mass, dense), 3), mass, dense)
-        criterion = structure._criterion(mass)
-        scatter = mass[:, None, None] * dense
-        ends = [
-            _axes._descend(
-                scatter, special_ortho_group.rvs(4, random_state=s), criterion, 1000, 1e-20
-            ).axes
-            for s in range(20)
-        ]
-        for axes in ends:
-            lengths = _axes.along(axes, dense)
-            members = axes @ (lengths[:, :, None] * np.eye(4)) @ axes.T
-            other = ecll(stacked(nearest_member(structure, mass, members), 3), mass, dense)
-            assert other <= reached + 1e-9
-
-
 def test_proportional_scatters_of_very_different_size():
     """Newton's method gets there from a start that is orders of magnitude off."""
     mass, dense = random_spread(0, 4, 3)

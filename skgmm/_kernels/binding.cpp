@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "estimates.hpp"
 #include "factors.hpp"
 #include "kernel.hpp"
 #include "moments.hpp"
@@ -327,6 +328,7 @@ NB_MODULE(_native, m) {
     m.def("factors_of_matrices", &factors_of_matrices, nb::arg("matrices"), nb::arg("out"));
     m.def("factors_of_axes", &factors_of_axes, nb::arg("axes"), nb::arg("variances"),
           nb::arg("out"));
+    bind_estimates(m);
     m.def("available", &available, "Instruction sets that this processor can run, best first.");
     m.def("active", [] { return std::string(active->name); }, "The instruction set in use.");
     m.def("use", &use, nb::arg("name"), "Use another instruction set, for tests.");

@@ -1,54 +1,24 @@
-"""The orthogonal matrix of axes that minimises a criterion of the scatters along them.
+"""Axes along which several scatters are as near to diagonal as they can be together.
 
-Turning the axes a little in the plane of two of them changes the scatters along these two, so the
-gradient is an antisymmetric matrix with an entry for each plane, and so is a step. Curvature is
-taken plane by plane, as if nothing lay off the diagonals: exact for scatters that do share their
-axes, and otherwise a good scale for conjugate gradients (Polak & Ribiere, restarted). The
+By axes, a power mean of the products of the scatters along them is minimised: exactly in the plane
+of two axes after the other, and by Newton's method at the end (`_kernels/axes.cpp`). The
 majorisation of Browne & McNicholas (2014) finds the same minima in many more steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 
+from skgmm._kernels._native import improve_axes, lowest_axes
 from skgmm._linalg import Array
 
-# Scatters along the axes (K, d) -> the value, and its derivatives (K, d), positive and the smaller
-# the larger the scatter.
-Criterion = Callable[[Array], tuple[float, Array]]
-
-_STEPS_FROM_AFAR = 300
 # A warm start improves in any number of steps, and the next iteration of EM takes the next ones.
-_STEPS_WHEN_WARM = 15
-# Estimated gain that is left, in nats per row: below what can be seen in the value, not in the
-# gradient.
-_TOLERANCE = 1e-20
-# A gain of less than this share of the value is lost in its rounding.
-_VISIBLE = 1e-13
-_LARGEST_ANGLE = 0.5
-_MOST_STARTS = 10
-
-
-@dataclass(frozen=True)
-class _Point:
-    """The criterion around some axes; antisymmetric matrices are (d, d), each plane twice."""
-
-    axes: Array
-    value: float
-    gradient: Array
-    newton: Array  # the step to the minimum of each plane by itself
-
-    def slope(self, direction: Array) -> float:
-        return 0.5 * float((self.gradient * direction).sum())
-
-    def turned(self, step: Array) -> Array:
-        """The axes after a step: Cayley's map takes it to a rotation."""
-        half = 0.5 * step
-        identity = np.eye(len(step))
-        return self.axes @ np.linalg.solve(identity - half, identity + half)
+_STEPS_WHEN_WARM = 3
+# What an M-step may cost, in multiplications of scatters with axes: minima and further starts.
+_WORK = 20_000
+_FEWEST_MINIMA, _MOST_STARTS, _MORE_STARTS = 2, 10, 20
+# Minima that differ by less, in nats per row, are one.
+_SAME = 1e-6
 
 
 def along(axes: Array, scatter: Array) -> Array:
@@ -56,83 +26,70 @@ def along(axes: Array, scatter: Array) -> Array:
     return ((scatter @ axes) * axes).sum(axis=1)
 
 
-def best_axes(
-    scatter: Array, mass: Array, criterion: Criterion, known: Array | None = None
+def common_axes(
+    scatter: Array, weights: Array, exponent: float, known: Array | None = None
 ) -> Array:
-    """The axes (d, d), in columns, at the best minimum found.
+    """The axes (d, d), in columns, at the best minimum found of a power mean.
 
     Parameters
     ----------
     scatter : ndarray of shape (K, d, d)
-    mass : ndarray of shape (K,)
+    weights : ndarray of shape (K,)
+        Of the scatters in the mean.
+    exponent : float
+        Of the products of the scatters along the axes; 0 for the mean of their logarithms.
     known : ndarray of shape (d, d) or None
         Axes near the minimum. Without them several starts are tried, for there may be several
-        minima: the axes of all rows within components, and those of the largest components.
+        minima: the axes of the scatters' sum, of the mean of their logarithms, and of the largest
+        ones; and if these lead to different minima, starts that are spread over all axes.
     """
-    pooled = np.linalg.eigh(scatter.sum(axis=0))[1]
+    n_features = scatter.shape[-1]
     if len(scatter) == 1:
-        return pooled
-    least = mass.sum() * _TOLERANCE
-    if known is not None:
-        return _descend(scatter, known, criterion, _STEPS_WHEN_WARM, least).axes
-    largest = np.argsort(-mass, kind="stable")[:_MOST_STARTS]
-    starts = [pooled, *np.linalg.eigh(scatter[largest])[1]]
-    ends = [_descend(scatter, axes, criterion, _STEPS_FROM_AFAR, least) for axes in starts]
-    return min(ends, key=lambda end: end.value).axes
+        return np.linalg.eigh(scatter[0])[1]
+    if known is not None and n_features > 2:
+        axes = np.array(known)
+        improve_axes(scatter, weights, exponent, axes, _STEPS_WHEN_WARM)
+        return axes
+    if n_features == 2:  # one plane, and all turns in it are compared
+        start = np.eye(2) if known is None else np.array(known)
+        return _minima(scatter, weights, exponent, start[None])[0][0]
+    pooled = np.linalg.eigh(scatter.sum(axis=0))[1]
+    axes, values = _minima(scatter, weights, exponent, _starts(scatter, pooled))
+    n_more = min(_MORE_STARTS, _affordable(scatter))
+    if np.ptp(values[np.isfinite(values)]) > _SAME and n_more > 0:
+        more = _minima(scatter, weights, exponent, _spread(scatter, pooled, n_more))
+        axes, values = np.concatenate([axes, more[0]]), np.concatenate([values, more[1]])
+    return axes[np.argmin(values)]
 
 
-def _at(axes: Array, scatter: Array, criterion: Criterion) -> _Point:
-    turned = axes.T @ scatter @ axes
-    diagonals = np.diagonal(turned, axis1=1, axis2=2)
-    # A scatter that vanishes along an axis would end the search: it is for the caller to refuse.
-    diagonals = np.maximum(diagonals, 1e-18 * diagonals.max(axis=1, keepdims=True))
-    value, slopes = criterion(diagonals)
-    unequal = slopes[:, None, :] - slopes[:, :, None]  # (K, i, j): slope j - slope i
-    gradient = 2.0 * (turned * unequal).sum(axis=0)
-    curvature = 2.0 * (unequal * (diagonals[:, :, None] - diagonals[:, None, :])).sum(axis=0)
-    curvature += 1e-9 * (slopes * diagonals).sum()  # planes in which all are round
-    return _Point(axes, value, gradient, -gradient / curvature)
+def _affordable(scatter: Array) -> int:
+    return _WORK // (len(scatter) * scatter.shape[-1] ** 3)
 
 
-def _descend(
-    scatter: Array, axes: Array, criterion: Criterion, most_steps: int, least: float
-) -> _Point:
-    """Conjugate gradients from `axes` until no more than `least` is to be gained."""
-    point = _at(axes, scatter, criterion)
-    direction = point.newton
-    before: _Point | None = None
-    for _ in range(most_steps):
-        if -0.5 * point.slope(point.newton) < least:
-            break
-        if before is not None:
-            share = point.slope(point.newton - before.newton) / before.slope(before.newton)
-            direction = point.newton + max(0.0, share) * direction
-            if point.slope(direction) >= 0:
-                direction = point.newton
-        direction = direction * min(1.0, _LARGEST_ANGLE / np.abs(direction).max())
-        reached = _search(point, direction, lambda axes: _at(axes, scatter, criterion))
-        if reached is None:
-            break
-        before, point = point, reached
-    return point
+def _minima(scatter: Array, weights: Array, exponent: float, starts: Array) -> tuple[Array, Array]:
+    """Axes (n, d, d) that the starts lead to, and values (n,): infinite where not followed up."""
+    values = np.empty(len(starts))
+    most = max(_FEWEST_MINIMA, _affordable(scatter))
+    lowest_axes(scatter, weights, exponent, starts, values, most)
+    return starts, values
 
 
-def _search(point: _Point, direction: Array, evaluate: Callable[[Array], _Point]) -> _Point | None:
-    """A lower point along the direction, or None: nothing is left but rounding.
+def _starts(scatter: Array, pooled: Array) -> Array:
+    lengths, own = np.linalg.eigh(scatter)
+    sizes = lengths.sum(axis=1)
+    logs = np.log(np.maximum(lengths / sizes[:, None], 1e-18))  # (K, d)
+    between = np.einsum("kil,kl,kjl->ij", own, logs, own)
+    largest = np.argsort(-sizes, kind="stable")[:_MOST_STARTS]
+    return np.stack([pooled, np.linalg.eigh(between)[1], *own[largest]])
 
-    Secant steps on the slope, which keeps its digits where differences of values have none left.
+
+def _spread(scatter: Array, pooled: Array, n_starts: int) -> Array:
+    """Random turns of the pooled axes, the same at every call.
+
+    The signs of eigenvectors are arbitrary. They are chosen by the largest scatter, so that the
+    starts, and with them what is found, turn with the data.
     """
-    slope, length = point.slope(direction), 1.0
-    rounding = _VISIBLE * abs(point.value)
-    for _ in range(20):
-        reached = evaluate(point.turned(length * direction))
-        ahead = reached.slope(direction)
-        better = length * slope / (slope - ahead) if ahead > slope else 2.0 * length
-        if reached.value <= point.value + rounding and abs(ahead) <= 0.5 * abs(slope):
-            return reached
-        if reached.value < point.value - rounding and better >= length:
-            return reached
-        if abs(better - length) < 1e-3 * length or length * np.abs(direction).max() < 1e-16:
-            return None
-        length = min(max(better, 0.1 * length), 2.0 * length)
-    return None
+    largest = scatter[np.argmax(np.trace(scatter, axis1=1, axis2=2))]
+    signs = np.where((pooled.T @ largest @ pooled)[0] < 0, -1.0, 1.0)
+    normal = np.random.default_rng(0).normal(size=(n_starts, *pooled.shape))
+    return pooled * signs @ np.linalg.qr(normal)[0]

@@ -8,7 +8,7 @@ from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm.covariance._base import AxisAligned, Covariance
 from skgmm.covariance._structure import Spread, Structure, Ties, refuse
-from skgmm.covariance._volumes import along_axes, equalised
+from skgmm.covariance._volumes import equal_shapes, equalised
 
 
 class AxisAlignedStructure(Structure):
@@ -94,7 +94,8 @@ class EqualShapeDiagonal(AxisAlignedStructure):
     ties = Ties("V", "E", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
-        return AxisAligned.from_variances(along_axes(spread.own_scatter, spread, previous))
+        volumes, shape = equal_shapes(spread.own_scatter, spread, previous)
+        return AxisAligned.from_variances(volumes[:, None] * shape)
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components + n_features - 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skgmm._linalg import Array
-from skgmm.covariance._axes import Criterion, along, best_axes
+from skgmm.covariance._axes import along, common_axes
 from skgmm.covariance._base import Covariance, Ellipsoidal
 from skgmm.covariance._ellipsoidal import EllipsoidalStructure
 from skgmm.covariance._structure import Spread, refuse, vanishing
@@ -36,15 +36,18 @@ class CommonAxesStructure(EllipsoidalStructure):
         filled = spread.filled
         refuse(np.trace(spread.own_scatter, axis1=1, axis2=2) <= 0)
         known = previous.axes if isinstance(previous, CommonAxes) else None
-        criterion = self._criterion(spread.mass[filled])
-        axes = best_axes(spread.scatter[filled], spread.mass[filled], criterion, known)
+        scatter, mass = spread.scatter, spread.mass
+        if not filled.all():
+            scatter, mass = scatter[filled], mass[filled]
+        axes = common_axes(scatter, *self._mean(mass, scatter.shape[-1]), known)
         own = along(axes, spread.own_scatter)
         refuse(filled & vanishing(own))
         variances = self._variances(own, spread)
         each = np.broadcast_to(axes, (len(own), *axes.shape))
         return CommonAxes(Ellipsoidal.from_axes(each, variances).factor, axes)
 
-    def _criterion(self, mass: Array) -> Criterion:
+    def _mean(self, mass: Array, n_features: int) -> tuple[Array, float]:
+        """Weights (K,) and exponent of the power mean that the axes minimise."""
         raise NotImplementedError
 
     def _variances(self, own: Array, spread: Spread) -> Array:
@@ -57,12 +60,8 @@ class CommonPrincipalComponents(CommonAxesStructure):
     name = "VVE"
     in_words = "ellipsoidal, varying volume and shape, equal orientation"
 
-    def _criterion(self, mass: Array) -> Criterion:
-        def criterion(scatter: Array) -> tuple[float, Array]:
-            value = 0.5 * float(mass @ np.log(scatter).sum(axis=1))
-            return value, 0.5 * mass[:, None] / scatter
-
-        return criterion
+    def _mean(self, mass: Array, n_features: int) -> tuple[Array, float]:
+        return mass, 0.0
 
     def _variances(self, own: Array, spread: Spread) -> Array:
         return own / spread.own_mass[:, None]
@@ -77,17 +76,8 @@ class EqualVolumeCommonAxes(CommonAxesStructure):
     name = "EVE"
     in_words = "ellipsoidal, equal volume and orientation, varying shape"
 
-    def _criterion(self, mass: Array) -> Criterion:
-        half = 0.5 * mass.sum()
-
-        def criterion(scatter: Array) -> tuple[float, Array]:
-            sizes = np.log(scatter).mean(axis=1)
-            largest = sizes.max()
-            shares = np.exp(sizes - largest)
-            value = half * scatter.shape[1] * (largest + float(np.log(shares.sum())))
-            return value, half * (shares / shares.sum())[:, None] / scatter
-
-        return criterion
+    def _mean(self, mass: Array, n_features: int) -> tuple[Array, float]:
+        return np.ones_like(mass), 1.0 / n_features
 
     def _variances(self, own: Array, spread: Spread) -> Array:
         return own * equalised(np.log(own).mean(axis=1), spread)[:, None]

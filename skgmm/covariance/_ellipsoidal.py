@@ -4,11 +4,11 @@ from math import prod
 
 import numpy as np
 
-from skgmm._linalg import Array, cholesky, symmetrised, triangular_inverse
+from skgmm._linalg import Array, cholesky, symmetrised
 from skgmm._moments import Scatter
 from skgmm.covariance._base import Covariance, Ellipsoidal
-from skgmm.covariance._structure import Spread, Structure, Ties, among, refuse
-from skgmm.covariance._volumes import equalised, log_volumes, start_of
+from skgmm.covariance._structure import Spread, Structure, Ties
+from skgmm.covariance._volumes import equal_shapes, equalised
 
 
 class EllipsoidalStructure(Structure):
@@ -111,29 +111,8 @@ class Proportional(EllipsoidalStructure):
     ties = Ties("V", "E", "E")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
-        filled, n_features = spread.filled, spread.scatter.shape[-1]
-        matrices, mass = spread.scatter[filled], spread.mass[filled]
-        own_traces = np.trace(spread.own_scatter, axis1=1, axis2=2) / n_features
-        refuse(filled & (own_traces <= 0))
-        Ellipsoidal.from_dense(matrices.sum(axis=0)[None])  # singular for one is singular for all
-
-        def shared(u: Array) -> tuple[float, Array, Array]:
-            scaled = matrices * np.exp(-u)[:, None, None]
-            lower, singular = cholesky(scaled.sum(axis=0)[None])
-            if singular[0]:
-                return np.inf, scaled.reshape(len(u), -1), u
-            inverse = triangular_inverse(lower)[0]
-            parts = inverse @ scaled @ inverse.T
-            log_det = -2.0 * float(np.log(np.diagonal(inverse)).sum())
-            return log_det, parts.reshape(len(u), -1), np.trace(parts, axis1=1, axis2=2)
-
-        u = np.array(start_of(own_traces, spread, previous))
-        u[filled], running = log_volumes(shared, mass, u[filled], n_features)
-        refuse(among(filled, running))
-        total = (matrices * np.exp(-u[filled])[:, None, None]).sum(axis=0) / mass.sum()
-        common = Ellipsoidal.from_dense(total[None])
-        u[~filled] -= common.log_det[0] / n_features  # an empty component keeps its volume
-        return common.scaled(np.exp(u))
+        volumes, shape = equal_shapes(spread.own_scatter, spread, previous)
+        return Ellipsoidal.from_dense(shape[None]).scaled(volumes)
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components - 1 + n_features * (n_features + 1) // 2

@@ -10,7 +10,7 @@ from skgmm._linalg import Array
 from skgmm.covariance._base import Covariance, Ellipsoidal
 from skgmm.covariance._ellipsoidal import EllipsoidalStructure
 from skgmm.covariance._structure import Spread, refuse, vanishing
-from skgmm.covariance._volumes import along_axes
+from skgmm.covariance._volumes import equal_shapes
 
 
 class OwnAxesStructure(EllipsoidalStructure):
@@ -54,7 +54,8 @@ class EqualShape(OwnAxesStructure):
     in_words = "ellipsoidal, equal shape, varying volume and orientation"
 
     def _variances(self, lengths: Array, spread: Spread, previous: Covariance | None) -> Array:
-        return along_axes(lengths, spread, previous)
+        volumes, shape = equal_shapes(lengths, spread, previous)
+        return volumes[:, None] * shape
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         rotations = n_components * n_features * (n_features - 1) // 2

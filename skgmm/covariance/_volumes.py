@@ -11,98 +11,52 @@ in a few steps from anywhere. Celeux & Govaert (1995) go there by alternating u 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
+from skgmm._kernels._native import log_volumes
 from skgmm._linalg import Array
 from skgmm.covariance._base import Covariance
-from skgmm.covariance._structure import Spread, among, refuse, vanishing
+from skgmm.covariance._structure import Spread, among, refuse
 
-# log |M|, and for each component W_k exp(-u_k) seen in the frame where M is the identity, with the
-# numbers of each matrix in one row (K, .), and its trace (K,).
-Shared = Callable[[Array], tuple[float, Array, Array]]
-
-_STEPS = 50
-_LARGEST_STEP = 4.0
-# Newton squares its error: a step this small leaves rounding.
-_TOLERANCE = 1e-8
-# Slopes at the end, as a share of all mass, that are not those of a minimum.
-_UNSETTLED = 1e-3
+_UNBOUNDED, _SINGULAR = 1, 2  # as in volumes.hpp
 
 
-def log_volumes(shared: Shared, mass: Array, start: Array, n_features: int) -> tuple[Array, Array]:
-    """The u (K,) that minimise g, up to a constant, and the components that run away, bool (K,).
+def equal_shapes(
+    own_scatter: Array, spread: Spread, previous: Covariance | None
+) -> tuple[Array, Array]:
+    """Volumes (K,) and the shape (d, d) or (d,) of covariances that are their products.
 
-    A component whose scatter has rank r, with more than r / d of all mass, has no minimum: g falls
-    without end as it shrinks.
-    """
-    n, u = mass.sum(), start - start.mean()
-
-    def evaluate(u: Array) -> tuple[float, Array, Array]:
-        log_det, parts, traces = shared(u)
-        return n_features * float(mass @ u) + n * log_det, parts, traces
-
-    value, parts, traces = evaluate(u)
-    if not np.isfinite(value):
-        u = np.zeros_like(u)
-        value, parts, traces = evaluate(u)
-    for _ in range(_STEPS):
-        gradient = n_features * mass - n * traces
-        curvature = n * (np.diag(traces) - parts @ parts.T)
-        # A common factor moves between u and C without a change: it is held where it is.
-        curvature += n / len(mass) + np.diag(np.full(len(mass), 1e-12 * n))
-        step = -np.linalg.solve(curvature, gradient)
-        step *= min(1.0, _LARGEST_STEP / max(np.abs(step).max(), _LARGEST_STEP))
-        reached = evaluate(u + step)
-        while not reached[0] <= value and np.abs(step).max() > _TOLERANCE:
-            step *= 0.5
-            reached = evaluate(u + step)
-        if not reached[0] <= value:
-            break  # nothing is left but rounding
-        u, (value, parts, traces) = u + step, reached
-        if np.abs(step).max() < _TOLERANCE:
-            break
-    unsettled = np.abs(n_features * mass - n * traces).max() > _UNSETTLED * n
-    return u, unsettled & (u == u.min())
-
-
-def start_of(own_traces: Array, spread: Spread, previous: Covariance | None) -> Array:
-    """Log-volumes (K,) of the previous covariance, or of the components' own spread."""
-    if previous is not None:
-        n_features = previous.factor.shape[-1]
-        return np.broadcast_to(previous.log_det / n_features, len(spread.mass))
-    with np.errstate(divide="ignore"):
-        return np.log(own_traces / spread.own_mass)
-
-
-def along_axes(own_scatter: Array, spread: Spread, previous: Covariance | None) -> Array:
-    """Variances (K, d) of equal shape and varying volume.
+    A component whose scatter has rank r, with more than r / d of all mass, has no best volume: g
+    falls without end as it shrinks.
 
     Parameters
     ----------
-    own_scatter : ndarray of shape (K, d)
-        `spread.own_scatter` along the axes of the components.
+    own_scatter : ndarray of shape (K, d, d) or (K, d)
+        `spread.own_scatter`, or what it is along the axes of the components.
     """
-    filled = spread.filled
-    rows, mass = own_scatter[filled], spread.mass[filled]
-    refuse(filled & (own_scatter.sum(axis=1) <= 0))
-    refuse(np.repeat(vanishing(rows.sum(axis=0)[None]), len(filled)))
-
-    def shared(u: Array) -> tuple[float, Array, Array]:
-        scaled = rows * np.exp(-u)[:, None]
-        total = scaled.sum(axis=0)
-        if vanishing(total[None])[0]:
-            return np.inf, scaled, u
-        parts = scaled / total
-        return float(np.log(total).sum()), parts, parts.sum(axis=1)
-
-    u = np.array(start_of(own_scatter.mean(axis=1), spread, previous))
-    u[filled], running = log_volumes(shared, mass, u[filled], own_scatter.shape[1])
-    refuse(among(filled, running))
-    shape = (rows * np.exp(-u[filled])[:, None]).sum(axis=0) / mass.sum()
-    u[~filled] -= np.log(shape).mean()  # an empty component keeps its volume
-    return np.exp(u)[:, None] * shape
+    filled, n_features = spread.filled, own_scatter.shape[-1]
+    everyone = bool(filled.all())
+    diagonals = own_scatter.diagonal(axis1=1, axis2=2) if own_scatter.ndim == 3 else own_scatter
+    traces = diagonals.sum(axis=1)
+    refuse(filled & (traces <= 0))
+    if previous is None:
+        u = np.log(traces / (n_features * spread.own_mass))
+    else:
+        u = previous.log_det / n_features + np.zeros(len(traces))
+    rows, mass, best = own_scatter, spread.mass, u
+    if not everyone:
+        rows, mass, best = own_scatter[filled], spread.mass[filled], u[filled]
+    shape = np.empty(own_scatter.shape[1:])
+    end = log_volumes(rows, mass, best, shape)
+    if end == _SINGULAR:
+        refuse(np.ones_like(filled))
+    if end == _UNBOUNDED:
+        refuse(among(filled, best == best.min()))
+    if not everyone:  # an empty component keeps its volume
+        u[filled] = best
+        log_det = np.linalg.slogdet(shape)[1] if shape.ndim == 2 else np.log(shape).sum()
+        u[~filled] -= log_det / n_features
+    return np.exp(u), shape
 
 
 def equalised(log_sizes: Array, spread: Spread) -> Array:
