@@ -72,13 +72,13 @@ def from_contained(parameters: MixtureParameters) -> Candidate:
 def from_smaller(
     parameters: MixtureParameters, component: int, n_components: int, apart: float = _APART
 ) -> Candidate:
-    """Fewer components, one of them split, and further ones where more are missing."""
+    """An iteration of EM from fewer components, one split, or more where more are missing."""
 
     def start(problem: Problem) -> MixtureParameters:
         grown = _split(parameters, component, apart)
         while grown.n_components < n_components:
             grown = _split(grown, int(np.argmax(grown.log_weights)), apart)
-        return grown
+        return problem.maximise(problem.evaluate(grown), grown)
 
     return start
 

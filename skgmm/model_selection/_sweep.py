@@ -38,8 +38,12 @@ from skgmm.model_selection._nesting import contained_in, waves
 # Components of the next smaller model that are split.
 _SPLITS = 4
 
-# Iterations of EM that candidates have, and how many of them go on.
-_ROUNDS = ((2, 4), (3, 2), (6, 1))
+# How many of the candidates go on, and for how many iterations of EM.
+_ROUNDS = ((5, 2), (2, 8))
+
+# Runs of EM to the end before a model is given up: each ends in a collapse, or below a model that
+# it contains.
+_TRIES = 4
 
 # Candidates whose objectives agree to this many nats per row have found the same.
 _SAME = 1e-9
@@ -110,11 +114,12 @@ def sweep(ground: Ground, structures: Sequence[Structure], n_parallel: int) -> t
     An interrupt (Ctrl-C) ends the sweep with the models that are there, if there are any.
     """
     known = {structure.name: structure for structure in structures}
+    inside = {structure.name: contained_in(structure, structures) for structure in structures}
     sizes = sorted(ground.groups)
     table: Table = {}
 
     def fit(name: str, K: int) -> None:
-        simpler = [table[s.name, K] for s in contained_in(known[name], structures)]
+        simpler = [table[s.name, K] for s in inside[name]]
         smaller = max((size for size in sizes if size < K), default=None)
         fewer = None if smaller is None else table[name, smaller]
         table[name, K] = fit_model(ground, known[name], K, simpler, fewer)
@@ -170,11 +175,13 @@ def _best_end(
     inside = [fit.result for fit in [*simpler, fewer] if fit is not None and fit.result is not None]
     level = max((result.objective for result in inside), default=-np.inf)
     certain = _certain(n_components, simpler, fewer)
-    ranked = _ranked(ground, problem, _candidates(ground, n_components, simpler, fewer))
-    ways: list[Candidate] = [*(_given(p) for p in ranked[:1]), *certain]
-    ways += [_given(parameters) for parameters in ranked[1:]]
+    ranked = _ranked(
+        ground, problem, _candidates(ground, problem.structure, n_components, simpler, fewer)
+    )
+    ways: list[Candidate] = [_given(parameters) for parameters in ranked]
+    ways[1:1] = certain[:1]
     reason = ""
-    for way in ways:
+    for way in ways[:_TRIES]:
         try:
             end = run_em(problem, way(problem), **ground.options)
         except _NUMERICAL as error:
@@ -193,11 +200,12 @@ def _given(parameters: MixtureParameters) -> Candidate:
 
 
 def _candidates(
-    ground: Ground, n_components: int, simpler: list[Fit], fewer: Fit | None
+    ground: Ground, structure: Structure, n_components: int, simpler: list[Fit], fewer: Fit | None
 ) -> list[Candidate]:
     """Where EM may start."""
     candidates = [from_contained(fit.result.parameters) for fit in simpler if fit.result]
-    candidates += [from_groups(moments) for moments in ground.groups[n_components]]
+    if not (candidates and structure.several_optima):  # its M-step from afar is a search of its own
+        candidates += [from_groups(moments) for moments in ground.groups[n_components]]
     if fewer is not None and fewer.result:
         parameters = fewer.result.parameters
         heaviest = np.argsort(-parameters.log_weights, kind="stable")[:_SPLITS].tolist()
@@ -222,45 +230,49 @@ def _certain(n_components: int, simpler: list[Fit], fewer: Fit | None) -> list[C
     return [start for _, start in starts]
 
 
+@dataclass(frozen=True)
+class _Runner:
+    """A candidate on its way."""
+
+    parameters: MixtureParameters
+    objective: float
+
+
 def _ranked(
     ground: Ground, problem: Problem, candidates: list[Candidate]
 ) -> list[MixtureParameters]:
     """Where the candidates are after a few iterations, the best first; collapsed ones drop out."""
     trial = replace(problem, rows=ground.trial)
-    starts: list[MixtureParameters] = []
+    runners: list[_Runner] = []
     for candidate in candidates:
         with suppress(*_NUMERICAL):
-            starts.append(candidate(trial))
-    left_behind: list[EMResult] = []
-    for n_steps, n_stay in _ROUNDS:
-        ends = _distinct(
-            [end for start in starts if (end := _advanced(ground, trial, start, n_steps))]
-        )
-        left_behind = ends[n_stay:] + left_behind
-        starts = [end.parameters for end in ends[:n_stay]]
-        if len(ends) == 1:
-            break
-    return starts + [end.parameters for end in left_behind]
+            start = candidate(trial)
+            runners.append(_Runner(start, trial.evaluate(start).mean_log_likelihood))
+    ahead, behind = _distinct(runners), list[_Runner]()
+    for n_stay, n_steps in _ROUNDS:
+        if len(ahead) > 1:
+            behind = ahead[n_stay:] + behind
+            steps = (_advanced(ground, trial, runner, n_steps) for runner in ahead[:n_stay])
+            ahead = _distinct([runner for runner in steps if runner is not None])
+    return [runner.parameters for runner in ahead + behind]
 
 
-def _advanced(
-    ground: Ground, trial: Problem, start: MixtureParameters, n_steps: int
-) -> EMResult | None:
+def _advanced(ground: Ground, trial: Problem, runner: _Runner, n_steps: int) -> _Runner | None:
     """Some iterations on, unless that collapses."""
     try:
-        end = run_em(trial, start, tol=0.0, max_iter=n_steps, acceleration=None)
+        end = run_em(trial, runner.parameters, tol=0.0, max_iter=n_steps, acceleration=None)
     except _NUMERICAL:
         return None
     if end.status is EMStatus.COLLAPSED or ground.collapsed(end.parameters):
         return None
-    return end
+    return _Runner(end.parameters, end.objective)
 
 
-def _distinct(ends: list[EMResult]) -> list[EMResult]:
+def _distinct(runners: list[_Runner]) -> list[_Runner]:
     """The best first; of those that have found the same, one."""
-    ends = sorted(ends, key=lambda end: -end.objective)
+    ranked = sorted(runners, key=lambda runner: -runner.objective)
     return [
-        end
-        for end, above in zip(ends, [None, *ends], strict=False)
-        if above is None or above.objective - end.objective > _SAME
+        runner
+        for runner, above in zip(ranked, [None, *ranked], strict=False)
+        if above is None or above.objective - runner.objective > _SAME
     ]
