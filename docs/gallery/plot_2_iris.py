@@ -30,9 +30,9 @@ MixtureDisplay.from_estimator(mixture, X, features=list(X.columns))
 doubt = UncertaintyDisplay.from_estimator(mixture, X)
 
 # %%
-# ``order_`` has the numbers of the rows, the most doubtful first. Five of 150 irises end in
-# another species' component, and three of these five are among the six that the mixture was least
-# sure of.
+# ``order_`` has the numbers of the rows, the most doubtful first. Five of 150 irises end in another
+# species' component, and two of these are among the six that the mixture was least sure of. It can
+# also be sure and wrong: what it is sure of is the component, and it has never heard of species.
 
 table = pd.crosstab(species, mixture.predict(X), rownames=["species"], colnames=["component"])
 print(table, "\n")

@@ -31,8 +31,8 @@ for name in ("EII", "EEI", "VVI", "EEE", "VVE", "VVV"):
     print(f"{name:9}  {mixture.n_parameters_:10}  {mixture.bic(X):7.0f}   {agreement:.2f}")
 
 # %%
-# The likelihood of VVV is the highest, and its 314 parameters are too dear. VVE shares the axes
-# and leaves lengths free. Its components are the growers, whom it never heard of.
+# The likelihood of VVV is the highest, and its 314 parameters are too dear. VVE shares the axes and
+# leaves lengths free. Its components are the growers' wines, but for a few bottles.
 #
 # Nobody can look at 13 features. The principal plane shows the two directions in which the
 # mixture as a whole varies the most; outlines and shades are those of the exact marginal mixture,
