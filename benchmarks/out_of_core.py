@@ -2,10 +2,11 @@
 
 python benchmarks/out_of_core.py [--rows 50000000] [--features 10] [--components 10]
 
-Makes a file of the rows in a temporary folder. Each way of reading it runs in a fresh process, once
-with the file in the page cache and once without it; the last is what the disk allows. An iteration
-is the difference between a fit of three and one of one, from the same start. Memory is anonymous
-memory: what a process holds beyond the page cache, which the system takes back when it needs it.
+Makes a file of the rows in a temporary folder. Passes, E-steps over all rows, are timed in turn in
+one process, because machines are faster at one time than at another. Fits of three iterations run
+in a fresh process each, with the file in the page cache and without it, which tells the peak of
+anonymous memory: what a process holds beyond the page cache, which the system takes back when it
+needs it.
 """
 
 import argparse
@@ -20,6 +21,10 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+
+from skgmm import GaussianMixtureEM, RowBlocks
+from skgmm._moments import Scatter
+from skgmm._reading import rows_to_fit
 
 WAYS = ("memory", "memmap", "blocks")
 WRITTEN = 500_000  # rows at a time
@@ -67,45 +72,63 @@ def write(path, n_samples, n_features, n_components):
 
 
 def uncache(path):
+    """Out of the page cache, if no process has it mapped."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def measure(path, way, cached):
-    """Seconds of a fit of one and of three iterations, and peak bytes."""
-    from skgmm import GaussianMixtureEM, RowBlocks
-
-    warnings.simplefilter("ignore")
-    X = {
+def opened(path, way):
+    return {
         "memory": lambda: np.load(path),
         "memmap": lambda: np.load(path, mmap_mode="r"),
         "blocks": lambda: RowBlocks.from_npy(path),
     }[way]()
+
+
+def mixture(path, n_iter):
+    """An estimator that begins beside the truth."""
     means = np.load(path.with_suffix(".means.npy"))
     n_components, n_features = means.shape
-    start = {
-        "weights_init": np.full(n_components, 1 / n_components),
-        "means_init": means + 0.3,
-        "precisions_init": np.repeat(np.eye(n_features)[None], n_components, axis=0),
-        "tol": 0,
-        "escape": False,
-        "acceleration": None,
-    }
-    rng = np.random.default_rng(0)
-    GaussianMixtureEM(n_components, **{**start, "max_iter": 1}).fit(
-        rng.normal(size=(100_000, n_features))  # imports and threads
+    return GaussianMixtureEM(
+        n_components,
+        weights_init=np.full(n_components, 1 / n_components),
+        means_init=means + 0.3,
+        precisions_init=np.repeat(np.eye(n_features)[None], n_components, axis=0),
+        tol=0,
+        escape=False,
+        acceleration=None,
+        max_iter=n_iter,
     )
-    seconds = []
-    with Peak() as peak:
-        for n_iter in (1, 3):
-            if not cached:
-                uncache(path)
+
+
+def passes(path, repeats):
+    """Seconds of one pass, for each way as often as asked, in turn."""
+    start = mixture(path, 1)
+    rows = next(iter(RowBlocks.from_npy(path)))
+    parameters = start.fit(rows)._parameters()
+    rng = np.random.RandomState(0)
+    sources = {way: rows_to_fit(start, opened(path, way), None, rng) for way in WAYS}
+    seconds = {way: [] for way in WAYS}
+    for _ in range(repeats):
+        for way, source in sources.items():
             began = time.perf_counter()
-            mixture = GaussianMixtureEM(n_components, max_iter=n_iter, **start).fit(X)
-            seconds.append(time.perf_counter() - began)
-            assert mixture.n_iter_ == n_iter
-    return seconds, peak.most
+            source.expectation(parameters, Scatter.FULL)
+            seconds[way].append(time.perf_counter() - began)
+    return seconds
+
+
+def fit(path, way):
+    """Seconds and peak bytes of a fit."""
+    rng = np.random.default_rng(0)
+    start = mixture(path, 3)
+    mixture(path, 1).fit(rng.normal(size=(100_000, start.means_init.shape[1])))  # imports, threads
+    X = opened(path, way)
+    with Peak() as peak:
+        began = time.perf_counter()
+        start.fit(X)
+        spent = time.perf_counter() - began
+    return spent, peak.most
 
 
 def parsed():
@@ -113,37 +136,44 @@ def parsed():
     parser.add_argument("--rows", type=int, default=50_000_000)
     parser.add_argument("--features", type=int, default=10)
     parser.add_argument("--components", type=int, default=10)
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
-    parser.add_argument("--folder", type=Path, help="where the file is made, or is")
-    parser.add_argument("--call", nargs=2, metavar=("WAY", "CACHED"), help="one, in this process")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="of a file that was made before")
+    parser.add_argument("--fit", choices=WAYS, help="one, in this process")
     return parser.parse_args()
 
 
+def report(path, repeats):
+    seconds = passes(path, repeats)
+    for way, own in seconds.items():
+        share = np.median(np.divide(seconds["memory"], own))
+        print(f"{way:7} {min(own):6.2f} s a pass, {100 * share:.0f} % of the speed in memory")
+    command = [sys.executable, "-P", str(Path(__file__)), "--folder", str(path.parent), "--fit"]
+    for way in WAYS:
+        for cached in ("cached", "uncached"):
+            if cached == "uncached":
+                uncache(path)
+            done = subprocess.run([*command, way], capture_output=True, check=True)
+            spent, peak = json.loads(done.stdout)
+            print(
+                f"{way:7} {cached:8} {spent:6.1f} s a fit of three, {peak / 1e6:4.0f} MB beyond X"
+            )
+
+
 def main():
+    warnings.simplefilter("ignore")
     options = parsed()
-    if options.call:
-        way, cached = options.call
-        print(json.dumps(measure(options.folder / "rows.npy", way, cached == "cached")))
+    if options.fit:
+        print(json.dumps(fit(options.folder / "rows.npy", options.fit)))
         return
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+    if options.folder:
+        report(options.folder / "rows.npy", options.repeats)
+        return
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.npy"
         sizes = options.rows, options.features, options.components
         np.save(path.with_suffix(".means.npy"), write(path, *sizes))
         print(f"{sizes[0]:,} x {sizes[1]}, K = {sizes[2]}: {path.stat().st_size / 1e9:.1f} GB")
-        command = [sys.executable, "-P", str(Path(__file__)), "--folder", folder, "--call"]
-        reference = None
-        for cached in ("cached", "uncached"):
-            for way in options.ways if cached == "cached" else options.ways[1:]:
-                done = subprocess.run([*command, way, cached], capture_output=True, check=True)
-                (one, three), peak = json.loads(done.stdout)
-                iteration = (three - one) / 2
-                reference = reference or iteration
-                print(
-                    f"{way:7} {cached:9} {iteration:6.2f} s an iteration "
-                    f"({100 * reference / iteration:4.0f} % of the speed in memory), "
-                    f"{one:6.2f} s a fit of one, {peak / 1e6:4.0f} MB",
-                    flush=True,
-                )
+        report(path, options.repeats)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,13 @@ numpydoc_xref_param_type = False
 # Parameters have their types in the text below; in the signature they hide the defaults.
 autodoc_typehints = "none"
 
+doctest_global_setup = """
+try:
+    import dask
+except ImportError:
+    dask = None
+"""
+
 plot_basedir = "figures"
 plot_formats = [("png", 160)]
 plot_html_show_source_link = False

@@ -114,7 +114,7 @@ class DaskRows(Rows):
         total.check(n_components)
         return replace(self, surveyed=total)
 
-    def _total(self, function: Callable[[list[_Chunk]], Any], chunks: list[_Chunk]) -> Any:
+    def _total(self, function: Callable[[int, list[_Chunk]], Any], chunks: list[_Chunk]) -> Any:
         """The sum over all chunks of what the function gives for some of them."""
         shares = _shares(self.X)
         # To many workers the function travels from one to the next, as a value of the graph; to a
@@ -122,7 +122,7 @@ class DaskRows(Rows):
         shared = _Shared(function)
         if len(shares) > _FAN_IN:
             shared = dask.delayed(shared)
-        parts = [_run(shared, [chunks[number] for number in share]) for share in shares]
+        parts = [_run(shared, n, [chunks[number] for number in own]) for own, n in shares]
         while len(parts) > _FAN_IN:
             parts = [_add(parts[i : i + _FAN_IN]) for i in range(0, len(parts), _FAN_IN)]
         return reduce(add, dask.compute(*parts))
@@ -136,14 +136,15 @@ class _Chunk(NamedTuple):
     number: int
     before: int  # rows that are numbered before those of the chunk
 
-    def opened(self, n_features: int, seen: bool) -> tuple[InMemoryRows, float]:
-        return opened(Block(self.rows, self.weights, f"chunk {self.number}"), n_features, 1, seen)
+    def opened(self, n_features: int, n_threads: int, seen: bool) -> tuple[InMemoryRows, float]:
+        block = Block(self.rows, self.weights, f"chunk {self.number}")
+        return opened(block, n_features, n_threads, seen)
 
 
 class _Shared:
     """A function as one value of a graph."""
 
-    def __init__(self, function: Callable[[list[_Chunk]], Any]) -> None:
+    def __init__(self, function: Callable[[int, list[_Chunk]], Any]) -> None:
         self.function = function
 
 
@@ -159,17 +160,21 @@ def _add(parts: list[Any]) -> Any:
 
 
 @dask.delayed
-def _run(shared: _Shared, chunks: list[_Chunk]) -> Any:
-    return shared.function(chunks)
+def _run(shared: _Shared, n_threads: int, chunks: list[_Chunk]) -> Any:
+    return shared.function(n_threads, chunks)
 
 
 def _ask(
-    function: Callable[[InMemoryRows], Any], n_features: int, seen: bool, chunks: list[_Chunk]
+    function: Callable[[InMemoryRows], Any],
+    n_features: int,
+    seen: bool,
+    n_threads: int,
+    chunks: list[_Chunk],
 ) -> Any:
     """The sum of what the function gives for each chunk."""
 
     def of(chunk: _Chunk) -> Any:
-        part, _ = chunk.opened(n_features, seen)
+        part, _ = chunk.opened(n_features, n_threads, seen)
         try:
             return function(part)
         except LostRowError as error:
@@ -178,11 +183,11 @@ def _ask(
     return reduce(add, map(of, chunks))
 
 
-def _survey(size: int, key: int, n_features: int, chunks: list[_Chunk]) -> Survey:
+def _survey(size: int, key: int, n_features: int, n_threads: int, chunks: list[_Chunk]) -> Survey:
     """The sum of the surveys of the chunks."""
 
     def of(chunk: _Chunk) -> Survey:
-        return survey(*chunk.opened(n_features, False), size, key, chunk.before)
+        return survey(*chunk.opened(n_features, n_threads, False), size, key, chunk.before)
 
     return reduce(add, map(of, chunks))
 
@@ -277,18 +282,18 @@ def _weights(sample_weight: Any, X: Any, to_fit: bool) -> Any:
     return weights if given else weights.persist()
 
 
-def _shares(X: Any) -> list[list[int]]:
-    """Numbers of the chunks that one task visits.
+def _shares(X: Any) -> list[tuple[list[int], int]]:
+    """Numbers of the chunks that one task visits, and the threads it takes.
 
-    Those that a worker holds, shared among its threads: a task costs the scheduler a millisecond,
-    whatever it does. Where a chunk must be made first, it has a task for itself, so that no more
-    are in memory than threads at work.
+    Those that a worker holds, and all its threads: a task costs the scheduler about a millisecond,
+    whatever it does. Where a chunk must be made first, it has a task and a thread for itself, so
+    that no more are in memory than threads at work.
     """
     numbers = [number for number, length in enumerate(X.chunks[0]) if length != 0]
     distributed = sys.modules.get("distributed")
     futures = [] if distributed is None else distributed.futures_of(X)
     if distributed is None or not futures:
-        return [[number] for number in numbers]
+        return [([number], 1) for number in numbers]
     distributed.wait(futures)
     client = futures[0].client
     places, threads = client.who_has(futures), client.nthreads()
@@ -296,9 +301,4 @@ def _shares(X: Any) -> list[list[int]]:
     held: dict[Any, list[int]] = {}
     for number in numbers:
         held.setdefault(min(places.get(keys[number]) or [number]), []).append(number)
-    return [
-        share
-        for worker, own in held.items()
-        for share in (own[i :: threads.get(worker, 1)] for i in range(threads.get(worker, 1)))
-        if share
-    ]
+    return [(own, threads.get(worker, 1)) for worker, own in held.items()]

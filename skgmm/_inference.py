@@ -19,7 +19,10 @@ from skgmm.covariance import Structure, find_structure
 
 
 class MixtureInference:
-    """Assignment, densities, criteria and sampling from fitted attributes."""
+    """Assignment, densities, criteria and sampling from fitted attributes.
+
+    What methods return for each row is an array, or for Dask collections a lazy Dask array.
+    """
 
     if TYPE_CHECKING:
         covariance_type: str
@@ -58,11 +61,12 @@ class MixtureInference:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
 
         Returns
         -------
         labels : ndarray of int64, shape (n_samples,)
+            A lazy Dask array for a Dask collection.
         """
         return self._rows(X).labels(self._parameters())
 
@@ -73,12 +77,12 @@ class MixtureInference:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
 
         Returns
         -------
         responsibilities : ndarray of shape (n_samples, n_components)
-            Every row sums to 1.
+            Every row sums to 1. A lazy Dask array for a Dask collection.
         """
         return self._rows(X).responsibilities(self._parameters())
 
@@ -87,12 +91,12 @@ class MixtureInference:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
 
         Returns
         -------
         log_responsibilities : ndarray of shape (n_samples, n_components)
-            In nats.
+            In nats. A lazy Dask array for a Dask collection.
         """
         return self._rows(X).log_responsibilities(self._parameters())
 
@@ -101,12 +105,12 @@ class MixtureInference:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
 
         Returns
         -------
         log_density : ndarray of shape (n_samples,)
-            In nats.
+            In nats. A lazy Dask array for a Dask collection.
         """
         rows = self._rows(X)
         return rows.log_densities(self._parameters()).astype(rows.dtype, copy=False)
@@ -116,7 +120,7 @@ class MixtureInference:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts.
@@ -136,7 +140,7 @@ class MixtureInference:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts.
 
@@ -153,7 +157,7 @@ class MixtureInference:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts.
 
@@ -172,7 +176,7 @@ class MixtureInference:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts.
 
@@ -193,7 +197,7 @@ class MixtureInference:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         responsibilities : array-like of shape (n_samples, n_components), default=None
             Rows sum to 1. None takes those of the fitted parameters, `predict_proba(X)`.
 

@@ -287,10 +287,14 @@ default='auto'
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
+            A float64 or float32 array, a memory-mapped one too, is read in place.
+            :class:`RowBlocks` are read a block at a time; a Dask array or data frame is computed
+            where its chunks are.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts: a weight of 3 is the row three times, 0 is its absence.
+            With Dask it may be a Dask array or series; RowBlocks bring their own weights.
 
         Returns
         -------
@@ -318,7 +322,7 @@ default='auto'
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts.

@@ -18,8 +18,13 @@ MODULES = sorted(
 )
 
 
+OPTIONAL = {"skgmm._dask": "dask", "skgmm._parquet": "pyarrow"}
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
+    if name in OPTIONAL:
+        pytest.importorskip(OPTIONAL[name])
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
