@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,41 +15,45 @@ from skgmm._problem import Problem
 from skgmm._race import scaled_rows, whitened_rows
 from skgmm._rows import InMemoryRows
 from skgmm._sample import StartSample
+from skgmm.covariance import Structure
 
 Candidate = Callable[[Problem], MixtureParameters]
 """From a problem of the model to parameters; it may find that there are none."""
-
-# Groups made for each number of components.
-_GROUPS = 4
 
 # How far apart the halves of a component start, in its standard deviations from where it was.
 _APART = 1.0
 
 
-def grouped(sample: StartSample, n_components: int, rng: np.random.RandomState) -> list[Moments]:
-    """Moments of a few ways to part the rows into groups, from which every structure starts."""
+@dataclass(frozen=True)
+class Groups:
+    """Moments of a few ways to part the rows into groups, from which structures start."""
+
+    unitless: list[Moments]  # do not change with the units of the features
+    in_units: list[Moments]
+
+    def of(self, structure: Structure) -> list[Moments]:
+        """Those that change with the data as the structure does."""
+        if structure.equivariant == "rotation":
+            return self.unitless + self.in_units
+        return self.unitless
+
+
+def grouped(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Groups | None:
+    """Groups for every structure; None where the distinct rows are too few."""
     if len(sample) < n_components:
-        return []
+        return None
     rows = InMemoryRows(sample.rows, sample.weights)
-    return [
-        rows.partition_moments(labels, n_components, Scatter.FULL)
-        for labels in islice(_partitions(sample, n_components, rng), _GROUPS)
-    ]
 
+    def moments(labels: Array) -> Moments:
+        return rows.partition_moments(labels, n_components, Scatter.FULL)
 
-def _partitions(
-    sample: StartSample, n_components: int, rng: np.random.RandomState
-) -> Iterator[Array]:
-    """Labels (m,): of k-means in units of each kind of structure, then of rows as seeds."""
     if n_components == 1:
-        yield np.zeros(len(sample), dtype=np.int64)
-        return
+        return Groups([moments(np.zeros(len(sample), dtype=np.int64))], [])
     scaled, weights = scaled_rows(sample), sample.weights
     white = whitened_rows(scaled, weights)
-    # Spherical structures see distances in the user's own units.
-    for rows in (scaled, white, sample.rows):
-        yield kmeans(rows, weights, n_components, rng, 1)
-    yield nearest(white, white[seeds(white, weights, n_components, rng)], 1)
+    seeded = nearest(white, white[seeds(white, weights, n_components, rng)], 1)
+    found = [kmeans(some, weights, n_components, rng, 1) for some in (scaled, white, sample.rows)]
+    return Groups([moments(labels) for labels in (*found[:2], seeded)], [moments(found[2])])
 
 
 def from_groups(moments: Moments) -> Candidate:
@@ -70,27 +73,34 @@ def from_contained(parameters: MixtureParameters) -> Candidate:
 
 
 def from_smaller(
-    parameters: MixtureParameters, component: int, n_components: int, apart: float = _APART
+    parameters: MixtureParameters,
+    component: int,
+    n_components: int,
+    units: Array,
+    apart: float = _APART,
 ) -> Candidate:
-    """An iteration of EM from fewer components, one split, or more where more are missing."""
+    """An iteration of EM from fewer components, one split, or more where more are missing.
+
+    The split is along the longest axis, with features measured in `units` (d,).
+    """
 
     def start(problem: Problem) -> MixtureParameters:
-        grown = _split(parameters, component, apart)
+        grown = _split(parameters, component, units, apart)
         while grown.n_components < n_components:
-            grown = _split(grown, int(np.argmax(grown.log_weights)), apart)
+            grown = _split(grown, int(np.argmax(grown.log_weights)), units, apart)
         return problem.maximise(problem.evaluate(grown), grown)
 
     return start
 
 
-def _split(parameters: MixtureParameters, k: int, apart: float) -> MixtureParameters:
+def _split(parameters: MixtureParameters, k: int, units: Array, apart: float) -> MixtureParameters:
     """Two halves in place of a component, along its longest axis.
 
     Both keep its covariance, so that they are of its structure whatever that ties together.
     """
     covariance = parameters.covariance
     factor = covariance.factor
-    shift = apart * _longest_axis(factor[k % len(factor)], parameters.n_features)
+    shift = apart * _longest_axis(factor[k % len(factor)], units)
     log_weights = np.append(parameters.log_weights, 0.0)
     log_weights[[k, -1]] = log_weights[k] - np.log(2.0)
     means = np.vstack([parameters.means, parameters.means[k] + shift])
@@ -100,10 +110,11 @@ def _split(parameters: MixtureParameters, k: int, apart: float) -> MixtureParame
     return MixtureParameters(log_weights, means, covariance)
 
 
-def _longest_axis(factor: Array, n_features: int) -> Array:
+def _longest_axis(factor: Array, units: Array) -> Array:
     """A standard deviation along the longest axis (d,), from the factor of a precision."""
     if factor.ndim == 2:
-        precisions, axes = np.linalg.eigh(factor @ factor.T)
-        return axes[:, 0] / np.sqrt(precisions[0])
-    deviations = np.broadcast_to(1.0 / factor, n_features)
-    return np.where(np.arange(n_features) == np.argmax(deviations), deviations, 0.0)
+        root = units[:, None] * factor
+        precisions, axes = np.linalg.eigh(root @ root.T)
+        return units * axes[:, 0] / np.sqrt(precisions[0])
+    longest = np.argmax(1.0 / (factor * units))
+    return np.where(np.arange(len(units)) == longest, 1.0 / factor, 0.0)

@@ -65,8 +65,8 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
     cv : int, cross-validation generator, iterable or None, default=None
         Folds of the cross-validation, as everywhere in scikit-learn; None is 5 folds. Ignored by
         the other criteria.
-    tol : float, default=1e-6
-        As of :class:`GaussianMixtureEM`.
+    tol : float, default=1e-5
+        As of :class:`GaussianMixtureEM`; less strict by default, because models differ by more.
     reg_covar : 'auto' or float, default='auto'
         As of :class:`GaussianMixtureEM`. Where a component is flat but for `reg_covar`, along a
         direction in which the rows as a whole are not, the likelihood has no maximum: the model's
@@ -143,7 +143,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         criterion: str = "bic",
         *,
         cv: Any = None,
-        tol: float = 1e-6,
+        tol: float = 1e-5,
         reg_covar: float | str = "auto",
         max_iter: int = 1000,
         random_state: int | np.random.RandomState | None = None,

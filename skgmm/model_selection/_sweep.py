@@ -18,7 +18,7 @@ from joblib import Parallel, delayed
 from skgmm._em import run_em
 from skgmm._initialization import EmptyStartError
 from skgmm._kernels import LostRowError
-from skgmm._moments import Moments, Scatter
+from skgmm._moments import Scatter
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._problem import Problem, floor_of
 from skgmm._race import thinned
@@ -27,6 +27,7 @@ from skgmm._rows import InMemoryRows
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 from skgmm.model_selection._candidates import (
     Candidate,
+    Groups,
     from_contained,
     from_groups,
     from_smaller,
@@ -83,7 +84,8 @@ class Ground:
     trial: InMemoryRows  # those on which candidates are compared
     floor: Any  # (d,)
     collapsed: CollapseTest
-    groups: dict[int, list[Moments]]
+    groups: dict[int, Groups | None]
+    deviations: Any  # (d,) of all rows
     options: dict[str, Any]  # of run_em
 
     @classmethod
@@ -104,8 +106,16 @@ class Ground:
         if few.complete:  # equal rows are one row with a weight
             rows = replace(trial, n_threads=rows.n_threads)
         floor = floor_of(reg_covar, rows)
-        collapsed = CollapseTest(rows.overall_moments(Scatter.FULL), floor)
-        return cls(rows, trial, floor, collapsed, groups, options)
+        overall = rows.overall_moments(Scatter.FULL)
+        variances = np.diagonal(overall.scatter[0]) / overall.total_weight + floor
+        deviations = np.sqrt(np.where(variances > 0, variances, 1.0))
+        return cls(rows, trial, floor, CollapseTest(overall, floor), groups, deviations, options)
+
+    def units(self, structure: Structure) -> Any:
+        """What features are measured in (d,) where the structure does not say so itself."""
+        if structure.equivariant == "rotation":
+            return np.ones_like(self.deviations)
+        return self.deviations
 
 
 def sweep(ground: Ground, structures: Sequence[Structure], n_parallel: int) -> tuple[Table, bool]:
@@ -168,7 +178,7 @@ def _best_end(
     ground: Ground, problem: Problem, n_components: int, simpler: list[Fit], fewer: Fit | None
 ) -> EMResult:
     """The first run of EM, in the order of promise, that ends sound and above what it contains."""
-    if not ground.groups[n_components]:
+    if ground.groups[n_components] is None:
         raise ValueError(
             f"X has {len(ground.trial.X)} distinct rows, fewer than n_components={n_components}"
         )
@@ -205,11 +215,14 @@ def _candidates(
     """Where EM may start."""
     candidates = [from_contained(fit.result.parameters) for fit in simpler if fit.result]
     if not (candidates and structure.several_optima):  # its M-step from afar is a search of its own
-        candidates += [from_groups(moments) for moments in ground.groups[n_components]]
+        groups = ground.groups[n_components]
+        assert groups is not None
+        candidates += [from_groups(moments) for moments in groups.of(structure)]
     if fewer is not None and fewer.result:
         parameters = fewer.result.parameters
+        units = ground.units(structure)
         heaviest = np.argsort(-parameters.log_weights, kind="stable")[:_SPLITS].tolist()
-        candidates += [from_smaller(parameters, k, n_components) for k in heaviest]
+        candidates += [from_smaller(parameters, k, n_components, units) for k in heaviest]
     return candidates
 
 
@@ -224,7 +237,8 @@ def _certain(n_components: int, simpler: list[Fit], fewer: Fit | None) -> list[C
         if fit.result
     ]
     if fewer is not None and fewer.result:
-        same = from_smaller(fewer.result.parameters, 0, n_components, apart=0.0)
+        units = np.ones(fewer.result.parameters.n_features)
+        same = from_smaller(fewer.result.parameters, 0, n_components, units, apart=0.0)
         starts.append((fewer.result.objective, same))
     starts.sort(key=lambda start: -start[0])
     return [start for _, start in starts]
