@@ -53,7 +53,7 @@ def triangular_inverse(factors: Array) -> Array:
     """Inverses of a stack of non-singular lower triangular matrices, shape (m, d, d)."""
     inverses = np.empty_like(factors)
     for i, factor in enumerate(factors):
-        inverses[i], _ = lapack.dtrtri(factor, lower=1)
+        inverses[i] = lapack.dtrtri(factor.T, lower=0)[0].T
     return inverses
 
 

@@ -120,16 +120,15 @@ template <typename Work>
 int64_t total_of_chunks(int64_t n_samples, int64_t size, int64_t n_threads, double* out,
                         Work work) {
     const int64_t n_chunks = chunks_for(n_samples, size);
-    std::vector<double> memory(n_chunks * size, 0.0);
+    std::vector<std::vector<double>> parts(n_chunks);
     std::vector<int64_t> lost(n_chunks, -1);
     for_chunks(n_samples, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
-        std::vector<double> own(size, 0.0);  // not in `memory`: threads would share its cache lines
-        lost[chunk] = work(own.data(), first, last);
-        std::copy(own.begin(), own.end(), memory.begin() + chunk * size);
+        parts[chunk].assign(size, 0.0);
+        lost[chunk] = work(parts[chunk].data(), first, last);
     });
     std::fill(out, out + size, 0.0);
-    for (int64_t chunk = 0; chunk < n_chunks; ++chunk)
-        for (int64_t i = 0; i < size; ++i) out[i] += memory[chunk * size + i];
+    for (const std::vector<double>& part : parts)
+        for (int64_t i = 0; i < size; ++i) out[i] += part[i];
     return earliest(lost);
 }
 

@@ -59,22 +59,47 @@ void read_row(const T* row, int64_t column_stride, int64_t d, int64_t stride, do
     for (int64_t j = 0; j < d; ++j) lane[j * stride] = static_cast<double>(row[j * column_stride]);
 }
 
-// W rows into their lanes: squares of W features where a row lies side by side, else a register at
-// a time.
+// W rows into their lanes: squares of W features where a row lies side by side, registers where a
+// feature does, else a number at a time.
 template <typename T>
 void read_rows(const Rows<T>& in, int64_t first, int64_t stride, double* lanes) {
-    const T* rows[W];
-    for (int i = 0; i < W; ++i) rows[i] = in.data + (first + i) * in.row_stride;
+    const int64_t d = in.n_features, step = in.row_stride;
+    const T* rows = in.data + first * step;
     int64_t j = 0;
-    if (in.column_stride == 1)
-        for (; j + W <= in.n_features; j += W)
-            transpose_square(rows, j, stride, lanes + j * stride);
-    for (; j < in.n_features; ++j) {
-        const int64_t at = j * in.column_stride;
+    if (in.column_stride == 1) {
+        for (; j + W <= d; j += W) transpose_square(rows + j, step, W, stride, lanes + j * stride);
+        // The rest in a square too: one that begins earlier, or runs on into the rows that follow.
+        if (j < d && d >= W) {
+            j = d - W;
+            return transpose_square(rows + j, step, W, stride, lanes + j * stride);
+        }
+        if (j < d && step == d && (first + W) * d + W <= in.n_samples * d)
+            return transpose_square(rows, step, d, stride, lanes);
+    }
+    for (; j < d; ++j) {
+        const T* column = rows + j * in.column_stride;
         Lanes x;
-        SKGMM_UNROLL for (int i = 0; i < W; ++i) x[i] = static_cast<double>(rows[i][at]);
+        if (step == 1)
+            x = load_any(column);
+        else
+            SKGMM_UNROLL for (int i = 0; i < W; ++i) x[i] = static_cast<double>(column[i * step]);
         store(lanes + j * stride, x);
     }
+}
+
+// Weights of the rows first .. first + count, and 0 in lanes without a row. Whether all are
+// positive.
+template <typename T>
+bool read_weights(const Rows<T>& in, int64_t first, int64_t count, Workspace& w) {
+    bool positive = count == w.rows;
+    for (int64_t lane = 0; lane < count; ++lane) w.weight[lane] = 1.0;
+    for (int64_t lane = count; lane < w.rows; ++lane) w.weight[lane] = 0.0;
+    if (!in.weight) return positive;
+    for (int64_t lane = 0; lane < count; ++lane) {
+        w.weight[lane] = in.weight[first + lane];
+        positive &= w.weight[lane] > 0.0;
+    }
+    return positive;
 }
 
 // Rows first .. first + count transposed to x (d, rows). Lanes without a row, or with a row of
@@ -84,11 +109,7 @@ void read_block(const Rows<T>& in, int64_t first, int64_t count, const double* f
                 Workspace& w) {
     const int64_t d = in.n_features;
     w.rows = lanes_for(count);
-    bool whole = count == w.rows;
-    for (int64_t lane = 0; lane < w.rows; ++lane) {
-        w.weight[lane] = lane >= count ? 0.0 : in.weight ? in.weight[first + lane] : 1.0;
-        whole &= w.weight[lane] > 0.0;
-    }
+    const bool whole = read_weights(in, first, count, w);
     w.plain = whole && !in.weight;
     if (whole) {
         for (int64_t lane = 0; lane < w.rows; lane += W)

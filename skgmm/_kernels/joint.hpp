@@ -155,8 +155,6 @@ void linear_joint(const Mixture& mixture, bool squares, Workspace& w) {
     }
 }
 
-// log(weight x density) of each component and row into joint (K, rows). `squares`: the M-step will
-// want y^2 of a linear mixture.
 void log_joint(const Mixture& mixture, bool squares, Workspace& w) {
     if (mixture.linear) return linear_joint(mixture, squares, w);
     const int64_t d = mixture.n_features;
@@ -166,18 +164,37 @@ void log_joint(const Mixture& mixture, bool squares, Workspace& w) {
             d, w, w.joint + k * w.stride, nullptr);
 }
 
-// The largest entry of each row, and whether it is a number for all.
-bool find_peaks(int64_t n_components, Workspace& w) {
+// The largest entry of each row.
+void find_peaks(int64_t n_components, Workspace& w) {
     for (int64_t lane = 0; lane < w.rows; lane += W) {
         Lanes peak = load(w.joint + lane);
         for (int64_t k = 1; k < n_components; ++k)
             peak = larger(load(w.joint + k * w.stride + lane), peak);
         store(w.peak + lane, peak);
     }
-    const double lowest = -std::numeric_limits<double>::max();
-    bool finite = true;
-    for (int64_t lane = 0; lane < w.rows; ++lane) finite &= w.peak[lane] >= lowest;
-    return finite;
+}
+
+// log(weight x density) of each component and row into joint (K, rows), the largest of each row
+// into peak; whether those are numbers. `squares`: the M-step will want y^2 of a linear mixture.
+bool find_joint(const Mixture& mixture, bool squares, Workspace& w) {
+    const int64_t d = mixture.n_features;
+    const bool few = !mixture.linear && mixture.factor == Factor::triangular && d <= tile;
+    if (few) {
+        switch (d) {
+            case 1: few_joint<1>(mixture, w); break;
+            case 2: few_joint<2>(mixture, w); break;
+            case 3: few_joint<3>(mixture, w); break;
+            default: few_joint<4>(mixture, w);
+        }
+    } else {
+        log_joint(mixture, squares, w);
+        find_peaks(mixture.n_components, w);
+    }
+    const Lanes lowest = spread(-std::numeric_limits<double>::max()), one = spread(1.0);
+    Lanes finite = {};
+    for (int64_t lane = 0; lane < w.rows; lane += W)
+        finite += where_at_least(load(w.peak + lane), lowest, one);
+    return sum(finite) == double(w.rows);
 }
 
 int64_t first_lost(const Workspace& w) {

@@ -20,6 +20,7 @@ namespace {
 #include "lanes.hpp"
 #include "transpose.hpp"
 #include "block.hpp"
+#include "few.hpp"
 #include "joint.hpp"
 #include "sums.hpp"
 
@@ -55,8 +56,7 @@ int64_t sums(const Rows<T>& in, const Mixture& mixture, const Given& given, int6
         if (given.any()) {
             read_given(given, mixture.n_components, start, at_most(w.capacity, last - start), w);
         } else {
-            log_joint(mixture, out.form == Form::diagonal, w);
-            if (!find_peaks(mixture.n_components, w)) return start + first_lost(w);
+            if (!find_joint(mixture, out.form == Form::diagonal, w)) return start + first_lost(w);
             out.log_likelihood += exponentiate(mixture.n_components, w.plain, w);
         }
         add_sums(mixture, linear, w, out);
@@ -107,8 +107,7 @@ int64_t values(const Rows<T>& in, const Mixture& mixture, int64_t first, int64_t
     for (int64_t start = first; start < last; start += w.capacity) {
         const int64_t count = at_most(w.capacity, last - start);
         read_block(in, start, count, filler, w);
-        log_joint(mixture, false, w);
-        if (!find_peaks(K, w)) return start + first_lost(w);
+        if (!find_joint(mixture, false, w)) return start + first_lost(w);
         if (out.labels) {
             write_labels(w, K, start, count, out.labels);
             continue;

@@ -134,14 +134,12 @@ inline void add_four_sums(Lanes a, Lanes b, Lanes c, Lanes d, double* out) {
 // exp(x) for x <= 0, relative error below 3e-16; exactly 0 below -650, because results between
 // 1e-308 and 0 are denormal numbers and those cost a hundred times as much.
 inline Lanes exp_of_nonpositive(Lanes x) {
-    const Lanes limit = spread(-650.0);
-    const Lanes argument = larger(x, limit);
     // Adding and taking away 1.5 x 2^52 rounds to the nearest integer; its low bits are in the sum.
     const Lanes magic = spread(6755399441055744.0);
-    const Lanes shifted = argument * spread(1.4426950408889634) + magic;
+    const Lanes shifted = x * spread(1.4426950408889634) + magic;
     const Lanes n = shifted - magic;
     // log 2 in two parts (Cody & Waite): the product with the first is exact.
-    Lanes r = argument - n * spread(6.93147180369123816490e-01);
+    Lanes r = x - n * spread(6.93147180369123816490e-01);
     r = r - n * spread(1.90821492927058770002e-10);
     // The polynomial of degree 11 through the Chebyshev points of |r| <= log(2) / 2: truncation
     // below 1e-17, where Taylor's series leaves 6e-15.
@@ -158,7 +156,8 @@ inline Lanes exp_of_nonpositive(Lanes x) {
     p = p * r + spread(1.0);
     p = p * r + spread(1.0);
     const Lanes scaled = from_bits(bits_of(p) + (bits_of(shifted) << 52));
-    return where_at_least(x, limit, scaled);
+    // What lies below the limit may be anything by now, and becomes 0.
+    return where_at_least(x, spread(-650.0), scaled);
 }
 
 // log(x) for finite normal x >= 1, as a sum of responsibilities over its largest is.

@@ -43,14 +43,17 @@ void exchange(Lanes (&x)[SKGMM_WIDTH]) {
 #undef SKGMM_UPPER
 #undef SKGMM_LOWER
 
-// The columns of WIDTH rows of WIDTH numbers side by side, `stride` apart.
+// The first `count` columns of WIDTH rows of WIDTH numbers side by side, `stride` apart.
 template <typename T>
-void transpose_square(const T* const (&rows)[SKGMM_WIDTH], std::int64_t column, std::int64_t stride,
-                      double* out) {
+void transpose_square(const T* from, std::int64_t row_stride, std::int64_t count,
+                      std::int64_t stride, double* out) {
     Lanes x[SKGMM_WIDTH];
-    SKGMM_UNROLL for (int i = 0; i < SKGMM_WIDTH; ++i) x[i] = load_any(rows[i] + column);
+    SKGMM_UNROLL for (int i = 0; i < SKGMM_WIDTH; ++i) x[i] = load_any(from + i * row_stride);
     if constexpr (SKGMM_WIDTH >= 8) exchange<4>(x);
     if constexpr (SKGMM_WIDTH >= 4) exchange<2>(x);
     exchange<1>(x);
-    SKGMM_UNROLL for (int i = 0; i < SKGMM_WIDTH; ++i) store(out + i * stride, x[i]);
+    SKGMM_UNROLL for (int i = 0; i < SKGMM_WIDTH; ++i) {
+        if (i == count) return;
+        store(out + i * stride, x[i]);
+    }
 }
