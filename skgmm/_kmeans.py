@@ -37,10 +37,12 @@ def kmeans(
     for _ in range(MAX_ITER):
         previous, labels = labels, nearest(rows, centres, n_threads)
         labels = _filled(rows, centres, labels)
+        if np.array_equal(labels, previous):
+            return labels  # their means are the centres
         moved = _means(rows, weights, labels, n_clusters)
         movement = ((moved - centres) ** 2).sum()
         centres = moved
-        if movement <= small or np.array_equal(labels, previous):
+        if movement <= small:
             break
     return _filled(rows, centres, nearest(rows, centres, n_threads))
 
@@ -98,7 +100,7 @@ def _means(rows: Array, weights: Array, labels: Array, n_clusters: int) -> Array
         np.bincount(labels, weights * (column - shift), minlength=n_clusters)
         for column, shift in zip(rows.T, origin, strict=True)
     ]
-    return np.column_stack(sums) / mass[:, None] + origin
+    return np.array(sums).T / mass[:, None] + origin
 
 
 def _filled(rows: Array, centres: Array, labels: Array) -> Array:
