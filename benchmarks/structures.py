@@ -1,9 +1,10 @@
 """Time of an EM iteration of each covariance structure, against full or diag.
 
-python benchmarks/structures.py [--rows 100000] [--features 10] [--components 5] [--repeats 7]
+python benchmarks/structures.py [--rows 100000] [--features 10] [--components 5] [--repeats 21]
 
-An iteration's time is the difference between a long and a short fit from the same start; structures
-take turns with the one they are compared with, and medians of the ratios are quoted.
+An iteration's time is the difference between a long and a short fit from the same start. Structures
+take turns with the one they are compared with, either going first every other time, and the medians
+of the ratios of such pairs are quoted.
 """
 
 import argparse
@@ -64,10 +65,11 @@ def iteration(X, shares, name, n_jobs):
 
 def compare(X, shares, name, reference, repeats, n_jobs):
     """Median seconds of an iteration, and the median ratio to that of the reference."""
-    pairs = [
-        (iteration(X, shares, name, n_jobs), iteration(X, shares, reference, n_jobs))
-        for _ in range(repeats)
-    ]
+    pairs = []
+    for repeat in range(repeats):
+        turns = (name, reference) if repeat % 2 else (reference, name)
+        seconds = {turn: iteration(X, shares, turn, n_jobs) for turn in turns}
+        pairs.append((seconds[name], seconds[reference]))
     return statistics.median(a for a, _ in pairs), statistics.median(a / b for a, b in pairs)
 
 
@@ -76,7 +78,7 @@ def main():
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--features", type=int, default=10)
     parser.add_argument("--components", type=int, default=5)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=21)
     parser.add_argument("--jobs", type=int, default=None)
     parser.add_argument("--out", type=Path, default=HERE / "results" / "structures.json")
     options = parser.parse_args()
