@@ -34,7 +34,7 @@ from skgmm.model_selection._candidates import (
     grouped,
 )
 from skgmm.model_selection._collapse import CollapseTest
-from skgmm.model_selection._nesting import contained_in, waves
+from skgmm.model_selection._nesting import contained_in, contains, waves
 
 # Components of the next smaller model that are split.
 _SPLITS = 4
@@ -131,8 +131,14 @@ def sweep(ground: Ground, structures: Sequence[Structure], n_parallel: int) -> t
     def fit(name: str, K: int) -> None:
         simpler = [table[s.name, K] for s in inside[name]]
         smaller = max((size for size in sizes if size < K), default=None)
-        fewer = None if smaller is None else table[name, smaller]
-        table[name, K] = fit_model(ground, known[name], K, simpler, fewer)
+        fewer = [] if smaller is None else [table[name, smaller]]
+        contained = [
+            fit
+            for fit in list(table.values())
+            if fit.n_components <= K and contains(known[name], fit.structure)
+        ]
+        neighbours = Neighbours(_fitted(simpler), _fitted(fewer), _fitted(contained))
+        table[name, K] = fit_model(ground, known[name], K, neighbours)
 
     try:
         with Parallel(n_jobs=n_parallel, require="sharedmem") as parallel:
@@ -149,18 +155,31 @@ def sweep(ground: Ground, structures: Sequence[Structure], n_parallel: int) -> t
     return table, True
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """Results of models that a model contains."""
+
+    simpler: list[EMResult]  # of the next simpler structures
+    fewer: list[EMResult]  # of the next smaller number of components, if there is one
+    contained: list[EMResult]  # of all that it contains
+
+    @property
+    def best(self) -> EMResult | None:
+        return max(self.contained, key=lambda result: result.objective, default=None)
+
+
+def _fitted(fits: list[Fit]) -> list[EMResult]:
+    return [fit.result for fit in fits if fit.result is not None]
+
+
 def fit_model(
-    ground: Ground,
-    structure: Structure,
-    n_components: int,
-    simpler: list[Fit],
-    fewer: Fit | None,
+    ground: Ground, structure: Structure, n_components: int, neighbours: Neighbours
 ) -> Fit:
     """One model; a failure is a fit without a result, whose status tells the reason."""
     began = perf_counter()
     problem = Problem(ground.rows, structure, ground.floor)
     try:
-        result = _best_end(ground, problem, n_components, simpler, fewer)
+        result = _best_end(ground, problem, n_components, neighbours)
         log_likelihood = result.moments.total_weight * problem.mean_log_likelihood(
             result.parameters, result.moments
         )
@@ -175,21 +194,21 @@ def fit_model(
 
 
 def _best_end(
-    ground: Ground, problem: Problem, n_components: int, simpler: list[Fit], fewer: Fit | None
+    ground: Ground, problem: Problem, n_components: int, neighbours: Neighbours
 ) -> EMResult:
     """The first run of EM, in the order of promise, that ends sound and above what it contains."""
     if ground.groups[n_components] is None:
         raise ValueError(
             f"X has {len(ground.trial.X)} distinct rows, fewer than n_components={n_components}"
         )
-    inside = [fit.result for fit in [*simpler, fewer] if fit is not None and fit.result is not None]
-    level = max((result.objective for result in inside), default=-np.inf)
-    certain = _certain(n_components, simpler, fewer)
+    best = neighbours.best
+    level = -np.inf if best is None else best.objective
     ranked = _ranked(
-        ground, problem, _candidates(ground, problem.structure, n_components, simpler, fewer)
+        ground, problem, _candidates(ground, problem.structure, n_components, neighbours)
     )
     ways: list[Candidate] = [_given(parameters) for parameters in ranked]
-    ways[1:1] = certain[:1]
+    if best is not None:
+        ways.insert(1, _no_worse_than(best.parameters, n_components))
     reason = ""
     for way in ways[:_TRIES]:
         try:
@@ -210,38 +229,30 @@ def _given(parameters: MixtureParameters) -> Candidate:
 
 
 def _candidates(
-    ground: Ground, structure: Structure, n_components: int, simpler: list[Fit], fewer: Fit | None
+    ground: Ground, structure: Structure, n_components: int, neighbours: Neighbours
 ) -> list[Candidate]:
     """Where EM may start."""
-    candidates = [from_contained(fit.result.parameters) for fit in simpler if fit.result]
+    candidates = [from_contained(result.parameters) for result in neighbours.simpler]
     if not (candidates and structure.several_optima):  # its M-step from afar is a search of its own
         groups = ground.groups[n_components]
         assert groups is not None
         candidates += [from_groups(moments) for moments in groups.of(structure)]
-    if fewer is not None and fewer.result:
-        parameters = fewer.result.parameters
-        units = ground.units(structure)
+    for result in neighbours.fewer:
+        units, parameters = ground.units(structure), result.parameters
         heaviest = np.argsort(-parameters.log_weights, kind="stable")[:_SPLITS].tolist()
         candidates += [from_smaller(parameters, k, n_components, units) for k in heaviest]
     return candidates
 
 
-def _certain(n_components: int, simpler: list[Fit], fewer: Fit | None) -> list[Candidate]:
-    """Starts that are no worse than what the model contains, the best first.
+def _no_worse_than(parameters: MixtureParameters, n_components: int) -> Candidate:
+    """A start that is no worse than a model that is contained.
 
     Components in two equal halves are the mixture that they were.
     """
-    starts = [
-        (fit.result.objective, from_contained(fit.result.parameters))
-        for fit in simpler
-        if fit.result
-    ]
-    if fewer is not None and fewer.result:
-        units = np.ones(fewer.result.parameters.n_features)
-        same = from_smaller(fewer.result.parameters, 0, n_components, units, apart=0.0)
-        starts.append((fewer.result.objective, same))
-    starts.sort(key=lambda start: -start[0])
-    return [start for _, start in starts]
+    if parameters.n_components == n_components:
+        return from_contained(parameters)
+    units = np.ones(parameters.n_features)
+    return from_smaller(parameters, 0, n_components, units, apart=0.0)
 
 
 @dataclass(frozen=True)
