@@ -61,13 +61,15 @@ def escape(
     others : list of MixtureParameters
         Other starts, which have their turn first.
     only_repair : bool
-        Whether to give empty components rows again, and nothing else.
+        Whether to give components that are empty or the same as others rows of their own, and
+        nothing else.
     options : dict
         As of `run_em`.
     """
     n_components = result.parameters.n_components
     nothing = only_repair or (n_components < 3 and not others)
-    if result.status is not EMStatus.CONVERGED or (nothing and not result.empty):
+    broken = result.empty or result.duplicates
+    if result.status is not EMStatus.CONVERGED or (nothing and not broken):
         return result
     if len(sample) <= n_components:
         return result
@@ -80,8 +82,12 @@ def escape(
     objectives = result.objectives + np.maximum(reached.objectives, result.objective).tolist()
     better = reached.objective > result.objective + _GAIN
     best = replace(reached if better else result, objectives=objectives)
-    stopped = reached.status is EMStatus.STOPPED
-    return replace(best, status=EMStatus.STOPPED) if stopped else best
+    if reached.status is EMStatus.STOPPED:
+        return replace(best, status=EMStatus.STOPPED)
+    if better and broken and best.status is EMStatus.CONVERGED:
+        mended = EMStatus.REPAIRED if result.empty else EMStatus.SADDLE_LEFT
+        return replace(best, status=mended)
+    return best
 
 
 def _best_found(
@@ -148,7 +154,8 @@ def _moves(
 ) -> Iterator[tuple[int, int, int]]:
     """Components to merge, the first taking over the second, and to split; the best guess first.
 
-    An empty component is merged with what is split, which gives it half.
+    An empty component is merged with what is split, which gives it half; one that is the same as
+    another leaves its rows to that.
     """
     parameters = result.parameters
     K = parameters.n_components
@@ -158,6 +165,8 @@ def _moves(
     if result.empty:
         freed = result.empty[0]
         yield from ((k, freed, k) for k in splits if k not in result.empty)
+    for freed, twin in result.duplicates.items():
+        yield from ((twin, freed, k) for k in splits if k != freed)
     if only_repair:
         return
     products = (shares * sample.weights[:, None]).T @ shares

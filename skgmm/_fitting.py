@@ -18,7 +18,7 @@ from skgmm._problem import Problem, floor_of
 from skgmm._progress import Watch
 from skgmm._race import Candidate
 from skgmm._restarts import best_of
-from skgmm._result import EMResult, EMStatus
+from skgmm._result import EMResult
 from skgmm._rows import Rows
 from skgmm._starts import Start, alone, choose_start, table_of_starts
 from skgmm._validation import representable
@@ -39,7 +39,7 @@ class Fit:
         result, problem = self.result, self.problem
         return {
             **attributes_of(result.parameters, problem.structure, problem.rows.dtype),
-            "converged_": result.status is EMStatus.CONVERGED,
+            "converged_": result.status.converged,
             "status_": result.description,
             "n_iter_": len(result.objectives),
             "lower_bound_": problem.mean_log_likelihood(result.parameters, result.moments),

@@ -15,6 +15,8 @@ class EMStatus(Enum):
     """How a fit ended: the value is `status_`, `advice` what a user should do (None: nothing)."""
 
     CONVERGED = "converged"
+    SADDLE_LEFT = "converged, stationary saddle left"
+    REPAIRED = "converged, collapsed component repaired"
     MAX_ITER = "reached max_iter"
     START_ONLY = "start only"
     GIVEN = "given parameters"
@@ -24,6 +26,11 @@ class EMStatus(Enum):
     @property
     def advice(self) -> str | None:
         return _ADVICE.get(self)
+
+    @property
+    def converged(self) -> bool:
+        """Whether nothing was left to gain, whatever had to be done before."""
+        return self in (EMStatus.CONVERGED, EMStatus.SADDLE_LEFT, EMStatus.REPAIRED)
 
 
 _ADVICE = {
@@ -35,8 +42,9 @@ _ADVICE = {
     ),
     EMStatus.COLLAPSED: (
         "The covariance of components {components} became singular: they collapsed onto too few "
-        "distinct rows. The parameters are those of the iteration before. Increase reg_covar, "
-        "decrease n_components, increase n_init, or use a covariance_type with fewer parameters."
+        "distinct rows (effective numbers of rows: {rows}). The parameters are those of the "
+        "iteration before. Increase reg_covar, decrease n_components, increase n_init, or use a "
+        "covariance_type with fewer parameters."
     ),
     EMStatus.STOPPED: (
         "A callback stopped the fit before it converged; the parameters are the best so far. (An "
@@ -49,6 +57,15 @@ _EMPTY_ADVICE = (
     "Components {components} lost all their rows: their weight is below 1e-12. Decrease "
     "n_components, increase n_init, or try another init_params."
 )
+
+_DUPLICATE_ADVICE = (
+    "Components {components} are the same as others (effective numbers of rows: {rows}): the fit "
+    "stays on a saddle with fewer different components than asked for. Decrease n_components, or "
+    "start from components that differ."
+)
+
+# Means this close in standard deviations, and factors in their own size, are the same.
+_SAME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -72,22 +89,53 @@ class EMResult:
         return np.flatnonzero(self.parameters.weights < EMPTY_WEIGHT).tolist()
 
     @property
+    def duplicates(self) -> dict[int, int]:
+        """Components that are the same as one before them, and that one.
+
+        EM moves both alike: such a mixture is on a saddle of the likelihood and cannot leave it.
+        """
+        parameters, factor = self.parameters, self.parameters.covariance.factor
+        factors = np.broadcast_to(factor, (parameters.n_components, *factor.shape[1:]))
+        flat = factors.reshape(len(factors), -1)
+        found: dict[int, int] = {}
+        for k in range(1, parameters.n_components):
+            apart = parameters.means[:k] - parameters.means[k]
+            whitened = apart @ factors[k] if factor.ndim == 3 else apart * factors[k]
+            same = np.abs(whitened).max(axis=1) < _SAME
+            same &= np.abs(flat[:k] - flat[k]).max(axis=1) < _SAME * np.abs(flat[k]).max()
+            if same.any() and not {k, int(np.argmax(same))} & set(self.empty):
+                found[k] = int(np.argmax(same))
+        return found
+
+    @property
     def description(self) -> str:
-        """The status in words, with the components that are empty."""
+        """The status in words, with the components that are empty or the same as others."""
         empty = f", components {self.empty} empty" if self.empty else ""
-        return self.status.value + empty
+        same = [f", component {k} the same as {j}" for k, j in self.duplicates.items()]
+        return self.status.value + empty + "".join(same)
 
     @property
     def advice(self) -> list[str]:
         """What the user should know or do."""
-        advice = []
+        advice, duplicates = [], list(self.duplicates)
         if self.status.advice is not None:
             advice.append(
-                self.status.advice.format(components=self.collapsed, remaining=self.remaining)
+                self.status.advice.format(
+                    components=self.collapsed,
+                    rows=self._rows(self.collapsed),
+                    remaining=self.remaining,
+                )
             )
         if self.empty:
             advice.append(_EMPTY_ADVICE.format(components=self.empty))
+        if duplicates and self.status.converged:
+            rows = self._rows(duplicates)
+            advice.append(_DUPLICATE_ADVICE.format(components=duplicates, rows=rows))
         return advice
+
+    def _rows(self, components: list[int]) -> str:
+        """Effective numbers of rows, the sums of responsibilities, in words."""
+        return ", ".join(f"{mass:.3g}" for mass in self.moments.mass[components])
 
 
 EMPTY_WEIGHT = 1e-12

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
 from skgmm import GaussianMixtureEM
@@ -117,3 +118,31 @@ def test_a_handful_of_distinct_rows(n_distinct):
     X = np.random.default_rng(0).normal(size=(n_distinct, 2))[np.arange(20) % n_distinct]
     mixture = GaussianMixtureEM(3, random_state=0).fit(X)
     assert np.isfinite(mixture.lower_bound_)
+
+
+def test_a_saddle_of_equal_components_is_left_or_reported():
+    """Two components that share everything stay equal under EM: steps cannot part them."""
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(200, 2)), rng.normal(size=(200, 2)) + 8]
+    arguments = {"responsibilities_init": np.tile([0.25, 0.25, 0.5], (400, 1))}
+    stuck = GaussianMixtureEM(3, escape=False, **arguments)
+    with pytest.warns(ConvergenceWarning, match=r"\[1, 2\] are the same .*rows: 100, 200"):
+        stuck.fit(X)
+    assert stuck.status_ == "converged, component 1 the same as 0, component 2 the same as 0"
+    free = GaussianMixtureEM(3, **arguments).fit(X)
+    assert free.converged_
+    assert free.status_ == "converged, stationary saddle left"
+    assert free.lower_bound_ > stuck.lower_bound_ + 1.0
+
+
+def test_a_repaired_component_has_a_status_of_its_own(blobs):
+    X, _ = blobs
+    mixture = GaussianMixtureEM(
+        2,
+        means_init=[X.mean(axis=0), [1e6, 1e6]],
+        weights_init=[0.5, 0.5],
+        precisions_init=[np.eye(2)] * 2,
+    ).fit(X)
+    assert mixture.converged_
+    assert mixture.status_ == "converged, collapsed component repaired"
+    assert mixture.weights_.min() > 0.01

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from skgmm._linalg import Array
-from skgmm._result import EMStatus
 from skgmm._rows import InMemoryRows
 from skgmm.covariance import Structure
 from skgmm.model_selection._sweep import Fit, Table
@@ -63,7 +62,7 @@ def add_held_out(
 
 
 def _converged(fit: Fit) -> bool:
-    return fit.result is not None and fit.result.status is EMStatus.CONVERGED
+    return fit.result is not None and fit.result.status.converged
 
 
 def best_row(results: dict[str, Any], column: str, higher_is_better: bool) -> int | None:
