@@ -58,12 +58,6 @@ _EMPTY_ADVICE = (
     "n_components, increase n_init, or try another init_params."
 )
 
-_DUPLICATE_ADVICE = (
-    "Components {components} are the same as others (effective numbers of rows: {rows}): the fit "
-    "stays on a saddle with fewer different components than asked for. Decrease n_components, or "
-    "start from components that differ."
-)
-
 # Means this close in standard deviations, and factors in their own size, are the same.
 _SAME = 1e-6
 
@@ -92,7 +86,8 @@ class EMResult:
     def duplicates(self) -> dict[int, int]:
         """Components that are the same as one before them, and that one.
 
-        EM moves both alike: such a mixture is on a saddle of the likelihood and cannot leave it.
+        EM moves both alike, and cannot part them if that is a saddle of the likelihood. It need not
+        be: with few distinct rows or a large `reg_covar` equal components are the optimum.
         """
         parameters, factor = self.parameters, self.parameters.covariance.factor
         factors = np.broadcast_to(factor, (parameters.n_components, *factor.shape[1:]))
@@ -117,7 +112,7 @@ class EMResult:
     @property
     def advice(self) -> list[str]:
         """What the user should know or do."""
-        advice, duplicates = [], list(self.duplicates)
+        advice = []
         if self.status.advice is not None:
             advice.append(
                 self.status.advice.format(
@@ -128,9 +123,6 @@ class EMResult:
             )
         if self.empty:
             advice.append(_EMPTY_ADVICE.format(components=self.empty))
-        if duplicates and self.status.converged:
-            rows = self._rows(duplicates)
-            advice.append(_DUPLICATE_ADVICE.format(components=duplicates, rows=rows))
         return advice
 
     def _rows(self, components: list[int]) -> str:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
 from skgmm import GaussianMixtureEM
@@ -125,9 +124,7 @@ def test_a_saddle_of_equal_components_is_left_or_reported():
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(size=(200, 2)), rng.normal(size=(200, 2)) + 8]
     arguments = {"responsibilities_init": np.tile([0.25, 0.25, 0.5], (400, 1))}
-    stuck = GaussianMixtureEM(3, escape=False, **arguments)
-    with pytest.warns(ConvergenceWarning, match=r"\[1, 2\] are the same .*rows: 100, 200"):
-        stuck.fit(X)
+    stuck = GaussianMixtureEM(3, escape=False, **arguments).fit(X)
     assert stuck.status_ == "converged, component 1 the same as 0, component 2 the same as 0"
     free = GaussianMixtureEM(3, **arguments).fit(X)
     assert free.converged_

@@ -16,7 +16,8 @@ constexpr int most_steps = 50;
 constexpr double longest_step = 4.0;
 // Newton's method squares its error: a step this small leaves rounding.
 constexpr double shortest_step = 1e-8;
-// Slopes at the end, as a share of all mass, that are not those of a minimum.
+// Slopes at the end, as a share of mass x features, that are not those of a minimum. (Of matrices
+// with directions that hold nothing but reg_covar, each leaves a rounding of the slope.)
 constexpr double unsettled = 1e-3;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
@@ -186,7 +187,7 @@ public:
         for (int64_t i = 0; i < scatters.size; ++i) common[i] /= n;
         double most = 0.0;
         for (int64_t k = 0; k < K; ++k) most = std::max(most, std::abs(slope(k)));
-        return most <= unsettled * n ? Volumes::found : Volumes::unbounded;
+        return most <= unsettled * d * n ? Volumes::found : Volumes::unbounded;
     }
 
 private:
