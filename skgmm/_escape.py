@@ -9,7 +9,7 @@ with responsibilities, so that it serves every covariance structure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -42,6 +42,7 @@ _GAIN = 1e-5
 
 def escape(
     problem: Problem,
+    spikes: Callable[[MixtureParameters], list[int]],
     sample: StartSample,
     result: EMResult,
     others: list[MixtureParameters],
@@ -54,10 +55,13 @@ def escape(
     """A better optimum than that of `result`, if a few moves lead to one.
 
     Moves are tried on the sample, and the best is followed to the end on all rows. Evaluations of
-    all rows are counted in the result.
+    all rows are counted in the result. An optimum with a collapsed component is never better, and
+    any without is better than one with it, because the likelihood says nothing of these.
 
     Parameters
     ----------
+    spikes : callable
+        The components of a mixture that have collapsed onto few rows.
     others : list of MixtureParameters
         Other starts, which have their turn first.
     only_repair : bool
@@ -68,37 +72,45 @@ def escape(
     """
     n_components = result.parameters.n_components
     nothing = only_repair or (n_components < 3 and not others)
-    broken = result.empty or result.duplicates
+    broken = result.empty or result.duplicates or (result.flat and not only_repair)
     if result.status is not EMStatus.CONVERGED or (nothing and not broken):
         return result
     if len(sample) <= n_components:
         return result
     sample = thinned(sample, n_components, rng)
-    found = _best_found(problem.on(sample), sample, result, others, only_repair)
+    found = _best_found(problem.on(sample), spikes, sample, result, others, only_repair)
     left = max_iter - len(result.objectives)
     if found is None or left < 1:
         return result
     reached = run_em(problem, found, max_iter=left, **options)
-    objectives = result.objectives + np.maximum(reached.objectives, result.objective).tolist()
-    better = reached.objective > result.objective + _GAIN
+    reached = replace(reached, flat=spikes(reached.parameters))
+    mend = bool(result.flat) and not reached.flat
+    better = mend or (reached.objective > result.objective + _GAIN and not reached.flat)
+    if mend:  # the height of a collapsed component is none to compare with
+        objectives = np.minimum(result.objectives, reached.objectives[0]).tolist()
+        objectives += reached.objectives
+    else:
+        objectives = result.objectives + np.maximum(reached.objectives, result.objective).tolist()
     best = replace(reached if better else result, objectives=objectives)
     if reached.status is EMStatus.STOPPED:
         return replace(best, status=EMStatus.STOPPED)
     if better and broken and best.status is EMStatus.CONVERGED:
-        mended = EMStatus.REPAIRED if result.empty else EMStatus.SADDLE_LEFT
+        lost = result.empty or result.flat
+        mended = EMStatus.REPAIRED if lost else EMStatus.SADDLE_LEFT
         return replace(best, status=mended)
     return best
 
 
 def _best_found(
     problem: Problem,
+    spikes: Callable[[MixtureParameters], list[int]],
     sample: StartSample,
     result: EMResult,
     others: list[MixtureParameters],
     only_repair: bool,
 ) -> MixtureParameters | None:
     """The best optimum that ways out lead to one after the other; the problem is the sample's."""
-    level = problem.evaluate(result.parameters).mean_log_likelihood
+    level = -np.inf if result.flat else problem.evaluate(result.parameters).mean_log_likelihood
     n_ways = worth_trying(problem, result.parameters.n_components)
     here, found = result, False
     for attempt in range(_ESCAPES + 1):
@@ -106,7 +118,7 @@ def _best_found(
             ways, most = iter([] if only_repair else others), n_ways // 2
         else:
             ways, most = _ways_out(problem, sample, here, only_repair), n_ways // 3
-        end = _best_end(problem, islice(ways, n_ways), max(1, most), level + _GAIN)
+        end = _best_end(problem, spikes, islice(ways, n_ways), max(1, most), level + _GAIN)
         if end is not None:
             here, level, found = end, end.objective, True
         elif attempt:
@@ -129,22 +141,34 @@ def _ways_out(
 
 
 def _best_end(
-    problem: Problem, starts: Iterator[MixtureParameters], most: int, level: float
+    problem: Problem,
+    spikes: Callable[[MixtureParameters], list[int]],
+    starts: Iterator[MixtureParameters],
+    most: int,
+    level: float,
 ) -> EMResult | None:
-    """Where the best run of EM ends that ends above `level`, or None.
+    """Where the best sound run of EM ends that ends above `level`, or None.
 
     All run for a few steps, and of those ahead `most` go on that may get above it.
     """
+
+    def sound(end: EMResult) -> bool:
+        return not end.collapsed and not spikes(end.parameters)
+
     runs = [EM(problem, start, tol=_ROUGHLY) for start in starts]
     begun = [(run.until(_TRIAL), run) for run in runs]
-    begun = [(so_far, run) for so_far, run in begun if not so_far.collapsed]
+    begun = [(so_far, run) for so_far, run in begun if sound(so_far)]
     begun.sort(key=lambda pair: -pair[0].objective)
-    best = None
-    for so_far, run in begun[:most]:
-        if so_far.objective + _HOPE * so_far.remaining < level:
-            continue
-        end = so_far if so_far.status is EMStatus.CONVERGED else run.until(_STEPS)
-        if not end.collapsed and end.objective > level:
+    best, followed = None, 0
+    for so_far, run in begun:
+        if followed == most:
+            break
+        hopeless = so_far.objective + _HOPE * so_far.remaining < level
+        end = so_far if hopeless or so_far.status is EMStatus.CONVERGED else run.until(_STEPS)
+        if not sound(end):
+            continue  # and the next one takes its turn
+        followed += 1
+        if end.objective > level:
             best, level = end, end.objective
     return best
 
@@ -154,17 +178,16 @@ def _moves(
 ) -> Iterator[tuple[int, int, int]]:
     """Components to merge, the first taking over the second, and to split; the best guess first.
 
-    An empty component is merged with what is split, which gives it half; one that is the same as
-    another leaves its rows to that.
+    An empty or collapsed component is merged with what is split, which gives it half; one that is
+    the same as another leaves its rows to that.
     """
     parameters = result.parameters
     K = parameters.n_components
     lows = [_lowest_kurtosis(sample.rows, parameters, shares, k)[0] for k in range(K)]
     worth = parameters.weights * (_GAUSSIAN_KURTOSIS - np.array(lows))
     splits = np.argsort(-worth, kind="stable").tolist()
-    if result.empty:
-        freed = result.empty[0]
-        yield from ((k, freed, k) for k in splits if k not in result.empty)
+    if lost := result.empty or ([] if only_repair else result.flat):
+        yield from ((k, lost[0], k) for k in splits if k not in lost)
     for freed, twin in result.duplicates.items():
         yield from ((twin, freed, k) for k in splits if k != freed)
     if only_repair:

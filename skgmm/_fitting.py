@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from skgmm._callbacks import FitTasks
+from skgmm._collapse import CollapseTest
 from skgmm._em import run_em
 from skgmm._escape import escape
 from skgmm._following import followed
@@ -124,7 +125,12 @@ def _best(
     """The best of the runs, which share the threads of the rows; and the table of starts."""
     n_init = mixture.n_init if start.random else 1
     n_parallel, rows = problem.rows.divided(n_init)
-    divided = replace(problem, rows=rows)
+    divided, collapse = replace(problem, rows=rows), CollapseTest(rows, problem.floor)
+
+    def spikes(parameters: MixtureParameters) -> list[int]:
+        # Where the rows are too few for anything else, that is said already.
+        return [] if start.warning else collapse.spikes(parameters)
+
     common: dict[str, Any] = {
         "tol": mixture.tol,
         "max_iter": mixture.max_iter,
@@ -137,9 +143,11 @@ def _best(
         histories[index], agree = start.make(stream)
         chosen, *rest = (candidate.parameters for candidate in histories[index])
         result = run_em(divided, chosen, resumed=resumed, **options)
+        result = replace(result, flat=spikes(result.parameters))
         if mixture.escape and start.sample is not None:
             result = escape(
                 divided,
+                spikes,
                 start.sample,
                 result,
                 [] if agree else rest,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -58,6 +58,13 @@ _EMPTY_ADVICE = (
     "n_components, increase n_init, or try another init_params."
 )
 
+_FLAT_ADVICE = (
+    "Components {components} collapsed onto few distinct rows (effective numbers of rows: {rows}): "
+    "in some direction their variance is little but reg_covar, and the likelihood grows without "
+    "end as that shrinks, so that it says nothing of how good the fit is. Increase reg_covar, "
+    "decrease n_components, or use a covariance_type with fewer parameters."
+)
+
 # Means this close in standard deviations, and factors in their own size, are the same.
 _SAME = 1e-6
 
@@ -72,6 +79,7 @@ class EMResult:
     status: EMStatus
     collapsed: list[int]
     remaining: float = 0.0  # estimate of what is still to be gained, nats per row
+    flat: list[int] = field(default_factory=list)  # components of rows in a line or in a point
 
     @property
     def objective(self) -> float:
@@ -104,8 +112,9 @@ class EMResult:
 
     @property
     def description(self) -> str:
-        """The status in words, with the components that are empty or the same as others."""
+        """The status in words, with the components that are empty, flat or the same as others."""
         empty = f", components {self.empty} empty" if self.empty else ""
+        empty += f", components {self.flat} collapsed" if self.flat else ""
         same = [f", component {k} the same as {j}" for k, j in self.duplicates.items()]
         return self.status.value + empty + "".join(same)
 
@@ -123,6 +132,8 @@ class EMResult:
             )
         if self.empty:
             advice.append(_EMPTY_ADVICE.format(components=self.empty))
+        if self.flat:
+            advice.append(_FLAT_ADVICE.format(components=self.flat, rows=self._rows(self.flat)))
         return advice
 
     def _rows(self, components: list[int]) -> str:

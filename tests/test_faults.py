@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.datasets import make_blobs
+from sklearn.datasets import load_iris, make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from strategies import random_mixture
@@ -239,6 +239,36 @@ def test_9_a_collapse_during_em_is_reported_with_the_last_sound_parameters(blobs
     assert mixture.status_ == "collapsed component"
     assert not mixture.converged_
     assert mixture.lower_bound_ == pytest.approx(mixture.score(X))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_spike_on_a_few_rows_is_no_better_optimum(seed, faithful):
+    """Two of these rows are nearly alike: the likelihood of a component on them has no bound."""
+    mixture = GaussianMixtureEM(4, random_state=seed).fit(faithful)
+    assert mixture.weights_.min() * len(faithful) > 3
+    # Rounded measurements give thousands of pairs of equal rows, and a spike on any of them.
+    iris = load_iris().data
+    assert GaussianMixtureEM(4, random_state=seed).fit(iris).weights_.min() * len(iris) > 5
+
+
+def test_a_component_on_a_few_rows_is_named_or_repaired(blobs):
+    X, _ = blobs
+    X = np.r_[X, X[:1] + 1e-7]
+    spike = np.repeat([0, 1, 2], [100, len(X) - 102, 2])
+    given = np.eye(3)[np.r_[2, spike[:-2], 2]]
+    arguments = {"responsibilities_init": given, "escape": False}
+    with pytest.warns(
+        ConvergenceWarning, match=r"Components \[2\] .*effective numbers of rows: 2\)"
+    ):
+        named = GaussianMixtureEM(3, **arguments).fit(X)
+    assert named.status_ == "converged, components [2] collapsed"
+    start = {"init_params": lambda *_: given.argmax(axis=1)}
+    repaired = GaussianMixtureEM(3, **start).fit(X)
+    assert repaired.status_ == "converged, collapsed component repaired"
+    assert repaired.converged_
+    assert repaired.weights_.min() > 0.1
+    assert np.all(np.diff(repaired.lower_bounds_) >= 0)
+    assert len(repaired.lower_bounds_) == repaired.n_iter_
 
 
 def test_9_a_collapsed_start_does_not_win():
@@ -476,7 +506,8 @@ def test_8_far_apart_clusters_keep_their_own_variance():
     X = np.r_[X, rng.normal(size=(300, 2)) + [1e4, 0], [[1e5, 1e5]]]
     y = np.r_[np.repeat([0, 1, 2], 300), 3]
     centres = [[0, 0], [6, 0], [1e4, 0], [1e5, 1e5]]
-    mixture = GaussianMixtureEM(4, covariance_type="diag", means_init=centres).fit(X)
+    with pytest.warns(ConvergenceWarning, match=r"Components \[3\] collapsed .* rows: 1\)"):
+        mixture = GaussianMixtureEM(4, covariance_type="diag", means_init=centres).fit(X)
     assert adjusted_rand_score(y, mixture.predict(X)) > 0.98
     np.testing.assert_allclose(mixture.covariances_[:3], 1.0, atol=0.3)
 

@@ -122,8 +122,8 @@ def test_a_handful_of_distinct_rows(n_distinct):
 def test_a_saddle_of_equal_components_is_left_or_reported():
     """Two components that share everything stay equal under EM: steps cannot part them."""
     rng = np.random.default_rng(0)
-    X = np.r_[rng.normal(size=(200, 2)), rng.normal(size=(200, 2)) + 8]
-    arguments = {"responsibilities_init": np.tile([0.25, 0.25, 0.5], (400, 1))}
+    X = rng.normal(size=(450, 2)) + np.repeat([[0, 0], [8, 8], [0, 16]], 150, axis=0)
+    arguments = {"responsibilities_init": np.tile([0.25, 0.25, 0.5], (450, 1))}
     stuck = GaussianMixtureEM(3, escape=False, **arguments).fit(X)
     assert stuck.status_ == "converged, component 1 the same as 0, component 2 the same as 0"
     free = GaussianMixtureEM(3, **arguments).fit(X)

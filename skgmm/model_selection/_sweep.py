@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
+from skgmm._collapse import CollapseTest
 from skgmm._em import run_em
 from skgmm._initialization import EmptyStartError
 from skgmm._kernels import LostRowError
@@ -33,7 +34,6 @@ from skgmm.model_selection._candidates import (
     from_smaller,
     grouped,
 )
-from skgmm.model_selection._collapse import CollapseTest
 from skgmm.model_selection._nesting import contained_in, contains, waves
 
 # Components of the next smaller model that are split.
@@ -106,10 +106,10 @@ class Ground:
         if few.complete:  # equal rows are one row with a weight
             rows = replace(trial, n_threads=rows.n_threads)
         floor = floor_of(reg_covar, rows)
-        overall = rows.overall_moments(Scatter.FULL)
-        variances = np.diagonal(overall.scatter[0]) / overall.total_weight + floor
+        overall = rows.overall_moments(Scatter.DIAGONAL)
+        variances = overall.scatter[0] / overall.total_weight + floor
         deviations = np.sqrt(np.where(variances > 0, variances, 1.0))
-        return cls(rows, trial, floor, CollapseTest(overall, floor), groups, deviations, options)
+        return cls(rows, trial, floor, CollapseTest(rows, floor), groups, deviations, options)
 
     def units(self, structure: Structure) -> Any:
         """What features are measured in (d,) where the structure does not say so itself."""

@@ -1,0 +1,89 @@
+"""Whether a fit rests on the rows, or on `reg_covar` alone."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import eigh
+
+from skgmm._linalg import Array
+from skgmm._moments import Moments, Scatter
+from skgmm._parameters import MixtureParameters
+from skgmm._result import EMPTY_WEIGHT
+from skgmm._rows import Rows
+
+# Of a component's variance along some direction, what `reg_covar` may make up.
+_LARGEST_SHARE = 0.5
+
+# Rows of a component are few when they are less than so many times what a covariance matrix needs.
+_FEW = 2.0
+
+
+class CollapseTest:
+    """Finds components that are flat but for `reg_covar` where the rows as a whole are not.
+
+    There the likelihood has no maximum: it grows without end as `reg_covar` shrinks, so that its
+    height says nothing about the model. A direction in which all rows are flat is no such case.
+
+    Parameters
+    ----------
+    rows : Rows
+        Passed over once, when a component is first suspected.
+    floor : ndarray of shape (d,)
+        What `reg_covar` adds to the variances.
+    """
+
+    def __init__(self, rows: Rows, floor: Array) -> None:
+        self.rows, self.floor = rows, floor
+
+    @cached_property
+    def overall(self) -> Moments:
+        """Moments of all rows as one component."""
+        return self.rows.overall_moments(Scatter.FULL)
+
+    @cached_property
+    def directions(self) -> Array:
+        """Those in which the rows as a whole have spread, (d, r)."""
+        added = np.diag(self.floor)
+        total = self.overall.scatter[0] / self.overall.total_weight + added
+        try:
+            shares, axes = eigh(added, total)  # axes: identity covariance of all rows
+        except np.linalg.LinAlgError:  # rounding hides reg_covar, and nothing can be told
+            return np.empty((len(added), 0))
+        return axes[:, shares <= _LARGEST_SHARE]
+
+    def __call__(self, parameters: MixtureParameters) -> list[int]:
+        """The components that have collapsed."""
+        covariance = parameters.covariance
+        # Half the sum over directions: the largest share is below twice that.
+        bound = covariance.precision_diagonal() @ self.floor
+        suspects = np.flatnonzero(bound > _LARGEST_SHARE)
+        if not len(suspects) or not self.directions.size:
+            return []
+        matrices = self.directions.T @ covariance.dense()[suspects] @ self.directions
+        added = self.directions.T @ np.diag(self.floor) @ self.directions
+        collapsed = [
+            k
+            for k, matrix in zip(suspects.tolist(), matrices, strict=True)
+            if eigh(added, matrix, eigvals_only=True)[-1] > _LARGEST_SHARE
+        ]
+        shared = len(bound) == 1
+        return list(range(parameters.n_components)) if shared and collapsed else collapsed
+
+    def spikes(self, parameters: MixtureParameters) -> list[int]:
+        """The components that have collapsed onto few rows.
+
+        One of many rows may be flat for another reason: `reg_covar` is large beside it, as where a
+        far outlier stretches the features, or its rows are all alike.
+        """
+        collapsed = self(parameters)
+        if not collapsed:
+            return []
+        # Weights that sum to less than the number of rows are relative.
+        n_rows = max(self.overall.total_weight, float(self.rows.n_samples))
+        shared = len(parameters.covariance.factor) == 1
+        shares = np.ones(parameters.n_components) if shared else parameters.weights
+        few = n_rows * shares < _FEW * (parameters.n_features + 1)
+        empty = parameters.weights < EMPTY_WEIGHT
+        return [k for k in collapsed if few[k] and not empty[k]]
