@@ -178,6 +178,16 @@ def test_variances_six_orders_apart_fall_short_of_a_dense_search_rarely(code):
     assert np.mean(np.maximum(shortfalls, 0.0)) < 0.01
 
 
+@pytest.mark.parametrize(("code", "seed"), [("EVE", 30), ("EVE", 34), ("VVE", 5), ("VVE", 88)])
+def test_where_the_usual_starts_fall_short_others_are_tried(code, seed):
+    """The axes of the scatters and of their means all lead to poorer minima in these."""
+    mass, dense = scatters(seed, 3, 4, 3.0, None)
+    reached = best_ecll(code, mass, along(found_axes(code, mass, dense), dense))
+    rng = np.random.default_rng(0)
+    ends = [plane_by_plane(code, mass, dense, orthogonal(rng, 4), 20)[0] for _ in range(20)]
+    assert max(ends) <= reached + 1e-8
+
+
 @every_code
 @given(case=hard_cases, seed=seeds)
 def test_a_warm_step_never_lowers_the_ecll(code, case, seed):

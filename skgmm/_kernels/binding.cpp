@@ -307,11 +307,12 @@ template <typename T>
 void bind(nb::module_& m) {
     m.def("add_sums", &add_sums<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
           nb::arg("means"), nb::arg("factors"), nb::arg("log_heights"), nb::arg("centres"),
-          nb::arg("labels").none(), nb::arg("shares").none(), nb::arg("form"), nb::arg("out"),
-          nb::arg("n_threads"));
+          nb::arg("labels").none(), nb::arg("shares").none(), nb::arg("form"),
+          nb::arg("out").noconvert(), nb::arg("n_threads"));
     m.def("add_moments", &add_moments<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
           nb::arg("log_weights"), nb::arg("means"), nb::arg("factors"), nb::arg("floor"),
-          nb::arg("form"), nb::arg("out"), nb::arg("n_threads"));
+          nb::arg("form"),
+          nb::arg("out").noconvert(), nb::arg("n_threads"));
     m.def("write_values", &write_values<T>, nb::arg("X").noconvert(), nb::arg("means"),
           nb::arg("factors"), nb::arg("log_heights"), nb::arg("log_density").none(),
           nb::arg("responsibilities").none(), nb::arg("log_responsibilities").none(),
@@ -324,9 +325,10 @@ NB_MODULE(_native, m) {
     m.doc() = "The compiled block kernel.";
     bind<double>(m);
     bind<float>(m);
-    m.def("factors_of_matrices", &factors_of_matrices, nb::arg("matrices"), nb::arg("out"));
+    m.def("factors_of_matrices", &factors_of_matrices, nb::arg("matrices"),
+          nb::arg("out").noconvert());
     m.def("factors_of_axes", &factors_of_axes, nb::arg("axes"), nb::arg("variances"),
-          nb::arg("out"));
+          nb::arg("out").noconvert());
     bind_estimates(m);
     m.def("available", &available, "Instruction sets that this processor can run, best first.");
     m.def("active", [] { return std::string(active->name); }, "The instruction set in use.");
