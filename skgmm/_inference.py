@@ -33,6 +33,10 @@ class MixtureInference:
         covariances_: Array
         precisions_cholesky_: Array
 
+    def __sklearn_is_fitted__(self) -> bool:
+        # A stream knows its features before it has rows enough for a start.
+        return hasattr(self, "means_")
+
     def _structure(self) -> Structure:
         # The fitted one: set_params(covariance_type=...) must not change what a fit means.
         return find_structure(getattr(self, "covariance_type_", self.covariance_type))

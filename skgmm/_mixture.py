@@ -24,12 +24,18 @@ from skgmm._representation import RepresentationMixin
 from skgmm._result import EMStatus
 from skgmm._rows import Rows
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
+from skgmm._streams import MixtureStreams
 from skgmm._threads import single_threaded_blas
 from skgmm.covariance import find_structure
 
 
 class GaussianMixtureEM(
-    CallbackSupportMixin, RepresentationMixin, MixtureInference, DensityMixin, BaseEstimator
+    CallbackSupportMixin,
+    RepresentationMixin,
+    MixtureStreams,
+    MixtureInference,
+    DensityMixin,
+    BaseEstimator,
 ):
     """Gaussian mixture model fitted by expectation-maximisation (EM).
 
@@ -92,6 +98,13 @@ default='auto'
         a :class:`joblib.parallel_config` context; outside of one it takes all processors for large
         data (within OMP_NUM_THREADS), and 1 inside a joblib worker, as in a parallel grid search.
         The answer does not depend on it, not by a bit.
+    step_exponent : float, default=0.7
+        How `partial_fit` forgets, a number a in [0, 1]: of r rows it remembers as much as
+        `warm_up`^(1 - a) r^a of them would weigh. Between 0.5 and 1 the mixture converges; 1
+        forgets nothing, which keeps traces of a poor start; 0 remembers `warm_up` rows or so for
+        ever, and follows a stream that drifts.
+    warm_up : int, default=50_000
+        Rows that `partial_fit` keeps to find a start.
     verbose : int, default=0
         1 logs each start and every `verbose_interval`-th iteration: evaluation, log-likelihood and
         an estimate of what is left to gain, in nats per row; 2 adds the iteration's own gain and
@@ -115,11 +128,14 @@ default='auto'
     converged_ : bool
     status_ : str
         How the fit ended: 'converged', 'reached max_iter', ... and which components are empty.
+        'partial fit' after `partial_fit`.
     n_iter_ : int
         Evaluations of the best start (passes over the rows): EM iterations and quasi-Newton steps.
+        Steps of `partial_fit` are added.
     lower_bound_ : float
         Mean log-likelihood of the returned parameters, in nats per row; equals `score(X)` (where X
-        is float32, up to the rounding of the attributes to float32).
+        is float32, up to the rounding of the attributes to float32). After `partial_fit`, of the
+        rows that are remembered, each before it was learned from.
     lower_bounds_ : list of float
         The best so far, after each evaluation, of what EM maximises: the mean log-likelihood, less
         what the components' densities pay for `reg_covar` (half the trace of precision x
@@ -177,6 +193,8 @@ default='auto'
             Interval(Integral, 1, None, closed="left"),
             None,
         ],
+        "step_exponent": [Interval(Real, 0.0, 1.0, closed="both")],
+        "warm_up": [Interval(Integral, 1, None, closed="left")],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
     }
@@ -200,6 +218,8 @@ default='auto'
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
         n_jobs: int | None = None,
+        step_exponent: float = 0.7,
+        warm_up: int = 50_000,
         verbose: int = 0,
         verbose_interval: int = 10,
     ) -> None:
@@ -219,6 +239,8 @@ default='auto'
         self.random_state = random_state
         self.warm_start = warm_start
         self.n_jobs = n_jobs
+        self.step_exponent = step_exponent
+        self.warm_up = warm_up
         self.verbose = verbose
         self.verbose_interval = verbose_interval
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import reduce
 from operator import add
@@ -104,6 +104,46 @@ class Moments:
     def mean_log_likelihood(self) -> float:
         """Nats per row."""
         return self.log_likelihood / self.total_weight
+
+    def likely(self, mean_log_likelihood: float) -> Moments:
+        """With another log-likelihood, in nats per row."""
+        return replace(self, log_likelihood=mean_log_likelihood * self.total_weight)
+
+    def scaled(self, factor: float) -> Moments:
+        """The same rows with `factor` times their weight; 0 < factor."""
+        return Moments(
+            form=self.form,
+            mass=factor * self.mass,
+            mean=self.mean,
+            scatter=factor * self.scatter,
+            log_likelihood=factor * self.log_likelihood,
+            total_weight=factor * self.total_weight,
+        )
+
+    def overall(self) -> Moments:
+        """Of all rows as one component, with the diagonal scatter."""
+        share = self.mass / self.mass.sum()
+        mean = share @ self.mean
+        within = self.form.diagonal(self.scatter)
+        if self.form is not Scatter.POOLED:
+            within = within.sum(axis=0)
+        return replace(
+            self,
+            form=Scatter.DIAGONAL,
+            mass=self.mass.sum(keepdims=True),
+            mean=mean[None],
+            scatter=(within + self.mass @ (self.mean - mean) ** 2)[None],
+        )
+
+    def reordered(self, order: Array) -> Moments:
+        """With the components in another order (K,)."""
+        pooled = self.form is Scatter.POOLED
+        return replace(
+            self,
+            mass=self.mass[order],
+            mean=self.mean[order],
+            scatter=self.scatter if pooled else self.scatter[order],
+        )
 
     def __add__(self, other: Moments) -> Moments:
         mass = self.mass + other.mass

@@ -49,6 +49,20 @@ def rows_in_memory(
     return rows
 
 
+def rows_to_learn_from(mixture: Any, X: Any, sample_weight: ArrayLike | None) -> InMemoryRows:
+    """Rows of a stream; the first set the mixture's features."""
+    if isinstance(X, RowBlocks) or _is_dask(X):
+        raise TypeError(
+            f"partial_fit takes X in memory, but got a {type(X).__name__}: give it one block at a "
+            "time, or use fit"
+        )
+    first = not hasattr(mixture, "n_features_in_")
+    rows, largest = _in_memory(mixture, X, sample_weight, mixture.n_components, reset=first)
+    if rows.sample_weight is not None:
+        _validation.check_weighted_squares(float(rows.sample_weight.sum()), largest)
+    return rows
+
+
 def rows_to_ask_about(
     mixture: Any, X: Any, sample_weight: ArrayLike | None, n_components: int
 ) -> Rows:

@@ -22,6 +22,8 @@ class EMStatus(Enum):
     GIVEN = "given parameters"
     COLLAPSED = "collapsed component"
     STOPPED = "stopped by callback"
+    STREAMED = "partial fit"
+    MERGED = "merged"
 
     @property
     def advice(self) -> str | None:
@@ -47,9 +49,9 @@ _ADVICE = {
         "covariance_type with fewer parameters."
     ),
     EMStatus.STOPPED: (
-        "A callback stopped the fit before it converged; the parameters are the best so far. (An "
-        "estimated {remaining:.2g} nats per row are still to be gained. With warm_start=True "
-        "another fit goes on from here.)"
+        "A callback stopped the fit; the parameters are the best so far. (An estimated "
+        "{remaining:.2g} nats per row are still to be gained. With warm_start=True another fit "
+        "goes on from here.)"
     ),
 }
 

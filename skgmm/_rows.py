@@ -192,6 +192,11 @@ class InMemoryRows(Rows):
         values = counted.log_densities(parameters).astype(self.dtype, copy=False)
         return float(np.average(values, weights=counted.sample_weight))
 
+    def part(self, rows: slice) -> InMemoryRows:
+        """Some of them, as a set of rows of their own."""
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        return replace(self, X=self.X[rows], sample_weight=weights)
+
     def counted(self) -> InMemoryRows:
         """Without the rows of weight 0."""
         weights = self.sample_weight

@@ -9,6 +9,7 @@ from strategies import mixtures, random_mixture, seeds
 
 from skgmm import _expectation
 from skgmm._moments import Moments, Scatter, total
+from skgmm._rows import InMemoryRows
 
 FORMS = list(Scatter)
 
@@ -113,3 +114,22 @@ def test_a_component_without_mass_keeps_its_mean():
     assert moments.mass[1] == 0
     np.testing.assert_array_equal(moments.mean[1], far[1])
     assert np.isfinite(moments.scatter).all()
+
+
+@given(seeds, st.sampled_from(FORMS), st.floats(1e-3, 1e3))
+def test_scaled_moments_are_those_of_scaled_weights(seed, form, factor):
+    parameters = random_mixture(seed, 3, 2, "full")
+    X, _ = parameters.draw(50, np.random.RandomState(seed))
+    weights = np.random.default_rng(seed).uniform(0.5, 2.0, 50)
+    plain = InMemoryRows(X, weights).expectation(parameters, form)
+    heavy = InMemoryRows(X, factor * weights).expectation(parameters, form)
+    assert_close(plain.scaled(factor), heavy, rtol=1e-10)
+
+
+@given(seeds, st.sampled_from(FORMS))
+def test_overall_moments_are_those_of_one_component(seed, form):
+    parameters = random_mixture(seed, 3, 2, "full")
+    X, _ = parameters.draw(50, np.random.RandomState(seed))
+    overall = InMemoryRows(X).expectation(parameters, form).overall()
+    np.testing.assert_allclose(overall.mean[0], X.mean(axis=0), atol=1e-9)
+    np.testing.assert_allclose(overall.scatter[0] / 50, X.var(axis=0), rtol=1e-9)

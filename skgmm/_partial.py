@@ -1,0 +1,187 @@
+"""partial_fit and merge from end to end: fitted attributes, and what a stream remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skgmm._fitting import attributes_of, fit_mixture
+from skgmm._linalg import Array
+from skgmm._merging import explained, merged
+from skgmm._problem import relative_floor
+from skgmm._result import EMResult, EMStatus
+from skgmm._rows import InMemoryRows
+from skgmm._streaming import Forgetting, Kept, Memory, Stream
+from skgmm._threads import threads_for
+from skgmm.covariance import Structure, find_structure
+
+
+def continue_fit(mixture: Any, rows: InMemoryRows) -> list[str]:
+    """Learn from these rows too; what the user should know.
+
+    Sets attributes on the way, so it is given a copy of the user's estimator.
+    """
+    structure = find_structure(mixture.covariance_type)
+    rows = rows.counted()
+    messages: list[str] = []
+    fitted = hasattr(mixture, "means_")
+    if fitted:
+        _check_unchanged(mixture, structure)
+    if not fitted or mixture._kept.n_samples:
+        rows, messages = _warm_up(mixture, structure, rows)
+    if rows.n_samples:
+        messages = messages + _learn(mixture, structure, rows)
+    return messages
+
+
+def _check_unchanged(mixture: Any, structure: Structure) -> None:
+    was = {"n_components": len(mixture.means_), "covariance_type": mixture._structure().name}
+    now = {"n_components": mixture.n_components, "covariance_type": structure.name}
+    changed = [
+        f"{name} from {was[name]!r} to {now[name]!r}" for name in was if was[name] != now[name]
+    ]
+    if changed:
+        raise ValueError(
+            f"partial_fit cannot go on after a change of {' and '.join(changed)}. Set it back, or "
+            "begin afresh with fit or with a clone."
+        )
+
+
+def _warm_up(
+    mixture: Any, structure: Structure, rows: InMemoryRows
+) -> tuple[InMemoryRows, list[str]]:
+    """Keep rows, and fit them all when they are enough and whenever their number has doubled.
+
+    Returns those that are more than the warm-up, and what the user should know.
+    """
+    needed = max(2, structure.minimum_rows(mixture.n_components, rows.n_features))
+    size = max(mixture.warm_up, needed)
+    kept = mixture._kept.joined(rows)
+    full = kept.n_samples >= size
+    if not full and kept.n_samples < max(needed, 2 * kept.n_fitted):
+        mixture._kept = kept
+        return rows.part(slice(0)), []
+    X, weights = kept.arrays()
+    together = InMemoryRows(X, weights, threads_for(mixture.n_jobs, X, mixture.n_components))
+    whole, rest = together.part(slice(size)), together.part(slice(size, None))
+    afresh = clone(mixture)  # without an earlier fit, which warm_start would go on from
+    fit = fit_mixture(afresh, whole, check_random_state(afresh.random_state), None)
+    mixture.__dict__.update(fit.attributes())
+    if not full:
+        mixture._kept = replace(kept, n_fitted=kept.n_samples)
+    return rest, fit.messages
+
+
+def _learn(mixture: Any, structure: Structure, rows: InMemoryRows) -> list[str]:
+    """Learn from rows after the warm-up; what the user should know."""
+    parameters, memory = mixture._parameters(), _memory_of(mixture)
+    floor = _floor_of(mixture, memory)
+    forgetting = Forgetting(mixture.step_exponent, mixture.warm_up)
+    stream = Stream(structure, floor, forgetting, parameters, memory)
+    stream.learn(rows, partial(threads_for, mixture.n_jobs, n_components=len(parameters.means)))
+    result = stream.result
+    dtype = np.result_type(mixture.means_, rows.X)
+    mixture.__dict__.update(_attributes(result, stream.memory, structure, floor, dtype))
+    mixture.n_iter_ = getattr(mixture, "n_iter_", 0) + stream.n_updates
+    return result.advice
+
+
+def _attributes(
+    result: EMResult, memory: Memory, structure: Structure, floor: Array, dtype: np.dtype
+) -> dict[str, Any]:
+    return {
+        **attributes_of(result.parameters, structure, dtype),
+        "converged_": False,
+        "status_": result.description,
+        "lower_bound_": result.objective,
+        "lower_bounds_": result.objectives,
+        "reg_covar_": floor,
+        "total_weight_": memory.seen,
+        "_memory": memory,
+        "_kept": Kept(),
+    }
+
+
+def _memory_of(mixture: Any) -> Memory:
+    if hasattr(mixture, "_memory"):
+        return mixture._memory
+    # Parameters that were given are worth as much as a warm-up.
+    return Memory.of_parameters(mixture._parameters(), mixture._structure(), mixture.warm_up)
+
+
+def _floor_of(mixture: Any, memory: Memory) -> Array:
+    """The variance added along each axis, (d,): that of the start, where there was one."""
+    if hasattr(mixture, "reg_covar_"):
+        return mixture.reg_covar_
+    overall = memory.moments.overall()
+    if isinstance(mixture.reg_covar, str):
+        return relative_floor(overall)
+    return np.full(overall.mean.shape[1], float(mixture.reg_covar))
+
+
+def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
+    """A new mixture from the Moments of others, and what the user should know."""
+    _check_mergeable(mixtures)
+    first = mixtures[0]
+    structure = first._structure()
+    parts = [(mixture._parameters(), _memory_of(mixture)) for mixture in mixtures]
+    seen = np.array([memory.seen for _, memory in parts])
+    floors = np.stack(
+        [_floor_of(m, memory) for m, (_, memory) in zip(mixtures, parts, strict=True)]
+    )
+    floor = seen @ floors / seen.sum()
+    parameters, memory, loss = merged(parts, structure, floor)
+    result = EMResult(
+        parameters, memory.moments, [memory.moments.mean_log_likelihood], EMStatus.MERGED, []
+    )
+    mixture = cls(**clone(first).get_params(deep=False))
+    dtype = np.result_type(*(other.means_ for other in mixtures))
+    mixture.__dict__.update(_attributes(result, memory, structure, floor, dtype))
+    mixture.n_iter_ = 1
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(first, name):
+            setattr(mixture, name, getattr(first, name))
+    messages = result.advice
+    if loss > explained(structure, memory, len(parts)):
+        messages.append(
+            f"The merged mixture may lose {loss:.2g} nats per row against the mixtures it was made "
+            "of, which have not found the same components. Begin them from the same start."
+        )
+    return mixture, messages
+
+
+def _check_mergeable(mixtures: Sequence[Any]) -> None:
+    if len(mixtures) < 1:
+        raise ValueError("merge needs at least one mixture, but got none")
+    for number, mixture in enumerate(mixtures):
+        check_is_fitted(mixture)
+        if mixture._kept.n_samples:
+            raise ValueError(
+                f"mixture {number} is in the warm-up of partial_fit, with "
+                f"{mixture._kept.n_samples} of {mixture.warm_up} rows: give it the others, or make "
+                "warm_up smaller"
+            )
+        for what, value in _identity(mixture).items():
+            wanted = _identity(mixtures[0])[what]
+            if value != wanted:
+                raise ValueError(
+                    f"mixtures to merge should have the same {what}, but mixture {number} has "
+                    f"{value!r} and mixture 0 has {wanted!r}"
+                )
+
+
+def _identity(mixture: Any) -> dict[str, Any]:
+    """What mixtures have to have in common."""
+    return {
+        "n_components": len(mixture.means_),
+        "n_features": mixture.means_.shape[1],
+        "covariance_type": mixture._structure().name,
+        "feature_names_in_": list(getattr(mixture, "feature_names_in_", [])),
+    }

@@ -1,0 +1,154 @@
+"""Rows that come in pieces and are not kept: stepwise EM on discounted Moments.
+
+Stepwise EM (Cappe & Moulines 2009; Liang & Klein 2009) replaces the Moments of all rows by a
+running mean: what is remembered is discounted, the Moments of new rows are added, and an M-step
+follows. Here what is remembered of r rows weighs as much as
+
+    u^(1 - a) r^a    of them, and all r as long as r <= u,
+
+with the exponent a and the warm-up u. So the step of a row is 1/u (r/u)^(-a), the Robbins-Monro
+sequence of those papers in a form that does not depend on how rows are cut into pieces. a = 1 never
+forgets; 1/2 < a < 1 converges and forgets the rows that early, poor parameters looked at; a = 0
+remembers the last u rows or so, for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from skgmm._linalg import Array
+from skgmm._moments import Moments
+from skgmm._parameters import MixtureParameters
+from skgmm._problem import Problem
+from skgmm._result import EMResult, EMStatus
+from skgmm._rows import InMemoryRows
+from skgmm.covariance import IllDefinedCovarianceError, Structure
+
+# A piece weighs no more than this share of what is remembered: between two M-steps the parameters
+# are those of the rows before.
+_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The rows of a warm-up so far."""
+
+    # Joined only when they are fitted: joining at every call is quadratic, row by row.
+    blocks: tuple[tuple[Array, Array | None], ...] = ()  # rows and weights
+    n_samples: int = 0
+    n_fitted: int = 0  # rows that were fitted last
+
+    def joined(self, rows: InMemoryRows) -> Kept:
+        """With more rows, copied: the user's array may change."""
+        weights = rows.sample_weight
+        block = rows.X.copy(), None if weights is None else weights.copy()
+        return Kept((*self.blocks, block), self.n_samples + rows.n_samples, self.n_fitted)
+
+    def arrays(self) -> tuple[Array, Array | None]:
+        """All rows, and their weights if any have some."""
+        X = np.concatenate([X for X, _ in self.blocks])
+        if all(weights is None for _, weights in self.blocks):
+            return X, None
+        return X, np.concatenate([np.ones(len(X)) if w is None else w for X, w in self.blocks])
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """How a stream forgets."""
+
+    exponent: float
+    warm_up: int  # rows
+
+    def remembered(self, n_samples: int) -> float:
+        """The share of so many rows that is remembered."""
+        return min(1.0, (self.warm_up / n_samples) ** (1.0 - self.exponent))
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered of rows, and how many they were."""
+
+    moments: Moments  # discounted; the log-likelihood is that of rows before they were learned from
+    seen: float  # weight of all rows
+    n_samples: int
+
+    @classmethod
+    def of_fit(cls, moments: Moments, n_samples: int) -> Memory:
+        """After a fit of so many rows."""
+        return cls(moments, moments.total_weight, n_samples)
+
+    @classmethod
+    def of_parameters(
+        cls, parameters: MixtureParameters, structure: Structure, n_samples: int
+    ) -> Memory:
+        """As if so many rows had been fitted perfectly."""
+        mass = n_samples * parameters.weights
+        shape = parameters.n_components, parameters.n_features, parameters.n_features
+        dense = np.broadcast_to(parameters.covariance.dense(), shape)
+        scatter = structure.scatter.from_dense(mass[:, None, None] * dense)
+        weight = float(n_samples)
+        moments = Moments(structure.scatter, mass, parameters.means, scatter, np.nan, weight)
+        return cls.of_fit(moments, n_samples)
+
+    def undiscounted(self) -> Moments:
+        """The Moments as if all rows were like those that are remembered."""
+        return self.moments.scaled(self.seen / self.moments.total_weight)
+
+    def piece(self, forgetting: Forgetting, mean_weight: float) -> int:
+        """Rows of this mean weight to take between two M-steps, at most."""
+        remembered = forgetting.remembered(self.n_samples) * self.seen
+        return max(1, int(_SHARE * remembered / mean_weight))
+
+    def joined(self, fresh: Moments, n_samples: int, forgetting: Forgetting) -> Memory:
+        """With the Moments of new rows."""
+        kept = self.undiscounted().scaled(forgetting.remembered(self.n_samples))
+        if np.isnan(kept.log_likelihood):  # given parameters, which have seen no rows
+            kept = kept.likely(fresh.mean_log_likelihood)
+        return Memory(kept + fresh, self.seen + fresh.total_weight, self.n_samples + n_samples)
+
+
+@dataclass
+class Stream:
+    """A mixture that learns from rows as they come."""
+
+    structure: Structure
+    floor: Array  # (d,)
+    forgetting: Forgetting
+    parameters: MixtureParameters
+    memory: Memory
+    n_updates: int = 0
+    collapsed: list[int] = field(default_factory=list)  # components, at the last step
+
+    def learn(self, rows: InMemoryRows, n_threads: Callable[[Array], int]) -> None:
+        """A step for each piece of the rows."""
+        weights = rows.sample_weight
+        mean_weight = 1.0 if weights is None else float(weights.mean())
+        first = 0
+        while first < rows.n_samples:
+            size = self.memory.piece(self.forgetting, mean_weight)
+            piece = rows.part(slice(first, first + size))
+            self._step(replace(piece, n_threads=n_threads(piece.X)))
+            first += size
+
+    def _step(self, rows: InMemoryRows) -> None:
+        problem = Problem(rows, self.structure, self.floor)
+        fresh = problem.evaluate(self.parameters)
+        fresh = fresh.likely(problem.mean_log_likelihood(self.parameters, fresh))
+        self.memory = self.memory.joined(fresh, rows.n_samples, self.forgetting)
+        self.n_updates, self.collapsed = self.n_updates + 1, []
+        try:
+            self.parameters = problem.maximise(self.memory.moments, self.parameters)
+        except IllDefinedCovarianceError as error:
+            # The parameters stay; the rows are remembered, and the next ones may help.
+            self.collapsed = error.components
+
+    @property
+    def result(self) -> EMResult:
+        """How the stream stands."""
+        status = EMStatus.COLLAPSED if self.collapsed else EMStatus.STREAMED
+        moments = self.memory.moments
+        likelihood = [moments.mean_log_likelihood]
+        return EMResult(self.parameters, moments, likelihood, status, self.collapsed)
