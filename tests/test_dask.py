@@ -250,9 +250,18 @@ def cluster():
 def client(cluster):
     from distributed import Client
 
+    def expired(*_):
+        raise TimeoutError("the cluster does not answer: its processes have ended or wait")
+
+    # Without its workers a cluster waits for ever.
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, expired)
+        signal.alarm(240)
     with Client(cluster) as client:
         client.wait_for_workers(2)
         yield client
+        if hasattr(signal, "SIGALRM"):
+            signal.alarm(0)
 
 
 def test_cluster_answers_as_memory(client):
