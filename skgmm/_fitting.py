@@ -22,7 +22,7 @@ from skgmm._restarts import best_of
 from skgmm._result import EMResult
 from skgmm._rows import Rows
 from skgmm._starts import Start, alone, choose_start, table_of_starts
-from skgmm._streaming import Kept, Memory
+from skgmm._streaming import Memory
 from skgmm._validation import representable
 from skgmm.covariance import Structure, find_structure
 
@@ -40,6 +40,7 @@ class Fit:
         """The fitted attributes, and what `partial_fit` goes on from."""
         result, problem = self.result, self.problem
         log_likelihood = problem.mean_log_likelihood(result.parameters, result.moments)
+        memory = Memory.of_fit(result.moments.likely(log_likelihood), problem.rows.n_samples)
         return {
             **attributes_of(result.parameters, problem.structure, problem.rows.dtype),
             "converged_": result.status.converged,
@@ -50,8 +51,8 @@ class Fit:
             "starts_": self.starts,
             "reg_covar_": problem.floor,
             "total_weight_": result.moments.total_weight,
-            "_memory": Memory.of_fit(result.moments.likely(log_likelihood), problem.rows.n_samples),
-            "_kept": Kept(),
+            "_memory": memory.state(),
+            "_kept": None,
         }
 
 

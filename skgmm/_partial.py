@@ -34,7 +34,7 @@ def continue_fit(mixture: Any, rows: InMemoryRows) -> list[str]:
     fitted = hasattr(mixture, "means_")
     if fitted:
         _check_unchanged(mixture, structure)
-    if not fitted or mixture._kept.n_samples:
+    if not fitted or Kept.of(mixture).n_samples:
         rows, messages = _warm_up(mixture, structure, rows)
     if rows.n_samples:
         messages = messages + _learn(mixture, structure, rows)
@@ -63,10 +63,10 @@ def _warm_up(
     """
     needed = max(2, structure.minimum_rows(mixture.n_components, rows.n_features))
     size = max(mixture.warm_up, needed)
-    kept = mixture._kept.joined(rows)
+    kept = Kept.of(mixture).joined(rows)
     full = kept.n_samples >= size
     if not full and kept.n_samples < max(needed, 2 * kept.n_fitted):
-        mixture._kept = kept
+        mixture._kept = kept.state()
         return rows.part(slice(0)), []
     X, weights = kept.arrays()
     together = InMemoryRows(X, weights, threads_for(mixture.n_jobs, X, mixture.n_components))
@@ -75,13 +75,14 @@ def _warm_up(
     fit = fit_mixture(afresh, whole, check_random_state(afresh.random_state), None)
     mixture.__dict__.update(fit.attributes())
     if not full:
-        mixture._kept = replace(kept, n_fitted=kept.n_samples)
+        mixture._kept = replace(kept, n_fitted=kept.n_samples).state()
     return rest, fit.messages
 
 
 def _learn(mixture: Any, structure: Structure, rows: InMemoryRows) -> list[str]:
     """Learn from rows after the warm-up; what the user should know."""
-    parameters, memory = mixture._parameters(), _memory_of(mixture)
+    parameters = mixture._parameters()
+    memory = Memory.of(mixture, structure, mixture.warm_up)
     floor = _floor_of(mixture, memory)
     forgetting = Forgetting(mixture.step_exponent, mixture.warm_up)
     stream = Stream(structure, floor, forgetting, parameters, memory)
@@ -104,16 +105,9 @@ def _attributes(
         "lower_bounds_": result.objectives,
         "reg_covar_": floor,
         "total_weight_": memory.seen,
-        "_memory": memory,
-        "_kept": Kept(),
+        "_memory": memory.state(),
+        "_kept": None,
     }
-
-
-def _memory_of(mixture: Any) -> Memory:
-    if hasattr(mixture, "_memory"):
-        return mixture._memory
-    # Parameters that were given are worth as much as a warm-up.
-    return Memory.of_parameters(mixture._parameters(), mixture._structure(), mixture.warm_up)
 
 
 def _floor_of(mixture: Any, memory: Memory) -> Array:
@@ -131,7 +125,7 @@ def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
     _check_mergeable(mixtures)
     first = mixtures[0]
     structure = first._structure()
-    parts = [(mixture._parameters(), _memory_of(mixture)) for mixture in mixtures]
+    parts = [(m._parameters(), Memory.of(m, structure, m.warm_up)) for m in mixtures]
     seen = np.array([memory.seen for _, memory in parts])
     floors = np.stack(
         [_floor_of(m, memory) for m, (_, memory) in zip(mixtures, parts, strict=True)]
@@ -162,10 +156,10 @@ def _check_mergeable(mixtures: Sequence[Any]) -> None:
         raise ValueError("merge needs at least one mixture, but got none")
     for number, mixture in enumerate(mixtures):
         check_is_fitted(mixture)
-        if mixture._kept.n_samples:
+        if n_kept := Kept.of(mixture).n_samples:
             raise ValueError(
                 f"mixture {number} is in the warm-up of partial_fit, with "
-                f"{mixture._kept.n_samples} of {mixture.warm_up} rows: give it the others, or make "
+                f"{n_kept} of {mixture.warm_up} rows: give it the others, or make "
                 "warm_up smaller"
             )
         for what, value in _identity(mixture).items():

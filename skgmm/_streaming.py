@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,15 @@ class Kept:
         block = rows.X.copy(), None if weights is None else weights.copy()
         return Kept((*self.blocks, block), self.n_samples + rows.n_samples, self.n_fitted)
 
+    @classmethod
+    def of(cls, mixture: Any) -> Kept:
+        """Those of an estimator, which holds them as builtins and arrays."""
+        state = getattr(mixture, "_kept", None)
+        return cls() if state is None else cls(**state)
+
+    def state(self) -> dict[str, Any]:
+        return dict(vars(self))
+
     def arrays(self) -> tuple[Array, Array | None]:
         """All rows, and their weights if any have some."""
         X = np.concatenate([X for X, _ in self.blocks])
@@ -74,6 +84,20 @@ class Memory:
     moments: Moments  # discounted; the log-likelihood is that of rows before they were learned from
     seen: float  # weight of all rows
     n_samples: int
+
+    @classmethod
+    def of(cls, mixture: Any, structure: Structure, n_samples: int) -> Memory:
+        """That of an estimator; parameters that were given are worth so many rows."""
+        if not hasattr(mixture, "_memory"):
+            return cls.of_parameters(mixture._parameters(), structure, n_samples)
+        state = dict(mixture._memory)
+        numbers = state.pop("seen"), state.pop("n_samples")
+        return cls(Moments(form=structure.scatter, **state), *numbers)
+
+    def state(self) -> dict[str, Any]:
+        """As builtins and arrays, for an estimator to hold."""
+        state = {name: value for name, value in vars(self.moments).items() if name != "form"}
+        return {**state, "seen": self.seen, "n_samples": self.n_samples}
 
     @classmethod
     def of_fit(cls, moments: Moments, n_samples: int) -> Memory:

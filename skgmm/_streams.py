@@ -13,14 +13,11 @@ from sklearn.exceptions import ConvergenceWarning
 from skgmm._partial import continue_fit, merge_into
 from skgmm._reading import rows_to_learn_from
 from skgmm._sklearn_compat import fit_context
-from skgmm._streaming import Kept
 from skgmm._threads import single_threaded_blas
 
 
 class MixtureStreams:
     """Learning from pieces, and putting pieces together."""
-
-    _kept = Kept()  # rows of the warm-up
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
