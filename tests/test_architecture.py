@@ -33,6 +33,7 @@ ROOMS = [
     "model_selection._table",
     "model_selection._scorers",
     "model_selection._sweep",
+    "model_selection._tasks",
     "model_selection._candidates",
     "model_selection._nesting",
     "_mixture",

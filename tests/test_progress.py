@@ -14,7 +14,7 @@ from conftest import SKLEARN
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skgmm import GaussianMixtureEM, _representation, _sklearn_compat
+from skgmm import GaussianMixtureEM, GaussianMixtureSearch, _representation, _sklearn_compat
 
 # Fits that are cut short on purpose; the sentences that matter are looked for with pytest.warns.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -252,6 +252,58 @@ def test_scoring_monitor_scores_each_iteration(rows):
     log = monitor.get_logs().data
     scores = [row["density"] for row in log if row["task_name"] == "iteration"]
     np.testing.assert_allclose(scores, mixture.lower_bounds_, rtol=1e-8)
+
+
+@needs_callbacks
+@pytest.mark.parametrize(("criterion", "n_fits"), [("bic", 6), ("log_likelihood", 18)])
+def test_a_search_is_a_task_for_each_fit(rows, criterion, n_fits):
+    recorder = Recorder()
+    search = GaussianMixtureSearch(
+        (1, 2, 3), ("full", "tied"), criterion, cv=2, random_state=0, n_jobs=2
+    )
+    plain = clone(search).fit(rows)
+    search.set_callbacks(recorder).fit(rows)
+    assert search.best_score_ == plain.best_score_
+    for event in ("begin", "end"):
+        assert recorder.names(event).count("fit") == 1
+        assert len(recorder.names(event)) == n_fits + 1
+    assert "full, 1 component" in recorder.names("begin")
+    assert recorder.names("teardown") == ["fit"]
+
+
+@needs_callbacks
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_callback_stops_a_search(rows, n_jobs):
+    """The models that are there are kept, as after an interrupt."""
+    recorder = Recorder(stop=lambda name, count: name == "full, 2 components")
+    search = GaussianMixtureSearch((1, 2, 3), ("full", "tied"), random_state=0, n_jobs=n_jobs)
+    with pytest.warns(UserWarning, match="The search was interrupted"):
+        search.set_callbacks(recorder).fit(rows)
+    assert search.best_n_components_ in (1, 2)
+    assert "full, 3 components" not in recorder.names("begin")
+
+
+@needs_callbacks
+def test_a_failed_search_ends_its_callbacks(rows):
+    recorder = Recorder()
+    search = GaussianMixtureSearch((1, 2)).set_callbacks(recorder)
+    before = dict(vars(search))
+    with pytest.raises(ValueError, match="NaN"):
+        search.fit(np.full_like(rows, np.nan))
+    assert recorder.names("setup") == recorder.names("teardown") == ["fit"]
+    assert vars(search) == before
+
+
+@needs_callbacks
+def test_progress_bar_of_our_search(rows, capsys):
+    pytest.importorskip("rich")
+    from sklearn.callback import ProgressBar
+
+    search = GaussianMixtureSearch((1, 2), "full", random_state=0).set_callbacks(ProgressBar())
+    search.fit(rows)
+    printed = capsys.readouterr().out
+    assert "GaussianMixtureSearch - fit" in printed
+    assert "100%" in printed
 
 
 def test_without_scikit_learns_callbacks_nothing_else_is_missing(rows, monkeypatch):

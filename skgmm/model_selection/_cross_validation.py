@@ -10,6 +10,7 @@ from skgmm._linalg import Array
 from skgmm._rows import InMemoryRows
 from skgmm.covariance import Structure
 from skgmm.model_selection._sweep import Ground, sweep
+from skgmm.model_selection._tasks import Told
 
 Prepare = Callable[[InMemoryRows], Ground]
 
@@ -20,11 +21,12 @@ def cross_validated(
     structures: Sequence[Structure],
     prepare: Prepare,
     n_parallel: int,
+    told: Told,
 ) -> tuple[dict[tuple[str, int], tuple[float, float]], bool]:
     """Mean held-out log-likelihood of each model in nats per row, and its standard error.
 
-    A model that fails in a fold has NaN. Also whether all folds were reached: an interrupt leaves
-    those before.
+    A model that fails in a fold has NaN. Also whether all folds were reached: an interrupt, or a
+    callback that is `told`, leaves those before.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ def cross_validated(
     complete = True
     for train, test in folds:
         held_out = _taken(rows, test)
-        table, complete = sweep(prepare(_taken(rows, train)), structures, n_parallel)
+        table, complete = sweep(prepare(_taken(rows, train)), structures, n_parallel, told)
         if not complete:
             break
         scores.append(

@@ -20,14 +20,16 @@ from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._problem import Problem
 from skgmm._reading import rows_in_memory
+from skgmm._representation import RepresentationMixin
 from skgmm._rows import InMemoryRows
-from skgmm._sklearn_compat import Interval, StrOptions, fit_context
+from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._starts import alone, table_of_starts
 from skgmm._threads import single_threaded_blas
 from skgmm.covariance import STRUCTURES, Structure, find_structure
 from skgmm.model_selection._cross_validation import cross_validated
 from skgmm.model_selection._sweep import Fit, Ground, sweep
 from skgmm.model_selection._table import NOT_REACHED, add_held_out, best_row, table_of
+from skgmm.model_selection._tasks import SearchTasks
 
 HELD_OUT = "log_likelihood"
 
@@ -43,7 +45,7 @@ def _as_the_best(name: str) -> Callable[..., Any]:
     return method
 
 
-class GaussianMixtureSearch(DensityMixin, BaseEstimator):
+class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMixin, BaseEstimator):
     """Gaussian mixtures of several sizes and covariance structures, and the best of them.
 
     All models are fitted in one go: groups of rows to start from are made once for each number of
@@ -184,12 +186,16 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If an interrupt (Ctrl-C) ended the search early: it then has the models that are there.
+            If an interrupt (Ctrl-C) or a callback ended the search early: it then has the models
+            that are there.
         """
-        before = dict(vars(self))
+        n_models = len(self._sizes()) * len(self._structures())
+        tasks = SearchTasks(self, X, y, sample_weight, n_models * (1 + self._n_folds(X)))
+        before = dict(vars(self))  # with what scikit-learn needs to end the tasks of a failed fit
         try:
             with single_threaded_blas():
-                messages = self._fit(X, sample_weight)
+                messages = self._fit(X, sample_weight, tasks)
+            tasks.done()
         except BaseException:
             self.__dict__ = before
             raise
@@ -227,7 +233,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
     sample = _as_the_best("sample")
     summary = _as_the_best("summary")
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> list[str]:
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, tasks: SearchTasks) -> list[str]:
         """Fit, and return what the user should know."""
         sizes, structures = self._sizes(), self._structures()
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
@@ -238,12 +244,14 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
             return Ground.prepare(some, self.reg_covar, sizes, rng, options)
 
         ground = prepare(rows)
-        table, complete = sweep(ground, structures, rows.n_threads)
+        table, complete = sweep(ground, structures, rows.n_threads, tasks.fit)
         results = table_of(table, structures, sizes, rows)
         column = self.criterion
         if column == HELD_OUT:
             folds = self._folds(rows)
-            held_out, in_all = cross_validated(rows, folds, structures, prepare, rows.n_threads)
+            held_out, in_all = cross_validated(
+                rows, folds, structures, prepare, rows.n_threads, tasks.fit
+            )
             column, complete = add_held_out(results, held_out), complete and in_all
         best = best_row(results, column, higher_is_better=self.criterion == HELD_OUT)
         if best is None:
@@ -258,6 +266,13 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         chosen = table[self.best_covariance_type_, self.best_n_components_]
         self.best_estimator_ = self._mixture_of(chosen, rows, ground.floor)
         return [] if complete else [_interrupted(results)]
+
+    def _n_folds(self, X: ArrayLike) -> int:
+        if self.criterion != HELD_OUT:
+            return 0
+        from sklearn.model_selection import check_cv
+
+        return check_cv(self.cv).get_n_splits(X)
 
     def _folds(self, rows: InMemoryRows) -> Iterable[tuple[Array, Array]]:
         # sklearn.model_selection is not loaded by `import sklearn.mixture`, nor by ours.

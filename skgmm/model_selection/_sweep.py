@@ -35,6 +35,7 @@ from skgmm.model_selection._candidates import (
     grouped,
 )
 from skgmm.model_selection._nesting import contained_in, contains, waves
+from skgmm.model_selection._tasks import StoppedSearchError, Told, untold
 
 # Components of the next smaller model that are split.
 _SPLITS = 4
@@ -118,10 +119,13 @@ class Ground:
         return self.deviations
 
 
-def sweep(ground: Ground, structures: Sequence[Structure], n_parallel: int) -> tuple[Table, bool]:
+def sweep(
+    ground: Ground, structures: Sequence[Structure], n_parallel: int, told: Told = untold
+) -> tuple[Table, bool]:
     """Every structure with every number of components; and whether all were reached.
 
-    An interrupt (Ctrl-C) ends the sweep with the models that are there, if there are any.
+    An interrupt (Ctrl-C), or a callback that is `told`, ends the sweep with the models that are
+    there, if there are any.
     """
     known = {structure.name: structure for structure in structures}
     inside = {structure.name: contained_in(structure, structures) for structure in structures}
@@ -138,7 +142,8 @@ def sweep(ground: Ground, structures: Sequence[Structure], n_parallel: int) -> t
             if fit.n_components <= K and contains(known[name], fit.structure)
         ]
         neighbours = Neighbours(_fitted(simpler), _fitted(fewer), _fitted(contained))
-        table[name, K] = fit_model(ground, known[name], K, neighbours)
+        with told(name, K):
+            table[name, K] = fit_model(ground, known[name], K, neighbours)
 
     try:
         with Parallel(n_jobs=n_parallel, require="sharedmem") as parallel:
@@ -148,7 +153,7 @@ def sweep(ground: Ground, structures: Sequence[Structure], n_parallel: int) -> t
                         fit(*model)
                 else:
                     parallel(delayed(fit)(*model) for model in wave)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StoppedSearchError):
         if not any(fit.result for fit in table.values()):
             raise
         return dict(table), False
