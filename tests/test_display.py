@@ -75,7 +75,7 @@ class Search(BaseEstimator):
 def test_importing_skgmm_and_its_displays_imports_no_matplotlib():
     code = "import sys, skgmm, skgmm.display; print('matplotlib' in sys.modules)"
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "False"
 
