@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from scipy.linalg import lapack
 
 from skgmm._coordinates import Coordinates
 from skgmm._kernels import LostRowError
+from skgmm._kernels._native import quasi_newton
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
@@ -37,34 +37,37 @@ class Ascent(Protocol):
 
 
 class _Memory:
-    """L-BFGS: the inverse Hessian as the last steps and changes of gradient tell it.
+    """L-BFGS: the inverse Hessian as the last steps and changes of the gradient tell it.
 
-    In the compact form of Byrd, Nocedal & Schnabel (1994), a few products of small matrices:
-    SciPy's L-BFGS-B needs longer for the bookkeeping of an iteration than the kernel for thousands
-    of rows.
+    Compiled: SciPy's L-BFGS-B needs longer for the bookkeeping of an iteration than the kernel for
+    thousands of rows.
     """
 
     def __init__(self, size: int) -> None:
-        self.steps, self.changes = np.empty((0, size)), np.empty((0, size))
+        # Room for twice as many, so that the oldest are moved out of the way but seldom.
+        self.steps, self.changes = np.empty((2, 2 * _MEMORY, size))
+        self.end = 0
 
     def remember(self, step: Array, change: Array) -> None:
-        if step @ change > np.finfo(np.float64).eps * (change @ change):
-            self.steps = np.concatenate([self.steps[-_MEMORY + 1 :], step[None]])
-            self.changes = np.concatenate([self.changes[-_MEMORY + 1 :], change[None]])
+        if not step @ change > np.finfo(np.float64).eps * (change @ change):
+            return
+        if self.end == len(self.steps):
+            for pairs in (self.steps, self.changes):
+                pairs[:_MEMORY] = pairs[_MEMORY:]
+            self.end = _MEMORY
+        self.steps[self.end], self.changes[self.end] = step, change
+        self.end += 1
 
     def direction(self, gradient: Array) -> Array:
-        """Minus the inverse Hessian times the gradient."""
-        if not len(self.steps):
-            # In these coordinates about an EM step: the Hessian of the ECLL is the identity.
-            return -gradient
-        steps, changes = self.steps, self.changes
-        products = steps @ changes.T
-        squares = changes @ changes.T
-        scale = products[-1, -1] / squares[-1, -1]
-        u, _ = lapack.dtrtrs(products, steps @ gradient)
-        inner = np.diagonal(products) * u + scale * (squares @ u - changes @ gradient)
-        v, _ = lapack.dtrtrs(products, inner, trans=1)
-        return scale * (u @ changes - gradient) - v @ steps
+        """Minus the inverse Hessian times the gradient.
+
+        Before anything is remembered, that is about an EM step: in the coordinates used here the
+        Hessian of the ECLL is the identity.
+        """
+        known = slice(max(self.end - _MEMORY, 0), self.end)
+        direction = np.empty_like(gradient)
+        quasi_newton(self.steps[known], self.changes[known], gradient, direction)
+        return direction
 
 
 class _Search:

@@ -22,6 +22,7 @@
 #include "packed.hpp"
 #include "pool.hpp"
 #include "processor.hpp"
+#include "searching.hpp"
 
 namespace nb = nanobind;
 using std::int64_t;
@@ -330,6 +331,7 @@ NB_MODULE(_native, m) {
     m.def("factors_of_axes", &factors_of_axes, nb::arg("axes"), nb::arg("variances"),
           nb::arg("out").noconvert());
     bind_estimates(m);
+    bind_searching(m);
     m.def("available", &available, "Instruction sets that this processor can run, best first.");
     m.def("active", [] { return std::string(active->name); }, "The instruction set in use.");
     m.def("use", &use, nb::arg("name"), "Use another instruction set, for tests.");

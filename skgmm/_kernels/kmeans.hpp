@@ -1,0 +1,25 @@
+// What k-means for starts does, between finding which centre is nearest.
+#pragma once
+#include <cstdint>
+
+namespace skgmm {
+
+// Rows (n, d) with positive weights.
+struct WeightedRows {
+    std::int64_t n_samples, n_features;
+    const double *values, *weights;
+};
+
+// Moves each centre (K, d) to the weighted mean of the rows that have its label, and returns the
+// sum of the squared distances moved; -1, and nothing is moved, if a label is on no row.
+double move_centres(const WeightedRows& rows, const std::int64_t* labels, std::int64_t n_centres,
+                    double* centres);
+
+// Numbers of K spread-out rows, of which seeds[0] is given: k-means++ (Arthur & Vassilvitskii
+// 2007), made greedy. Each is drawn in proportion to weight x squared distance to the nearest so
+// far; of `n_draws` such draws that one is kept which lowers the sum of those most. `uniforms`
+// (K - 1, n_draws) are in [0, 1).
+void draw_seeds(const WeightedRows& rows, std::int64_t n_seeds, std::int64_t n_draws,
+                const double* uniforms, std::int64_t* seeds);
+
+}  // namespace skgmm

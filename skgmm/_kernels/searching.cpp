@@ -1,0 +1,69 @@
+#include "searching.hpp"
+
+#include <nanobind/ndarray.h>
+
+#include <stdexcept>
+
+#include "kmeans.hpp"
+#include "lbfgs.hpp"
+
+namespace nb = nanobind;
+using std::int64_t;
+using namespace skgmm;
+
+namespace {
+
+using Vector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Table = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Labels = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using OutVector = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using OutTable = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using OutLabels = nb::ndarray<int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+void require(bool holds, const char* what) {
+    if (!holds) throw std::invalid_argument(what);
+}
+
+WeightedRows weighted(const Table& rows, const Vector& weights) {
+    require(weights.shape(0) == rows.shape(0), "weights: one for each row");
+    return {int64_t(rows.shape(0)), int64_t(rows.shape(1)), rows.data(), weights.data()};
+}
+
+double moved(Table rows, Vector weights, Labels labels, OutTable centres) {
+    const WeightedRows all = weighted(rows, weights);
+    require(labels.shape(0) == rows.shape(0), "labels: one for each row");
+    require(centres.shape(1) == rows.shape(1), "centres: as many features as the rows");
+    const int64_t K = centres.shape(0);
+    for (int64_t i = 0; i < all.n_samples; ++i)
+        require(labels.data()[i] >= 0 && labels.data()[i] < K, "labels: of the centres");
+    nb::gil_scoped_release release;
+    return move_centres(all, labels.data(), K, centres.data());
+}
+
+void seeded(Table rows, Vector weights, Table uniforms, OutLabels seeds) {
+    const WeightedRows all = weighted(rows, weights);
+    require(seeds.shape(0) == uniforms.shape(0) + 1, "uniforms: for each seed but the first");
+    require(seeds.data()[0] >= 0 && seeds.data()[0] < all.n_samples, "seeds: rows");
+    nb::gil_scoped_release release;
+    draw_seeds(all, int64_t(seeds.shape(0)), int64_t(uniforms.shape(1)), uniforms.data(),
+               seeds.data());
+}
+
+void direction(Table steps, Table changes, Vector gradient, OutVector out) {
+    const size_t m = steps.shape(0), size = steps.shape(1);
+    require(changes.shape(0) == m && changes.shape(1) == size, "changes: as the steps");
+    require(gradient.shape(0) == size && out.shape(0) == size, "gradient, out: as a step");
+    quasi_newton(int64_t(m), int64_t(size), steps.data(), changes.data(), gradient.data(),
+                 out.data());
+}
+
+}  // namespace
+
+void skgmm::bind_searching(nb::module_& m) {
+    m.def("move_centres", &moved, nb::arg("rows"), nb::arg("weights"), nb::arg("labels"),
+          nb::arg("centres").noconvert());
+    m.def("draw_seeds", &seeded, nb::arg("rows"), nb::arg("weights"), nb::arg("uniforms"),
+          nb::arg("seeds").noconvert());
+    m.def("quasi_newton", &direction, nb::arg("steps"), nb::arg("changes"), nb::arg("gradient"),
+          nb::arg("out").noconvert());
+}

@@ -1,0 +1,99 @@
+"""k-means for starts."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import seeds as random_states
+
+from skgmm._kernels._native import draw_seeds, move_centres
+from skgmm._kmeans import kmeans, seeds
+
+
+@st.composite
+def weighted_rows(draw):
+    """Rows, positive weights and a number of groups that are possible."""
+    rng = np.random.default_rng(draw(random_states))
+    n, d = draw(st.integers(2, 60)), draw(st.integers(1, 5))
+    rows = rng.normal(size=(n, d)) * draw(st.sampled_from([1e-8, 1.0, 1e8]))
+    if draw(st.booleans()):  # far from the origin, but not so far that rows become the same
+        rows += 1e4 * np.abs(rows).max()
+    return rows, rng.uniform(0.5, 3.0, size=n), draw(st.integers(1, min(n, 8)))
+
+
+def means_of(rows, weights, labels, n_groups):
+    return np.array(
+        [
+            np.average(rows[labels == k], axis=0, weights=weights[labels == k])
+            for k in range(n_groups)
+        ]
+    )
+
+
+@given(weighted_rows(), random_states)
+@settings(max_examples=60)
+def test_groups_are_those_of_their_means(data, seed):
+    rows, weights, K = data
+    labels = kmeans(rows, weights, K, np.random.RandomState(seed), 1)
+    assert set(labels) == set(range(K))
+    means = means_of(rows, weights, labels, K)
+    squares = ((rows[:, None] - means) ** 2).sum(axis=2)
+    own, scale = squares[np.arange(len(rows)), labels], rows.var(axis=0).sum()
+    # Lloyd's algorithm ends when the means move by no more than its tolerance.
+    assert (own <= squares.min(axis=1) + 0.1 * scale).all()
+    spread = weights @ ((rows - np.average(rows, axis=0, weights=weights)) ** 2).sum(axis=1)
+    assert weights @ own <= spread * (1 + 1e-9)
+
+
+@given(weighted_rows(), random_states)
+@settings(max_examples=60)
+def test_centres_move_to_weighted_means(data, seed):
+    rows, weights, K = data
+    labels = np.random.RandomState(seed).permutation(np.arange(len(rows)) % K)
+    centres = rows[:K].copy()
+    movement = move_centres(rows, weights, labels, centres)
+    means = means_of(rows, weights, labels, K)
+    spread = np.ptp(rows, axis=0).max()
+    np.testing.assert_allclose(centres, means, rtol=1e-13, atol=1e-12 * spread)
+    assert movement == pytest.approx(((means - rows[:K]) ** 2).sum(), rel=1e-7)
+
+
+def test_centres_stay_when_a_group_is_empty():
+    centres = np.zeros((2, 1))
+    assert move_centres(np.ones((3, 1)), np.ones(3), np.zeros(3, dtype=np.int64), centres) == -1
+    assert (centres == 0).all()
+
+
+@pytest.mark.parametrize("labels", [[0, 2, 0], [0, -1, 0]])
+def test_labels_outside_the_centres_are_refused(labels):
+    with pytest.raises(ValueError, match="labels: of the centres"):
+        move_centres(np.ones((3, 1)), np.ones(3), np.array(labels), np.zeros((2, 1)))
+
+
+@given(weighted_rows(), random_states)
+@settings(max_examples=60)
+def test_seeds_are_different_rows(data, seed):
+    rows, weights, K = data
+    chosen = seeds(rows, weights, K, np.random.RandomState(seed))
+    assert len(set(chosen)) == K
+    repeated = seeds(
+        np.repeat(rows, 2, axis=0), np.repeat(weights, 2), K, np.random.RandomState(seed)
+    )
+    assert len(np.unique(np.repeat(rows, 2, axis=0)[repeated], axis=0)) == K
+
+
+def test_seeds_are_the_greedy_choice():
+    """Of its draws the one that leaves the least, by weight x squared distance."""
+    rng = np.random.default_rng(0)
+    rows, weights = rng.normal(size=(40, 3)), rng.uniform(0.5, 2.0, size=40)
+    uniforms = rng.uniform(size=(3, 4))
+    chosen = np.zeros(4, dtype=np.int64)
+    draw_seeds(rows, weights, uniforms, chosen)
+    squares = ((rows[:, None] - rows) ** 2).sum(axis=2)
+    closest = squares[0]
+    for row, marks in zip(chosen[1:], uniforms, strict=True):
+        cumulative = np.cumsum(weights * closest)
+        draws = np.searchsorted(cumulative, marks * cumulative[-1], side="right")
+        best = min(draws, key=lambda draw: weights @ np.minimum(closest, squares[draw]))
+        assert row == best
+        closest = np.minimum(closest, squares[row])
