@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from strategies import nearest_member, seeds
 
 from skgmm import GaussianMixtureEM
+from skgmm._kernels._native import improve_axes, lowest_axes
 from skgmm._moments import Moments
 from skgmm.covariance import find_structure
 
@@ -239,3 +240,31 @@ def test_em_near_the_edge_of_singular_converges(code):
     mixture.fit(np.concatenate(parts))
     assert mixture.converged_
     assert mixture.n_iter_ < 20
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.25])
+@given(seed=seeds, products=st.integers(0, 40))
+def test_a_search_cut_short_leaves_better_axes(exponent, seed, products):
+    """With many features a search has few products: what it has found by then is kept."""
+    mass, dense = scatters(seed, 3, 4, 3.0, None)
+    start = orthogonal(np.random.default_rng(seed), 4)
+    code = "EVE" if exponent else "VVE"
+    weights = np.ones(3) if exponent else mass
+    scatter = mass[:, None, None] * dense
+    before = best_ecll(code, mass, along(start, dense))
+    for search in (warm, cold):
+        axes = search(scatter, weights, exponent, start, products)
+        np.testing.assert_allclose(axes.T @ axes, np.eye(4), atol=1e-12)
+        assert best_ecll(code, mass, along(axes, dense)) >= before - 1e-9
+
+
+def warm(scatter, weights, exponent, start, products):
+    axes = start.copy()
+    improve_axes(scatter, weights, exponent, axes, 500, products)
+    return axes
+
+
+def cold(scatter, weights, exponent, start, products):
+    starts, values = start[None].copy(), np.empty(1)
+    lowest_axes(scatter, weights, exponent, starts, values, 1, products)
+    return starts[0]

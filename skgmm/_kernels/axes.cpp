@@ -18,12 +18,15 @@ constexpr double nearby = 1e-2;
 // Sweeps after which starts are compared.
 constexpr int glance = 2;
 constexpr int most_sweeps = 100, most_steps = 500, most_products = 200;
+// What a sweep takes, in products.
+constexpr int products_of_sweep = 6;
 
 }  // namespace
 
 AxesSearch::AxesSearch(int64_t n_matrices, int64_t n_axes, const double* matrices,
-                       const double* weights, double exponent)
-    : turned(n_matrices, n_axes, matrices, weights, exponent),
+                       const double* weights, double exponent, int64_t most_products)
+    : products_left(most_products),
+      turned(n_matrices, n_axes, matrices, weights, exponent),
       tried(turned),
       plane(turned),
       radius(1.0),
@@ -44,14 +47,15 @@ double AxesSearch::approach(double* axes, int n_sweeps) {
 double AxesSearch::descend(double* axes) {
     turned.turn_to(axes);
     for (int n = 0; n < most_sweeps && sweep(n == 0 ? Reach::far : Reach::near) > nearby; ++n)
-        continue;
+        if (exhausted()) break;
     newton(most_steps);
     return done(axes);
 }
 
 double AxesSearch::settle(double* axes) {
     turned.turn_to(axes);
-    for (int n = 0; n < most_sweeps && sweep(Reach::farthest) > worthwhile; ++n) newton(most_steps);
+    for (int n = 0; n < most_sweeps && !exhausted() && sweep(Reach::farthest) > worthwhile; ++n)
+        newton(most_steps);
     return done(axes);
 }
 
@@ -63,7 +67,7 @@ double AxesSearch::improve(double* axes, int n_steps) {
 
 void AxesSearch::newton(int n_steps) {
     radius = 1.0;
-    for (int steps = 0; steps < n_steps && step();) ++steps;
+    for (int steps = 0; steps < n_steps && !exhausted() && step();) ++steps;
 }
 
 double AxesSearch::done(double* axes) const {
@@ -74,6 +78,7 @@ double AxesSearch::done(double* axes) const {
 // Turns in every plane; what that gains.
 double AxesSearch::sweep(Reach reach) {
     double gain = 0.0;
+    products_left -= products_of_sweep;
     for (int64_t i = 0; i < turned.d; ++i)
         for (int64_t j = i + 1; j < turned.d; ++j) gain -= plane.turn(i, j, reach).change;
     turned.weigh();
@@ -202,7 +207,8 @@ AxesSearch::Proposal AxesSearch::propose() {
     const double enough = left * std::min(0.01, left), limit = radius * radius;
     double squared = 0.0, mixed = 0.0, step = left;  // products of `proposed` and `forward`
     bool at_edge = false;
-    for (int n = 0; n < most_products && left > enough && !at_edge; ++n) {
+    for (int n = 0; n < most_products && left > enough && !at_edge && !exhausted(); ++n) {
+        --products_left;
         curve(forward, curved);
         const double curvature = dot(forward, curved);
         double length = left / curvature;
@@ -234,8 +240,10 @@ void lowest_axes(AxesSearch& search, int64_t d, double* starts, double* values, 
                          [&](int64_t a, int64_t b) { return values[a] < values[b]; });
     }
     std::fill(values, values + n_starts, std::numeric_limits<double>::infinity());
-    for (int64_t n = 0; n < std::min(most_finished, n_starts); ++n)
+    for (int64_t n = 0; n < std::min(most_finished, n_starts); ++n) {
+        if (n > 0 && search.exhausted()) break;
         values[order[n]] = search.descend(starts + order[n] * d * d);
+    }
     const int64_t lowest = std::min_element(values, values + n_starts) - values;
     values[lowest] = search.settle(starts + lowest * d * d);
 }

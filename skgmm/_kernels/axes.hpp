@@ -7,11 +7,12 @@ namespace skgmm {
 
 // Finds minima of the value of Turned over the axes. Turns plane by plane, each to its best angle,
 // come near one from anywhere; Newton's method in a region of trust ends there. Nothing that raises
-// the value by more than rounding is kept.
+// the value by more than rounding is kept. When about `most_products` multiplications of all
+// matrices with a (d, d) matrix are used up, it ends where it is.
 class AxesSearch {
 public:
     AxesSearch(int64_t n_matrices, int64_t n_axes, const double* matrices, const double* weights,
-               double exponent);
+               double exponent, int64_t most_products);
     AxesSearch(const AxesSearch&) = delete;  // its parts refer to each other
     AxesSearch& operator=(const AxesSearch&) = delete;
 
@@ -22,6 +23,7 @@ public:
     double descend(double* axes);
     double settle(double* axes);
     double improve(double* axes, int n_steps);
+    bool exhausted() const { return products_left <= 0; }
 
 private:
     // Antisymmetric matrices (d, d): how far to turn in each plane of two axes.
@@ -45,6 +47,7 @@ private:
     void try_proposed();
     double done(double* axes) const;
 
+    int64_t products_left;
     Turned turned, tried;
     Plane plane;
     double radius;

@@ -25,29 +25,31 @@ void require(bool holds, const char* what) {
     if (!holds) throw std::invalid_argument(what);
 }
 
-AxesSearch search_of(const Stack& matrices, const Vector& weights, double exponent) {
+AxesSearch search_of(const Stack& matrices, const Vector& weights, double exponent,
+                     int64_t most_products) {
     const int64_t K = matrices.shape(0), d = matrices.shape(1);
     require(K > 0 && int64_t(matrices.shape(2)) == d, "matrices: (K, d, d)");
     require(int64_t(weights.shape(0)) == K, "weights: one for each matrix");
-    return {K, d, matrices.data(), weights.data(), exponent};
+    return {K, d, matrices.data(), weights.data(), exponent, most_products};
 }
 
 void lowest(Stack matrices, Vector weights, double exponent, OutStack starts, OutVector values,
-            int64_t most_finished) {
+            int64_t most_finished, int64_t most_products) {
     const size_t d = matrices.shape(1);
     require(starts.shape(1) == d && starts.shape(2) == d, "starts: (n, d, d)");
     require(values.shape(0) == starts.shape(0), "values: one for each start");
     nb::gil_scoped_release release;
-    AxesSearch search = search_of(matrices, weights, exponent);
+    AxesSearch search = search_of(matrices, weights, exponent, most_products);
     lowest_axes(search, int64_t(d), starts.data(), values.data(), int64_t(starts.shape(0)),
                 most_finished);
 }
 
-void improve(Stack matrices, Vector weights, double exponent, OutMatrix axes, int most_steps) {
+void improve(Stack matrices, Vector weights, double exponent, OutMatrix axes, int most_steps,
+             int64_t most_products) {
     const size_t d = matrices.shape(1);
     require(axes.shape(0) == d && axes.shape(1) == d, "axes: (d, d)");
     nb::gil_scoped_release release;
-    search_of(matrices, weights, exponent).improve(axes.data(), most_steps);
+    search_of(matrices, weights, exponent, most_products).improve(axes.data(), most_steps);
 }
 
 int volumes(Any scatters, Vector mass, OutVector u, Out common) {
@@ -66,9 +68,11 @@ int volumes(Any scatters, Vector mass, OutVector u, Out common) {
 
 void skgmm::bind_estimates(nb::module_& m) {
     m.def("lowest_axes", &lowest, nb::arg("matrices"), nb::arg("weights"), nb::arg("exponent"),
-          nb::arg("starts").noconvert(), nb::arg("values").noconvert(), nb::arg("most_finished"));
+          nb::arg("starts").noconvert(), nb::arg("values").noconvert(), nb::arg("most_finished"),
+          nb::arg("most_products"));
     m.def("improve_axes", &improve, nb::arg("matrices"), nb::arg("weights"), nb::arg("exponent"),
-          nb::arg("axes").noconvert(), nb::arg("most_steps"));
+          nb::arg("axes").noconvert(), nb::arg("most_steps"),
+          nb::arg("most_products"));
     m.def("log_volumes", &volumes, nb::arg("scatters"), nb::arg("mass"), nb::arg("u").noconvert(),
           nb::arg("common").noconvert());
 }

@@ -14,9 +14,15 @@ from skgmm._linalg import Array
 
 # A warm start improves in any number of steps, and the next iteration of EM takes the next ones.
 _STEPS_WHEN_WARM = 3
-# What an M-step may cost, in multiplications of scatters with axes: minima and further starts.
+# Minima and further starts that an M-step may go to, times scatters x features^3.
 _WORK = 20_000
 _FEWEST_MINIMA, _MOST_STARTS, _MORE_STARTS = 2, 10, 20
+# What one search may cost, in multiplications of numbers, and the products that it has in any case.
+# With many features it stops short of the minimum, which EM then comes to in more iterations.
+_MULTIPLICATIONS, _FEWEST_PRODUCTS = 100_000_000, 30
+_MULTIPLICATIONS_WHEN_WARM, _FEWEST_WHEN_WARM = 10_000_000, 6
+# Products that each start needs to be looked at.
+_FOR_A_START = 15
 # Minima that differ by less, in nats per row, are one.
 _SAME = 1e-6
 
@@ -48,7 +54,8 @@ def common_axes(
         return np.linalg.eigh(scatter[0])[1]
     if known is not None and n_features > 2:
         axes = np.array(known)
-        improve_axes(scatter, weights, exponent, axes, _STEPS_WHEN_WARM)
+        products = max(_FEWEST_WHEN_WARM, _products(scatter, _MULTIPLICATIONS_WHEN_WARM))
+        improve_axes(scatter, weights, exponent, axes, _STEPS_WHEN_WARM, products)
         return axes
     if n_features == 2:  # one plane, and all turns in it are compared
         start = np.eye(2) if known is None else np.array(known)
@@ -62,15 +69,22 @@ def common_axes(
     return axes[np.argmin(values)]
 
 
+def _products(scatter: Array, work: int) -> int:
+    """How often all scatters can be multiplied with axes for so many multiplications."""
+    return work // (len(scatter) * scatter.shape[-1] ** 3)
+
+
 def _affordable(scatter: Array) -> int:
-    return _WORK // (len(scatter) * scatter.shape[-1] ** 3)
+    return _products(scatter, _WORK)
 
 
 def _minima(scatter: Array, weights: Array, exponent: float, starts: Array) -> tuple[Array, Array]:
     """Axes (n, d, d) that the starts lead to, and values (n,): infinite where not followed up."""
-    values = np.empty(len(starts))
     most = max(_FEWEST_MINIMA, _affordable(scatter))
-    lowest_axes(scatter, weights, exponent, starts, values, most)
+    products = max(_FEWEST_PRODUCTS, _products(scatter, _MULTIPLICATIONS))
+    starts = starts[: max(2, products // _FOR_A_START)]
+    values = np.empty(len(starts))
+    lowest_axes(scatter, weights, exponent, starts, values, most, products)
     return starts, values
 
 
