@@ -191,10 +191,11 @@ def test_a_component_of_almost_no_mass(instructions, kind):
     np.testing.assert_allclose(got.scatter[2], expected.scatter[2], rtol=1e-11)
 
 
+@pytest.mark.parametrize("component", [0, 1])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_component_without_weight(instructions, kind):
+def test_a_component_without_weight(instructions, kind, component):
     parameters = mixture(kind)
-    parameters.log_weights[1] = -np.inf
+    parameters.log_weights[component] = -np.inf
     assert_as_oracle(parameters, *weighted_rows(parameters))
 
 

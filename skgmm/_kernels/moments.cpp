@@ -28,9 +28,10 @@ void log_heights(int64_t K, int64_t d, bool triangular, int64_t n_factors, const
                  const double* log_weights, const double* floor, double* heights) {
     constexpr double log_2_pi = 1.8378770664093454836;
     const int64_t size = triangular ? d * d : d;
+    double height = 0.0;  // without the weight, which may be 0; one factor may be that of all
     for (int64_t k = 0; k < K; ++k) {
-        if (k >= n_factors) {  // one factor for all
-            heights[k] = log_weights[k] + (heights[0] - log_weights[0]);
+        if (k >= n_factors) {
+            heights[k] = log_weights[k] + height;
             continue;
         }
         const double* factor = factors + k * size;
@@ -42,7 +43,8 @@ void log_heights(int64_t K, int64_t d, bool triangular, int64_t n_factors, const
                 precision += factor[j] * factor[j];
             penalty += 0.5 * floor[i] * precision;
         }
-        heights[k] = log_weights[k] - 0.5 * d * log_2_pi + log_diagonal - penalty;
+        height = log_diagonal - 0.5 * d * log_2_pi - penalty;
+        heights[k] = log_weights[k] + height;
     }
 }
 
