@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
+from numpy.linalg import LinAlgError
 
-from skgmm._coordinates import Coordinates
+from skgmm._coordinates import Coordinates, Point
 from skgmm._kernels import LostRowError
 from skgmm._kernels._native import quasi_newton
 from skgmm._linalg import Array
+from skgmm._moment_coordinates import MomentCoordinates, MomentPoint
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
-from skgmm.covariance import Ties
+from skgmm.covariance import IllDefinedCovarianceError
 
 _MEMORY = 20
 # Iterations from one anchor: the coordinates fit where they were drawn.
@@ -73,24 +76,27 @@ class _Memory:
 class _Search:
     """The objective, negative and per row, around the best so far."""
 
-    def __init__(self, problem: Problem, ascent: Ascent, ties: Ties) -> None:
+    def __init__(self, problem: Problem, ascent: Ascent) -> None:
         self.ascent = ascent
-        self.coordinates = Coordinates(ascent.parameters, ascent.moments, ties, problem.floor)
+        self.coordinates = coordinates_around(problem, ascent.parameters, ascent.moments)
 
     def here(self) -> tuple[float, Array]:
         """Value and gradient at the anchor."""
-        moments = self.ascent.moments
-        gradient = self.coordinates.at(np.zeros(self.coordinates.size)).gradient(moments)
-        return -moments.mean_log_likelihood, -gradient / moments.total_weight
+        return self._tried(np.zeros(self.coordinates.size), lambda _: self.ascent.moments)
 
     def evaluate(self, vector: Array) -> tuple[float, Array]:
         """Value and gradient; infinite much too far out."""
+        return self._tried(vector, lambda point: self.ascent.evaluate(point.parameters))
+
+    def _tried(
+        self, vector: Array, moments_of: Callable[[Point | MomentPoint], Moments]
+    ) -> tuple[float, Array]:
         try:
             with np.errstate(over="raise", invalid="raise", divide="raise"):
                 point = self.coordinates.at(vector)
-                moments = self.ascent.evaluate(point.parameters)
+                moments = moments_of(point)
                 gradient = point.gradient(moments)
-        except (FloatingPointError, LostRowError):
+        except (FloatingPointError, LostRowError, IllDefinedCovarianceError, LinAlgError):
             return np.inf, np.zeros_like(vector)
         return -moments.mean_log_likelihood, -gradient / moments.total_weight
 
@@ -120,14 +126,24 @@ class _Search:
         return None
 
 
-def climb(problem: Problem, ascent: Ascent, ties: Ties, enough: float) -> None:
+def coordinates_around(
+    problem: Problem, anchor: MixtureParameters, moments: Moments
+) -> Coordinates | MomentCoordinates:
+    """Coordinates of the mixtures of the problem's structure; `moments` are the anchor's."""
+    ties = problem.structure.ties
+    if ties is None:
+        return MomentCoordinates(problem, anchor, moments)
+    return Coordinates(anchor, moments, ties, problem.floor)
+
+
+def climb(problem: Problem, ascent: Ascent, enough: float) -> None:
     """L-BFGS from the best so far, until a few of its iterations gain less than `enough`.
 
     Coordinates are drawn anew around the best so far every few iterations. `ascent` keeps the best
     of all that was evaluated, so that nothing is accepted that lowers the objective.
     """
     for _ in range(_ANCHORS):
-        if not _from_anchor(_Search(problem, ascent, ties), enough):
+        if not _from_anchor(_Search(problem, ascent), enough):
             return
 
 

@@ -126,6 +126,13 @@ class _Rate:
         self.gains = []
 
 
+def _ahead(gain: float, remaining: float, n_iterations: int) -> float:
+    """What so many iterations would add after one that gained `gain`, if `remaining` is left."""
+    if not 0.0 < remaining < np.inf:
+        return n_iterations * gain
+    return float(remaining * (1.0 - (remaining / (gain + remaining)) ** n_iterations))
+
+
 class EM:
     """A run of EM that may be left and taken up again.
 
@@ -156,8 +163,7 @@ class EM:
     ) -> None:
         self.problem, self.tol = problem, tol
         self.ascent, self.rate = _Ascent(problem, start, watch), _Rate(resumed)
-        self.ties = None if acceleration is None else problem.structure.ties
-        self.at_once = acceleration == "lbfgs"
+        self.accelerates, self.at_once = acceleration is not None, acceleration == "lbfgs"
 
     def until(self, max_iter: int) -> EMResult:
         """Go on until it ends, or until so many evaluations are made in all."""
@@ -183,13 +189,22 @@ class EM:
                 rate.gains = []
                 return False
             return True
-        if self.ties is None or not rate.slow(tol, self.at_once):
-            return False
-        again, before = rate.accelerated, ascent.moments.mean_log_likelihood
+        return self.accelerates and rate.slow(tol, self.at_once) and self._climbed_in_vain()
+
+    def _climbed_in_vain(self) -> bool:
+        """Go on by quasi-Newton steps; whether that leaves nothing to gain."""
+        ascent, rate, again = self.ascent, self.rate, self.rate.accelerated
+        last, remaining = rate.gains[-1], rate.remaining()
+        before, evaluated = ascent.moments.mean_log_likelihood, len(ascent.objectives)
         rate.restart()
-        climb(self.problem, ascent, self.ties, 0.1 * tol)
+        climb(self.problem, ascent, 0.1 * self.tol)
+        gained = ascent.moments.mean_log_likelihood - before
+        if self.problem.structure.ties is None:
+            # The gradient is that of an M-step which may not be the maximum that it should be.
+            alone = _ahead(last, remaining, len(ascent.objectives) - evaluated)
+            self.accelerates = gained > alone
         # If so, EM's estimate is rounding by now, and nothing else finds a gain either.
-        return again and ascent.moments.mean_log_likelihood - before < 0.1 * tol
+        return self.accelerates and again and gained < 0.1 * self.tol
 
     def _result(self, status: EMStatus, collapsed: list[int] | None = None) -> EMResult:
         left = self.rate.remaining() if self.rate.gains else np.inf

@@ -62,8 +62,7 @@ class GaussianMixtureEM(
     acceleration : {'auto', 'lbfgs'} or None, default='auto'
         'auto' goes on with quasi-Newton steps (L-BFGS) where EM has found its rate of convergence
         and that rate is slow, 'lbfgs' after ten iterations of EM; None is plain EM. A step that
-        lowers the log-likelihood is never accepted. The structures EVE, VVE, EEV and VEV have no
-        simple coordinates and stay with EM.
+        lowers the log-likelihood is never accepted.
     escape : bool, default=True
         Whether a converged fit tries to merge two components and to split a third, and goes on
         from there if that raises the log-likelihood. From a start that is given it only lets empty

@@ -1,12 +1,14 @@
 """How sure K is, and how sure parameters are."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 from sklearn.datasets import load_iris
 
 from skgmm import GaussianMixtureEM, GaussianMixtureSearch, bootstrap_lrt, parameter_uncertainty
-from skgmm.covariance import STRUCTURES
+from skgmm.covariance import STRUCTURES, register
 
 NAMES = ("weights", "means", "covariances")
 
@@ -175,6 +177,21 @@ def test_both_methods_agree_where_clusters_are_clear(name):
     assert np.exp(np.abs(np.log(ratio)).mean()) < 1.12
     assert np.abs(np.log(ratio)).max() < np.log(1.4)
     assert by_bootstrap[~free].max(initial=0.0) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "VEI", "VEV"])
+def test_a_registered_structure_has_the_errors_of_the_known_one(name):
+    """Which has coordinates of its own; of the other nothing is known but its M-step."""
+    X = clusters(0, 300)
+    expected = errors(parameter_uncertainty(fitted(X, name), X))
+    stranger = copy(STRUCTURES[name])
+    stranger.name, stranger.aliases, stranger.ties = f"another-{name}", (), None
+    register(stranger)
+    try:
+        got = errors(parameter_uncertainty(fitted(X, stranger.name), X))
+    finally:
+        STRUCTURES.pop(stranger.name)
+    np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-6 * expected.max())
 
 
 @pytest.mark.parametrize("name", ["full", "VVE"])

@@ -15,7 +15,7 @@ from skgmm._linalg import Array
 from skgmm.covariance._axes import along, common_axes
 from skgmm.covariance._base import Covariance, Ellipsoidal
 from skgmm.covariance._ellipsoidal import EllipsoidalStructure
-from skgmm.covariance._structure import Spread, refuse, vanishing
+from skgmm.covariance._structure import Spread, Ties, refuse, vanishing
 from skgmm.covariance._volumes import equalised
 
 
@@ -59,6 +59,7 @@ class CommonPrincipalComponents(CommonAxesStructure):
 
     name = "VVE"
     in_words = "ellipsoidal, varying volume and shape, equal orientation"
+    ties = Ties("V", "V", "E")
 
     def _mean(self, mass: Array, n_features: int) -> tuple[Array, float]:
         return mass, 0.0
@@ -75,6 +76,7 @@ class EqualVolumeCommonAxes(CommonAxesStructure):
 
     name = "EVE"
     in_words = "ellipsoidal, equal volume and orientation, varying shape"
+    ties = Ties("E", "V", "E")
 
     def _mean(self, mass: Array, n_features: int) -> tuple[Array, float]:
         return np.ones_like(mass), 1.0 / n_features

@@ -9,7 +9,7 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm.covariance._base import Covariance, Ellipsoidal
 from skgmm.covariance._ellipsoidal import EllipsoidalStructure
-from skgmm.covariance._structure import Spread, refuse, vanishing
+from skgmm.covariance._structure import Spread, Ties, refuse, vanishing
 from skgmm.covariance._volumes import equal_shapes
 
 
@@ -37,6 +37,7 @@ class EqualVolumeAndShape(OwnAxesStructure):
 
     name = "EEV"
     in_words = "ellipsoidal, equal volume and shape, varying orientation"
+    ties = Ties("E", "E", "V")
 
     def _variances(self, lengths: Array, spread: Spread, previous: Covariance | None) -> Array:
         shared = lengths[spread.filled].sum(axis=0)[None] / spread.total
@@ -52,6 +53,7 @@ class EqualShape(OwnAxesStructure):
 
     name = "VEV"
     in_words = "ellipsoidal, equal shape, varying volume and orientation"
+    ties = Ties("V", "E", "V")
 
     def _variances(self, lengths: Array, spread: Spread, previous: Covariance | None) -> Array:
         volumes, shape = equal_shapes(lengths, spread, previous)

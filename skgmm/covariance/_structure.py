@@ -44,11 +44,10 @@ class Spread:
 
 @dataclass(frozen=True)
 class Ties:
-    """Which parts of covariances are shared, for families with a simple unconstrained form.
+    """Which parts of their covariances components share, where that is all that makes a family.
 
-    Covariances in such a family are those of one member with the triangular factors of the
-    precisions multiplied by exp(volume_k + shape_ki)(I + r_k), r strictly upper triangular. Each
-    part is "E" (equal for all components), "V" (varying) or "I" (none), as in the family's code.
+    Each part is "E" (equal for all components), "V" (varying) or "I" (none), as in the family's
+    code. A rotation "I", axes along the features, is for diagonal covariances.
     """
 
     volume: str
@@ -75,8 +74,9 @@ class Structure(ABC):
     several_optima : bool
         Whether an estimate from afar may beat one that starts at `previous`.
     ties : Ties or None
-        The family's unconstrained form, in which quasi-Newton steps are made; None if it has none
-        that is so simple, and then EM is extrapolated.
+        Of families that ties alone make, and quasi-Newton steps are then made in volumes, shapes
+        and rotations. None for all others: they are made in the moments that `_maximise` is given,
+        which serves as long as that is the maximum and smooth; where it is not, EM goes on alone.
     """
 
     name: str
