@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from skgmm._acceleration import climb
+from skgmm._iterations import iterate
+from skgmm._kernels import Patience
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
@@ -23,6 +25,9 @@ _HALVING = 0.5
 _STEADY = 0.1
 _FIRST_STEPS = 10
 
+# Iterations that are made in one go, if nothing has to be decided before.
+_STRETCH = 50
+
 # Iterations that EM must have ahead of it for quasi-Newton steps to be worth their start.
 _WORTHWHILE = 25
 
@@ -38,9 +43,15 @@ class _StoppedError(Exception):
 class _Ascent:
     """The best parameters so far, and the evaluations it took to find them."""
 
-    def __init__(self, problem: Problem, start: MixtureParameters, watch: Watch | None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        start: MixtureParameters,
+        moments: Moments | None,
+        watch: Watch | None,
+    ) -> None:
         self.problem, self.max_iter, self.watch = problem, 0, watch
-        self.parameters, self.moments = start, problem.evaluate(start)
+        self.parameters, self.moments = start, moments or problem.evaluate(start)
         self.objectives: list[float] = []
 
     def evaluate(self, candidate: MixtureParameters) -> Moments:
@@ -48,6 +59,25 @@ class _Ascent:
         reached, gain = self._visit(candidate)
         self._tell(gain, None)
         return reached
+
+    def advance(self, rate: _Rate, patience: Patience) -> float:
+        """Iterations of EM until there may be something to decide; the gain of the last one.
+
+        Who watches sees every one of them.
+        """
+        left = self.max_iter - len(self.objectives)
+        if left <= 0:
+            raise _OutOfIterationsError
+        reached = None
+        if self.watch is None:
+            patience = patience._replace(most=min(patience.most, left))
+            reached = iterate(self.problem, self.parameters, self.moments, rate.gains, patience)
+        if reached is None:
+            return self.step(rate)
+        self.parameters, self.moments = reached.parameters, reached.moments
+        self.objectives += reached.objectives
+        rate.gains += reached.gains
+        return rate.gains[-1]
 
     def step(self, rate: _Rate) -> float:
         """One iteration of EM; its gain, which the rate notes."""
@@ -104,6 +134,16 @@ class _Rate:
             rate = measured if rate in (None, _HALVING) else max(measured, rate)
         return gain * rate / (1.0 - rate) if rate is not None and 0 <= rate < 1 else np.inf
 
+    def patience(self, tol: float, accelerable: bool, at_once: bool) -> Patience:
+        """How far iterations can go before `remaining` or `slow` may end them."""
+        if self.accelerated or (self.known is not None and not self.gains):
+            return Patience(1, tol, 0.0)
+        if not accelerable:
+            return Patience(_STRETCH, tol, 0.0)
+        if len(self.gains) < _FIRST_STEPS:
+            return Patience(_FIRST_STEPS - len(self.gains), tol, 0.0)
+        return Patience(1 if at_once else _STRETCH, tol, _STEADY)
+
     def slow(self, tol: float, at_once: bool) -> bool:
         """Whether EM has found its final rate, and that rate is a slow one."""
         if self.accelerated:  # and did not get to the end
@@ -147,6 +187,8 @@ class EM:
         Whether quasi-Newton steps take over where EM is slow, or after a few iterations.
     resumed : bool
         Whether `start` comes out of EM itself, so that one small gain can already convince.
+    moments : Moments or None
+        Of the start, where they are known.
     watch : Watch or None
         Told of each evaluation.
     """
@@ -159,10 +201,11 @@ class EM:
         tol: float,
         acceleration: str | None = "auto",
         resumed: bool = False,
+        moments: Moments | None = None,
         watch: Watch | None = None,
     ) -> None:
         self.problem, self.tol = problem, tol
-        self.ascent, self.rate = _Ascent(problem, start, watch), _Rate(resumed)
+        self.ascent, self.rate = _Ascent(problem, start, moments, watch), _Rate(resumed)
         self.accelerates, self.at_once = acceleration is not None, acceleration == "lbfgs"
 
     def until(self, max_iter: int) -> EMResult:
@@ -182,7 +225,7 @@ class EM:
     def _ended(self) -> bool:
         """One iteration of EM, and what follows from it; whether nothing is left to gain."""
         ascent, rate, tol = self.ascent, self.rate, self.tol
-        gain = ascent.step(rate)
+        gain = ascent.advance(rate, rate.patience(tol, self.accelerates, self.at_once))
         stuck = gain <= 0 and (rate.known is not None or len(rate.gains) > 1)
         if stuck or rate.remaining() < tol:
             if self.problem.structure.several_optima and ascent.leap() > tol:

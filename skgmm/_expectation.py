@@ -18,7 +18,7 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter, total
 from skgmm._parameters import MixtureParameters
 
-_FORMS = {
+FORMS = {
     Scatter.FULL: Form.FULL,
     Scatter.DIAGONAL: Form.DIAGONAL,
     Scatter.POOLED: Form.POOLED,
@@ -65,16 +65,14 @@ def expectation(
         means,
         factors,
         floor,
-        form=_FORMS[form],
+        form=FORMS[form],
         n_threads=n_threads,
     )
     if sums is not None:
         return Moments(form, sums.mass, sums.first, sums.second, sums.log_likelihood, sums.weight)
     penalty = 0.5 * parameters.covariance.precision_diagonal() @ floor
     model = means, factors, parameters.log_heights - penalty
-    summed = partial(
-        _kernels.sums, X, sample_weight, *model, form=_FORMS[form], n_threads=n_threads
-    )
+    summed = partial(_kernels.sums, X, sample_weight, *model, form=FORMS[form], n_threads=n_threads)
     return _moments_about(summed, means, form)
 
 
@@ -104,7 +102,7 @@ def partition_moments(
             X[rows],
             None if sample_weight is None else sample_weight[rows],
             *model,
-            form=_FORMS[form],
+            form=FORMS[form],
             n_threads=n_threads,
             **{name: np.ascontiguousarray(partition[rows], dtype=dtype)},
         )
@@ -119,9 +117,7 @@ def overall_moments(
     """Moments of all rows as one component; the log-likelihood means nothing."""
     centre = _some_row(X, sample_weight)
     model = centre, np.ones((1, X.shape[1])), np.zeros(1)
-    summed = partial(
-        _kernels.sums, X, sample_weight, *model, form=_FORMS[form], n_threads=n_threads
-    )
+    summed = partial(_kernels.sums, X, sample_weight, *model, form=FORMS[form], n_threads=n_threads)
     return _moments_about(summed, centre, form)
 
 

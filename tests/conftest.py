@@ -9,7 +9,7 @@ import pytest
 import sklearn
 from hypothesis import HealthCheck, settings
 
-from skgmm import _kernels
+from skgmm import _em, _kernels, _rows
 
 os.environ.setdefault("MPLBACKEND", "agg")
 
@@ -25,6 +25,26 @@ settings.load_profile("skgmm")
 
 SKLEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 REFERENCE = Path(__file__).parent / "reference"
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """A list that grows by 1 with every pass over rows in memory, whoever makes it."""
+    seen = []
+    e_step, iterate = _rows.expectation, _em.iterate
+
+    def count_one(*arguments, **options):
+        seen.append(1)
+        return e_step(*arguments, **options)
+
+    def count_all(*arguments):
+        reached = iterate(*arguments)
+        seen.extend([1] * len(reached.gains) if reached else [])
+        return reached
+
+    monkeypatch.setattr(_rows, "expectation", count_one)
+    monkeypatch.setattr(_em, "iterate", count_all)
+    return seen
 
 
 @pytest.fixture(scope="session")

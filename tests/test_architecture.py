@@ -71,6 +71,7 @@ ROOMS = [
     "_result",
     "_initialization",
     "_kmeans",
+    "_iterations",
     "_problem",
     "_rows",
     "_sample",

@@ -8,16 +8,24 @@ work with `LostRowError`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
-from math import prod
+from math import nan, prod
+from typing import NamedTuple
 
 import numpy as np
 
 from skgmm._linalg import Array
 
 try:
-    from skgmm._kernels._native import active, add_moments, add_sums, available, use, write_values
+    from skgmm._kernels._native import (
+        active,
+        add_moments,
+        add_sums,
+        available,
+        use,
+        write_values,
+    )
+    from skgmm._kernels._native import iterate as iterate_natively
 except ModuleNotFoundError as error:
     raise ImportError(
         "This is skgmm's source folder, without its compiled kernel. Install it with "
@@ -28,9 +36,11 @@ except ModuleNotFoundError as error:
 __all__ = [
     "Form",
     "LostRowError",
+    "Patience",
     "Sums",
     "active",
     "available",
+    "iterate",
     "moments",
     "sums",
     "use",
@@ -60,8 +70,7 @@ class LostRowError(ValueError):
         return type(self), (self.row,)  # it may come from another process
 
 
-@dataclass(frozen=True)
-class Sums:
+class Sums(NamedTuple):
     """Weighted sums over rows, about given centres."""
 
     mass: Array  # (K,)
@@ -147,6 +156,73 @@ def moments(
     if lost >= 0:
         raise LostRowError(lost)
     return parts() if lost == -1 else None
+
+
+class Patience(NamedTuple):
+    """When iterations end, because there is something to decide."""
+
+    most: int  # of them
+    enough: float  # estimate of the gain that is left
+    steady: float  # difference of two rates of convergence, as a share of what they lack to 1
+
+
+class Iterated(NamedTuple):
+    """A mixture, its moments, and what it took to get there."""
+
+    log_weights: Array  # (K,)
+    means: Array  # (K, d)
+    factors: Array
+    axes: Array | None  # (d, d), where components share them
+    sums: Sums  # as `moments` gives them
+    gains: list[float]  # of each iteration, in log-likelihood by weight
+    objectives: list[float]  # log-likelihood by weight of the best so far, after each
+
+
+def iterate(
+    X: Array,
+    weight: Array | None,
+    start: Iterated,
+    *,
+    code: str,
+    form: Form,
+    floor: Array,
+    patience: Patience,
+    n_threads: int,
+) -> Iterated | None:
+    """EM, one iteration after the other, until there is something to decide; the best of it.
+
+    Parameters
+    ----------
+    start : Iterated
+    code : str
+        Of the family of covariances.
+    floor : ndarray of shape (d,)
+        Positive; as of `moments`, and added to the covariances.
+
+    Returns
+    -------
+    end : Iterated or None
+        None if not one iteration could be made: covariances are ill-defined, a component is empty,
+        or a row or digits are lost.
+    """
+    log_weights, means, factors = (part.copy() for part in start[:3])
+    axes = None if start.axes is None else start.axes.copy()
+    out, parts = _room_for_sums(start.means.shape, form)
+    sums = start.sums
+    out[0], out[1] = sums.log_likelihood, sums.weight
+    own = parts()
+    own.mass[:], own.first[:], own.second[:] = sums.mass, sums.first, sums.second
+    before = ([nan, nan] + start.gains)[-2:]
+    most, *limits = patience
+    trace = np.empty((2, most))
+    mixture = log_weights, means, factors, axes
+    done = iterate_natively(
+        X, weight, code, floor, *mixture, out, *before, *limits, trace, n_threads
+    )
+    if not done:
+        return None
+    gains, objectives = trace[:, :done].tolist()
+    return Iterated(log_weights, means, factors, axes, parts(), gains, objectives)
 
 
 def _room_for_sums(shape: tuple[int, ...], form: Form) -> tuple[Array, Callable[[], Sums]]:

@@ -17,7 +17,11 @@ from skgmm.covariance._axis_aligned import (
     TiedDiagonal,
 )
 from skgmm.covariance._base import AxisAligned, Covariance, Ellipsoidal, IllDefinedCovarianceError
-from skgmm.covariance._common_axes import CommonPrincipalComponents, EqualVolumeCommonAxes
+from skgmm.covariance._common_axes import (
+    CommonAxes,
+    CommonPrincipalComponents,
+    EqualVolumeCommonAxes,
+)
 from skgmm.covariance._ellipsoidal import (
     EllipsoidalStructure,
     EqualVolume,
@@ -97,6 +101,7 @@ __all__ = [
     "STRUCTURES",
     "AxisAligned",
     "AxisAlignedStructure",
+    "CommonAxes",
     "Covariance",
     "Ellipsoidal",
     "EllipsoidalStructure",

@@ -59,6 +59,7 @@ class Diagonal(AxisAlignedStructure):
     name = "diag"
     aliases = ("VVI",)
     in_words = "axis-aligned, varying volume and shape"
+    compiled = True
     ties = Ties("V", "V", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
@@ -74,6 +75,7 @@ class TiedDiagonal(AxisAlignedStructure):
     name = "tied-diag"
     aliases = ("EEI",)
     in_words = "axis-aligned, equal volume and shape"
+    compiled = True
     ties = Ties("E", "E", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
@@ -91,6 +93,7 @@ class EqualShapeDiagonal(AxisAlignedStructure):
 
     name = "VEI"
     in_words = "axis-aligned, varying volume, equal shape"
+    compiled = True
     ties = Ties("V", "E", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
@@ -106,6 +109,7 @@ class EqualVolumeDiagonal(AxisAlignedStructure):
 
     name = "EVI"
     in_words = "axis-aligned, equal volume, varying shape"
+    compiled = True
     ties = Ties("E", "V", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:

@@ -69,6 +69,7 @@ class Full(EllipsoidalStructure):
     name = "full"
     aliases = ("VVV",)
     in_words = "ellipsoidal, varying volume, shape and orientation"
+    compiled = True
     ties = Ties("V", "V", "V")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
@@ -84,6 +85,7 @@ class Tied(EllipsoidalStructure):
     name = "tied"
     aliases = ("EEE",)
     in_words = "ellipsoidal, equal volume, shape and orientation"
+    compiled = True
     ties = Ties("E", "E", "E")
     scatter = Scatter.POOLED
 
@@ -108,6 +110,7 @@ class Proportional(EllipsoidalStructure):
 
     name = "VEE"
     in_words = "ellipsoidal, varying volume, equal shape and orientation"
+    compiled = True
     ties = Ties("V", "E", "E")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
@@ -126,6 +129,7 @@ class EqualVolume(EllipsoidalStructure):
 
     name = "EVV"
     in_words = "ellipsoidal, equal volume, varying shape and orientation"
+    compiled = True
     ties = Ties("E", "V", "V")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:

@@ -37,6 +37,7 @@ class EqualVolumeAndShape(OwnAxesStructure):
 
     name = "EEV"
     in_words = "ellipsoidal, equal volume and shape, varying orientation"
+    compiled = True
     ties = Ties("E", "E", "V")
 
     def _variances(self, lengths: Array, spread: Spread, previous: Covariance | None) -> Array:
@@ -53,6 +54,7 @@ class EqualShape(OwnAxesStructure):
 
     name = "VEV"
     in_words = "ellipsoidal, equal shape, varying volume and orientation"
+    compiled = True
     ties = Ties("V", "E", "V")
 
     def _variances(self, lengths: Array, spread: Spread, previous: Covariance | None) -> Array:

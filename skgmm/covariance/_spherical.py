@@ -30,6 +30,7 @@ class Spherical(SphericalStructure):
     name = "spherical"
     aliases = ("VII",)
     in_words = "spherical, varying volume"
+    compiled = True
     ties = Ties("V", "I", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
@@ -47,6 +48,7 @@ class TiedSpherical(SphericalStructure):
     name = "tied-spherical"
     aliases = ("EII",)
     in_words = "spherical, equal volume"
+    compiled = True
     ties = Ties("E", "I", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:

@@ -19,7 +19,7 @@ from skgmm._collapse import CollapseTest
 from skgmm._em import run_em
 from skgmm._initialization import EmptyStartError
 from skgmm._kernels import LostRowError
-from skgmm._moments import Scatter
+from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._problem import Problem, floor_of
 from skgmm._race import thinned
@@ -265,7 +265,11 @@ class _Runner:
     """A candidate on its way."""
 
     parameters: MixtureParameters
-    objective: float
+    moments: Moments
+
+    @property
+    def objective(self) -> float:
+        return self.moments.mean_log_likelihood
 
 
 def _ranked(
@@ -277,7 +281,7 @@ def _ranked(
     for candidate in candidates:
         with suppress(*_NUMERICAL):
             start = candidate(trial)
-            runners.append(_Runner(start, trial.evaluate(start).mean_log_likelihood))
+            runners.append(_Runner(start, trial.evaluate(start)))
     ahead, behind = _distinct(runners), list[_Runner]()
     for n_stay, n_steps in _ROUNDS:
         if len(ahead) > 1:
@@ -290,12 +294,19 @@ def _ranked(
 def _advanced(ground: Ground, trial: Problem, runner: _Runner, n_steps: int) -> _Runner | None:
     """Some iterations on, unless that collapses."""
     try:
-        end = run_em(trial, runner.parameters, tol=0.0, max_iter=n_steps, acceleration=None)
+        end = run_em(
+            trial,
+            runner.parameters,
+            moments=runner.moments,
+            tol=0.0,
+            max_iter=n_steps,
+            acceleration=None,
+        )
     except _NUMERICAL:
         return None
     if end.status is EMStatus.COLLAPSED or ground.collapsed(end.parameters):
         return None
-    return _Runner(end.parameters, end.objective)
+    return _Runner(end.parameters, end.moments)
 
 
 def _distinct(runners: list[_Runner]) -> list[_Runner]:

@@ -1,0 +1,74 @@
+#include "bind_iterations.hpp"
+
+#include <nanobind/stl/string.h>
+
+#include "arrays.hpp"
+#include "iterations.hpp"
+
+using namespace skgmm;
+
+namespace {
+
+using Numbers = Out<double>;
+
+std::vector<double> copied(const Numbers& array) {
+    return {array.data(), array.data() + array.size()};
+}
+
+void copy_back(const std::vector<double>& from, const Numbers& to) {
+    std::copy(from.begin(), from.end(), to.data());
+}
+
+// `log_weights`, `means`, `factors`, `axes` (if they are shared) and `moments` hold a mixture, and
+// become the best that iterations from it reach; `trace` (2, n) their gains, and how high the best
+// is after each. Returns their number.
+template <typename T>
+int64_t iterate_rows(Matrix<T> X, std::optional<Vector> weight, const std::string& code,
+                     Vector floor, Numbers log_weights, Numbers means, Numbers factors,
+                     std::optional<Numbers> axes, Numbers moments, double gain_before, double gain,
+                     double enough, double steady, Numbers trace, int64_t n_threads) {
+    const Rows<T> rows = rows_of(X, weight);
+    const Family* family = find_family(code);
+    require(family, "code: of a family");
+    const int64_t K = log_weights.size(), d = rows.n_features, most = trace.size() / 2;
+    require(int64_t(means.size()) == K * d, "means: (K, d)");
+    require(!axes || int64_t(axes->size()) == d * d, "axes: (d, d)");
+    require(int64_t(floor.shape(0)) == d, "floor: one for each feature");
+    require(int64_t(moments.size()) == sums_size(family->form, K, d), "moments: as sums");
+    // A start may come in another form: its M-step is for the general code.
+    if (check_factors(K, d, factors) != family->factor) return 0;
+    if (int64_t(factors.shape(0)) != (family->one ? 1 : K)) return 0;
+    if (family->axes != axes.has_value()) return 0;
+    State state{copied(log_weights), copied(means), copied(factors), {}, copied(moments)};
+    if (axes) state.axes = copied(*axes);
+    std::vector<double> gains(2 + most);
+    gains[0] = gain_before;
+    gains[1] = gain;
+    nb::gil_scoped_release release;
+    const int64_t done = iterate(rows, *family, floor.data(), {most, enough, steady}, n_threads,
+                                 state, gains.data(), trace.data() + most);
+    std::copy(gains.begin() + 2, gains.end(), trace.data());
+    copy_back(state.log_weights, log_weights);
+    copy_back(state.means, means);
+    copy_back(state.factors, factors);
+    if (axes) copy_back(state.axes, *axes);
+    copy_back(state.moments, moments);
+    return done;
+}
+
+template <typename T>
+void bind(nb::module_& m) {
+    m.def("iterate", &iterate_rows<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
+          nb::arg("code"), nb::arg("floor"), nb::arg("log_weights").noconvert(),
+          nb::arg("means").noconvert(), nb::arg("factors").noconvert(),
+          nb::arg("axes").noconvert().none(), nb::arg("moments").noconvert(),
+          nb::arg("gain_before"), nb::arg("gain"), nb::arg("enough"), nb::arg("steady"),
+          nb::arg("trace").noconvert(), nb::arg("n_threads"));
+}
+
+}  // namespace
+
+void skgmm::bind_iterations(nb::module_& m) {
+    bind<double>(m);
+    bind<float>(m);
+}

@@ -1,0 +1,124 @@
+#include "passes.hpp"
+
+#include "moments.hpp"
+#include "processor.hpp"
+
+namespace skgmm {
+
+const Kernel* active = best_kernel();
+
+namespace {
+
+template <typename T>
+SumsOf<T> sums_function();
+template <>
+SumsOf<float> sums_function<float>() {
+    return active->sums_float;
+}
+template <>
+SumsOf<double> sums_function<double>() {
+    return active->sums_double;
+}
+
+// Work's sums over all chunks of rows, and the first row that is lost, or -1.
+template <typename Work>
+int64_t total_of_chunks(int64_t n_samples, int64_t size, int64_t n_threads, double* out,
+                        Work work) {
+    const int64_t n_chunks = chunks_for(n_samples, size);
+    if (n_chunks == 1) {
+        std::fill(out, out + size, 0.0);
+        return work(out, 0, n_samples);
+    }
+    std::vector<std::vector<double>> parts(n_chunks);
+    std::vector<int64_t> lost(n_chunks, -1);
+    for_chunks(n_samples, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
+        parts[chunk].assign(size, 0.0);
+        lost[chunk] = work(parts[chunk].data(), first, last);
+    });
+    std::fill(out, out + size, 0.0);
+    for (const std::vector<double>& part : parts)
+        for (int64_t i = 0; i < size; ++i) out[i] += part[i];
+    return earliest(lost);
+}
+
+}  // namespace
+
+int64_t chunks_for(int64_t n_samples, int64_t size) {
+    constexpr int64_t rows = 1024, most = 64, memory = int64_t(1) << 21;  // doubles: 16 MB
+    int64_t chunks = 1;
+    while (2 * chunks <= std::min(most, n_samples / rows) && 2 * chunks * size <= memory)
+        chunks *= 2;
+    return chunks;
+}
+
+int64_t earliest(const std::vector<int64_t>& lost) {
+    int64_t row = -1;
+    for (int64_t candidate : lost)
+        if (candidate >= 0 && (row < 0 || candidate < row)) row = candidate;
+    return row;
+}
+
+int64_t sums_size(Form form, int64_t K, int64_t d) {
+    const int64_t second = form == Form::full ? K * d * d : form == Form::pooled ? d * d : K * d;
+    return 2 + K + K * d + second;
+}
+
+Sums sums_at(double* memory, Form form, const double* centres, int64_t K, int64_t d) {
+    double *mass = memory + 2, *first = mass + K, *second = first + K * d;
+    return {form, centres, mass, first, second, memory[0], memory[1]};
+}
+
+template <typename T>
+int64_t sum_up(const Rows<T>& rows, PackedMixture& mixture, const Given& given,
+               const double* centres, Form form, double* out, int64_t n_threads) {
+    const int64_t K = mixture.mixture.n_components, d = rows.n_features;
+    const int64_t size = sums_size(form, K, d);
+    const auto function = sums_function<T>();
+    const auto attempt = [&](const Mixture& by, const double* about) {
+        return total_of_chunks(rows.n_samples, size, n_threads, out,
+                               [&](double* own, int64_t first, int64_t last) {
+                                   Sums sums = sums_at(own, form, about, K, d);
+                                   const int64_t lost =
+                                       function(rows, by, given, first, last, sums);
+                                   own[0] = sums.log_likelihood;
+                                   own[1] = sums.weight;
+                                   return lost;
+                               });
+    };
+    if (!given.any() && form != Form::full && mixture.linearise(centres)) {
+        const int64_t lost = attempt(mixture.mixture, nullptr);
+        Sums sums = sums_at(out, form, centres, K, d);
+        if (lost < 0 && mixture.move_sums(sums)) return -1;
+        mixture.mixture.linear = nullptr;  // it would lose digits
+    }
+    const int64_t lost = attempt(mixture.mixture, centres);
+    if (form != Form::diagonal)
+        for (double* matrix = out + 2 + K + K * d; matrix < out + size; matrix += d * d)
+            mirror(matrix, d);
+    return lost;
+}
+
+template <typename T>
+int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const double* floor,
+                   Form form, double* out, int64_t n_threads) {
+    const Parameters& p = parameters;
+    const int64_t K = p.n_components, d = p.n_features;
+    std::vector<double> heights(K);
+    log_heights(K, d, p.factor == Factor::triangular, p.n_factors, p.factors, p.log_weights, floor,
+                heights.data());
+    PackedMixture mixture(K, d, p.factor, p.means, p.factors, p.n_factors, heights.data());
+    const int64_t lost = sum_up(rows, mixture, Given{}, p.means, form, out, n_threads);
+    if (lost >= 0) return lost;
+    return centre(sums_at(out, form, p.means, K, d), K, d) ? -1 : digits_lost;
+}
+
+template int64_t sum_up<float>(const Rows<float>&, PackedMixture&, const Given&, const double*,
+                               Form, double*, int64_t);
+template int64_t sum_up<double>(const Rows<double>&, PackedMixture&, const Given&, const double*,
+                                Form, double*, int64_t);
+template int64_t moments_of<float>(const Rows<float>&, const Parameters&, const double*, Form,
+                                   double*, int64_t);
+template int64_t moments_of<double>(const Rows<double>&, const Parameters&, const double*, Form,
+                                    double*, int64_t);
+
+}  // namespace skgmm

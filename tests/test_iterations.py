@@ -1,0 +1,206 @@
+"""Iterations made in one go, against those made one by one in the general code."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.datasets import load_iris
+from strategies import problems
+
+from skgmm import GaussianMixtureEM
+from skgmm._em import run_em
+from skgmm._expectation import partition_moments
+from skgmm._iterations import iterate
+from skgmm._kernels import Patience
+from skgmm._problem import Problem, floor_of
+from skgmm._result import EMStatus
+from skgmm._rows import InMemoryRows
+from skgmm.covariance import STRUCTURES, Full, find_structure
+
+every_structure = pytest.mark.parametrize("name", STRUCTURES)
+
+
+@pytest.fixture
+def iris():
+    return load_iris().data
+
+
+class Silent:
+    """Watches, so that iterations are made one by one, and asks for nothing."""
+
+    def begin(self):
+        pass
+
+    def end(self, progress):
+        return False
+
+    def done(self, result):
+        pass
+
+
+def problem_of(name, X, weights=None, reg_covar="auto"):
+    rows = InMemoryRows(X, weights)
+    return Problem(rows, find_structure(name), floor_of(reg_covar, rows))
+
+
+def start_of(problem, partition):
+    """Parameters from responsibilities (n, K)."""
+    rows, form = problem.rows, problem.structure.scatter
+    return problem.maximise(
+        partition_moments(rows.X, rows.sample_weight, partition, partition.shape[1], form), None
+    )
+
+
+def both(problem, start, **options):
+    """In one go, and one by one."""
+    return run_em(problem, start, **options), run_em(problem, start, **options, watch=Silent())
+
+
+def assert_same(fast, slow, rtol):
+    assert fast.status is slow.status
+    np.testing.assert_allclose(fast.objectives, slow.objectives, rtol=rtol, atol=rtol)
+    for name in ("log_weights", "means"):
+        np.testing.assert_allclose(
+            getattr(fast.parameters, name), getattr(slow.parameters, name), rtol=rtol, atol=rtol
+        )
+    factors = [result.parameters.covariance.factor for result in (fast, slow)]
+    np.testing.assert_allclose(*factors, rtol=rtol, atol=rtol * np.abs(factors[1]).max())
+    for part in ("mass", "mean", "scatter"):
+        ours, theirs = (getattr(result.moments, part) for result in (fast, slow))
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol * np.abs(theirs).max())
+
+
+@given(problems(max_components=4, max_features=4), st.sampled_from([np.float64, np.float32]))
+def test_every_iteration_is_the_one_of_the_general_code(drawn, dtype):
+    name, X, partition = drawn
+    weights = np.random.default_rng(len(X)).uniform(0.5, 2.0, size=len(X))
+    problem = problem_of(name, X.astype(dtype), weights)
+    start = start_of(problem, partition)
+    for n in (1, 6):
+        assert_same(*both(problem, start, tol=0.0, max_iter=n, acceleration=None), rtol=1e-7)
+
+
+@every_structure
+def test_a_run_ends_where_one_by_one_it_would(name, iris):
+    rng = np.random.default_rng(0)
+    problem = problem_of(name, iris)
+    start = start_of(problem, rng.dirichlet(np.full(3, 0.3), size=len(iris)))
+    for acceleration in (None, "auto"):
+        fast, slow = both(problem, start, tol=1e-6, max_iter=300, acceleration=acceleration)
+        assert len(fast.objectives) == len(slow.objectives)
+        assert fast.status is slow.status
+        assert fast.objective == pytest.approx(slow.objective, abs=1e-9)
+        assert fast.remaining == pytest.approx(slow.remaining, abs=1e-7)
+
+
+@every_structure
+def test_the_registered_structures_are_made_in_one_go(name, iris):
+    problem = problem_of(name, iris)
+    start = start_of(problem, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
+    reached = iterate(problem, start, problem.evaluate(start), [], Patience(5, 0.0, 0.0))
+    assert len(reached.gains) == 5
+    assert min(reached.gains) > 0
+    assert reached.objectives[-1] == reached.moments.mean_log_likelihood
+    again = problem.evaluate(reached.parameters)
+    assert again.mean_log_likelihood == reached.moments.mean_log_likelihood
+    assert type(reached.parameters.covariance) is type(start.covariance)
+
+
+@every_structure
+def test_the_start_is_not_written_to(name, iris):
+    problem = problem_of(name, iris)
+    start = start_of(problem, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
+    moments = problem.evaluate(start)
+    parts = start.log_weights, start.means, start.covariance.factor, moments.mass, moments.scatter
+    before = [part.copy() for part in parts]
+    iterate(problem, start, moments, [], Patience(3, 0.0, 0.0))
+    for was, part in zip(before, parts, strict=True):
+        np.testing.assert_array_equal(part, was)
+
+
+def test_iterations_end_where_there_is_something_to_decide(iris):
+    problem = problem_of("full", iris)
+    start = start_of(problem, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
+    moments = problem.evaluate(start)
+
+    def made(**patience):
+        limits = {"most": 400, "enough": 0.0, "steady": 0.0, **patience}
+        return iterate(problem, start, moments, [], Patience(**limits)).gains
+
+    assert len(made(most=7)) == 7
+    gains = made(enough=1e-6)
+    rate = gains[-1] / gains[-2]
+    assert gains[-1] * rate / (1 - rate) < 1e-6
+    gains = made(steady=0.1)
+    before, last = gains[-2] / gains[-3], gains[-1] / gains[-2]
+    assert abs(last - before) <= 0.1 * (1 - last)
+    assert made()[-1] <= 0  # nothing left but rounding
+    assert min(made()[:-1]) > 0
+
+
+def test_a_structure_of_ones_own_is_asked_itself(iris):
+    class Rounded(Full):
+        name = "rounded"
+        asked = 0
+
+        def _maximise(self, spread, previous):
+            type(self).asked += 1
+            return super()._maximise(spread, previous)
+
+    rows = InMemoryRows(iris)
+    problem = Problem(rows, Rounded(), floor_of("auto", rows))
+    start = start_of(problem, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
+    result = run_em(problem, start, tol=0.0, max_iter=5, acceleration=None)
+    assert Rounded.asked == 1 + len(result.objectives)
+
+
+@pytest.mark.parametrize("name", ["VEV", "VEI"])
+def test_trouble_is_told_as_ever(name):
+    """A component that shrinks onto a point, without anything to hold it."""
+    X = np.r_[np.random.default_rng(0).normal(size=(40, 2)), np.full((3, 2), 7.0)]
+    problem = problem_of(name, X, reg_covar=1e-300)
+    partition = np.zeros((len(X), 2))
+    partition[:, 0], partition[-3:] = 1.0, [0.0, 1.0]
+    partition[:3] = 0.7, 0.3
+    start = start_of(problem, partition)
+    fast, slow = both(problem, start, tol=1e-9, max_iter=100, acceleration=None)
+    assert fast.status is slow.status is EMStatus.COLLAPSED
+    assert fast.collapsed == slow.collapsed == [1]
+    assert len(fast.objectives) == len(slow.objectives)
+
+
+def test_rows_that_nothing_reaches_are_named_as_ever(iris):
+    problem = problem_of("full", np.r_[iris, np.full((1, 4), 1e160)], reg_covar=1e-3)
+    start = start_of(problem_of("full", iris), np.eye(2)[np.arange(len(iris)) % 2])
+    with pytest.raises(ValueError, match="Row 150 of X is so many standard deviations"):
+        run_em(problem, start, tol=1e-3, max_iter=10)
+
+
+@every_structure
+def test_an_empty_component_keeps_what_it_had(name, iris):
+    problem = problem_of(name, iris)
+    partition = np.zeros((len(iris), 2))
+    partition[:, 0] = 1.0
+    start = start_of(problem, np.eye(2)[np.arange(len(iris)) % 2])
+    moved = type(start)(start.log_weights, start.means + [[0.0], [1e9]], start.covariance)
+    fast, slow = both(problem, moved, tol=1e-9, max_iter=6, acceleration=None)
+    assert_same(fast, slow, rtol=1e-9)
+
+
+def test_many_rows_are_for_the_general_code(monkeypatch):
+    from skgmm import _iterations
+
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    problem = problem_of("full", X)
+    start = start_of(problem, np.eye(2)[np.arange(200) % 2])
+    arguments = problem, start, problem.evaluate(start), [], Patience(3, 0.0, 0.0)
+    assert iterate(*arguments) is not None
+    monkeypatch.setattr(_iterations, "_FEW_ROWS", 199)
+    assert iterate(*arguments) is None
+
+
+def test_a_fit_is_the_same_followed_or_not(faithful):
+    mixture = GaussianMixtureEM(3, random_state=0).fit(faithful)
+    verbose = GaussianMixtureEM(3, random_state=0, verbose=1).fit(faithful)
+    assert verbose.n_iter_ == mixture.n_iter_
+    np.testing.assert_allclose(verbose.lower_bounds_, mixture.lower_bounds_, rtol=1e-10)
