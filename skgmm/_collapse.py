@@ -56,8 +56,10 @@ class CollapseTest:
     def __call__(self, parameters: MixtureParameters) -> list[int]:
         """The components that have collapsed."""
         covariance = parameters.covariance
-        # Half the sum over directions: the largest share is below twice that.
+        # The sum over directions: the largest share is no more than that.
         bound = covariance.precision_diagonal() @ self.floor
+        if bound.max() <= _LARGEST_SHARE:
+            return []
         suspects = np.flatnonzero(bound > _LARGEST_SHARE)
         if not len(suspects) or not self.directions.size:
             return []

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skgmm._acceleration import climb
-from skgmm._iterations import iterate
+from skgmm._iterations import in_one_go, iterate
 from skgmm._kernels import Patience
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
@@ -30,6 +30,10 @@ _STRETCH = 50
 
 # Iterations that EM must have ahead of it for quasi-Newton steps to be worth their start.
 _WORTHWHILE = 25
+
+# Rows x components that are visited while Python prepares a quasi-Newton step. Where iterations of
+# EM are made in one go, so many more of those are made in that time.
+_MEANWHILE = 20_000
 
 
 class _OutOfIterationsError(Exception):
@@ -134,17 +138,17 @@ class _Rate:
             rate = measured if rate in (None, _HALVING) else max(measured, rate)
         return gain * rate / (1.0 - rate) if rate is not None and 0 <= rate < 1 else np.inf
 
-    def patience(self, tol: float, accelerable: bool, at_once: bool) -> Patience:
+    def patience(self, tol: float, accelerable: bool, at_once: bool, worthwhile: float) -> Patience:
         """How far iterations can go before `remaining` or `slow` may end them."""
         if self.accelerated or (self.known is not None and not self.gains):
-            return Patience(1, tol, 0.0)
+            return Patience(1, tol)
         if not accelerable:
-            return Patience(_STRETCH, tol, 0.0)
+            return Patience(_STRETCH, tol)
         if len(self.gains) < _FIRST_STEPS:
-            return Patience(_FIRST_STEPS - len(self.gains), tol, 0.0)
-        return Patience(1 if at_once else _STRETCH, tol, _STEADY)
+            return Patience(_FIRST_STEPS - len(self.gains), tol)
+        return Patience(1 if at_once else _STRETCH, tol, _STEADY, worthwhile)
 
-    def slow(self, tol: float, at_once: bool) -> bool:
+    def slow(self, tol: float, at_once: bool, worthwhile: float) -> bool:
         """Whether EM has found its final rate, and that rate is a slow one."""
         if self.accelerated:  # and did not get to the end
             return True
@@ -156,7 +160,7 @@ class _Rate:
         if not 0.5 < last < 1.0 or abs(last - before) > _STEADY * (1.0 - last):
             return False
         ahead = self.gains[-1] * last / (1.0 - last)
-        return ahead > tol and np.log(max(tol, 1e-15) / ahead) / np.log(last) > _WORTHWHILE
+        return ahead > tol and np.log(max(tol, 1e-15) / ahead) / np.log(last) > worthwhile
 
     def restart(self) -> None:
         """Begin a new stretch, whose rate will be that of this one if nothing slower is seen."""
@@ -164,6 +168,13 @@ class _Rate:
             self.known = self.gains[-1] / self.gains[-2]
         self.accelerated = True
         self.gains = []
+
+
+def _worthwhile(problem: Problem, n_components: int) -> float:
+    """Iterations ahead from which on quasi-Newton steps take less time."""
+    if not in_one_go(problem):
+        return _WORTHWHILE
+    return _WORTHWHILE * (1.0 + _MEANWHILE / (problem.rows.n_samples * n_components))
 
 
 def _ahead(gain: float, remaining: float, n_iterations: int) -> float:
@@ -207,6 +218,7 @@ class EM:
         self.problem, self.tol = problem, tol
         self.ascent, self.rate = _Ascent(problem, start, moments, watch), _Rate(resumed)
         self.accelerates, self.at_once = acceleration is not None, acceleration == "lbfgs"
+        self.worthwhile = _worthwhile(problem, start.n_components)
 
     def until(self, max_iter: int) -> EMResult:
         """Go on until it ends, or until so many evaluations are made in all."""
@@ -225,14 +237,16 @@ class EM:
     def _ended(self) -> bool:
         """One iteration of EM, and what follows from it; whether nothing is left to gain."""
         ascent, rate, tol = self.ascent, self.rate, self.tol
-        gain = ascent.advance(rate, rate.patience(tol, self.accelerates, self.at_once))
+        patience = rate.patience(tol, self.accelerates, self.at_once, self.worthwhile)
+        gain = ascent.advance(rate, patience)
         stuck = gain <= 0 and (rate.known is not None or len(rate.gains) > 1)
         if stuck or rate.remaining() < tol:
             if self.problem.structure.several_optima and ascent.leap() > tol:
                 rate.gains = []
                 return False
             return True
-        return self.accelerates and rate.slow(tol, self.at_once) and self._climbed_in_vain()
+        slow = self.accelerates and rate.slow(tol, self.at_once, self.worthwhile)
+        return bool(slow) and self._climbed_in_vain()
 
     def _climbed_in_vain(self) -> bool:
         """Go on by quasi-Newton steps; whether that leaves nothing to gain."""

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from skgmm import _kernels
 from skgmm._expectation import FORMS
 from skgmm._kernels import Iterated, Patience, Sums
-from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
@@ -20,6 +19,8 @@ _FEW_ROWS = 10_000
 # As for the general code, which leaves larger matrices to LAPACK.
 _FEW_FEATURES = 16
 
+_ONE = Patience(most=1, enough=0.0)
+
 
 class Reached(NamedTuple):
     """Where iterations have led: the best so far."""
@@ -30,10 +31,22 @@ class Reached(NamedTuple):
     objectives: list[float]  # of the best so far
 
 
+def in_one_go(problem: Problem) -> bool:
+    """Whether the kernel can iterate: few rows, in memory, and a structure that it knows."""
+    rows = problem.rows
+    return (
+        problem.structure.compiled is not None
+        and isinstance(rows, InMemoryRows)
+        and rows.n_samples <= _FEW_ROWS
+        and rows.n_features <= _FEW_FEATURES
+        and bool(problem.floor.all())
+    )
+
+
 def iterate(
     problem: Problem,
     parameters: MixtureParameters,
-    moments: Moments,
+    moments: Moments | None,
     gains: list[float],
     patience: Patience,
 ) -> Reached | None:
@@ -41,8 +54,8 @@ def iterate(
 
     Parameters
     ----------
-    moments : Moments
-        Of the parameters.
+    moments : Moments or None
+        Of the parameters; None where they are still to be found.
     gains : list of float
         Of iterations before these.
 
@@ -52,15 +65,11 @@ def iterate(
         None where the next iteration is for the general code: the rows are many or elsewhere, the
         kernel does not know the structure, or something is the matter.
     """
-    rows, structure, floor = problem.rows, problem.structure, problem.floor
-    if not (
-        structure.compiled
-        and isinstance(rows, InMemoryRows)
-        and rows.n_samples <= _FEW_ROWS
-        and rows.n_features <= _FEW_FEATURES
-        and floor.all()
-    ):
+    if not in_one_go(problem):
         return None
+    rows, structure = problem.rows, problem.structure
+    assert isinstance(rows, InMemoryRows)
+    assert structure.compiled is not None
     covariance = parameters.covariance
     axes = covariance.axes if isinstance(covariance, CommonAxes) else None
     end = _kernels.iterate(
@@ -71,32 +80,46 @@ def iterate(
             parameters.means,
             covariance.factor,
             axes,
-            Sums(*_numbers(moments)),
+            None if moments is None else _sums(moments),
             gains,
             [],
         ),
-        code=structure.code,
-        form=FORMS[moments.form],
-        floor=floor,
+        code=structure.compiled,
+        form=FORMS[structure.scatter],
+        floor=problem.floor,
         patience=patience,
         n_threads=rows.n_threads,
     )
-    if end is None:
+    if end is None or end.sums is None:
         return None
     found = type(covariance)(end.factors) if axes is None else CommonAxes(end.factors, end.axes)
     return Reached(
         MixtureParameters(end.log_weights, end.means, found),
-        Moments(moments.form, *end.sums),
+        Moments(structure.scatter, *end.sums),
         end.gains,
         end.objectives,
     )
 
 
-def _numbers(moments: Moments) -> tuple[Array, Array, Array, float, float]:
-    return (
-        moments.mass,
-        moments.mean,
-        moments.scatter,
-        moments.log_likelihood,
-        moments.total_weight,
+def step(
+    problem: Problem, parameters: MixtureParameters, moments: Moments | None = None
+) -> tuple[MixtureParameters, Moments]:
+    """One iteration, and the Moments of where it leads.
+
+    Raises
+    ------
+    IllDefinedCovarianceError, LostRowError
+    """
+    reached = iterate(problem, parameters, moments, [], _ONE)
+    if reached is not None:
+        return reached.parameters, reached.moments
+    if moments is None:
+        moments = problem.evaluate(parameters)
+    after = problem.maximise(moments, parameters)
+    return after, problem.evaluate(after)
+
+
+def _sums(moments: Moments) -> Sums:
+    return Sums(
+        moments.mass, moments.mean, moments.scatter, moments.log_likelihood, moments.total_weight
     )

@@ -103,7 +103,10 @@ class EMResult:
         factors = np.broadcast_to(factor, (parameters.n_components, *factor.shape[1:]))
         flat = factors.reshape(len(factors), -1)
         found: dict[int, int] = {}
-        for k in range(1, parameters.n_components):
+        # Factors are upper triangular: the first feature alone tells which cannot be the same.
+        first, scale = parameters.means[:, 0], flat[:, 0]
+        near = np.abs(first[:, None] - first) * scale[:, None] < _SAME
+        for k in np.flatnonzero(np.tril(near, -1).any(axis=1)).tolist():
             apart = parameters.means[:k] - parameters.means[k]
             whitened = apart @ factors[k] if factor.ndim == 3 else apart * factors[k]
             same = np.abs(whitened).max(axis=1) < _SAME

@@ -97,7 +97,8 @@ def test_a_run_ends_where_one_by_one_it_would(name, iris):
 def test_the_registered_structures_are_made_in_one_go(name, iris):
     problem = problem_of(name, iris)
     start = start_of(problem, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
-    reached = iterate(problem, start, problem.evaluate(start), [], Patience(5, 0.0, 0.0))
+    assert problem.structure.compiled == problem.structure.code
+    reached = iterate(problem, start, problem.evaluate(start), [], Patience(5, 0.0))
     assert len(reached.gains) == 5
     assert min(reached.gains) > 0
     assert reached.objectives[-1] == reached.moments.mean_log_likelihood
@@ -113,7 +114,7 @@ def test_the_start_is_not_written_to(name, iris):
     moments = problem.evaluate(start)
     parts = start.log_weights, start.means, start.covariance.factor, moments.mass, moments.scatter
     before = [part.copy() for part in parts]
-    iterate(problem, start, moments, [], Patience(3, 0.0, 0.0))
+    iterate(problem, start, moments, [], Patience(3, 0.0))
     for was, part in zip(before, parts, strict=True):
         np.testing.assert_array_equal(part, was)
 
@@ -124,16 +125,17 @@ def test_iterations_end_where_there_is_something_to_decide(iris):
     moments = problem.evaluate(start)
 
     def made(**patience):
-        limits = {"most": 400, "enough": 0.0, "steady": 0.0, **patience}
+        limits = {"most": 400, "enough": 0.0, **patience}
         return iterate(problem, start, moments, [], Patience(**limits)).gains
 
     assert len(made(most=7)) == 7
     gains = made(enough=1e-6)
     rate = gains[-1] / gains[-2]
     assert gains[-1] * rate / (1 - rate) < 1e-6
-    gains = made(steady=0.1)
+    gains = made(steady=0.1, ahead=20.0)
     before, last = gains[-2] / gains[-3], gains[-1] / gains[-2]
     assert abs(last - before) <= 0.1 * (1 - last)
+    assert gains == made(steady=0.1, ahead=1e9)[: len(gains)] != made(steady=0.1, ahead=1e9)
     assert made()[-1] <= 0  # nothing left but rounding
     assert min(made()[:-1]) > 0
 
@@ -193,7 +195,7 @@ def test_many_rows_are_for_the_general_code(monkeypatch):
     X = np.random.default_rng(0).normal(size=(200, 2))
     problem = problem_of("full", X)
     start = start_of(problem, np.eye(2)[np.arange(200) % 2])
-    arguments = problem, start, problem.evaluate(start), [], Patience(3, 0.0, 0.0)
+    arguments = problem, start, problem.evaluate(start), [], Patience(3, 0.0)
     assert iterate(*arguments) is not None
     monkeypatch.setattr(_iterations, "_FEW_ROWS", 199)
     assert iterate(*arguments) is None

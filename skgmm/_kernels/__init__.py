@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from math import nan, prod
+from math import inf, nan, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -163,7 +163,8 @@ class Patience(NamedTuple):
 
     most: int  # of them
     enough: float  # estimate of the gain that is left
-    steady: float  # difference of two rates of convergence, as a share of what they lack to 1
+    steady: float = 0.0  # difference of two rates, as a share of what they are short of 1, ...
+    ahead: float = inf  # ... and more iterations than so many to go at such a rate
 
 
 class Iterated(NamedTuple):
@@ -173,7 +174,7 @@ class Iterated(NamedTuple):
     means: Array  # (K, d)
     factors: Array
     axes: Array | None  # (d, d), where components share them
-    sums: Sums  # as `moments` gives them
+    sums: Sums | None  # as `moments` gives them; None where they are to be found
     gains: list[float]  # of each iteration, in log-likelihood by weight
     objectives: list[float]  # log-likelihood by weight of the best so far, after each
 
@@ -208,16 +209,16 @@ def iterate(
     log_weights, means, factors = (part.copy() for part in start[:3])
     axes = None if start.axes is None else start.axes.copy()
     out, parts = _room_for_sums(start.means.shape, form)
-    sums = start.sums
-    out[0], out[1] = sums.log_likelihood, sums.weight
-    own = parts()
-    own.mass[:], own.first[:], own.second[:] = sums.mass, sums.first, sums.second
+    if (sums := start.sums) is not None:
+        out[0], out[1] = sums.log_likelihood, sums.weight
+        own = parts()
+        own.mass[:], own.first[:], own.second[:] = sums.mass, sums.first, sums.second
     before = ([nan, nan] + start.gains)[-2:]
     most, *limits = patience
     trace = np.empty((2, most))
-    mixture = log_weights, means, factors, axes
+    arrays = log_weights, means, factors, axes, out
     done = iterate_natively(
-        X, weight, code, floor, *mixture, out, *before, *limits, trace, n_threads
+        X, weight, code, floor, *arrays, sums is not None, *before, *limits, trace, n_threads
     )
     if not done:
         return None

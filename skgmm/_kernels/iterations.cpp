@@ -1,5 +1,6 @@
 #include "iterations.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace skgmm {
@@ -30,6 +31,21 @@ public:
           d(rows_.n_features),
           n_threads(n_threads_) {}
 
+    // Finds the moments. False: they are for the general code.
+    bool evaluate(State& state) const {
+        const Parameters parameters{
+            K,
+            d,
+            family.factor,
+            family.one ? 1 : K,
+            state.log_weights.data(),
+            state.means.data(),
+            state.factors.data(),
+        };
+        return moments_of(rows, parameters, floor, family.form, state.moments.data(), n_threads) ==
+               -1;
+    }
+
     // From the moments of `here` to the parameters of `ahead`, and their moments. False: not so.
     bool step(const State& here, State& ahead) {
         ahead.factors = here.factors;
@@ -53,20 +69,6 @@ private:
         return family.estimate(spread, {ahead.factors.data(), ahead.axes.data()});
     }
 
-    bool evaluate(State& state) const {
-        const Parameters parameters{
-            K,
-            d,
-            family.factor,
-            family.one ? 1 : K,
-            state.log_weights.data(),
-            state.means.data(),
-            state.factors.data(),
-        };
-        return moments_of(rows, parameters, floor, family.form, state.moments.data(), n_threads) ==
-               -1;
-    }
-
     const Rows<T>& rows;
     const Family& family;
     const double* floor;
@@ -74,20 +76,24 @@ private:
     std::vector<double> scatter;
 };
 
-// Gains that shrink by a steady factor, or hardly leave anything, are for others to judge.
+// Gains that leave hardly anything, or shrink at a slow and steady rate, are for others to judge.
 bool decisive(const double* gains, const Patience& patience) {
     const double before = gains[1] / gains[0], last = gains[2] / gains[1];
-    if (last < 1.0 && gains[2] * last / (1.0 - last) < patience.enough) return true;
-    return last < 1.0 && std::abs(last - before) <= patience.steady * (1.0 - last);
+    if (!(last < 1.0)) return false;
+    const double left = gains[2] * last / (1.0 - last);
+    if (left < patience.enough) return true;
+    if (!(last > 0.5 && std::abs(last - before) <= patience.steady * (1.0 - last))) return false;
+    return std::log(std::max(patience.enough, 1e-15) / left) / std::log(last) > patience.ahead;
 }
 
 }  // namespace
 
 template <typename T>
 int64_t iterate(const Rows<T>& rows, const Family& family, const double* floor,
-                const Patience& patience, int64_t n_threads, State& here, double* gains,
-                double* objectives) {
+                const Patience& patience, int64_t n_threads, bool evaluated, State& here,
+                double* gains, double* objectives) {
     Iteration<T> iteration(rows, family, floor, int64_t(here.log_weights.size()), n_threads);
+    if (!evaluated && !iteration.evaluate(here)) return 0;
     State ahead = here;
     int64_t done = 0;
     while (done < patience.most && iteration.step(here, ahead)) {
@@ -102,8 +108,8 @@ int64_t iterate(const Rows<T>& rows, const Family& family, const double* floor,
 }
 
 template int64_t iterate<float>(const Rows<float>&, const Family&, const double*, const Patience&,
-                                int64_t, State&, double*, double*);
+                                int64_t, bool, State&, double*, double*);
 template int64_t iterate<double>(const Rows<double>&, const Family&, const double*,
-                                 const Patience&, int64_t, State&, double*, double*);
+                                 const Patience&, int64_t, bool, State&, double*, double*);
 
 }  // namespace skgmm

@@ -18,18 +18,19 @@ struct State {
 
 // When to leave the decision to who asked.
 struct Patience {
-    int64_t most;   // iterations
+    int64_t most;  // iterations
     double enough;  // estimated gain that is left
-    double steady;  // difference of two rates, as a share of what they are short of 1
+    double steady;  // difference of two rates, as a share of what they are short of 1, ...
+    double ahead;   // ... and more iterations than so many to go at such a rate
 };
 
 // Iterates until there is something to decide; returns the number of iterations that went well.
-// `here` becomes the best so far. The first two gains are of earlier iterations, or not a number;
+// `evaluated`: whether `here` has its moments; else they are found first. `here` becomes the best so far. The first two gains are of earlier iterations, or not a number;
 // those of each iteration are written after these, and how high the best is then. Fewer iterations than could have been: the next one
 // needs the general code, because a component is empty or ill-defined, or a row or digits are lost.
 template <typename T>
 int64_t iterate(const Rows<T>& rows, const Family& family, const double* floor,
-                const Patience& patience, int64_t n_threads, State& here, double* gains,
-                double* objectives);
+                const Patience& patience, int64_t n_threads, bool evaluated, State& here,
+                double* gains, double* objectives);
 
 }  // namespace skgmm

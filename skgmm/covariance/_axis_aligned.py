@@ -59,7 +59,7 @@ class Diagonal(AxisAlignedStructure):
     name = "diag"
     aliases = ("VVI",)
     in_words = "axis-aligned, varying volume and shape"
-    compiled = True
+    compiled = "VVI"
     ties = Ties("V", "V", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
@@ -75,7 +75,7 @@ class TiedDiagonal(AxisAlignedStructure):
     name = "tied-diag"
     aliases = ("EEI",)
     in_words = "axis-aligned, equal volume and shape"
-    compiled = True
+    compiled = "EEI"
     ties = Ties("E", "E", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
@@ -93,7 +93,7 @@ class EqualShapeDiagonal(AxisAlignedStructure):
 
     name = "VEI"
     in_words = "axis-aligned, varying volume, equal shape"
-    compiled = True
+    compiled = "VEI"
     ties = Ties("V", "E", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
@@ -109,7 +109,7 @@ class EqualVolumeDiagonal(AxisAlignedStructure):
 
     name = "EVI"
     in_words = "axis-aligned, equal volume, varying shape"
-    compiled = True
+    compiled = "EVI"
     ties = Ties("E", "V", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:

@@ -59,7 +59,7 @@ class CommonPrincipalComponents(CommonAxesStructure):
 
     name = "VVE"
     in_words = "ellipsoidal, varying volume and shape, equal orientation"
-    compiled = True
+    compiled = "VVE"
     ties = Ties("V", "V", "E")
 
     def _mean(self, mass: Array, n_features: int) -> tuple[Array, float]:
@@ -77,7 +77,7 @@ class EqualVolumeCommonAxes(CommonAxesStructure):
 
     name = "EVE"
     in_words = "ellipsoidal, equal volume and orientation, varying shape"
-    compiled = True
+    compiled = "EVE"
     ties = Ties("E", "V", "E")
 
     def _mean(self, mass: Array, n_features: int) -> tuple[Array, float]:

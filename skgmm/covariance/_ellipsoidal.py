@@ -69,7 +69,7 @@ class Full(EllipsoidalStructure):
     name = "full"
     aliases = ("VVV",)
     in_words = "ellipsoidal, varying volume, shape and orientation"
-    compiled = True
+    compiled = "VVV"
     ties = Ties("V", "V", "V")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
@@ -85,7 +85,7 @@ class Tied(EllipsoidalStructure):
     name = "tied"
     aliases = ("EEE",)
     in_words = "ellipsoidal, equal volume, shape and orientation"
-    compiled = True
+    compiled = "EEE"
     ties = Ties("E", "E", "E")
     scatter = Scatter.POOLED
 
@@ -110,7 +110,7 @@ class Proportional(EllipsoidalStructure):
 
     name = "VEE"
     in_words = "ellipsoidal, varying volume, equal shape and orientation"
-    compiled = True
+    compiled = "VEE"
     ties = Ties("V", "E", "E")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
@@ -129,7 +129,7 @@ class EqualVolume(EllipsoidalStructure):
 
     name = "EVV"
     in_words = "ellipsoidal, equal volume, varying shape and orientation"
-    compiled = True
+    compiled = "EVV"
     ties = Ties("E", "V", "V")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:

@@ -37,7 +37,7 @@ class EqualVolumeAndShape(OwnAxesStructure):
 
     name = "EEV"
     in_words = "ellipsoidal, equal volume and shape, varying orientation"
-    compiled = True
+    compiled = "EEV"
     ties = Ties("E", "E", "V")
 
     def _variances(self, lengths: Array, spread: Spread, previous: Covariance | None) -> Array:
@@ -54,7 +54,7 @@ class EqualShape(OwnAxesStructure):
 
     name = "VEV"
     in_words = "ellipsoidal, equal shape, varying volume and orientation"
-    compiled = True
+    compiled = "VEV"
     ties = Ties("V", "E", "V")
 
     def _variances(self, lengths: Array, spread: Spread, previous: Covariance | None) -> Array:

@@ -30,7 +30,7 @@ class Spherical(SphericalStructure):
     name = "spherical"
     aliases = ("VII",)
     in_words = "spherical, varying volume"
-    compiled = True
+    compiled = "VII"
     ties = Ties("V", "I", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
@@ -48,7 +48,7 @@ class TiedSpherical(SphericalStructure):
     name = "tied-spherical"
     aliases = ("EII",)
     in_words = "spherical, equal volume"
-    compiled = True
+    compiled = "EII"
     ties = Ties("E", "I", "I")
 
     def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:

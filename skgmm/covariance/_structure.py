@@ -73,8 +73,8 @@ class Structure(ABC):
         (each axis by a factor of its own) or "rotation"; one factor for all axes is in each.
     several_optima : bool
         Whether an estimate from afar may beat one that starts at `previous`.
-    compiled : bool
-        Whether the kernel knows its M-step too, by its code, so that many iterations can be made in
+    compiled : str or None
+        The code by which the kernel knows its M-step too, so that many iterations can be made in
         one go. Not inherited.
     ties : Ties or None
         Of families that ties alone make, and quasi-Newton steps are then made in volumes, shapes
@@ -88,7 +88,7 @@ class Structure(ABC):
     scatter: Scatter
     equivariant: str
     several_optima: bool = False
-    compiled: bool = False
+    compiled: str | None = None
     ties: Ties | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -97,7 +97,7 @@ class Structure(ABC):
         if "_maximise" in vars(cls) and "ties" not in vars(cls):
             cls.ties = None
         if "compiled" not in vars(cls):
-            cls.compiled = False
+            cls.compiled = None
 
     @property
     def code(self) -> str:

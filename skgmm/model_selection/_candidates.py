@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skgmm._iterations import step
 from skgmm._kmeans import kmeans, nearest, seeds
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
@@ -15,10 +16,13 @@ from skgmm._problem import Problem
 from skgmm._race import scaled_rows, whitened_rows
 from skgmm._rows import InMemoryRows
 from skgmm._sample import StartSample
-from skgmm.covariance import Structure
+from skgmm.covariance import AxisAligned, Ellipsoidal, Structure
 
-Candidate = Callable[[Problem], MixtureParameters]
-"""From a problem of the model to parameters; it may find that there are none."""
+Start = tuple[MixtureParameters, Moments]
+"""Parameters, and their Moments."""
+
+Candidate = Callable[[Problem], Start]
+"""From a problem of the model to a start; it may find that there is none."""
 
 # How far apart the halves of a component start, in its standard deviations from where it was.
 _APART = 1.0
@@ -59,17 +63,18 @@ def grouped(sample: StartSample, n_components: int, rng: np.random.RandomState) 
 def from_groups(moments: Moments) -> Candidate:
     """The M-step from groups of rows."""
 
-    def start(problem: Problem) -> MixtureParameters:
+    def start(problem: Problem) -> Start:
         form = problem.structure.scatter
         reduced = replace(moments, form=form, scatter=form.from_dense(moments.scatter))
-        return problem.maximise(reduced, None)
+        parameters = problem.maximise(reduced, None)
+        return parameters, problem.evaluate(parameters)
 
     return start
 
 
 def from_contained(parameters: MixtureParameters) -> Candidate:
     """An iteration of EM within the structure, from parameters of one that it contains."""
-    return lambda problem: problem.maximise(problem.evaluate(parameters), parameters)
+    return lambda problem: step(problem, _as_of(problem.structure, parameters))
 
 
 def from_smaller(
@@ -84,13 +89,30 @@ def from_smaller(
     The split is along the longest axis, with features measured in `units` (d,).
     """
 
-    def start(problem: Problem) -> MixtureParameters:
+    def start(problem: Problem) -> Start:
         grown = _split(parameters, component, units, apart)
         while grown.n_components < n_components:
             grown = _split(grown, int(np.argmax(grown.log_weights)), units, apart)
-        return problem.maximise(problem.evaluate(grown), grown)
+        return step(problem, grown)
 
     return start
+
+
+def _as_of(structure: Structure, parameters: MixtureParameters) -> MixtureParameters:
+    """The same mixture, its factors in the form of a structure that contains its own.
+
+    Iterations in one go ask for that form. Common axes are not made up: to find them is a search.
+    """
+    covariance, K, d = parameters.covariance, parameters.n_components, parameters.n_features
+    if structure.compiled is None or structure.several_optima:
+        return parameters
+    factor = covariance.factor
+    if factor.ndim == 2 and structure.scatter is not Scatter.DIAGONAL:
+        factor = factor[:, :, None] * np.eye(d)
+    if "V" in structure.compiled:
+        factor = np.broadcast_to(factor, (K, *factor.shape[1:]))
+    kind = AxisAligned if factor.ndim == 2 else Ellipsoidal
+    return replace(parameters, covariance=kind(factor))
 
 
 def _split(parameters: MixtureParameters, k: int, units: Array, apart: float) -> MixtureParameters:

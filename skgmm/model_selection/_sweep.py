@@ -29,6 +29,7 @@ from skgmm.covariance import IllDefinedCovarianceError, Structure
 from skgmm.model_selection._candidates import (
     Candidate,
     Groups,
+    Start,
     from_contained,
     from_groups,
     from_smaller,
@@ -129,6 +130,7 @@ def sweep(
     """
     known = {structure.name: structure for structure in structures}
     inside = {structure.name: contained_in(structure, structures) for structure in structures}
+    below = {s.name: {o.name for o in structures if contains(s, o)} for s in structures}
     sizes = sorted(ground.groups)
     table: Table = {}
 
@@ -139,7 +141,7 @@ def sweep(
         contained = [
             fit
             for fit in list(table.values())
-            if fit.n_components <= K and contains(known[name], fit.structure)
+            if fit.n_components <= K and fit.structure.name in below[name]
         ]
         neighbours = Neighbours(_fitted(simpler), _fitted(fewer), _fitted(contained))
         with told(name, K):
@@ -211,13 +213,14 @@ def _best_end(
     ranked = _ranked(
         ground, problem, _candidates(ground, problem.structure, n_components, neighbours)
     )
-    ways: list[Candidate] = [_given(parameters) for parameters in ranked]
+    ways: list[Candidate] = [runner.again for runner in ranked]
     if best is not None:
         ways.insert(1, _no_worse_than(best.parameters, n_components))
     reason = ""
     for way in ways[:_TRIES]:
         try:
-            end = run_em(problem, way(problem), **ground.options)
+            start, moments = way(problem)
+            end = run_em(problem, start, moments=moments, **ground.options)
         except _NUMERICAL as error:
             reason = reason or str(error)
             continue
@@ -227,10 +230,6 @@ def _best_end(
         elif end.objective >= level - _SLACK:
             return end
     raise ValueError(reason or "every run of EM ended below a model that this one contains")
-
-
-def _given(parameters: MixtureParameters) -> Candidate:
-    return lambda problem: parameters
 
 
 def _candidates(
@@ -267,28 +266,34 @@ class _Runner:
     parameters: MixtureParameters
     moments: Moments
 
+    rows: InMemoryRows  # that have these moments
+
     @property
     def objective(self) -> float:
         return self.moments.mean_log_likelihood
 
+    def again(self, problem: Problem) -> Start:
+        """As a start for other rows than those of the trial, or the same."""
+        rows = problem.rows
+        if isinstance(rows, InMemoryRows) and rows.X is self.rows.X:
+            return self.parameters, self.moments
+        return self.parameters, problem.evaluate(self.parameters)
 
-def _ranked(
-    ground: Ground, problem: Problem, candidates: list[Candidate]
-) -> list[MixtureParameters]:
+
+def _ranked(ground: Ground, problem: Problem, candidates: list[Candidate]) -> list[_Runner]:
     """Where the candidates are after a few iterations, the best first; collapsed ones drop out."""
     trial = replace(problem, rows=ground.trial)
     runners: list[_Runner] = []
     for candidate in candidates:
         with suppress(*_NUMERICAL):
-            start = candidate(trial)
-            runners.append(_Runner(start, trial.evaluate(start)))
+            runners.append(_Runner(*candidate(trial), ground.trial))
     ahead, behind = _distinct(runners), list[_Runner]()
     for n_stay, n_steps in _ROUNDS:
         if len(ahead) > 1:
             behind = ahead[n_stay:] + behind
             steps = (_advanced(ground, trial, runner, n_steps) for runner in ahead[:n_stay])
             ahead = _distinct([runner for runner in steps if runner is not None])
-    return [runner.parameters for runner in ahead + behind]
+    return ahead + behind
 
 
 def _advanced(ground: Ground, trial: Problem, runner: _Runner, n_steps: int) -> _Runner | None:
@@ -306,7 +311,7 @@ def _advanced(ground: Ground, trial: Problem, runner: _Runner, n_steps: int) -> 
         return None
     if end.status is EMStatus.COLLAPSED or ground.collapsed(end.parameters):
         return None
-    return _Runner(end.parameters, end.moments)
+    return _Runner(end.parameters, end.moments, ground.trial)
 
 
 def _distinct(runners: list[_Runner]) -> list[_Runner]:
