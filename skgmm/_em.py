@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from skgmm._acceleration import climb
-from skgmm._iterations import in_one_go, iterate
+from skgmm._iterations import climb as climb_in_one_go
+from skgmm._iterations import climbs_in_one_go, in_one_go, iterate
 from skgmm._kernels import Patience
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
@@ -32,7 +33,7 @@ _STRETCH = 50
 _WORTHWHILE = 25
 
 # Rows x components that are visited while Python prepares a quasi-Newton step. Where iterations of
-# EM are made in one go, so many more of those are made in that time.
+# EM are made in one go and these steps are not, so many more of those are made in that time.
 _MEANWHILE = 20_000
 
 
@@ -82,6 +83,20 @@ class _Ascent:
         self.objectives += reached.objectives
         rate.gains += reached.gains
         return rate.gains[-1]
+
+    def climb_in_one_go(self, enough: float) -> bool | None:
+        """Quasi-Newton steps from here, and whether more are worth while; None: one by one."""
+        left = self.max_iter - len(self.objectives)
+        if self.watch is not None:
+            return None
+        climbed = climb_in_one_go(self.problem, self.parameters, self.moments, enough, left)
+        if climbed is None:
+            return None
+        self.parameters, self.moments = climbed.parameters, climbed.moments
+        self.objectives += climbed.objectives
+        if climbed.exhausted:
+            raise _OutOfIterationsError
+        return climbed.more
 
     def step(self, rate: _Rate) -> float:
         """One iteration of EM; its gain, which the rate notes."""
@@ -172,7 +187,7 @@ class _Rate:
 
 def _worthwhile(problem: Problem, n_components: int) -> float:
     """Iterations ahead from which on quasi-Newton steps take less time."""
-    if not in_one_go(problem):
+    if climbs_in_one_go(problem) or not in_one_go(problem):
         return _WORTHWHILE
     return _WORTHWHILE * (1.0 + _MEANWHILE / (problem.rows.n_samples * n_components))
 

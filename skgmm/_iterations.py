@@ -1,13 +1,18 @@
-"""Iterations of EM in one go, for rows so few that what is between two passes takes longer."""
+"""Iterations of EM, and quasi-Newton steps, in one go: for rows so few that a pass takes less time
+than what is between two of them.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
+
+import numpy as np
 
 from skgmm import _kernels
 from skgmm._expectation import FORMS
 from skgmm._kernels import Iterated, Patience, Sums
-from skgmm._moments import Moments
+from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
 from skgmm._rows import InMemoryRows
@@ -41,6 +46,12 @@ def in_one_go(problem: Problem) -> bool:
         and rows.n_features <= _FEW_FEATURES
         and bool(problem.floor.all())
     )
+
+
+def climbs_in_one_go(problem: Problem) -> bool:
+    """Whether the kernel can make quasi-Newton steps as well: all but turns of principal axes."""
+    ties = problem.structure.ties
+    return ties is not None and ties.rotation in ("I", ties.shape) and in_one_go(problem)
 
 
 def iterate(
@@ -117,6 +128,62 @@ def step(
         moments = problem.evaluate(parameters)
     after = problem.maximise(moments, parameters)
     return after, problem.evaluate(after)
+
+
+class Climbed(NamedTuple):
+    """Where quasi-Newton steps have led: the best so far."""
+
+    parameters: MixtureParameters
+    moments: Moments
+    objectives: list[float]  # nats per row, of the best after each evaluation
+    more: bool  # is to be expected of another climb
+    exhausted: bool  # evaluations
+
+
+def climb(
+    problem: Problem, parameters: MixtureParameters, moments: Moments, enough: float, most: int
+) -> Climbed | None:
+    """Quasi-Newton steps from a mixture until a few gain less than `enough`, nats per row.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of the parameters.
+    most : int
+        Evaluations.
+
+    Returns
+    -------
+    climbed : Climbed or None
+        None where it is for the general code, as `iterate`.
+    """
+    rows, ties, covariance = problem.rows, problem.structure.ties, parameters.covariance
+    factor = covariance.factor
+    if not climbs_in_one_go(problem):
+        return None
+    if problem.structure.scatter is Scatter.POOLED and len(factor) > 1:
+        return None
+    assert isinstance(rows, InMemoryRows)
+    assert ties is not None
+    code = ties.volume + ties.shape + ties.rotation
+    if "V" in code:
+        factor = np.broadcast_to(factor, (parameters.n_components, *factor.shape[1:]))
+    end = _kernels.climb(
+        rows.X,
+        rows.sample_weight,
+        Iterated(parameters.log_weights, parameters.means, factor, None, _sums(moments), [], []),
+        ties=code,
+        form=FORMS[problem.structure.scatter],
+        floor=problem.floor,
+        enough=enough,
+        most=most,
+        n_threads=rows.n_threads,
+    )
+    return Climbed(
+        MixtureParameters(end.log_weights, end.means, replace(covariance, factor=end.factors)),
+        Moments(problem.structure.scatter, *end.sums),
+        *end[4:],
+    )
 
 
 def _sums(moments: Moments) -> Sums:

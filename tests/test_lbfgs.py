@@ -1,53 +1,152 @@
-"""The inverse Hessian of quasi-Newton steps."""
+"""The descent of quasi-Newton steps, and the compiled climb beside the general one."""
+
+from contextlib import suppress
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import seeds
+from strategies import random_mixture, seeds
 
-from skgmm._acceleration import _MEMORY, _Memory
+from skgmm._acceleration import climb
+from skgmm._iterations import climb as climb_in_one_go
+from skgmm._kernels._native import descend
+from skgmm._problem import Problem
+from skgmm._rows import InMemoryRows
+from skgmm.covariance import STRUCTURES
 
 
-def convex(seed, size):
-    rng = np.random.default_rng(seed)
-    root = rng.normal(size=(size, size))
-    return rng, root @ root.T + np.eye(size)
+def lowest(function, size, enough=1e-12):
+    """The least value that one descent finds, where, and how many evaluations that took."""
+    vector, gradient, found = np.zeros(size), np.empty(size), []
 
+    def evaluate():
+        value, gradient[:] = function(vector)
+        found.append((value, vector.copy()))
+        return value
 
-@given(seeds, st.integers(1, 12), st.integers(0, 3 * _MEMORY))
-def test_direction_is_that_of_the_updated_matrix(seed, size, n_pairs):
-    """BFGS updates of a scaled identity by the last pairs, as a matrix."""
-    rng, hessian = convex(seed, size)
-    memory, pairs = _Memory(size), []
-    for _ in range(n_pairs):
-        step = rng.normal(size=size)
-        pairs.append((step, hessian @ step))
-        memory.remember(*pairs[-1])
-    pairs = pairs[-_MEMORY:]
-    inverse = np.eye(size)
-    if pairs:
-        step, change = pairs[-1]
-        inverse *= (step @ change) / (change @ change)
-    for step, change in pairs:
-        left = np.eye(size) - np.outer(step, change) / (step @ change)
-        inverse = left @ inverse @ left.T + np.outer(step, step) / (step @ change)
-    gradient = rng.normal(size=size)
-    expected = -inverse @ gradient
-    tolerance = 1e-6 * np.abs(inverse).max() * np.abs(gradient).sum()
-    np.testing.assert_allclose(memory.direction(gradient), expected, atol=tolerance)
+    value = evaluate()
+    descend(evaluate, vector, gradient, value, enough)
+    return *min(found, key=lambda pair: pair[0]), len(found)
 
 
 @given(seeds, st.integers(1, 12))
-def test_last_change_leads_to_last_step(seed, size):
-    rng, hessian = convex(seed, size)
-    memory = _Memory(size)
-    for _ in range(3):
-        step = rng.normal(size=size)
-        memory.remember(step, hessian @ step)
-    np.testing.assert_allclose(memory.direction(hessian @ step), -step, rtol=1e-9)
+def test_the_minimum_of_a_quadratic_is_found(seed, size):
+    rng = np.random.default_rng(seed)
+    root = rng.normal(size=(size, size))
+    hessian, target = root @ root.T / size + np.eye(size), rng.normal(size=size)
+
+    def function(vector):
+        away = vector - target
+        return 0.5 * away @ hessian @ away, hessian @ away
+
+    value, where, n_evaluations = lowest(function, size)
+    np.testing.assert_allclose(where, target, atol=1e-4)
+    assert value < 1e-9
+    assert n_evaluations < 60
 
 
-def test_a_pair_without_curvature_is_not_remembered():
-    memory, gradient = _Memory(2), np.array([1.0, 2.0])
-    memory.remember(np.array([1.0, 0.0]), np.array([-1.0, 0.0]))
-    np.testing.assert_array_equal(memory.direction(gradient), -gradient)
+def test_a_curved_valley_is_followed():
+    """Rosenbrock's function, from (0, 0)."""
+
+    def function(vector):
+        x, y = vector
+        slope = np.array([-400 * x * (y - x**2) - 2 * (1 - x), 200 * (y - x**2)])
+        return 100 * (y - x**2) ** 2 + (1 - x) ** 2, slope
+
+    value, where, _ = lowest(function, 2)
+    assert value < 1e-10
+    np.testing.assert_allclose(where, 1.0, atol=1e-4)
+
+
+def test_steps_keep_to_where_the_function_is_finite():
+    def function(vector):
+        x = 1.0 + vector[0]
+        if x <= 0:
+            return np.inf, np.zeros(1)
+        return 1e-3 * x - 1e-6 * np.log(x), np.array([1e-3 - 1e-6 / x])
+
+    _, where, _ = lowest(function, 1, enough=1e-15)
+    assert 1.0 + where[0] == pytest.approx(1e-3, rel=0.05)
+
+
+def test_an_exception_of_the_function_comes_out():
+    def evaluate():
+        raise KeyError("told")
+
+    with pytest.raises(KeyError, match="told"):
+        descend(evaluate, np.zeros(2), np.ones(2), 0.0, 0.0)
+
+
+IN_ONE_GO = [
+    name
+    for name, structure in STRUCTURES.items()
+    if structure.ties.shape == structure.ties.rotation or structure.code.endswith("I")
+]
+
+
+class EnoughError(Exception):
+    """As many evaluations as asked for."""
+
+
+class OneByOne:
+    """An ascent of which somebody sees every evaluation."""
+
+    def __init__(self, problem, start, most):
+        self.problem, self.most = problem, most
+        self.parameters, self.moments = start, problem.evaluate(start)
+        self.objectives = []
+
+    def climb_in_one_go(self, enough):
+        return None
+
+    def evaluate(self, candidate):
+        if len(self.objectives) == self.most:
+            raise EnoughError
+        moments = self.problem.evaluate(candidate)
+        if moments.log_likelihood > self.moments.log_likelihood:
+            self.parameters, self.moments = candidate, moments
+        self.objectives.append(self.moments.mean_log_likelihood)
+        return moments
+
+
+@st.composite
+def climbs(draw, name):
+    """A problem and a mixture from which there is something to climb."""
+    seed, K, d = draw(seeds), draw(st.integers(1, 4)), draw(st.integers(1, 5))
+    rng = np.random.default_rng(seed)
+    parameters = random_mixture(seed, K, d, name, spread=1.0)
+    X, _ = parameters.draw(80 + 20 * K * d, np.random.RandomState(seed))
+    if draw(st.booleans()):
+        X = X.astype(np.float32)
+    weights = rng.exponential(size=len(X)) if draw(st.booleans()) else None
+    floor = rng.uniform(0.01, 0.1, size=d)
+    return Problem(InMemoryRows(X, weights), STRUCTURES[name], floor), parameters
+
+
+@pytest.mark.parametrize("name", IN_ONE_GO)
+@given(data=st.data(), most=st.integers(1, 8))
+def test_the_compiled_climb_is_the_general_one(name, data, most):
+    """The same evaluations of the same mixtures, but for roundings."""
+    problem, start = data.draw(climbs(name))
+    general = OneByOne(problem, start, most)
+    with suppress(EnoughError):
+        climb(problem, general, 0.0)
+    compiled = climb_in_one_go(problem, start, problem.evaluate(start), 0.0, most)
+    same = min(len(general.objectives), len(compiled.objectives))
+    assert same == most
+    assert compiled.exhausted
+    np.testing.assert_allclose(compiled.objectives, general.objectives, rtol=1e-8, atol=1e-8)
+    again = problem.evaluate(compiled.parameters)
+    assert again.mean_log_likelihood == pytest.approx(compiled.objectives[-1], rel=1e-12, abs=1e-12)
+    np.testing.assert_allclose(again.mean, compiled.moments.mean, rtol=1e-9, atol=1e-9)
+
+
+def test_structures_that_turn_climb_in_general():
+    assert [STRUCTURES[name].code for name in STRUCTURES if name not in IN_ONE_GO] == [
+        "EVE", "VVE", "EEV", "VEV",
+    ]  # fmt: skip
+    start = random_mixture(0, 2, 3, "EVE", spread=1.0)
+    X, _ = start.draw(100, np.random.RandomState(0))
+    problem = Problem(InMemoryRows(X, None), STRUCTURES["EVE"], np.full(3, 0.1))
+    assert climb_in_one_go(problem, start, problem.evaluate(start), 0.0, 5) is None

@@ -25,6 +25,7 @@ try:
         use,
         write_values,
     )
+    from skgmm._kernels._native import climb as climb_natively
     from skgmm._kernels._native import iterate as iterate_natively
 except ModuleNotFoundError as error:
     raise ImportError(
@@ -40,6 +41,7 @@ __all__ = [
     "Sums",
     "active",
     "available",
+    "climb",
     "iterate",
     "moments",
     "sums",
@@ -210,9 +212,7 @@ def iterate(
     axes = None if start.axes is None else start.axes.copy()
     out, parts = _room_for_sums(start.means.shape, form)
     if (sums := start.sums) is not None:
-        out[0], out[1] = sums.log_likelihood, sums.weight
-        own = parts()
-        own.mass[:], own.first[:], own.second[:] = sums.mass, sums.first, sums.second
+        _fill(out, parts(), sums)
     before = ([nan, nan] + start.gains)[-2:]
     most, *limits = patience
     trace = np.empty((2, most))
@@ -224,6 +224,58 @@ def iterate(
         return None
     gains, objectives = trace[:, :done].tolist()
     return Iterated(log_weights, means, factors, axes, parts(), gains, objectives)
+
+
+class Climbed(NamedTuple):
+    """The best mixture of a climb, and what it took to get there."""
+
+    log_weights: Array  # (K,)
+    means: Array  # (K, d)
+    factors: Array
+    sums: Sums
+    objectives: list[float]  # log-likelihood by weight of the best so far, after each evaluation
+    more: bool  # is to be expected of another
+    exhausted: bool  # evaluations
+
+
+def climb(
+    X: Array,
+    weight: Array | None,
+    start: Iterated,
+    *,
+    ties: str,
+    form: Form,
+    floor: Array,
+    enough: float,
+    most: int,
+    n_threads: int,
+) -> Climbed:
+    """Quasi-Newton steps from a mixture, until a few of them gain less than `enough`.
+
+    Parameters
+    ----------
+    start : Iterated
+        With its sums, and a factor for each component if any part of these varies.
+    ties : str
+        Of volume, shape and rotation: E equal, V varying, I none.
+    most : int
+        Evaluations.
+    """
+    log_weights, means, factors = (part.copy() for part in start[:3])
+    out, parts = _room_for_sums(means.shape, form)
+    assert start.sums is not None
+    _fill(out, parts(), start.sums)
+    mixture = log_weights, means, factors, out
+    objectives, end = climb_natively(
+        X, weight, int(form), ties, floor, *mixture, enough, most, n_threads
+    )
+    return Climbed(log_weights, means, factors, parts(), objectives, end == 1, end == 2)
+
+
+def _fill(out: Array, parts: Sums, sums: Sums) -> None:
+    """Write sums over those that lie in one array."""
+    out[0], out[1] = sums.log_likelihood, sums.weight
+    parts.mass[:], parts.first[:], parts.second[:] = sums.mass, sums.first, sums.second
 
 
 def _room_for_sums(shape: tuple[int, ...], form: Form) -> tuple[Array, Callable[[], Sums]]:

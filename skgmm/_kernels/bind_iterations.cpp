@@ -1,8 +1,11 @@
 #include "bind_iterations.hpp"
 
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "arrays.hpp"
+#include "climbing.hpp"
 #include "iterations.hpp"
 
 using namespace skgmm;
@@ -59,8 +62,61 @@ int64_t iterate_rows(Matrix<T> X, std::optional<Vector> weight, const std::strin
     return done;
 }
 
+// The best mixture of a climb from `log_weights`, `means`, `factors` and `moments`, written over
+// these; `ties` are of volume, shape and rotation. How high the best was after each evaluation, and
+// how the climb ended.
+template <typename T>
+std::pair<std::vector<double>, int> climb_rows(Matrix<T> X, std::optional<Vector> weight, int form,
+                                               const std::string& ties, Vector floor,
+                                               Numbers log_weights, Numbers means, Numbers factors,
+                                               Numbers moments, double enough, int64_t most,
+                                               int64_t n_threads) {
+    const Rows<T> rows = rows_of(X, weight);
+    const int64_t K = log_weights.size(), d = rows.n_features, m = factors.shape(0);
+    const Factor factor = check_factors(K, d, factors);
+    require(ties.size() == 3, "ties: of volume, shape and rotation");
+    require(m == K || ties.find('V') == ties.npos, "factors: one for each component if they vary");
+    require((Form(form) == Form::pooled) == (factor == Factor::triangular && m < K) || K == 1,
+            "form: pooled for one triangle");
+    require(int64_t(means.size()) == K * d, "means: (K, d)");
+    require(int64_t(floor.shape(0)) == d, "floor: one for each feature");
+    require(int64_t(moments.size()) == sums_size(Form(form), K, d), "moments: as sums");
+    State best{copied(log_weights), copied(means), copied(factors), {}, copied(moments)};
+    std::vector<double> objectives;
+    Climb end;
+    {
+        nb::gil_scoped_release release;
+        end = climb(rows, Form(form), factor, m, {ties[0], ties[1], ties[2]}, floor.data(), enough,
+                    most, n_threads, best, objectives);
+    }
+    copy_back(best.log_weights, log_weights);
+    copy_back(best.means, means);
+    copy_back(best.factors, factors);
+    copy_back(best.moments, moments);
+    return {objectives, int(end)};
+}
+
+// A descent from the vector 0 by a function of `vector` that returns its value and leaves its
+// gradient in `gradient`, as it is now for 0.
+bool descend_by(nb::callable function, Numbers vector, Numbers gradient, double value,
+                double enough) {
+    const size_t size = vector.size();
+    require(gradient.size() == size, "gradient: as the vector");
+    return descend(copied(gradient), value, enough, [&](const double* at, double* slope) {
+        std::copy(at, at + size, vector.data());
+        const double reached = nb::cast<double>(function());
+        std::copy(gradient.data(), gradient.data() + size, slope);
+        return reached;
+    });
+}
+
 template <typename T>
 void bind(nb::module_& m) {
+    m.def("climb", &climb_rows<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
+          nb::arg("form"), nb::arg("ties"), nb::arg("floor"), nb::arg("log_weights").noconvert(),
+          nb::arg("means").noconvert(), nb::arg("factors").noconvert(),
+          nb::arg("moments").noconvert(), nb::arg("enough"), nb::arg("most"),
+          nb::arg("n_threads"));
     m.def("iterate", &iterate_rows<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
           nb::arg("code"), nb::arg("floor"), nb::arg("log_weights").noconvert(),
           nb::arg("means").noconvert(), nb::arg("factors").noconvert(),
@@ -75,4 +131,6 @@ void bind(nb::module_& m) {
 void skgmm::bind_iterations(nb::module_& m) {
     bind<double>(m);
     bind<float>(m);
+    m.def("descend", &descend_by, nb::arg("function"), nb::arg("vector").noconvert(),
+          nb::arg("gradient").noconvert(), nb::arg("value"), nb::arg("enough"));
 }

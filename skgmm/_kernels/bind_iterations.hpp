@@ -1,4 +1,4 @@
-// Python's way to iterations of EM.
+// Python's way to iterations of EM and quasi-Newton steps.
 #pragma once
 #include <nanobind/nanobind.h>
 

@@ -5,7 +5,6 @@
 #include <stdexcept>
 
 #include "kmeans.hpp"
-#include "lbfgs.hpp"
 
 namespace nb = nanobind;
 using std::int64_t;
@@ -16,7 +15,6 @@ namespace {
 using Vector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Table = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Labels = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using OutVector = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using OutTable = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OutLabels = nb::ndarray<int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
@@ -49,14 +47,6 @@ void seeded(Table rows, Vector weights, Table uniforms, OutLabels seeds) {
                seeds.data());
 }
 
-void direction(Table steps, Table changes, Vector gradient, OutVector out) {
-    const size_t m = steps.shape(0), size = steps.shape(1);
-    require(changes.shape(0) == m && changes.shape(1) == size, "changes: as the steps");
-    require(gradient.shape(0) == size && out.shape(0) == size, "gradient, out: as a step");
-    quasi_newton(int64_t(m), int64_t(size), steps.data(), changes.data(), gradient.data(),
-                 out.data());
-}
-
 }  // namespace
 
 void skgmm::bind_searching(nb::module_& m) {
@@ -64,6 +54,4 @@ void skgmm::bind_searching(nb::module_& m) {
           nb::arg("centres").noconvert());
     m.def("draw_seeds", &seeded, nb::arg("rows"), nb::arg("weights"), nb::arg("uniforms"),
           nb::arg("seeds").noconvert());
-    m.def("quasi_newton", &direction, nb::arg("steps"), nb::arg("changes"), nb::arg("gradient"),
-          nb::arg("out").noconvert());
 }

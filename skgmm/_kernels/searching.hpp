@@ -1,4 +1,4 @@
-// Python's way to what starts and quasi-Newton steps compute.
+// Python's way to what starts compute.
 #pragma once
 #include <nanobind/nanobind.h>
 
