@@ -155,7 +155,7 @@ def _from_anchor(search: _Search, enough: float) -> bool:
     for _ in range(_FROM_ONE_ANCHOR):
         direction = memory.direction(gradient)
         slope = float(gradient @ direction)
-        if slope >= 0:
+        if not -slope > np.finfo(np.float64).eps * abs(value):  # no gain that could be seen
             break
         reached = search.line(vector, value, slope, direction)
         if reached is None:
