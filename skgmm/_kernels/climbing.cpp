@@ -99,7 +99,8 @@ bool descend(std::vector<double> gradient, double value, double enough, const Ev
     for (int n = 0; n < most_iterations; ++n) {
         memory.direction(here.gradient, direction);
         const double slope = dot(here.gradient, direction);
-        if (!(slope < 0.0) || !search_line(here, direction, slope, evaluate, there)) break;
+        const double seen = std::numeric_limits<double>::epsilon() * std::abs(here.value);
+        if (!(-slope > seen) || !search_line(here, direction, slope, evaluate, there)) break;
         for (size_t i = 0; i < size; ++i) {
             step[i] = there.vector[i] - here.vector[i];
             change[i] = there.gradient[i] - here.gradient[i];
