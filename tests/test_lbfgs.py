@@ -133,10 +133,14 @@ def test_the_compiled_climb_is_the_general_one(name, data, most):
     with suppress(EnoughError):
         climb(problem, general, 0.0)
     compiled = climb_in_one_go(problem, start, problem.evaluate(start), 0.0, most)
+    # Where nothing but rounding is left to gain, one may end before the other.
     same = min(len(general.objectives), len(compiled.objectives))
-    assert same == most
-    assert compiled.exhausted
-    np.testing.assert_allclose(compiled.objectives, general.objectives, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(
+        compiled.objectives[:same], general.objectives[:same], rtol=1e-8, atol=1e-8
+    )
+    for objectives in (compiled.objectives, general.objectives):
+        assert len(objectives) <= most
+        assert objectives[same:] == pytest.approx([objectives[same - 1]] * len(objectives[same:]))
     again = problem.evaluate(compiled.parameters)
     assert again.mean_log_likelihood == pytest.approx(compiled.objectives[-1], rel=1e-12, abs=1e-12)
     np.testing.assert_allclose(again.mean, compiled.moments.mean, rtol=1e-9, atol=1e-9)
