@@ -45,15 +45,15 @@ FIELDS = {"n": "n_samples", "d": "n_features", "K": "n_components"}
 
 ROWS = [50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000]
 FEW_COMPONENTS = [4, 8, 16, 32, 64]  # where a and b of the line are both seen
-COMPONENTS = [64, 128, 256, 512]  # where the work that they share is small beside their own
+COMPONENTS = [128, 256, 512, 1024]  # where the work that they share is small beside their own
 FEATURES = [2, 4, 8, 16, 32, 64]
 
 # What grows, through which sizes, and the shape that it grows from.
 SWEEPS = [
     *(("n", ROWS, Problem(name, 0, 8, 8)) for name in ("full", "diag", "tied")),
     *(
-        ("K", sizes, Problem(name, 50_000, 8, 0))
-        for sizes in (FEW_COMPONENTS, COMPONENTS)
+        ("K", sizes, Problem(name, n_samples, 8, 0))
+        for n_samples, sizes in ((50_000, FEW_COMPONENTS), (20_000, COMPONENTS))
         for name in ("full", "diag", "spherical", "tied")
     ),
     ("K", FEW_COMPONENTS, Problem("full", 20_000, 64, 0)),
