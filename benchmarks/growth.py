@@ -7,9 +7,9 @@ start of the problem. A slope is that of log(time) against log(size), by least s
 sizes are timed in turn and the fastest turn of each counts. What does not grow, as reading a row
 does not with the components, makes a slope less than 1 however straight the line is: so the line
 a + b x size is fitted too (least squares of relative errors), and told are a in units of b, and the
-largest relative error. Slopes are of one thread: what the second one adds is the median ratio of
-turns with one and two. Both need a machine that does nothing
-else: turns during which other processes worked are taken again, up to a point, and how many were
+largest relative error. Slopes are of one thread and of processor time, which other processes
+disturb least. What the second thread adds is the median ratio of turns with one and two, by the
+clock: turns during which other processes worked are taken again, up to a point, and how many were
 quiet is told.
 """
 
@@ -80,13 +80,13 @@ def passes(problem):
     return run
 
 
-def seconds(run, n_threads):
+def seconds(run, n_threads, clock=time.perf_counter):
     """Time of one pass, from as many as take long enough to be timed."""
     count, spent = 0, 0.0
-    began = time.perf_counter()
+    began = clock()
     while spent < SHORTEST:
         run(n_threads)
-        count, spent = count + 1, time.perf_counter() - began
+        count, spent = count + 1, clock() - began
     return spent / count
 
 
@@ -129,7 +129,7 @@ def growth(name, sizes, shape, repeats):
     runs = [passes(replace(shape, **{FIELDS[name]: size})) for size in sizes]
     for run in runs:
         run(1)
-    times, quiet = undisturbed(lambda: [seconds(run, 1) for run in runs], repeats)
+    times = [[seconds(run, 1, time.process_time) for run in runs] for _ in range(repeats)]
     fastest = [min(own) for own in zip(*times, strict=True)]
     constant, error = line(sizes, fastest)
     held = " ".join(f"{n}={getattr(shape, f)}" for n, f in FIELDS.items() if n != name)
@@ -141,7 +141,6 @@ def growth(name, sizes, shape, repeats):
         "slope": slope(sizes, fastest),
         "constant": constant,
         "line_error": error,
-        "quiet_turns": quiet,
     }
 
 
@@ -169,11 +168,12 @@ def growth_line(record):
 
 
 def thread_line(record):
-    return f"second thread: {record['shape']:30} {record['times']:.2f} times"
+    line = f"second thread: {record['shape']:30} {record['times']:.2f} times"
+    return f"{line}  ({record['quiet_turns']} quiet turns)"
 
 
 def told(record, line):
-    print(f"{line}  ({record['quiet_turns']} quiet turns)", flush=True)
+    print(line, flush=True)
     return record
 
 
