@@ -4,9 +4,12 @@ python benchmarks/growth.py [--repeats 5] [--out benchmarks/results/growth.json]
 
 A pass is the E-step over all rows and the M-step, as every iteration of a fit takes it, from the
 start of the problem. A slope is that of log(time) against log(size), by least squares, where all
-sizes are timed in turn and the fastest turn of each counts. Slopes are of one thread: what the
-second one adds is the median ratio of turns with one and two. Both need a machine that does nothing
-else: turns during which other processes worked are taken again, up to a point, and how many were
+sizes are timed in turn and the fastest turn of each counts. What does not grow, as reading a row
+does not with the components, makes a slope less than 1 however straight the line is: so the line
+a + b x size is fitted too (least squares of relative errors), and told are a in units of b, and the
+largest relative error. Slopes are of one thread and of processor time, which other processes
+disturb least. What the second thread adds is the median ratio of turns with one and two, by the
+clock: turns during which other processes worked are taken again, up to a point, and how many were
 quiet is told.
 """
 
@@ -40,19 +43,24 @@ PATIENCE = 8  # turns for each that is wanted, where others take more
 
 FIELDS = {"n": "n_samples", "d": "n_features", "K": "n_components"}
 
-# What grows, through which sizes, and the shape that it grows from. What all components share, such
-# as reading a row, does not grow with K: it is least beside matrices of many features.
+ROWS = [50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000]
+FEW_COMPONENTS = [4, 8, 16, 32, 64]  # where a and b of the line are both seen
+COMPONENTS = [128, 256, 512, 1024]  # where the work that they share is small beside their own
+FEATURES = [2, 4, 8, 16, 32, 64]
+
+# What grows, through which sizes, and the shape that it grows from.
 SWEEPS = [
-    ("n", [50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000], Problem("full", 0, 8, 8)),
-    ("n", [50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000], Problem("diag", 0, 8, 8)),
-    ("n", [50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000], Problem("tied", 0, 8, 8)),
-    ("K", [4, 8, 16, 32, 64], Problem("full", 20_000, 64, 0)),
-    ("K", [16, 32, 64, 128, 256], Problem("full", 40_000, 16, 0)),
-    ("K", [16, 32, 64, 128, 256], Problem("diag", 100_000, 16, 0)),
-    ("K", [16, 32, 64, 128, 256], Problem("tied", 100_000, 16, 0)),
-    ("d", [2, 4, 8, 16, 32, 64], Problem("full", 40_000, 0, 8)),
-    ("d", [2, 4, 8, 16, 32, 64], Problem("diag", 40_000, 0, 32)),
-    ("d", [2, 4, 8, 16, 32, 64], Problem("tied", 40_000, 0, 32)),
+    *(("n", ROWS, Problem(name, 0, 8, 8)) for name in ("full", "diag", "tied")),
+    *(
+        ("K", sizes, Problem(name, n_samples, 8, 0))
+        for n_samples, sizes in ((50_000, FEW_COMPONENTS), (20_000, COMPONENTS))
+        for name in ("full", "diag", "spherical", "tied")
+    ),
+    ("K", FEW_COMPONENTS, Problem("full", 20_000, 64, 0)),
+    ("K", FEW_COMPONENTS, Problem("tied", 50_000, 16, 0)),
+    ("d", FEATURES, Problem("full", 40_000, 0, 8)),
+    ("d", FEATURES, Problem("diag", 40_000, 0, 32)),
+    ("d", FEATURES, Problem("tied", 40_000, 0, 32)),
 ]
 
 
@@ -72,13 +80,13 @@ def passes(problem):
     return run
 
 
-def seconds(run, n_threads):
+def seconds(run, n_threads, clock=time.perf_counter):
     """Time of one pass, from as many as take long enough to be timed."""
     count, spent = 0, 0.0
-    began = time.perf_counter()
+    began = clock()
     while spent < SHORTEST:
         run(n_threads)
-        count, spent = count + 1, time.perf_counter() - began
+        count, spent = count + 1, clock() - began
     return spent / count
 
 
@@ -109,13 +117,21 @@ def slope(sizes, times):
     return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
 
 
+def line(sizes, times):
+    """a / b of the line a + b x size, and its largest relative error."""
+    scaled = np.stack([np.ones(len(sizes)), sizes], axis=1) / np.array(times)[:, None]
+    (constant, rate), *_ = np.linalg.lstsq(scaled, np.ones(len(sizes)), rcond=None)
+    return float(constant / rate), float(np.abs(scaled @ [constant, rate] - 1).max())
+
+
 def growth(name, sizes, shape, repeats):
-    """Seconds at each size, and the slope."""
+    """Seconds at each size, the slope, and the line."""
     runs = [passes(replace(shape, **{FIELDS[name]: size})) for size in sizes]
     for run in runs:
         run(1)
-    times, quiet = undisturbed(lambda: [seconds(run, 1) for run in runs], repeats)
+    times = [[seconds(run, 1, time.process_time) for run in runs] for _ in range(repeats)]
     fastest = [min(own) for own in zip(*times, strict=True)]
+    constant, error = line(sizes, fastest)
     held = " ".join(f"{n}={getattr(shape, f)}" for n, f in FIELDS.items() if n != name)
     return {
         "grows": name,
@@ -123,7 +139,8 @@ def growth(name, sizes, shape, repeats):
         "sizes": sizes,
         "seconds": fastest,
         "slope": slope(sizes, fastest),
-        "quiet_turns": quiet,
+        "constant": constant,
+        "line_error": error,
     }
 
 
@@ -145,15 +162,18 @@ def parsed():
 def growth_line(record):
     sizes, times = record["sizes"], (f"{1e3 * own:.3g}" for own in record["seconds"])
     grown = f"{record['grows']} from {sizes[0]} to {sizes[-1]}"
-    return f"{grown:24} {record['shape']:20} slope {record['slope']:.3f}  ms {' '.join(times)}"
+    told = f"slope {record['slope']:.3f}, {record['constant']:.1f} + {record['grows']}"
+    told += f" within {100 * record['line_error']:.1f} %"
+    return f"{grown:24} {record['shape']:20} {told}  ms {' '.join(times)}"
 
 
 def thread_line(record):
-    return f"second thread: {record['shape']:30} {record['times']:.2f} times"
+    line = f"second thread: {record['shape']:30} {record['times']:.2f} times"
+    return f"{line}  ({record['quiet_turns']} quiet turns)"
 
 
 def told(record, line):
-    print(f"{line}  ({record['quiet_turns']} quiet turns)", flush=True)
+    print(line, flush=True)
     return record
 
 

@@ -41,7 +41,8 @@ def table(result):
         lines.append(f"   * - {record['problem']}")
         for name in names:
             figures = record["iteration"].get(name)
-            lines.append(f"     - {milliseconds(figures) if figures else '-'}")
+            # A dash alone would be the bullet of an empty list.
+            lines.append(f"     - {milliseconds(figures) if figures else 'n/a'}")
         lines.append(f"     - {1e3 * record['floor']:.3g} ms")
     return "\n".join(lines) + "\n"
 

@@ -43,6 +43,8 @@ class Worker:
         seconds, fitted = timed(self.contestant.iterate, *self.problem, self.structure, iterations)
         if out:
             np.savez(out, *fitted)
+        if hasattr(self.contestant, "spent"):
+            seconds = self.contestant.spent()
         return {"seconds": seconds}
 
     def method(self, name):

@@ -139,56 +139,70 @@ def test_n_jobs_does_not_change_a_bit_of_a_fit():
             np.testing.assert_array_equal(getattr(other, name), getattr(fits[0], name))
 
 
-def exact_log_likelihood(X, parameters):
-    """With 50 digits, by mpmath."""
+def matrices(mixture):
+    """Covariances of the components, (K, d, d), from the public attribute."""
+    given, (K, d) = mixture.covariances_, mixture.means_.shape
+    return {
+        "full": lambda: given,
+        "tied": lambda: np.repeat(given[None], K, axis=0),
+        "diag": lambda: given[:, :, None] * np.eye(d),
+        "spherical": lambda: given[:, None, None] * np.eye(d),
+    }[mixture.covariance_type]()
+
+
+def exact_log_likelihood(X, mixture):
+    """From the public attributes, with 50 digits by mpmath."""
+    d = X.shape[1]
     with mpmath.workdps(50):
-        total = mpmath.mpf(0)
-        models = []
-        covariances = parameters.covariance.factor
-        for k in range(parameters.n_components):
-            factor = mpmath.matrix(covariances[k % len(covariances)].tolist())
-            log_det = sum(mpmath.log(factor[i, i]) for i in range(factor.rows))
-            models.append((mpmath.exp(mpmath.mpf(parameters.log_weights[k])), factor, log_det))
-        d = parameters.n_features
-        constant = mpmath.log(2 * mpmath.pi) * d / 2
+        components = []
+        for weight, mean, covariance in zip(
+            mixture.weights_, mixture.means_, matrices(mixture), strict=True
+        ):
+            factor = mpmath.cholesky(mpmath.matrix(covariance.tolist()))
+            log_det = sum(mpmath.log(factor[i, i]) for i in range(d))
+            height = mpmath.mpf(float(weight)) * mpmath.exp(-log_det)
+            components.append((height, mean, factor))
+        total = -len(X) * d * mpmath.log(2 * mpmath.pi) / 2
         for row in X:
             density = mpmath.mpf(0)
-            for k, (weight, factor, log_det) in enumerate(models):
-                mean = parameters.means[k]
-                c = mpmath.matrix(
-                    [[mpmath.mpf(a) - mpmath.mpf(b) for a, b in zip(row, mean, strict=True)]]
-                )
-                y = c * factor
-                distance = sum(v**2 for v in y)
-                density += weight * mpmath.exp(log_det - constant - distance / 2)
+            for height, mean, factor in components:
+                y = []
+                for i in range(d):
+                    inner = sum(factor[i, j] * y[j] for j in range(i))
+                    y.append((mpmath.mpf(float(row[i])) - float(mean[i]) - inner) / factor[i, i])
+                density += height * mpmath.exp(-sum(v**2 for v in y) / 2)
             total += mpmath.log(density)
         return float(total)
 
 
-def test_log_likelihood_to_1e_12_of_50_digits(instructions, faithful):
+def check_log_likelihood(X, structure, K, rel):
+    """However it is summed: by row, as a mean, and as the fit's own bound."""
+    mixture = GaussianMixtureEM(K, covariance_type=structure, random_state=0, reg_covar=0).fit(X)
+    exact = exact_log_likelihood(X, mixture)
+    assert mixture.score_samples(X).sum() == pytest.approx(exact, rel=rel)
+    assert mixture.score(X) * len(X) == pytest.approx(exact, rel=rel)
+    assert mixture.lower_bound_ * len(X) == pytest.approx(exact, rel=rel)
+    return mixture
+
+
+@pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
+def test_log_likelihood_to_1e_12_of_50_digits(instructions, faithful, structure):
     for X, K in ((load_iris().data, 3), (faithful, 2)):
-        mixture = GaussianMixtureEM(K, random_state=0).fit(X)
-        parameters = mixture._parameters()
-        exact = exact_log_likelihood(X, parameters)
-        moments = _expectation.expectation(X, None, parameters, Scatter.FULL)
-        assert moments.log_likelihood == pytest.approx(exact, rel=1e-12)
-        assert _expectation.log_densities(X, parameters).sum() == pytest.approx(exact, rel=1e-12)
+        check_log_likelihood(X, structure, K, 1e-12)
 
 
+@pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
 @pytest.mark.parametrize("case", ["offset 1e8", "condition number 1e10"])
-def test_log_likelihood_to_1e_8_of_50_digits_on_hard_data(instructions, case):
+def test_log_likelihood_to_1e_8_of_50_digits_on_hard_data(instructions, case, structure):
     X, _ = random_mixture(1, 2, 3, "diag").draw(150, np.random.RandomState(0))
     if case == "offset 1e8":
         X = X + 1e8
     else:
         root = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
         X = X * [1e5, 1.0, 10.0] @ root
-    mixture = GaussianMixtureEM(2, random_state=0, reg_covar=0).fit(X)
-    if case.startswith("condition"):
+    mixture = check_log_likelihood(X, structure, 2, 1e-8)
+    if case.startswith("condition") and structure in ("full", "tied"):
         assert np.linalg.cond(mixture.covariances_).max() > 1e9
-    parameters = mixture._parameters()
-    exact = exact_log_likelihood(X, parameters)
-    assert _expectation.log_densities(X, parameters).sum() == pytest.approx(exact, rel=1e-8)
 
 
 def test_exp_and_log_over_their_whole_range(instructions):

@@ -106,7 +106,10 @@ inline double sum(Lanes x) {
 #endif
 }
 
-#if SKGMM_WIDTH == 8 && defined(__GNUC__) && !defined(SKGMM_PLAIN_LANES)
+// GCC before 12 cannot shuffle the lanes of a register into one of another size.
+#if SKGMM_WIDTH == 8 && !defined(SKGMM_PLAIN_LANES) && \
+    (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12))
+#define SKGMM_HALVES
 typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
 inline Four halved(Lanes x) {
     return __builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7);
@@ -118,7 +121,7 @@ inline Four paired(Four x, Four y) {
 
 // Adds the sums over lanes of four registers to four numbers in a row.
 inline void add_four_sums(Lanes a, Lanes b, Lanes c, Lanes d, double* out) {
-#if SKGMM_WIDTH == 8 && defined(__GNUC__) && !defined(SKGMM_PLAIN_LANES)
+#ifdef SKGMM_HALVES
     // Half the lanes are added at each step, two registers becoming one: half the instructions.
     const Four x = paired(halved(a), halved(b)), y = paired(halved(c), halved(d));
     *reinterpret_cast<Four*>(out) +=
