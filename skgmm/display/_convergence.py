@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from skgmm._inference import mixture_of
 from skgmm._linalg import Array
 from skgmm.display import _style
-from skgmm.display._view import mixture_of
 
 _ROUNDING = 1e-13
 _MOST_MARKED = 60

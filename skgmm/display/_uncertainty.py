@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skgmm._inference import mixture_of
 from skgmm._linalg import Array
 from skgmm._validation import check_responsibilities
 from skgmm.display import _style
-from skgmm.display._view import mixture_of
 
 # Columns of the picture: each is the mean of a few rows where there are more.
 _MOST_COLUMNS = 1000
