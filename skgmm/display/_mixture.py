@@ -211,9 +211,9 @@ class MixtureDisplay:
             else:
                 drawn.plane(panel, (j, i), density)
                 if j == 0:
-                    panel.set_ylabel(self.names[i])
+                    panel.set_ylabel(self.names[i], fontsize=9)
             if i == m - 1:
-                panel.set_xlabel(self.names[j])
+                panel.set_xlabel(self.names[j], fontsize=9)
             panel.tick_params(labelbottom=i == m - 1, labelleft=j == 0, labelsize=8)
         if legend:
             corner = self.figure_.add_subplot(grid[0, m - 1])
