@@ -259,3 +259,20 @@ class MixtureInference:
     def _bic(self, rows: Rows) -> float:
         log_likelihood, n_samples = rows.log_likelihood(self._parameters())
         return -2.0 * log_likelihood + self._n_free() * float(np.log(n_samples))
+
+
+def mixture_of(estimator: object) -> MixtureInference:
+    """The fitted mixture in an estimator or in a search that found one.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    """
+    mixture = getattr(estimator, "best_estimator_", estimator)
+    if not isinstance(mixture, MixtureInference):
+        raise TypeError(
+            "The estimator should be a GaussianMixtureEM, or a fitted search whose "
+            f"best_estimator_ is one, but got {type(estimator).__name__}"
+        )
+    return mixture

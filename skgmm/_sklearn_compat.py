@@ -1,7 +1,7 @@
 """Every private, experimental or new scikit-learn name that we use, in one place."""
 
 from sklearn.base import _fit_context as fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _get_feature_names as get_feature_names
 
@@ -20,4 +20,5 @@ __all__ = [
     "check_sample_weight",
     "fit_context",
     "get_feature_names",
+    "validate_params",
 ]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -275,11 +276,77 @@ def test_the_criterion_has_a_line_for_each_structure_and_a_ring():
     assert other.best == (2, "full")
 
 
+def test_one_hopeless_structure_does_not_press_the_others_into_a_line():
+    def display(hopeless):
+        return CriterionDisplay(
+            n_components=np.tile([1, 2, 3], 3),
+            covariance_type=np.repeat(["tied", "full", "spherical"], 3),
+            values=[40.0, 20.0, 30.0, 50.0, 25.0, 45.0, hopeless, hopeless, hopeless],
+            converged=np.ones(9, dtype=bool),
+            best=(2, "tied"),
+            criterion="bic",
+        ).plot()
+
+    assert display(30.0).ax_.get_ylim()[1] < display(1e6).ax_.get_ylim()[1] < 100.0
+
+
+def test_many_sizes_keep_their_ticks_apart():
+    sizes = np.arange(1, 41)
+    display = CriterionDisplay(
+        n_components=sizes,
+        covariance_type=["full"] * 40,
+        values=(sizes - 20.0) ** 2,
+        converged=np.ones(40, dtype=bool),
+        best=(20, "full"),
+        criterion="bic",
+    ).plot()
+    assert 5 < len(display.ax_.get_xticks()) <= 15
+
+
+def test_in_a_dark_style_nothing_is_black_on_black(known, rows):
+    with plt.style.context("dark_background"):
+        displays = [
+            MixtureDisplay.from_estimator(known, rows),
+            MixtureDisplay.from_estimator(known, rows, features=[0]),
+            CriterionDisplay.from_estimator(Search().fit(None)),
+        ]
+        for display in displays:
+            shown = [line for line in display.ax_.lines if line.get_alpha() is None]
+            assert shown
+            assert all(max(to_rgb(line.get_color())) > 0.3 for line in shown)
+        for text in displays[0].ax_.texts:
+            inside = text.get_bbox_patch().get_facecolor()
+            assert np.abs(np.subtract(to_rgb(text.get_color()), inside[:3])).max() > 0.5
+
+
+def test_a_narrow_component_has_its_full_height():
+    mixture = GaussianMixtureEM.from_parameters([0.5, 0.5], [[0.3], [900.7]], [[[1e-4]], [[1.0]]])
+    display = MixtureDisplay.from_estimator(mixture, [[0.3], [900.0]])
+    peak = 0.5 / np.sqrt(2.0 * np.pi * 1e-4)
+    assert display.ax_.lines[1].get_ydata().max() == pytest.approx(peak, rel=1e-3)
+
+
+def test_more_components_than_a_legend_names_have_numbers():
+    means = np.arange(12.0)[:, None] * 10.0
+    mixture = GaussianMixtureEM.from_parameters(np.full(12, 1 / 12), means, np.ones((12, 1, 1)))
+    display = MixtureDisplay.from_estimator(mixture, means)
+    assert [text.get_text() for text in display.ax_.texts] == [str(k) for k in range(12)]
+
+
+def test_names_of_narrow_blocks_do_not_overlap():
+    hard = np.repeat(np.arange(6), [3, 4, 5, 40, 3, 45])
+    display = UncertaintyDisplay(responsibilities=np.eye(6)[hard]).plot()
+    display.figure_.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in display.ax_.texts]
+    assert len(boxes) == 6
+    assert all(left.x1 <= right.x0 for left, right in pairwise(boxes))
+
+
 def test_of_a_held_out_log_likelihood_more_is_better():
     search = Search("log_likelihood").fit(None)
     search.results_["held_out_log_likelihood"] = -search.results_["bic"]
     display = CriterionDisplay.from_estimator(search)
-    assert display.ax_.get_ylabel() == "held out log-likelihood  (higher is better)"
+    assert display.ax_.get_ylabel() == "held-out log-likelihood, nats per row  (higher is better)"
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert labels == ["VEV  -3", "VVV 'full'  -5", "EII  -6.5"]
     low, high = display.ax_.get_ylim()
@@ -311,8 +378,9 @@ def test_bad_input_is_named(known, rows):
     for features in ([0, "a"], []):
         with pytest.raises(ValueError, match="features should name 1 to 10 different features"):
             MixtureDisplay.from_estimator(mixture, frame, features=features)
-    with pytest.raises(ValueError, match="criterion should be a column of results_"):
-        CriterionDisplay.from_estimator(Search().fit(None), criterion="gap")
+    for criterion in ("gap", "converged"):
+        with pytest.raises(ValueError, match="criterion should be one of "):
+            CriterionDisplay.from_estimator(Search().fit(None), criterion=criterion)
     with pytest.raises(ValueError, match="doubt should be between 0 and 1, but got 2"):
         UncertaintyDisplay.from_estimator(known, rows, doubt=2)
 

@@ -287,6 +287,19 @@ def test_a_callback_stops_a_search(rows, n_jobs):
 
 
 @needs_callbacks
+def test_a_callback_stops_a_cross_validation(rows):
+    def stopped_after(n_fits):
+        recorder = Recorder(stop=lambda name, count: len(recorder.names("end")) == n_fits)
+        search = GaussianMixtureSearch((1, 2), "full", "log_likelihood", cv=2, random_state=0)
+        return search.set_callbacks(recorder).fit(rows)
+
+    with pytest.warns(UserWarning, match="interrupted in its cross-validation"):
+        assert np.isfinite(stopped_after(4).best_score_)
+    with pytest.raises(Exception, match="before there was a model to choose"):
+        stopped_after(1)
+
+
+@needs_callbacks
 def test_a_failed_search_ends_its_callbacks(rows):
     recorder = Recorder()
     search = GaussianMixtureSearch((1, 2)).set_callbacks(recorder)

@@ -295,6 +295,33 @@ def test_cross_validation_is_the_mean_over_held_out_rows(iris):
     assert np.isfinite(results["held_out_error"]).all()
 
 
+def test_splits_may_come_from_an_iterator(iris):
+    """Which is used up by one pass."""
+    splits = list(KFold(3, shuffle=True, random_state=0).split(iris))
+    searches = [
+        GaussianMixtureSearch((1, 2), "tied", "log_likelihood", cv=cv, random_state=0).fit(iris)
+        for cv in (splits, iter(splits))
+    ]
+    assert searches[0].best_score_ == searches[1].best_score_
+
+
+@pytest.mark.parametrize(
+    ("cv", "weighted", "message"),
+    [
+        ([], slice(None), "cv makes no folds"),
+        ([([0], [1, 2])], slice(None), "fold 0 needs 2 rows .* has 1 and weight 2"),
+        ([([0, 1, 50], [])], slice(None), "fold 0 needs .* 1 to score, but has 3 and weight 0"),
+        (3, slice(50, None), "fold 0 needs .* shuffle"),
+    ],
+)
+def test_folds_without_rows_are_named(cv, weighted, message, iris):
+    weights = np.zeros(len(iris))
+    weights[weighted] = 1.0
+    search = GaussianMixtureSearch((1, 2), "tied", "log_likelihood", cv=cv)
+    with pytest.raises(ValueError, match=message):
+        search.fit(iris, sample_weight=weights)
+
+
 # Failures
 
 
@@ -356,12 +383,32 @@ def test_an_interrupt_returns_what_is_there(iris, monkeypatch):
     search.predict(iris)
 
 
-def test_an_interrupt_before_there_is_anything_is_one(iris, monkeypatch):
-    interrupting(monkeypatch, after=0)
-    search = GaussianMixtureSearch((1, 2), CLASSIC)
+@pytest.mark.parametrize(
+    ("criterion", "after"), [("bic", 0), ("log_likelihood", 3), ("log_likelihood", 8)]
+)
+def test_an_interrupt_before_there_is_anything_is_one(criterion, after, iris, monkeypatch):
+    """In a cross-validation that is before a fold has begun: nothing else is fitted then."""
+    interrupting(monkeypatch, after)
+    search = GaussianMixtureSearch((1, 2), CLASSIC, criterion)
     with pytest.raises(KeyboardInterrupt):
         search.fit(iris)
     assert not vars(search).keys() - search.get_params().keys()
+
+
+@pytest.mark.parametrize(("after", "n_scored"), [(8 + 3, 3), (8 + 8, 8), (8 + 8 + 3, 8)])
+def test_an_interrupted_cross_validation_has_the_folds_before(after, n_scored, iris, monkeypatch):
+    folds = KFold(3, shuffle=True, random_state=0)
+    search = GaussianMixtureSearch((1, 2), CLASSIC, "log_likelihood", cv=folds, random_state=0)
+    whole = clone(search).set_params(cv=list(folds.split(iris))[:1]).fit(iris)
+    interrupting(monkeypatch, after)
+    with pytest.warns(ConvergenceWarning, match="interrupted in its cross-validation"):
+        search.fit(iris)
+    scores = search.results_["held_out_log_likelihood"]
+    known = np.isfinite(scores)
+    assert known.sum() == n_scored
+    np.testing.assert_array_equal(scores[known], whole.results_["held_out_log_likelihood"][known])
+    assert search.best_score_ == np.nanmax(scores)
+    search.predict(iris)
 
 
 @pytest.mark.parametrize(
@@ -371,7 +418,9 @@ def test_an_interrupt_before_there_is_anything_is_one(iris, monkeypatch):
         ({"n_components": (1, 0)}, "n_components should be"),
         ({"n_components": (1.5,)}, "n_components should be"),
         ({"n_components": 0}, "n_components"),
-        ({"covariance_types": ["ful"]}, "Did you mean 'full'"),
+        ({"n_components": np.array(3)}, "n_components should be"),
+        ({"covariance_types": ["ful"]}, "covariance_types: .* Did you mean 'full'"),
+        ({"covariance_types": "ful"}, "covariance_types: .* Did you mean 'full'"),
         ({"covariance_types": []}, "covariance_types is empty"),
         ({"criterion": "BIC"}, "criterion"),
         ({"tol": -1}, "tol"),

@@ -5,9 +5,17 @@ from copy import copy
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 
-from skgmm import GaussianMixtureEM, GaussianMixtureSearch, bootstrap_lrt, parameter_uncertainty
+from skgmm import (
+    GaussianMixtureEM,
+    GaussianMixtureSearch,
+    RowBlocks,
+    bootstrap_lrt,
+    parameter_uncertainty,
+)
 from skgmm.covariance import STRUCTURES, register
 
 NAMES = ("weights", "means", "covariances")
@@ -90,9 +98,13 @@ def test_lrt_weights_are_repetitions():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"n_bootstrap": 0}, "n_bootstrap should be a positive integer"),
-        ({"max_components": 1.5}, "max_components should be a positive integer"),
-        ({"level": 1.0}, "level should be between 0 and 1"),
+        ({"n_bootstrap": 0}, "'n_bootstrap' parameter of bootstrap_lrt"),
+        ({"max_components": 1.5}, "'max_components' parameter"),
+        ({"level": 1.0}, "'level' parameter"),
+        ({"level": "high"}, "'level' parameter"),
+        ({"tol": -1.0}, "'tol' parameter"),
+        ({"reg_covar": "none"}, "'reg_covar' parameter"),
+        ({"max_iter": 0}, "'max_iter' parameter"),
         ({"covariance_type": "fulll"}, "Did you mean 'full'"),
     ],
 )
@@ -102,6 +114,22 @@ def test_lrt_bad_parameters_are_named(parameters, message):
 
 
 # Standard errors
+
+
+def test_lrt_of_rows_too_few_for_the_model_says_so():
+    """A p-value of the data sets that could be fitted is not one of all."""
+    rows = np.random.default_rng(0).normal(size=(16, 2)) + np.repeat([[0.0], [6.0]], 8, axis=0)
+    with pytest.warns(ConvergenceWarning, match="data sets drawn from .* could not be fitted"):
+        result = bootstrap_lrt(rows, n_bootstrap=19, level=0.99, random_state=0)
+    assert np.isnan(result.bootstrap_statistics).any()
+
+
+def test_lrt_a_gain_of_nothing_is_no_evidence():
+    """Both fits are the same, but for rounding: data sets drawn do not gain less."""
+    rows = np.random.default_rng(0).normal(size=(2, 2))
+    result = bootstrap_lrt(rows, n_bootstrap=19, random_state=0)
+    np.testing.assert_allclose(result.statistic, 0.0, atol=1e-9)
+    assert result.p_value[0] > 0.9
 
 
 def test_one_component_has_the_textbook_errors():
@@ -278,12 +306,38 @@ def test_no_maximum_no_information():
         parameter_uncertainty(elsewhere, X)
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "VEV"])
+def test_a_fit_to_rows_of_other_weights_is_no_maximum(covariance_type):
+    """The curvature may be that of a maximum where the slope is not."""
+    X = clusters(0, 200)
+    weights = np.linspace(0.1, 1.9, 200)
+    mixture = GaussianMixtureEM(2, covariance_type=covariance_type, random_state=0)
+    mixture.fit(X, sample_weight=weights)
+    parameter_uncertainty(mixture, X, sample_weight=weights)
+    with pytest.raises(ValueError, match=r"slope .* not at a maximum .* same sample_weight"):
+        parameter_uncertainty(mixture, X)
+
+
+def test_only_mixtures_have_an_uncertainty():
+    with pytest.raises(TypeError, match="should be a GaussianMixtureEM"):
+        parameter_uncertainty(KMeans(2), clusters(0, 50))
+
+
+def test_a_bootstrap_needs_rows_in_memory():
+    X = clusters(0, 50)
+    blocks = RowBlocks.from_iterable(lambda: iter([X]))
+    with pytest.raises(TypeError, match="in memory"):
+        parameter_uncertainty(fitted(X), blocks, method="bootstrap")
+    of_blocks = parameter_uncertainty(fitted(X), blocks)
+    np.testing.assert_allclose(errors(of_blocks), errors(parameter_uncertainty(fitted(X), X)))
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"method": "jackknife"}, "method should be one of"),
-        ({"level": 0.0}, "level should be between 0 and 1"),
-        ({"n_bootstrap": 1}, "n_bootstrap should be an integer of at least 2"),
+        ({"method": "jackknife"}, "'method' parameter of parameter_uncertainty"),
+        ({"level": 0.0}, "'level' parameter"),
+        ({"n_bootstrap": 1}, "'n_bootstrap' parameter"),
     ],
 )
 def test_bad_parameters_are_named(parameters, message):

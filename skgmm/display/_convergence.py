@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from skgmm._inference import mixture_of
 from skgmm._linalg import Array
 from skgmm.display import _style
-from skgmm.display._view import mixture_of
 
 _ROUNDING = 1e-13
 _MOST_MARKED = 60
@@ -109,8 +109,18 @@ class ConvergenceDisplay:
         self.ax_.xaxis.get_major_locator().set_params(integer=True)
         if self.ax_.lines:
             self.ax_.legend(fontsize=8, framealpha=0.85)
+        else:
+            self._say_that_nothing_is_below()
         _style.open_frame(self.ax_)
         return self
+
+    def _say_that_nothing_is_below(self) -> None:
+        """A fit of one evaluation ends where it begins."""
+        self.ax_.set_yticks([])
+        self.ax_.minorticks_off()
+        self.ax_.text(
+            0.5, 0.5, "No evaluation is below the end.", ha="center", transform=self.ax_.transAxes
+        )
 
     def _series(self, end: float) -> Iterator[tuple[Array, Array, dict[str, Any]]]:
         """Evaluations, log-likelihoods and look of the best start, the others and candidates."""

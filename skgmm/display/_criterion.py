@@ -16,12 +16,15 @@ from skgmm.display import _style
 # "s" for spheres), and each letter can be told from the others in grey.
 _LINES = {"E": "-", "V": "--"}
 _MARKERS = {"I": "o", "E": "s", "V": "^"}
-_COLOURS = {"s": "#E69F00", "I": "#56B4E9", "E": "#0072B2", "V": "#000000"}
+_COLOURS = {"s": "#E69F00", "I": "#56B4E9", "E": "#0072B2", "V": _style.INK}
+_CRITERIA = ("bic", "icl", "aic", "log_likelihood", "held_out_log_likelihood")
+_MOST_TICKS = 15
 _OTHER = {"color": "0.5", "ls": ":", "marker": "x"}
 
 # The axis ends this many times as far from the best as three quarters of the structures come, or as
 # half of the models of the best structure lie: hopeless ones would press the others into a line.
 _REACH = 2.0
+_STRETCH = 3.0
 _BELOW = 0.12
 
 
@@ -31,10 +34,10 @@ class CriterionDisplay:
     The best model has a ring. What a line looks like says what its structure is: solid for equal
     volumes, dashed for varying ones; circles for spheres, squares for equal shapes, triangles for
     varying ones; orange for spheres, light blue for axes along the features, blue for equal
-    orientations, black for varying ones. Models that could not be fitted leave a gap, hollow
-    markers are fits that did not converge. The axis shows what is near the best; structures that
-    never come near it leave the picture. Criteria are lower for better models, log-likelihoods
-    higher.
+    orientations, black (white in a dark style) for varying ones. Models that could not be fitted
+    leave a gap, hollow markers are fits that did not converge. The axis shows what is near the
+    best; structures that never come near it leave the picture. Criteria are lower for better
+    models, log-likelihoods higher.
 
     Made by `from_estimator`.
 
@@ -104,7 +107,7 @@ class CriterionDisplay:
         ImportError
             Without matplotlib.
         ValueError
-            If there is no such column.
+            If the search has no such criterion.
         """
         check_is_fitted(estimator, "results_")
         results = estimator.results_
@@ -112,11 +115,9 @@ class CriterionDisplay:
         if decisive == "log_likelihood":  # of all rows it only says which model is the largest
             decisive = "held_out_log_likelihood"
         chosen = decisive if criterion is None else criterion
-        if chosen not in results:
-            raise ValueError(
-                f"criterion should be a column of results_ ({', '.join(results)}), but got "
-                f"{chosen!r}"
-            )
+        criteria = [name for name in _CRITERIA if name in results]
+        if chosen not in criteria:
+            raise ValueError(f"criterion should be one of {criteria}, but got {chosen!r}")
         values = np.asarray(results[chosen], dtype=np.float64)
         if chosen == decisive:
             best = (estimator.best_n_components_, estimator.best_covariance_type_)
@@ -154,7 +155,8 @@ class CriterionDisplay:
         self._ring()
         self.ax_.set_xlabel("number of components")
         self.ax_.set_ylabel(_label(self.criterion))
-        self.ax_.set_xticks(np.unique(self.n_components))
+        sizes = np.unique(self.n_components)
+        self.ax_.set_xticks(sizes[:: -(-len(sizes) // _MOST_TICKS)])
         _style.open_frame(self.ax_)
         if legend:
             # Fourteen names fit beside the axes, not on them.
@@ -179,7 +181,7 @@ class CriterionDisplay:
         self.ax_.plot(
             x, y, **{**look, "marker": ""}, lw=2.4 if chosen else 1.2, zorder=3 if chosen else 2
         )
-        for face, shown in ((look["color"], converged), ("white", ~converged)):
+        for face, shown in ((look["color"], converged), (_style.paper(), ~converged)):
             self.ax_.plot(
                 x[shown], y[shown], color=look["color"], marker=look["marker"], ls="",
                 mfc=face, ms=5, zorder=4 if chosen else 2,
@@ -201,7 +203,10 @@ class CriterionDisplay:
             ha=side, va="top" if sign > 0 else "bottom", color="#D55E00", weight="bold",
         )  # fmt: skip
         behind = [abs(least - value) for _, least in self._ranked()]
-        near = max(np.quantile(behind, 0.75), np.nanmedian(abs(self.values[own] - value)))
+        near = np.quantile(behind, 0.75)
+        # Of few structures a single hopeless one would stretch the quartile.
+        near = min(near, _STRETCH * np.quantile(behind, 0.75, method="lower"))
+        near = max(near, np.nanmedian(abs(self.values[own] - value)))
         height = sign * max(_REACH * near, 1e-3 * abs(value))
         self.ax_.set_ylim(*sorted((value - _BELOW * height, value + height)))
 
@@ -214,7 +219,8 @@ def _sign(criterion: str) -> float:
 def _label(criterion: str) -> str:
     if _sign(criterion) > 0:
         return f"{criterion.upper()}  (lower is better)"
-    return f"{criterion.replace('_', ' ').replace('log ', 'log-')}  (higher is better)"
+    name = criterion.replace("held_out_", "held-out ").replace("_", "-")
+    return f"{name}, nats{' per row' * name.startswith('held')}  (higher is better)"
 
 
 def _look(name: str) -> tuple[dict[str, Any], str]:
@@ -224,5 +230,5 @@ def _look(name: str) -> tuple[dict[str, Any], str]:
     if len(code) != 3 or code[0] not in _LINES:
         return dict(_OTHER), name
     volume, shape, orientation = tuple(code)
-    colour = _COLOURS["s" if shape == "I" else orientation]
+    colour = _style.resolved(_COLOURS["s" if shape == "I" else orientation])
     return {"color": colour, "ls": _LINES[volume], "marker": _MARKERS[shape]}, label

@@ -11,9 +11,11 @@ from skgmm.display import _style
 from skgmm.display._view import View
 
 _REGIONS = (0.25, 0.5, 0.75, 0.95)
-_GREYS = ("#F3F3F3", "#E6E6E6", "#D9D9D9", "#CCCCCC")
+_SHADES = (0.047, 0.098, 0.149, 0.2)  # of ink on paper
 _GRID = 150
 _FEWEST_BINS, _MOST_BINS = 5, 60
+# A component that takes no more than this of the picture both ways has its number beside it.
+_SMALL = 0.05
 # Rows with more steps than this in their range are not rounded.
 _MOST_GRAINS = 500
 
@@ -56,22 +58,25 @@ class Drawing:
         bottom = np.zeros(len(edges) - 1)
         scale = 1.0 / (self.weights.sum() * np.diff(edges))
         low, high = self.spans[coordinate]
-        x = np.linspace(low, high, 400)[:, None]
+        x = _points(view, low, high)
         for k in view.filled:
             soft = self.weights * self.shares[:, k]
             height = scale * np.histogram(rows, edges, weights=soft)[0]
             bars = ax.bar(
                 edges[:-1], height, np.diff(edges), bottom, align="edge",
-                color=_style.colour(k), alpha=0.35, hatch=_style.hatch(k), ec="white", lw=0.5,
+                color=_style.colour(k), alpha=0.35, hatch=_style.hatch(k), ec=_style.paper(),
+                lw=0.5,
             )  # fmt: skip
             for bar in bars:
                 bar.sticky_edges.y[:] = [0.0]  # the foot of a bar without height is no floor
             bottom = bottom + height
         if len(view.filled) > 1:
-            ax.plot(x[:, 0], view.density(x), color="black", lw=1.2)
+            ax.plot(x[:, 0], view.density(x), color=_style.ink(), lw=1.2)
         for k in view.filled:
             own = view.component_density(k, x)
             ax.plot(x[:, 0], own, color=_style.colour(k), ls=_style.line(k), lw=1.8)
+            if self.view.n_components > _style.MOST_NAMED:  # too many for a legend
+                self._number(ax, k, (float(view.means[k, 0]), float(own.max())), aside=True)
         ax.set_xlim(low, high)
         _style.open_frame(ax)
 
@@ -88,16 +93,25 @@ class Drawing:
         for k in view.filled:
             for mass, style in ((0.5, "-"), (0.95, "--")):
                 outline = view.ellipse(k, mass)
-                ax.plot(*outline, color="white", lw=3.0, alpha=0.7)
+                ax.plot(*outline, color=_style.paper(), lw=3.0, alpha=0.7)
                 ax.plot(*outline, color=_style.colour(k), ls=style, lw=1.6)
         for k in view.filled:
-            ax.annotate(
-                str(k), view.means[k], ha="center", va="center", fontsize=8, zorder=4,
-                bbox={"boxstyle": "circle,pad=0.2", "fc": "white", "ec": _style.colour(k)},
-            )  # fmt: skip
+            reach = np.ptp(view.ellipse(k, 0.95), axis=1)
+            small = bool((reach < _SMALL * np.array([right - left, high - low])).all())
+            self._number(ax, k, tuple(view.means[k]), aside=small)
         ax.set_xlim(left, right)
         ax.set_ylim(low, high)
         _style.open_frame(ax)
+
+    def _number(self, ax: Any, component: int, place: tuple[float, ...], aside: bool) -> None:
+        """The number of a component; aside where it would hide what it names."""
+        ax.annotate(
+            str(component), place, (0.0, 12.0 if aside else 0.0), textcoords="offset points",
+            ha="center", va="center", fontsize=8, zorder=4, color=_style.ink(),
+            bbox={
+                "boxstyle": "circle,pad=0.2", "fc": _style.paper(), "ec": _style.colour(component)
+            },
+        )  # fmt: skip
 
     def _shades(self, ax: Any, view: View, across: Array, up: Array) -> None:
         x, y = np.meshgrid(across, up)
@@ -105,7 +119,8 @@ class Drawing:
         levels = view.region_levels(_REGIONS)
         if np.all(np.diff(levels) > 0):  # not where all of the mass lies in a point
             top = max(heights.max(), levels[-1]) * 1.001
-            ax.contourf(x, y, heights, [*levels, top], colors=_GREYS, zorder=0)
+            greys = [_style.grey(share) for share in _SHADES]
+            ax.contourf(x, y, heights, [*levels, top], colors=greys, zorder=0)
 
     def _markers(self, ax: Any, rows: Array, component: int) -> None:
         from matplotlib.colors import to_rgba_array
@@ -124,9 +139,9 @@ class Drawing:
         from matplotlib.lines import Line2D
 
         entries = self._components(lines)
-        grey = {"color": "0.3"}
+        grey = {"color": _style.grey(0.7)}
         if lines and len(self.view.filled) > 1:
-            entries.append({"color": "black", "lw": 1.2, "label": "mixture"})
+            entries.append({"color": _style.ink(), "lw": 1.2, "label": "mixture"})
         if not lines and self.view.n_components > 1:
             hollow = {"marker": "o", "ls": "", "mfc": "none", "label": "hollow: in doubt"}
             entries.append({**grey, **hollow})
@@ -146,6 +161,14 @@ class Drawing:
             share = f"{100 * weight:.0f} %" if k in self.view.filled else "empty"
             entries.append({**look, "color": _style.colour(k), "label": f"component {k}: {share}"})
         return entries
+
+
+def _points(view: View, low: float, high: float) -> Array:
+    """Where densities of one coordinate are drawn, (n, 1): closely where a component is narrow."""
+    deviations = np.sqrt(view.covariances[:, 0, 0])
+    around = view.means + deviations[:, None] * np.linspace(-4.0, 4.0, 81)
+    points = np.unique(np.append(np.linspace(low, high, 400), around[view.filled]))
+    return points[(points >= low) & (points <= high), None]
 
 
 def _bin_edges(view: View, rows: Array, total: float) -> Array:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skgmm._inference import mixture_of
 from skgmm._linalg import Array
 from skgmm._validation import check_weights_of_rows
 from skgmm.display import _style
 from skgmm.display._drawing import Drawing
-from skgmm.display._view import View, mixture_of, view_of
+from skgmm.display._view import View, view_of
 
 
 class MixtureDisplay:
@@ -210,9 +211,9 @@ class MixtureDisplay:
             else:
                 drawn.plane(panel, (j, i), density)
                 if j == 0:
-                    panel.set_ylabel(self.names[i])
+                    panel.set_ylabel(self.names[i], fontsize=9)
             if i == m - 1:
-                panel.set_xlabel(self.names[j])
+                panel.set_xlabel(self.names[j], fontsize=9)
             panel.tick_params(labelbottom=i == m - 1, labelleft=j == 0, labelsize=8)
         if legend:
             corner = self.figure_.add_subplot(grid[0, m - 1])

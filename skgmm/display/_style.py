@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 # Okabe & Ito's palette (2008), which the colour-blind tell apart, without its yellow, which is hard
-# to see on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# to see on white, and with what writing has for its black.
+INK = "ink"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK)
 # Eight markers to seven colours: 56 components before a pair comes again.
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "p")
 LINES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
@@ -16,8 +17,35 @@ MOST_NAMED = 8
 """Components in a legend: a longer one is not read."""
 
 
+def ink() -> str:
+    """The colour of writing: black, or in a dark style white."""
+    from matplotlib import rcParams
+
+    return str(rcParams["text.color"])
+
+
+def paper() -> str:
+    """The colour behind a picture."""
+    from matplotlib import rcParams
+
+    return str(rcParams["axes.facecolor"])
+
+
+def grey(share: float) -> tuple[float, ...]:
+    """So much ink on paper."""
+    from matplotlib.colors import to_rgb
+
+    mixed = zip(to_rgb(ink()), to_rgb(paper()), strict=True)
+    return tuple(share * dark + (1.0 - share) * light for dark, light in mixed)
+
+
+def resolved(colour: str) -> str:
+    """A colour of the palette as matplotlib knows it."""
+    return ink() if colour == INK else colour
+
+
 def colour(component: int) -> str:
-    return COLOURS[component % len(COLOURS)]
+    return resolved(COLOURS[component % len(COLOURS)])
 
 
 def marker(component: int) -> str:

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skgmm._inference import mixture_of
 from skgmm._linalg import Array
 from skgmm._validation import check_responsibilities
 from skgmm.display import _style
-from skgmm.display._view import mixture_of
 
 # Columns of the picture: each is the mean of a few rows where there are more.
 _MOST_COLUMNS = 1000
-# A narrower block, as a share of the rows, has no room for its name.
-_NARROW = 0.02
+# Inches that a block needs for what is said of it, and for its number alone.
+_WIDE, _NARROW = 0.8, 0.15
 
 
 class UncertaintyDisplay:
@@ -130,21 +130,22 @@ class UncertaintyDisplay:
         for k in np.flatnonzero(shares.any(axis=0)).tolist():
             self.ax_.fill_between(
                 edges, tops[:, k], tops[:, k + 1], step="post", facecolor=_style.colour(k),
-                hatch=_style.hatch(k), edgecolor="white", lw=0.0, rasterized=True,
+                hatch=_style.hatch(k), edgecolor=_style.paper(), lw=0.0, rasterized=True,
             )  # fmt: skip
 
     def _blocks(self, hard: Array, doubtful: Array, doubt: float) -> None:
         """The name of each block above it, and lines between them."""
         names, starts = np.unique(hard, return_index=True)
         ends = np.append(starts[1:], len(hard))
-        few = len(names) <= _style.MOST_NAMED
+        per_inch = len(hard) / (self.ax_.bbox.width / self.figure_.dpi)
         for k, start, end in zip(names, starts, ends, strict=True):
-            self.ax_.axvline(end, color="white", lw=2)
-            if end - start < _NARROW * len(hard):
+            self.ax_.axvline(end, color=_style.paper(), lw=2)
+            if end - start < _NARROW * per_inch:
                 continue
+            wide = end - start >= _WIDE * per_inch
             unsure = int(doubtful[start:end].sum())
-            label = f"component {k}\n{end - start} rows\n{unsure} in doubt" if few else str(k)
+            label = f"component {k}\n{end - start} rows\n{unsure} in doubt" if wide else str(k)
             self.ax_.text((start + end) / 2, 1.02, label, ha="center", va="bottom", fontsize=8)
         self.ax_.set_xlabel(
-            f"rows by component, from sure to doubtful  (in doubt: uncertainty above {doubt:g})"
+            f"rows by component, from sure to doubtful\n(in doubt: uncertainty above {doubt:g})"
         )

@@ -99,23 +99,6 @@ class View:
         return np.column_stack([low - margin, high + margin])
 
 
-def mixture_of(estimator: object) -> MixtureInference:
-    """The fitted mixture in an estimator or in a search that found one.
-
-    Raises
-    ------
-    TypeError
-        If there is none.
-    """
-    mixture = getattr(estimator, "best_estimator_", estimator)
-    if not isinstance(mixture, MixtureInference):
-        raise TypeError(
-            "The estimator should be a GaussianMixtureEM, or a fitted search whose "
-            f"best_estimator_ is one, but got {type(estimator).__name__}"
-        )
-    return mixture
-
-
 def view_of(
     mixture: MixtureInference, X: ArrayLike, features: str | Sequence[int | str] | None
 ) -> tuple[View, Array]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._rows import InMemoryRows
 from skgmm.covariance import Structure
-from skgmm.model_selection._sweep import Ground, sweep
-from skgmm.model_selection._tasks import Told
+from skgmm.model_selection._sweep import Ground, Table, sweep
+from skgmm.model_selection._tasks import StoppedSearchError, Told
 
 Prepare = Callable[[InMemoryRows], Ground]
 
 
 def cross_validated(
     rows: InMemoryRows,
-    folds: Iterable[tuple[Array, Array]],
+    folds: Any,
     structures: Sequence[Structure],
     prepare: Prepare,
     n_parallel: int,
@@ -26,34 +27,38 @@ def cross_validated(
     """Mean held-out log-likelihood of each model in nats per row, and its standard error.
 
     A model that fails in a fold has NaN. Also whether all folds were reached: an interrupt, or a
-    callback that is `told`, leaves those before.
+    callback that is `told`, leaves the folds before; of the first, the models that were reached.
 
     Parameters
     ----------
-    folds : iterable of (train, test)
-        Numbers of rows.
+    folds : cross-validation generator
+
+    Raises
+    ------
+    ValueError
+        If there are no folds, or one has too few rows.
+    KeyboardInterrupt, StoppedSearchError
+        If no model was reached.
     """
     scores: list[dict[tuple[str, int], float]] = []
     sizes: list[float] = []
-    complete = True
-    for train, test in folds:
-        held_out = _taken(rows, test)
-        table, complete = sweep(prepare(_taken(rows, train)), structures, n_parallel, told)
+    for fold, (train, test) in enumerate(folds.split(rows.X)):
+        known, held_out = _taken(rows, train), _taken(rows, test)
+        _check_fold(fold, known, held_out)
+        try:
+            table, complete = sweep(prepare(known), structures, n_parallel, told)
+        except (KeyboardInterrupt, StoppedSearchError):
+            if not scores:
+                raise
+            table, complete = {}, False
+        if complete or not scores:
+            scores.append(_scored(table, held_out))
+            sizes.append(_weight(held_out))
         if not complete:
-            break
-        scores.append(
-            {
-                model: held_out.mean_log_likelihood(fit.result.parameters)
-                if fit.result is not None
-                else np.nan
-                for model, fit in table.items()
-            }
-        )
-        weights = held_out.sample_weight
-        sizes.append(float(held_out.n_samples if weights is None else weights.sum()))
+            return _summed_up(scores, sizes), False
     if not scores:
-        raise KeyboardInterrupt
-    return {model: _summed_up(scores, model, np.array(sizes)) for model in scores[0]}, complete
+        raise ValueError("cv makes no folds")
+    return _summed_up(scores, sizes), True
 
 
 def _taken(rows: InMemoryRows, chosen: Array) -> InMemoryRows:
@@ -63,7 +68,35 @@ def _taken(rows: InMemoryRows, chosen: Array) -> InMemoryRows:
     )
 
 
+def _weight(rows: InMemoryRows) -> float:
+    return float(rows.n_samples if rows.sample_weight is None else rows.sample_weight.sum())
+
+
+def _check_fold(fold: int, known: InMemoryRows, held_out: InMemoryRows) -> None:
+    weights = known.sample_weight
+    n_known = known.n_samples if weights is None else int(np.count_nonzero(weights))
+    if n_known < 2 or _weight(held_out) == 0.0:
+        raise ValueError(
+            f"cv: fold {fold} needs 2 rows of positive weight to fit to and 1 to score, but has "
+            f"{n_known} and weight {_weight(held_out):g}. Use fewer folds, or shuffle the rows."
+        )
+
+
+def _scored(table: Table, held_out: InMemoryRows) -> dict[tuple[str, int], float]:
+    """Mean log-likelihood of the rows held out under each model, NaN for one that failed."""
+    return {
+        model: np.nan if fit.result is None else held_out.mean_log_likelihood(fit.result.parameters)
+        for model, fit in table.items()
+    }
+
+
 def _summed_up(
+    scores: list[dict[tuple[str, int], float]], sizes: list[float]
+) -> dict[tuple[str, int], tuple[float, float]]:
+    return {model: _over_folds(scores, model, np.array(sizes)) for model in scores[0]}
+
+
+def _over_folds(
     scores: list[dict[tuple[str, int], float]], model: tuple[str, int], sizes: Array
 ) -> tuple[float, float]:
     """The mean over all held-out rows, and its standard error from the spread over folds."""

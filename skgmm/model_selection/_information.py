@@ -20,6 +20,15 @@ from skgmm._problem import Problem
 # In units of the complete-data standard errors of one row.
 _STEP = 1e-3
 
+# Nats that a Newton step may gain where the parameters count as a maximum, in all or per row: one
+# standard error in one direction, or twice what the default `tol` of a search leaves.
+_GAIN, _GAIN_PER_ROW = 0.5, 2e-5
+
+_NO_MAXIMUM = (
+    "so the mixture is not at a maximum of the log-likelihood of X. Fit it to X with the same "
+    "sample_weight (and a smaller tol), or use method='bootstrap'."
+)
+
 Natural = Callable[[MixtureParameters], Array]
 
 
@@ -33,7 +42,8 @@ def covariance_of_estimates(
     ValueError
         If the parameters are no maximum.
     """
-    coordinates = coordinates_around(problem, parameters, problem.evaluate(parameters))
+    moments = problem.evaluate(parameters)
+    coordinates = coordinates_around(problem, parameters, moments)
 
     def gradient(vector: Array) -> Array:
         point = coordinates.at(vector)
@@ -42,6 +52,9 @@ def covariance_of_estimates(
     hessian = _differences(gradient, coordinates.size)
     n_free = n_parameters(problem.structure, *parameters.means.shape)
     inverse = _inverse(-0.5 * (hessian + hessian.T), n_free)
+    slope = gradient(np.zeros(coordinates.size))
+    if 0.5 * slope @ inverse @ slope > max(_GAIN, _GAIN_PER_ROW * moments.total_weight):
+        raise ValueError(f"The slope of the log-likelihood is not zero, {_NO_MAXIMUM}")
     slopes = _differences(
         lambda vector: natural(coordinates.at(vector).parameters), coordinates.size
     )
@@ -63,9 +76,5 @@ def _inverse(information: Array, n_free: int) -> Array:
     values, vectors = np.linalg.eigh(information)
     kept = np.argsort(-np.abs(values))[:n_free]
     if values[kept].min() <= 0:
-        raise ValueError(
-            "The observed information is not positive definite, so the mixture is not at a maximum "
-            "of the log-likelihood of X. Fit it to X (with a smaller tol), or use "
-            "method='bootstrap'."
-        )
+        raise ValueError(f"The observed information is not positive definite, {_NO_MAXIMUM}")
     return (vectors[:, kept] / values[kept]) @ vectors[:, kept].T

@@ -50,8 +50,8 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
 
     All models are fitted in one go: groups of rows to start from are made once for each number of
     components, structures start at those that they contain, and K + 1 components at K, one of them
-    split. No model ends below one that it contains. Afterwards the search predicts, scores and
-    samples as the best model.
+    split. No model ends below one that it contains, in what EM maximises: the log-likelihood, but
+    for what `reg_covar` adds. Afterwards the search predicts, scores and samples as the best model.
 
     Parameters
     ----------
@@ -65,8 +65,10 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
         log-likelihood of held-out rows in a cross-validation, in nats per row, and higher for
         better models (Smyth 2000).
     cv : int, cross-validation generator, iterable or None, default=None
-        Folds of the cross-validation, as everywhere in scikit-learn; None is 5 folds. Ignored by
-        the other criteria.
+        Folds of the cross-validation, as everywhere in scikit-learn: None is 5 folds, and a number
+        cuts the rows in the order in which they are, so shuffle sorted ones with
+        ``KFold(5, shuffle=True)``. Where rows come in groups, pass the splits themselves:
+        ``list(GroupKFold(5).split(X, groups=groups))``. Ignored by the other criteria.
     tol : float, default=1e-5
         As of :class:`GaussianMixtureEM`; less strict by default, because models differ by more.
     reg_covar : 'auto' or float, default='auto'
@@ -187,14 +189,17 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
         -----
         ConvergenceWarning
             If an interrupt (Ctrl-C) or a callback ended the search early: it then has the models
-            that are there.
+            that are there. Without a single one, or in a cross-validation before any is scored,
+            the interrupt is raised.
         """
         n_models = len(self._sizes()) * len(self._structures())
-        tasks = SearchTasks(self, X, y, sample_weight, n_models * (1 + self._n_folds(X)))
+        folds = self._folds()
+        n_folds = 0 if folds is None else folds.get_n_splits(X)
+        tasks = SearchTasks(self, X, y, sample_weight, n_models * (1 + n_folds))
         before = dict(vars(self))  # with what scikit-learn needs to end the tasks of a failed fit
         try:
             with single_threaded_blas():
-                messages = self._fit(X, sample_weight, tasks)
+                messages = self._fit(X, sample_weight, folds, tasks)
             tasks.done()
         except BaseException:
             self.__dict__ = before
@@ -233,7 +238,9 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
     sample = _as_the_best("sample")
     summary = _as_the_best("summary")
 
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None, tasks: SearchTasks) -> list[str]:
+    def _fit(
+        self, X: ArrayLike, sample_weight: ArrayLike | None, folds: Any, tasks: SearchTasks
+    ) -> list[str]:
         """Fit, and return what the user should know."""
         sizes, structures = self._sizes(), self._structures()
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
@@ -248,11 +255,12 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
         results = table_of(table, structures, sizes, rows)
         column = self.criterion
         if column == HELD_OUT:
-            folds = self._folds(rows)
-            held_out, in_all = cross_validated(
+            if not complete:
+                raise tasks.interruption
+            held_out, complete = cross_validated(
                 rows, folds, structures, prepare, rows.n_threads, tasks.fit
             )
-            column, complete = add_held_out(results, held_out), complete and in_all
+            column = add_held_out(results, held_out)
         best = best_row(results, column, higher_is_better=self.criterion == HELD_OUT)
         if best is None:
             raise ValueError(
@@ -267,18 +275,14 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
         self.best_estimator_ = self._mixture_of(chosen, rows, ground.floor)
         return [] if complete else [_interrupted(results)]
 
-    def _n_folds(self, X: ArrayLike) -> int:
+    def _folds(self) -> Any:
+        """What splits rows into folds, if the criterion asks for it."""
         if self.criterion != HELD_OUT:
-            return 0
-        from sklearn.model_selection import check_cv
-
-        return check_cv(self.cv).get_n_splits(X)
-
-    def _folds(self, rows: InMemoryRows) -> Iterable[tuple[Array, Array]]:
+            return None
         # sklearn.model_selection is not loaded by `import sklearn.mixture`, nor by ours.
         from sklearn.model_selection import check_cv
 
-        return check_cv(self.cv).split(rows.X)
+        return check_cv(self.cv)  # once: an iterator of folds is used up by it
 
     def _mixture_of(self, chosen: Fit, rows: InMemoryRows, floor: Array) -> GaussianMixtureEM:
         """The model as an estimator of its own."""
@@ -306,7 +310,7 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
         given: Any = self.n_components
         if isinstance(given, Integral):
             return [int(given)]
-        sizes = list(given)
+        sizes = list(given) if np.ndim(given) else []
         if not sizes or not all(isinstance(K, Integral) and int(K) >= 1 for K in sizes):
             raise ValueError(
                 "n_components should be a positive integer or an iterable of such, but got "
@@ -320,8 +324,11 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
         if isinstance(given, str):
             if given == "all":
                 return list(STRUCTURES.values())
-            return [find_structure(given)]
-        names = {find_structure(name).name for name in given}
+            given = [given]
+        try:
+            names = {find_structure(name).name for name in given}
+        except ValueError as error:
+            raise ValueError(f"covariance_types: {error}") from None
         if not names:
             raise ValueError("covariance_types is empty; allowed is 'all' or names of structures")
         return [structure for name, structure in STRUCTURES.items() if name in names]
@@ -329,6 +336,11 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
 
 def _interrupted(results: dict[str, Array]) -> str:
     n_missing = int((results["status"] == NOT_REACHED).sum())
+    if not n_missing:
+        return (
+            "The search was interrupted in its cross-validation; models are judged by the folds "
+            "before that, or by the first as far as it went."
+        )
     return (
         f"The search was interrupted with {n_missing} of {len(results['status'])} models still to "
         "be fitted; the best is the best of the others."

@@ -14,6 +14,9 @@ Told = Callable[[str, int], AbstractContextManager[None]]
 class StoppedSearchError(Exception):
     """A callback wants no more fits."""
 
+    def __init__(self) -> None:
+        super().__init__("A callback ended the search before there was a model to choose")
+
 
 def untold(name: str, n_components: int) -> AbstractContextManager[None]:
     """A fit that nobody is told about."""
@@ -31,6 +34,7 @@ class SearchTasks:
 
     def __init__(self, search: Any, X: Any, y: Any, sample_weight: Any, n_fits: int) -> None:
         self.followed = hasattr(search, "_skl_callbacks")
+        self.stopped = False
         if not self.followed:
             return
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
@@ -38,11 +42,15 @@ class SearchTasks:
         self.root = search._init_callback_context(max_subtasks=n_fits, sequential_subtasks=False)
         self.root.call_on_fit_task_begin(**self.told)
         self.numbers = count()  # fits run side by side
-        self.stopped = False
 
     @property
     def fit(self) -> Told:
         return self._fit if self.followed else untold
+
+    @property
+    def interruption(self) -> BaseException:
+        """What ended the fits early."""
+        return StoppedSearchError() if self.stopped else KeyboardInterrupt()
 
     @contextmanager
     def _fit(self, name: str, n_components: int) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -14,18 +14,19 @@ from scipy.special import expit, logit, ndtri
 from sklearn.utils import check_random_state
 
 from skgmm._em import run_em
+from skgmm._inference import mixture_of
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._problem import Problem
 from skgmm._reading import rows_to_ask_about
 from skgmm._result import EMStatus
 from skgmm._rows import InMemoryRows
+from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import single_threaded_blas
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 from skgmm.model_selection._information import covariance_of_estimates
 
 _NAMES = ("weights", "means", "covariances")
-_METHODS = ("information", "bootstrap")
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,16 @@ class ParameterUncertainty:
     draws: dict[str, Array] | None = None
 
 
+@validate_params(
+    {
+        "method": [StrOptions({"information", "bootstrap"})],
+        "level": [Interval(Real, 0.0, 1.0, closed="neither")],
+        "n_bootstrap": [Interval(Integral, 2, None, closed="left")],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+    },
+    prefer_skip_nested_validation=False,
+)
 def parameter_uncertainty(
     mixture: Any,
     X: ArrayLike,
@@ -116,7 +127,9 @@ def parameter_uncertainty(
     ------
     ValueError
         For bad input; by 'information' if the mixture is not at a maximum of the log-likelihood of
-        X; by 'bootstrap' if hardly any fit succeeds.
+        X with these weights; by 'bootstrap' if hardly any fit succeeds.
+    TypeError
+        If the mixture is none, and by 'bootstrap' for rows that are not in memory.
 
     References
     ----------
@@ -133,11 +146,10 @@ def parameter_uncertainty(
     >>> parameter_uncertainty(mixture, X).means.standard_error.round(2)  # 1 / sqrt(400)
     array([[0.05]])
     """
-    _check(method, level, n_bootstrap)
-    mixture = getattr(mixture, "best_estimator_", mixture)
-    parameters, structure = mixture._parameters(), mixture._structure()
-    rows = rows_to_ask_about(mixture, X, sample_weight, parameters.n_components)
-    floor = getattr(mixture, "reg_covar_", np.zeros(parameters.n_features))
+    fitted: Any = mixture_of(mixture)
+    parameters, structure = fitted._parameters(), fitted._structure()
+    rows = rows_to_ask_about(fitted, X, sample_weight, parameters.n_components)
+    floor = getattr(fitted, "reg_covar_", np.zeros(parameters.n_features))
     problem = Problem(rows, structure, floor)
     estimates = _natural(parameters, structure)
     draws = None
@@ -145,6 +157,11 @@ def parameter_uncertainty(
         if method == "information":
             found = _normal(problem, parameters, estimates, level)
         else:
+            if not isinstance(rows, InMemoryRows):
+                raise TypeError(
+                    f"method='bootstrap' takes X in memory, but got a {type(X).__name__}: use "
+                    "method='information'"
+                )
             rng = check_random_state(random_state)
             draws = _bootstrap(problem, parameters, n_bootstrap, rng, n_jobs)
             found = {
@@ -152,15 +169,6 @@ def parameter_uncertainty(
                 for name, estimate in estimates.items()
             }
     return ParameterUncertainty(**found, method=method, level=level, draws=draws)
-
-
-def _check(method: str, level: float, n_bootstrap: int) -> None:
-    if method not in _METHODS:
-        raise ValueError(f"method should be one of {_METHODS}, but got {method!r}")
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level should be between 0 and 1, but got {level!r}")
-    if not isinstance(n_bootstrap, Integral) or int(n_bootstrap) < 2:
-        raise ValueError(f"n_bootstrap should be an integer of at least 2, but got {n_bootstrap!r}")
 
 
 def _natural(parameters: MixtureParameters, structure: Structure) -> dict[str, Array]:
