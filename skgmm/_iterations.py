@@ -44,7 +44,7 @@ def in_one_go(problem: Problem) -> bool:
         and isinstance(rows, InMemoryRows)
         and rows.n_samples <= _FEW_ROWS
         and rows.n_features <= _FEW_FEATURES
-        and bool(problem.floor.all())
+        and problem.has_floor
     )
 
 

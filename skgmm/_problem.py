@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -33,6 +34,11 @@ class Problem:
     rows: Rows
     structure: Structure
     floor: Array  # (d,) variance added along each axis
+
+    @cached_property
+    def has_floor(self) -> bool:
+        """Whether `floor` is positive for every feature."""
+        return bool(self.floor.all())
 
     def on(self, sample: StartSample) -> Problem:
         """The same problem for the rows of a sample."""

@@ -29,10 +29,9 @@ void copy_back(const std::vector<double>& from, const Numbers& to) {
 template <typename T>
 int64_t iterate_rows(Matrix<T> X, std::optional<Vector> weight, const std::string& code,
                      Vector floor, Numbers log_weights, Numbers means, Numbers factors,
-                     std::optional<Numbers> axes, Numbers moments, bool evaluated, double gain_before,
-                     double gain, double enough, double steady, double ahead,
-                     Numbers trace,
-                     int64_t n_threads) {
+                     std::optional<Numbers> axes, Numbers moments, bool evaluated,
+                     double gain_before, double gain, double enough, double steady, double ahead,
+                     Numbers trace, int64_t n_threads) {
     const Rows<T> rows = rows_of(X, weight);
     const Family* family = find_family(code);
     require(family, "code: of a family");
@@ -50,9 +49,10 @@ int64_t iterate_rows(Matrix<T> X, std::optional<Vector> weight, const std::strin
     std::vector<double> gains(2 + most);
     gains[0] = gain_before;
     gains[1] = gain;
+    const Patience patience{most, enough, steady, ahead};
     nb::gil_scoped_release release;
-    const int64_t done = iterate(rows, *family, floor.data(), {most, enough, steady, ahead}, n_threads,
-                                 evaluated, state, gains.data(), trace.data() + most);
+    const int64_t done = iterate(rows, *family, floor.data(), patience, n_threads, evaluated, state,
+                                 gains.data(), trace.data() + most);
     std::copy(gains.begin() + 2, gains.end(), trace.data());
     copy_back(state.log_weights, log_weights);
     copy_back(state.means, means);
@@ -122,8 +122,8 @@ void bind(nb::module_& m) {
           nb::arg("means").noconvert(), nb::arg("factors").noconvert(),
           nb::arg("axes").noconvert().none(), nb::arg("moments").noconvert(),
           nb::arg("evaluated"), nb::arg("gain_before"), nb::arg("gain"), nb::arg("enough"),
-          nb::arg("steady"), nb::arg("ahead"),
-          nb::arg("trace").noconvert(), nb::arg("n_threads"));
+          nb::arg("steady"), nb::arg("ahead"), nb::arg("trace").noconvert(),
+          nb::arg("n_threads"));
 }
 
 }  // namespace

@@ -72,8 +72,15 @@ int64_t add_moments(Matrix<T> X, std::optional<Vector> weight, Vector log_weight
     require(int64_t(out.size()) == sums_size(Form(form), K, d),
             "out: as many numbers as the sums");
     const Factor factor = check_factors(K, d, factors);
-    const Parameters parameters{K,          d, factor, int64_t(factors.shape(0)), log_weights.data(),
-                                means.data(), factors.data()};
+    const Parameters parameters{
+        K,
+        d,
+        factor,
+        int64_t(factors.shape(0)),
+        log_weights.data(),
+        means.data(),
+        factors.data(),
+    };
     nb::gil_scoped_release release;
     return moments_of(rows, parameters, floor.data(), Form(form), out.data(), n_threads);
 }

@@ -25,9 +25,11 @@ struct Patience {
 };
 
 // Iterates until there is something to decide; returns the number of iterations that went well.
-// `evaluated`: whether `here` has its moments; else they are found first. `here` becomes the best so far. The first two gains are of earlier iterations, or not a number;
-// those of each iteration are written after these, and how high the best is then. Fewer iterations than could have been: the next one
-// needs the general code, because a component is empty or ill-defined, or a row or digits are lost.
+// `evaluated`: whether `here` has its moments; else they are found first. `here` becomes the best so
+// far. The first two gains are of earlier iterations, or not a number; those of each iteration are
+// written after these, and into `objectives` how high the best is then. Fewer iterations than could
+// have been: the next one needs the general code, because a component is empty or ill-defined, or a
+// row or digits are lost.
 template <typename T>
 int64_t iterate(const Rows<T>& rows, const Family& family, const double* floor,
                 const Patience& patience, int64_t n_threads, bool evaluated, State& here,

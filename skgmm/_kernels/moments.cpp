@@ -10,7 +10,8 @@ using std::int64_t;
 
 namespace {
 
-// As in _expectation.py: centring on the mean of the last iteration loses this share of a second moment's digits at most.
+// As in _expectation.py: centring on the mean of the last iteration loses this share of the digits
+// of a second moment at most.
 constexpr double most_lost = 1e-4;
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
