@@ -118,7 +118,7 @@ def _best_found(
     only_repair: bool,
 ) -> MixtureParameters | None:
     """The best optimum that ways out lead to one after the other; the problem is the sample's."""
-    level = -np.inf if result.spikes else problem.evaluate(result.parameters).mean_log_likelihood
+    level = -np.inf if result.spikes else _level(problem, sample, result.parameters)
     n_ways = worth_trying(problem, result.parameters.n_components)
     here, found = result, False
 
@@ -136,6 +136,16 @@ def _best_found(
         elif attempt:
             break
     return here.parameters if found else None
+
+
+def _level(problem: Problem, sample: StartSample, parameters: MixtureParameters) -> float:
+    """What an optimum of all rows is worth on the sample.
+
+    If those are other rows, after EM on them: fitted to the sample alone any optimum gains.
+    """
+    if sample.complete:
+        return problem.evaluate(parameters).mean_log_likelihood
+    return EM(problem, parameters, tol=_ROUGHLY).until(_STEPS).objective
 
 
 def _ways_out(
