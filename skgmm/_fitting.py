@@ -24,7 +24,7 @@ from skgmm._rows import Rows
 from skgmm._starts import Start, alone, choose_start, table_of_starts
 from skgmm._streaming import Memory
 from skgmm._validation import representable
-from skgmm.covariance import Structure, find_structure
+from skgmm.covariance import IllDefinedCovarianceError, Structure, find_structure
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,9 @@ def _best(
         histories[index], agree = start.make(stream)
         chosen, *rest = (candidate.parameters for candidate in histories[index])
         result = judged(run_em(divided, chosen, resumed=resumed, **options))
+        if start.random and result.collapsed and not result.objectives:
+            # But for rounding the start was singular. One that is given is returned with a word.
+            raise IllDefinedCovarianceError(result.collapsed)
         if mixture.escape and start.sample is not None:
             result = escape(
                 divided,

@@ -314,6 +314,21 @@ def test_whole_numbers_are_fitted_with_more_components_than_they_support():
             assert np.isfinite(mixture.fit(X).lower_bound_)
 
 
+@pytest.mark.parametrize("n_components", [1, 2, 3])
+def test_a_singular_covariance_raises_however_it_is_rounded(n_components):
+    """Rounding may leave the start a factor, but no step from it."""
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        d = int(rng.integers(2, 8))
+        X = rng.normal(size=(100, d)) * 10 ** rng.uniform(-3, 3, size=d)
+        X = np.column_stack([X, X @ rng.normal(size=d)])
+        mixture = GaussianMixtureEM(
+            n_components, covariance_type="tied", reg_covar=0, random_state=0
+        )
+        with pytest.raises(ValueError, match="ill-defined empirical covariance"):
+            mixture.fit(X)
+
+
 def test_9_a_collapsed_start_does_not_win():
     """Near collapse the likelihood has no bound; a sound start is better at any value."""
     ends = [(EMStatus.CONVERGED, -3.0), (EMStatus.COLLAPSED, 50.0), (EMStatus.MAX_ITER, -2.0)]
