@@ -160,7 +160,7 @@ class _Rate:
         if last <= 0.5 or abs(last - before) > _STEADY * abs(1.0 - last):
             return False
         if last >= 1.0:  # steadily away from a saddle, until a gain is of the order of a nat
-            return bool(-np.log(self.gains[-1]) > _WORTHWHILE * np.log(last))
+            return bool(-np.log(self.gains[-1]) > worthwhile * np.log(last))
         ahead = self.gains[-1] * last / (1.0 - last)
         return ahead > tol and np.log(max(tol, 1e-15) / ahead) / np.log(last) > worthwhile
 

@@ -123,7 +123,7 @@ class EMResult:
         found: dict[int, int] = {}
         # Factors are upper triangular: the first feature alone tells which cannot be the same.
         first, scale = parameters.means[:, 0], flat[:, 0]
-        near = np.abs(first[:, None] - first) * scale[:, None] < _SAME
+        near = np.abs(first[:, None] - first) * scale[:, None] < tolerance
         for k in np.flatnonzero(np.tril(near, -1).any(axis=1)).tolist():
             apart = parameters.means[:k] - parameters.means[k]
             whitened = apart @ factors[k] if factor.ndim == 3 else apart * factors[k]
