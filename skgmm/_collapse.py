@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.linalg import eigh
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
-from skgmm._result import EMPTY_WEIGHT
+from skgmm._result import EMPTY_WEIGHT, EMResult
 from skgmm._rows import Rows
 
 # Of a component's variance along some direction, what `reg_covar` may make up.
@@ -73,19 +74,24 @@ class CollapseTest:
         shared = len(bound) == 1
         return list(range(parameters.n_components)) if shared and collapsed else collapsed
 
-    def spikes(self, parameters: MixtureParameters) -> list[int]:
-        """The components that have collapsed onto few rows.
+    def judged(self, result: EMResult) -> EMResult:
+        """The result, with its components that have collapsed named: those of few rows apart.
 
-        One of many rows may be flat for another reason: `reg_covar` is large beside it, as where a
-        far outlier stretches the features, or its rows are all alike.
+        One of many rows may be flat for another reason: its rows share a value, or `reg_covar` is
+        large beside them, as where a far outlier stretches the features.
         """
-        collapsed = self(parameters)
+        parameters = result.parameters
+        empty = parameters.weights < EMPTY_WEIGHT
+        collapsed = [k for k in self(parameters) if not empty[k]]
         if not collapsed:
-            return []
+            return replace(result, spikes=[], flat=[])
         # Weights that sum to less than the number of rows are relative.
         n_rows = max(self.overall.total_weight, float(self.rows.n_samples))
         shared = len(parameters.covariance.factor) == 1
         shares = np.ones(parameters.n_components) if shared else parameters.weights
         few = n_rows * shares < _FEW * (parameters.n_features + 1)
-        empty = parameters.weights < EMPTY_WEIGHT
-        return [k for k in collapsed if few[k] and not empty[k]]
+        return replace(
+            result,
+            spikes=[k for k in collapsed if few[k]],
+            flat=[k for k in collapsed if not few[k]],
+        )

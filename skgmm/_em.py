@@ -172,8 +172,10 @@ class _Rate:
         if at_once:
             return True
         last, before = self.gains[-1] / self.gains[-2], self.gains[-2] / self.gains[-3]
-        if not 0.5 < last < 1.0 or abs(last - before) > _STEADY * (1.0 - last):
+        if last <= 0.5 or abs(last - before) > _STEADY * abs(1.0 - last):
             return False
+        if last >= 1.0:  # steadily away from a saddle, until a gain is of the order of a nat
+            return bool(-np.log(self.gains[-1]) > worthwhile * np.log(last))
         ahead = self.gains[-1] * last / (1.0 - last)
         return ahead > tol and np.log(max(tol, 1e-15) / ahead) / np.log(last) > worthwhile
 

@@ -42,7 +42,7 @@ _GAIN = 1e-5
 
 def escape(
     problem: Problem,
-    spikes: Callable[[MixtureParameters], list[int]],
+    judged: Callable[[EMResult], EMResult],
     sample: StartSample,
     result: EMResult,
     others: list[MixtureParameters],
@@ -55,13 +55,15 @@ def escape(
     """A better optimum than that of `result`, if a few moves lead to one.
 
     Moves are tried on the sample, and the best is followed to the end on all rows. Evaluations of
-    all rows are counted in the result. An optimum with a collapsed component is never better, and
-    any without is better than one with it, because the likelihood says nothing of these.
+    all rows are counted in the result. An optimum with a component that has collapsed onto few rows
+    is never better, and any without is better than one with it, because the likelihood says nothing
+    of these; nor is one with more flat components, which would be found for their height alone,
+    unless a component was empty.
 
     Parameters
     ----------
-    spikes : callable
-        The components of a mixture that have collapsed onto few rows.
+    judged : callable
+        Names the components of a result that have collapsed.
     others : list of MixtureParameters
         Other starts, which have their turn first.
     only_repair : bool
@@ -71,21 +73,21 @@ def escape(
         As of `run_em`.
     """
     n_components = result.parameters.n_components
-    nothing = only_repair or (n_components < 3 and not others)
-    broken = result.empty or result.duplicates or (result.flat and not only_repair)
+    nothing = only_repair or (n_components < 3 and not others and not result.alike)
+    broken = result.empty or result.duplicates or (result.spikes and not only_repair)
     if result.status is not EMStatus.CONVERGED or (nothing and not broken):
         return result
     if len(sample) <= n_components:
         return result
     sample = thinned(sample, n_components, rng)
-    found = _best_found(problem.on(sample), spikes, sample, result, others, only_repair)
+    found = _best_found(problem.on(sample), judged, sample, result, others, only_repair)
     left = max_iter - len(result.objectives)
     if found is None or left < 1:
         return result
-    reached = run_em(problem, found, max_iter=left, **options)
-    reached = replace(reached, flat=spikes(reached.parameters))
-    mend = bool(result.flat) and not reached.flat
-    better = mend or (reached.objective > result.objective + _GAIN and not reached.flat)
+    reached = judged(run_em(problem, found, max_iter=left, **options))
+    mend = bool(result.spikes) and not reached.spikes
+    higher = reached.objective > result.objective + _GAIN
+    better = mend or (higher and _sound(reached, result))
     if mend:  # the height of a collapsed component is none to compare with
         objectives = np.minimum(result.objectives, reached.objectives[0]).tolist()
         objectives += reached.objectives
@@ -95,35 +97,55 @@ def escape(
     if reached.status is EMStatus.STOPPED:
         return replace(best, status=EMStatus.STOPPED)
     if better and broken and best.status is EMStatus.CONVERGED:
-        lost = result.empty or result.flat
+        lost = result.empty or result.spikes
         mended = EMStatus.REPAIRED if lost else EMStatus.SADDLE_LEFT
         return replace(best, status=mended)
     return best
 
 
+def _sound(end: EMResult, result: EMResult) -> bool:
+    """Whether the height of an end can be held against that of the result."""
+    flatter = len(end.flat) > len(result.flat) and not result.empty
+    return not (end.collapsed or end.spikes or flatter)
+
+
 def _best_found(
     problem: Problem,
-    spikes: Callable[[MixtureParameters], list[int]],
+    judged: Callable[[EMResult], EMResult],
     sample: StartSample,
     result: EMResult,
     others: list[MixtureParameters],
     only_repair: bool,
 ) -> MixtureParameters | None:
     """The best optimum that ways out lead to one after the other; the problem is the sample's."""
-    level = -np.inf if result.flat else problem.evaluate(result.parameters).mean_log_likelihood
+    level = -np.inf if result.spikes else _level(problem, sample, result.parameters)
     n_ways = worth_trying(problem, result.parameters.n_components)
     here, found = result, False
+
+    def sound(end: EMResult) -> bool:
+        return _sound(judged(end), result)
+
     for attempt in range(_ESCAPES + 1):
         if attempt == 0:
             ways, most = iter([] if only_repair else others), n_ways // 2
         else:
             ways, most = _ways_out(problem, sample, here, only_repair), n_ways // 3
-        end = _best_end(problem, spikes, islice(ways, n_ways), max(1, most), level + _GAIN)
+        end = _best_end(problem, sound, islice(ways, n_ways), max(1, most), level + _GAIN)
         if end is not None:
             here, level, found = end, end.objective, True
         elif attempt:
             break
     return here.parameters if found else None
+
+
+def _level(problem: Problem, sample: StartSample, parameters: MixtureParameters) -> float:
+    """What an optimum of all rows is worth on the sample.
+
+    If those are other rows, after EM on them: fitted to the sample alone any optimum gains.
+    """
+    if sample.complete:
+        return problem.evaluate(parameters).mean_log_likelihood
+    return EM(problem, parameters, tol=_ROUGHLY).until(_STEPS).objective
 
 
 def _ways_out(
@@ -134,7 +156,7 @@ def _ways_out(
     shares = problem.rows.responsibilities(parameters)
     for into, freed, split in _moves(sample, result, shares, only_repair):
         try:
-            moved = _moved(sample.rows, parameters, shares, (into, freed), split)
+            moved = _moved(sample, parameters, shares, (into, freed), split)
             yield start_of(problem, moved, parameters.n_components)
         except (IllDefinedCovarianceError, EmptyStartError):
             continue
@@ -142,7 +164,7 @@ def _ways_out(
 
 def _best_end(
     problem: Problem,
-    spikes: Callable[[MixtureParameters], list[int]],
+    sound: Callable[[EMResult], bool],
     starts: Iterator[MixtureParameters],
     most: int,
     level: float,
@@ -151,10 +173,6 @@ def _best_end(
 
     All run for a few steps, and of those ahead `most` go on that may get above it.
     """
-
-    def sound(end: EMResult) -> bool:
-        return not end.collapsed and not spikes(end.parameters)
-
     runs = [EM(problem, start, tol=_ROUGHLY) for start in starts]
     begun = [(run.until(_TRIAL), run) for run in runs]
     begun = [(so_far, run) for so_far, run in begun if sound(so_far)]
@@ -179,16 +197,18 @@ def _moves(
     """Components to merge, the first taking over the second, and to split; the best guess first.
 
     An empty or collapsed component is merged with what is split, which gives it half; one that is
-    the same as another leaves its rows to that.
+    the same as another, or much like it, leaves its rows to that.
     """
     parameters = result.parameters
     K = parameters.n_components
-    lows = [_lowest_kurtosis(sample.rows, parameters, shares, k)[0] for k in range(K)]
+    lows = [_lowest_kurtosis(sample, parameters, shares[:, k], k)[0] for k in range(K)]
     worth = parameters.weights * (_GAUSSIAN_KURTOSIS - np.array(lows))
-    splits = np.argsort(-worth, kind="stable").tolist()
-    if lost := result.empty or ([] if only_repair else result.flat):
+    # Of a component without rows in the sample there is nothing to split.
+    held = np.flatnonzero(shares.max(axis=0)).tolist()
+    splits = [k for k in np.argsort(-worth, kind="stable").tolist() if k in held]
+    if lost := result.empty or ([] if only_repair else result.spikes):
         yield from ((k, lost[0], k) for k in splits if k not in lost)
-    for freed, twin in result.duplicates.items():
+    for freed, twin in (result.duplicates if only_repair else result.alike).items():
         yield from ((twin, freed, k) for k in splits if k != freed)
     if only_repair:
         return
@@ -207,20 +227,24 @@ def _moves(
 
 
 def _lowest_kurtosis(
-    X: Array, parameters: MixtureParameters, shares: Array, k: int
+    sample: StartSample, parameters: MixtureParameters, own: Array, k: int
 ) -> tuple[float, Array]:
-    """The least kurtosis of the component's whitened rows along an axis, and the rows along it."""
+    """The least kurtosis of a component's whitened rows along an axis, and the rows along it.
+
+    `own` are the shares that the component has in the rows, (m,).
+    """
     factor = parameters.covariance.factor
-    own = factor[k % len(factor)]
-    centred = X - parameters.means[k]
-    if own.ndim == 2:
+    factor_k = factor[k % len(factor)]
+    centred = sample.rows - parameters.means[k]
+    if factor_k.ndim == 2:
         # Principal axes rather than those of the triangle: turned by the factor's own.
-        left, scales, _ = np.linalg.svd(own, full_matrices=False)
+        left, scales, _ = np.linalg.svd(factor_k, full_matrices=False)
         white = centred @ (left * scales)
     else:
-        white = centred * own
-    total = shares[:, k].sum()
-    weights = shares[:, k] / total if total > 0 else shares[:, k]
+        white = centred * factor_k
+    counted = own * sample.weights
+    total = counted.sum()
+    weights = counted / total if total > 0 else counted
     squares = white * white
     fourth, squared = weights @ (squares * squares), (weights @ squares) ** 2
     usual = np.full_like(fourth, _GAUSSIAN_KURTOSIS)
@@ -230,15 +254,19 @@ def _lowest_kurtosis(
 
 
 def _moved(
-    X: Array, parameters: MixtureParameters, shares: Array, pair: tuple[int, int], split: int
+    sample: StartSample,
+    parameters: MixtureParameters,
+    shares: Array,
+    pair: tuple[int, int],
+    split: int,
 ) -> Array:
     """Responsibilities with the pair in the place of its first, and the split in two."""
     into, freed = pair
     moved = shares.copy()
     moved[:, into] += moved[:, freed]
-    shares = moved.copy()
-    _, along = _lowest_kurtosis(X, parameters, shares, split)
-    beyond = along > np.average(along, weights=shares[:, split])
-    moved[:, freed] = np.where(beyond, shares[:, split], 0.0)
-    moved[:, split] = np.where(beyond, 0.0, shares[:, split])
+    own = moved[:, split].copy()
+    _, along = _lowest_kurtosis(sample, parameters, own, split)
+    beyond = along > np.average(along, weights=own * sample.weights)
+    moved[:, freed] = np.where(beyond, own, 0.0)
+    moved[:, split] = np.where(beyond, 0.0, own)
     return moved

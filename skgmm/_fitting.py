@@ -24,7 +24,7 @@ from skgmm._rows import Rows
 from skgmm._starts import Start, alone, choose_start, table_of_starts
 from skgmm._streaming import Memory
 from skgmm._validation import representable
-from skgmm.covariance import Structure, find_structure
+from skgmm.covariance import IllDefinedCovarianceError, Structure, find_structure
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,9 @@ def _best(
     n_parallel, rows = problem.rows.divided(n_init)
     divided, collapse = replace(problem, rows=rows), CollapseTest(rows, problem.floor)
 
-    def spikes(parameters: MixtureParameters) -> list[int]:
+    def judged(result: EMResult) -> EMResult:
         # Where the rows are too few for anything else, that is said already.
-        return [] if start.warning else collapse.spikes(parameters)
+        return result if start.warning else collapse.judged(result)
 
     common: dict[str, Any] = {
         "tol": mixture.tol,
@@ -147,12 +147,14 @@ def _best(
         options = {**common, "watch": watch}
         histories[index], agree = start.make(stream)
         chosen, *rest = (candidate.parameters for candidate in histories[index])
-        result = run_em(divided, chosen, resumed=resumed, **options)
-        result = replace(result, flat=spikes(result.parameters))
+        result = judged(run_em(divided, chosen, resumed=resumed, **options))
+        if start.random and result.collapsed and not result.objectives:
+            # But for rounding the start was singular. One that is given is returned with a word.
+            raise IllDefinedCovarianceError(result.collapsed)
         if mixture.escape and start.sample is not None:
             result = escape(
                 divided,
-                spikes,
+                judged,
                 start.sample,
                 result,
                 [] if agree else rest,

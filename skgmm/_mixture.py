@@ -163,7 +163,7 @@ default='auto'
     --------
     >>> import numpy as np
     >>> from skgmm import GaussianMixtureEM
-    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> X = np.array([[1, 2], [1.5, 4], [0.5, 0], [10, 2], [9.5, 4], [10.5, 0]])
     >>> mixture = GaussianMixtureEM(2, covariance_type="tied", random_state=0).fit(X)
     >>> np.sort(mixture.means_[:, 0]).round(6)
     array([ 1., 10.])

@@ -54,5 +54,7 @@ def best_of(
     if not results:
         raise next(outcome for outcome in outcomes if isinstance(outcome, Exception))
     # Near collapse the likelihood grows without bound: it must not beat a sound result.
-    best = max(results, key=lambda r: (r.status is not EMStatus.COLLAPSED, not r.flat, r.objective))
+    best = max(
+        results, key=lambda r: (r.status is not EMStatus.COLLAPSED, not r.spikes, r.objective)
+    )
     return best, outcomes

@@ -60,15 +60,24 @@ _EMPTY_ADVICE = (
     "n_components, increase n_init, or try another init_params."
 )
 
-_FLAT_ADVICE = (
+_SPIKES_ADVICE = (
     "Components {components} collapsed onto few distinct rows (effective numbers of rows: {rows}): "
     "in some direction their variance is little but reg_covar, and the likelihood grows without "
     "end as that shrinks, so that it says nothing of how good the fit is. Increase reg_covar, "
     "decrease n_components, or use a covariance_type with fewer parameters."
 )
 
-# Means this close in standard deviations, and factors in their own size, are the same.
-_SAME = 1e-6
+_FLAT_ADVICE = (
+    "Components {components} are flat (effective numbers of rows: {rows}): in some direction, as "
+    "where many rows share a value, their variance is little but reg_covar, so that the "
+    "log-likelihood, and BIC with it, depends on that number. If such groups are not what you look "
+    "for, increase reg_covar to the square of the precision of the measurements, or use a "
+    "covariance_type with fewer parameters."
+)
+
+# Means this close in standard deviations, and factors in their own size, are the same, or alike:
+# random responsibilities begin with components that are alike, next to the saddle of equal ones.
+_SAME, _ALIKE = 1e-6, 0.5
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,8 @@ class EMResult:
     status: EMStatus
     collapsed: list[int]
     remaining: float = 0.0  # estimate of what is still to be gained, nats per row
-    flat: list[int] = field(default_factory=list)  # components of rows in a line or in a point
+    spikes: list[int] = field(default_factory=list)  # components flat on few rows
+    flat: list[int] = field(default_factory=list)  # and on many
 
     @property
     def objective(self) -> float:
@@ -99,27 +109,36 @@ class EMResult:
         EM moves both alike, and cannot part them if that is a saddle of the likelihood. It need not
         be: with few distinct rows or a large `reg_covar` equal components are the optimum.
         """
+        return self._within(_SAME)
+
+    @property
+    def alike(self) -> dict[int, int]:
+        """Components that are much like one before them, and that one."""
+        return self._within(_ALIKE)
+
+    def _within(self, tolerance: float) -> dict[int, int]:
         parameters, factor = self.parameters, self.parameters.covariance.factor
         factors = np.broadcast_to(factor, (parameters.n_components, *factor.shape[1:]))
         flat = factors.reshape(len(factors), -1)
         found: dict[int, int] = {}
         # Factors are upper triangular: the first feature alone tells which cannot be the same.
         first, scale = parameters.means[:, 0], flat[:, 0]
-        near = np.abs(first[:, None] - first) * scale[:, None] < _SAME
+        near = np.abs(first[:, None] - first) * scale[:, None] < tolerance
         for k in np.flatnonzero(np.tril(near, -1).any(axis=1)).tolist():
             apart = parameters.means[:k] - parameters.means[k]
             whitened = apart @ factors[k] if factor.ndim == 3 else apart * factors[k]
-            same = np.abs(whitened).max(axis=1) < _SAME
-            same &= np.abs(flat[:k] - flat[k]).max(axis=1) < _SAME * np.abs(flat[k]).max()
-            if same.any() and not {k, int(np.argmax(same))} & set(self.empty):
-                found[k] = int(np.argmax(same))
+            near = np.abs(whitened).max(axis=1) < tolerance
+            near &= np.abs(flat[:k] - flat[k]).max(axis=1) < tolerance * np.abs(flat[k]).max()
+            if near.any() and not {k, int(np.argmax(near))} & set(self.empty):
+                found[k] = int(np.argmax(near))
         return found
 
     @property
     def description(self) -> str:
         """The status in words, with the components that are empty, flat or the same as others."""
         empty = f", components {self.empty} empty" if self.empty else ""
-        empty += f", components {self.flat} collapsed" if self.flat else ""
+        empty += f", components {self.spikes} collapsed" if self.spikes else ""
+        empty += f", components {self.flat} flat" if self.flat else ""
         same = [f", component {k} the same as {j}" for k, j in self.duplicates.items()]
         return self.status.value + empty + "".join(same)
 
@@ -137,8 +156,9 @@ class EMResult:
             )
         if self.empty:
             advice.append(_EMPTY_ADVICE.format(components=self.empty))
-        if self.flat:
-            advice.append(_FLAT_ADVICE.format(components=self.flat, rows=self._rows(self.flat)))
+        for advised, which in ((_SPIKES_ADVICE, self.spikes), (_FLAT_ADVICE, self.flat)):
+            if which:
+                advice.append(advised.format(components=which, rows=self._rows(which)))
         return advice
 
     def _rows(self, components: list[int]) -> str:

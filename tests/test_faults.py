@@ -37,6 +37,7 @@ def sheets(seed, n_samples=600):
     return X, labels
 
 
+@pytest.mark.filterwarnings("ignore:Components .* are flat")  # clusters of rows with one value
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int64", "uint8", "bool", "float16", "float32"])
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_1_any_real_dtype_gives_the_answer_of_float64(dtype, covariance_type):
@@ -118,6 +119,20 @@ def test_5_a_random_start_does_not_stay_at_the_mean_of_the_data(blobs):
     X, y = blobs
     for seed in range(5):
         mixture = GaussianMixtureEM(3, init_params="random", random_state=seed, tol=1e-3).fit(X)
+        assert adjusted_rand_score(y, mixture.predict(X)) > 0.9
+
+
+@pytest.mark.parametrize("n_samples", [3000, 30_000])
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])
+def test_5_many_rows_and_two_components_too(covariance_type, n_samples):
+    """The more rows, the nearer random responsibilities are to the saddle of equal components."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=n_samples)
+    X = rng.normal(size=(n_samples, 2)) + np.column_stack([6.0 * y, np.zeros(n_samples)])
+    for seed in range(3):
+        mixture = GaussianMixtureEM(
+            2, covariance_type=covariance_type, init_params="random", random_state=seed
+        ).fit(X)
         assert adjusted_rand_score(y, mixture.predict(X)) > 0.9
 
 
@@ -269,6 +284,49 @@ def test_a_component_on_a_few_rows_is_named_or_repaired(blobs):
     assert repaired.weights_.min() > 0.1
     assert np.all(np.diff(repaired.lower_bounds_) >= 0)
     assert len(repaired.lower_bounds_) == repaired.n_iter_
+
+
+def test_a_component_of_many_rows_that_share_a_value_is_named():
+    """Its density grows without end as reg_covar shrinks, and with it the log-likelihood."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=400), np.where(rng.random(400) < 0.4, 0, rng.gamma(2))])
+    X[:, 1] = np.where(X[:, 1] > 0, rng.gamma(2, size=400), 0)
+    with pytest.warns(ConvergenceWarning, match=r"Components \[\d\] are flat \(effective numbers"):
+        mixture = GaussianMixtureEM(2, random_state=0).fit(X)
+    assert mixture.status_.endswith("] flat")
+    assert mixture.converged_
+
+
+@pytest.mark.parametrize("n_components", [5, 6])
+def test_the_escape_does_not_look_for_flat_components(n_components):
+    """29 rows of iris share a value, and a component on them is high for reg_covar alone."""
+    mixture = GaussianMixtureEM(n_components, random_state=0).fit(load_iris().data)
+    assert "flat" not in mixture.status_
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_whole_numbers_are_fitted_with_more_components_than_they_support():
+    """On the way components lose all rows of the sample: there is nothing to split of them."""
+    for seed in range(4):
+        X = np.random.default_rng(seed).poisson(3, size=(500, 2))
+        for covariance_type in ("full", "diag", "spherical"):
+            mixture = GaussianMixtureEM(6, covariance_type=covariance_type, random_state=seed)
+            assert np.isfinite(mixture.fit(X).lower_bound_)
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 3])
+def test_a_singular_covariance_raises_however_it_is_rounded(n_components):
+    """Rounding may leave the start a factor, but no step from it."""
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        d = int(rng.integers(2, 8))
+        X = rng.normal(size=(100, d)) * 10 ** rng.uniform(-3, 3, size=d)
+        X = np.column_stack([X, X @ rng.normal(size=d)])
+        mixture = GaussianMixtureEM(
+            n_components, covariance_type="tied", reg_covar=0, random_state=0
+        )
+        with pytest.raises(ValueError, match="ill-defined empirical covariance"):
+            mixture.fit(X)
 
 
 def test_9_a_collapsed_start_does_not_win():

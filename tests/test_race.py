@@ -143,3 +143,12 @@ def test_a_repaired_component_has_a_status_of_its_own(blobs):
     assert mixture.converged_
     assert mixture.status_ == "converged, collapsed component repaired"
     assert mixture.weights_.min() > 0.01
+
+
+def test_an_optimum_of_all_rows_is_not_left_for_one_of_the_sample():
+    """Fitted to 5,000 of the rows alone, any mixture is higher on these."""
+    rng = np.random.default_rng(1)
+    centres = 3.0 * rng.normal(size=(8, 8))
+    X = centres[rng.integers(8, size=40_000)] + rng.normal(size=(40_000, 8))
+    alone = GaussianMixtureEM(8, escape=False, random_state=0).fit(X)
+    assert GaussianMixtureEM(8, random_state=0).fit(X).n_iter_ == alone.n_iter_

@@ -76,13 +76,16 @@ private:
     std::vector<double> scatter;
 };
 
-// Gains that leave hardly anything, or shrink at a slow and steady rate, are for others to judge.
+// Gains that leave hardly anything, or shrink or grow at a slow and steady rate, are for others to
+// judge.
 bool decisive(const double* gains, const Patience& patience) {
     const double before = gains[1] / gains[0], last = gains[2] / gains[1];
-    if (!(last < 1.0)) return false;
+    const bool steady =
+        last > 0.5 && std::abs(last - before) <= patience.steady * std::abs(1.0 - last);
+    if (!(last < 1.0)) return steady && -std::log(gains[2]) > patience.ahead * std::log(last);
     const double left = gains[2] * last / (1.0 - last);
     if (left < patience.enough) return true;
-    if (!(last > 0.5 && std::abs(last - before) <= patience.steady * (1.0 - last))) return false;
+    if (!steady) return false;
     return std::log(std::max(patience.enough, 1e-15) / left) / std::log(last) > patience.ahead;
 }
 
