@@ -31,7 +31,7 @@ REFERENCE = Path(__file__).parent / "reference"
 def passes(monkeypatch):
     """A list that grows by 1 with every pass over rows in memory, whoever makes it."""
     seen = []
-    e_step, iterate = _rows.expectation, _em.iterate
+    e_step, iterate = _rows._expectation.expectation_in_memory, _em.iterate
 
     def count_one(*arguments, **options):
         seen.append(1)
@@ -42,7 +42,7 @@ def passes(monkeypatch):
         seen.extend([1] * len(reached.gains) if reached else [])
         return reached
 
-    monkeypatch.setattr(_rows, "expectation", count_one)
+    monkeypatch.setattr(_rows._expectation, "expectation_in_memory", count_one)
     monkeypatch.setattr(_em, "iterate", count_all)
     return seen
 
