@@ -125,15 +125,15 @@ def futures_of(collection: Any) -> list[Any]:
     return [] if distributed is None else distributed.futures_of(collection)
 
 
-def shares(chunks: list[Chunk]) -> list[tuple[list[Chunk], int]]:
-    """The chunks that one task visits, and the threads it takes.
+def shares(X: Any, chunks: list[Chunk]) -> list[tuple[list[Chunk], int]]:
+    """The chunks (of X, or put together) that one task visits, and the threads it takes.
 
     Those that a worker holds, and all its threads: a task costs the scheduler about a millisecond,
     whatever it does. Where a chunk must be made first, it has a task and a thread for itself, so
     that no more are in memory than threads at work.
     """
     chunks = [chunk for chunk in chunks if chunk.length]
-    futures = futures_of([chunk.rows for chunk in chunks])
+    futures = futures_of([X, *(chunk.rows for chunk in chunks)])
     if not futures:
         return [([chunk], 1) for chunk in chunks]
     distributed = sys.modules["distributed"]

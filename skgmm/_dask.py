@@ -59,7 +59,7 @@ class DaskRows(Rows):
     def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
         seen = self.surveyed is not None
         chunks = self.units or chunks_of(self.X, self.sample_weight)
-        return _total(partial(_ask, function, self.n_features, seen), chunks)
+        return _total(partial(_ask, function, self.n_features, seen), self.X, chunks)
 
     def by_row(
         self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
@@ -111,7 +111,7 @@ class DaskRows(Rows):
             counts = dask.compute(*(count(chunk.weights) for chunk in chunks))
             before = accumulate(map(int, counts), initial=0)
             counted = [replace(chunk, before=n) for chunk, n in zip(chunks, before, strict=False)]
-        total: Survey = _total(partial(_survey, size, key, self.n_features), counted)
+        total: Survey = _total(partial(_survey, size, key, self.n_features), self.X, counted)
         total.check(n_components)
         inner, cut = whole_units(chunks)
         held = futures_of(self.X)
@@ -122,9 +122,9 @@ class DaskRows(Rows):
         return self.surveyed
 
 
-def _total(function: Callable[[int, list[Chunk]], Any], chunks: list[Chunk]) -> Any:
-    """The sum over all chunks of what the function gives for some of them."""
-    each = shares(chunks)
+def _total(function: Callable[[int, list[Chunk]], Any], X: Any, chunks: list[Chunk]) -> Any:
+    """The sum over all chunks of X of what the function gives for some of them."""
+    each = shares(X, chunks)
     # To many workers the function travels from one to the next, as a value of the graph; to a
     # few it goes with their tasks, which saves them the wait for each other.
     shared = _Shared(function)

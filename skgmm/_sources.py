@@ -22,8 +22,8 @@ class RowBlocks:
     Made by `from_npy`, `from_parquet` or `from_iterable`, and passed to the methods of
     :class:`GaussianMixtureEM` in the place of X. A fit reads every row once per pass, in order,
     the next block while one is computed, and holds no more than two blocks; the answer is that of
-    the rows in memory, to the last bit. Iterating gives the rows of each block, for what does not fit in memory
-    either, such as ``for X in blocks: mixture.predict_proba(X)``.
+    the rows in memory, to the last bit. Iterating gives the rows of each block, for what does not
+    fit in memory either, such as ``for X in blocks: mixture.predict_proba(X)``.
 
     Examples
     --------

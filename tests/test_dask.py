@@ -312,6 +312,7 @@ def test_what_moves_does_not_grow_with_the_rows(client, cluster):
         cluster.scheduler.remove_plugin("results")
         counts.append(sorted(results.bytes)[:20])  # the largest are of the survey's sample
     assert len(counts[0]) == 20
+    assert len(results.bytes) <= 2 * (10 + 3)  # a task for each worker and pass
     assert counts[0] == counts[1]
     assert max(counts[0]) < 2000
 
@@ -339,8 +340,8 @@ def test_a_worker_that_dies_in_the_middle_of_a_fit(client, monkeypatch):
     workers = client.run(os.getpid)
     passes, share = [], _dask.shares
 
-    def dying(chunks):
-        shares = share(chunks)
+    def dying(X, chunks):
+        shares = share(X, chunks)
         passes.append(1)
         if len(passes) == 8:  # the tasks of this pass will be sent to it
             os.kill(next(iter(workers.values())), signal.SIGKILL)
