@@ -46,7 +46,10 @@ class BlockRows(Rows):
         return (part for part, _ in self._visited())
 
     def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
-        return reduce(add, map(_numbering_lost_rows(function), in_units(self.parts())))
+        values = map(_numbering_lost_rows(function), in_units(self.parts()))
+        if (first := next(values, None)) is None:
+            raise ValueError("X holds no rows")
+        return reduce(add, values, first)
 
     def by_row(
         self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype

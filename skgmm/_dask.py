@@ -125,6 +125,8 @@ class DaskRows(Rows):
 def _total(function: Callable[[int, list[Chunk]], Any], X: Any, chunks: list[Chunk]) -> Any:
     """The sum over all chunks of X of what the function gives for some of them."""
     each = shares(X, chunks)
+    if not each:
+        raise ValueError("X holds no rows")
     # To many workers the function travels from one to the next, as a value of the graph; to a
     # few it goes with their tasks, which saves them the wait for each other.
     shared = _Shared(function)

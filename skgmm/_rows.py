@@ -123,6 +123,8 @@ class Rows(ABC):
     def log_likelihood(self, parameters: MixtureParameters) -> tuple[float, float]:
         """Total log-likelihood in nats, and the number of rows (the sum of their weights)."""
         total, weight = self.summed(lambda part: _log_likelihood(part.counted(), parameters))
+        if weight == 0:
+            raise ValueError("X holds no row of positive weight")
         return float(total), float(weight)
 
     def mean_log_likelihood(self, parameters: MixtureParameters) -> float:

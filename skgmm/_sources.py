@@ -187,6 +187,11 @@ class _Made:
         return first.rows[:0] if hasattr(first.rows, "shape") else np.asarray(first.rows)[:0]
 
     def blocks(self) -> Iterator[Block]:
-        for number, made in enumerate(self.factory()):
+        blocks = self.factory()
+        if not isinstance(blocks, Iterable):
+            raise TypeError(
+                f"factory should return an iterator of blocks, but returned {type(blocks).__name__}"
+            )
+        for number, made in enumerate(blocks):
             rows, weights = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
             yield Block(rows, weights, f"block {number}")

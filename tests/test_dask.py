@@ -204,12 +204,15 @@ def test_bad_weights():
     refused(X, r"sample_weight.shape == \(7,\), expected \(3000,\)", sample_weight=np.ones(7))
     refused(X, r"X, chunk \d: sample_weight should not be negative", sample_weight=-np.ones(3000))
     refused(X, "all weights are zero", sample_weight=da.zeros(3000, chunks=500))
+    with pytest.raises(ValueError, match="X holds no row of positive weight"):
+        GaussianMixtureEM(1).fit(X).score(X, sample_weight=np.zeros(3000))
     mixture, unknown = GaussianMixtureEM(1).fit(X), X[X[:, 0] > 0]
     with pytest.raises(ValueError, match="sample_weight has 1 chunks, but X 6 of unknown length"):
         mixture.score(unknown, sample_weight=np.ones(3000))
 
 
 def test_too_few_rows_and_what_cannot_travel():
+    refused(rows()[:0], "X holds no rows")
     refused(rows(n=1), "Found array with 1 sample")
     shares = np.full((3000, 2), 0.5)
     refused(rows(), "responsibilities_init is not used with Dask", responsibilities_init=shares)

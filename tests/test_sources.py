@@ -366,6 +366,7 @@ def test_a_factory_must_make_a_fresh_iterator():
     X, _, _ = overlapping()
     once = iter([X[:1000], X[1000:2000], X[2000:]])
     refused(RowBlocks.from_iterable(lambda: once), "does not return a fresh iterator")
+    refused(RowBlocks.from_iterable(lambda: None), "returned NoneType", error=TypeError)
     with pytest.raises(TypeError, match="factory should be a function that returns a fresh"):
         RowBlocks.from_iterable(iter([X]))
 
@@ -422,6 +423,15 @@ def test_weights_come_with_the_blocks(fitted):
     X, weights, _ = overlapping()
     with pytest.raises(ValueError, match="whose weights come with the rows"):
         fitted.score(cut(X), sample_weight=weights)
+
+
+def test_a_score_of_nothing(fitted):
+    X, _, _ = overlapping()
+    with pytest.raises(ValueError, match="X holds no rows"):
+        fitted.score(RowBlocks.from_iterable(lambda: [X[:0]]))
+    with pytest.raises(ValueError, match="X holds no row of positive weight"):
+        fitted.bic(cut(X, np.zeros(len(X))))
+    assert fitted.predict(RowBlocks.from_iterable(lambda: [X[:0]])).shape == (0,)
 
 
 def test_nothing_is_turned_into_an_array_in_silence(fitted):
