@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from skgmm._block import Block, opened
-from skgmm._kernels import LostRowError
+from skgmm._kernels import LostRowError, unit_rows
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
-from skgmm._rows import InMemoryRows, Rows, Sum
+from skgmm._rows import InMemoryRows, Rows, Sum, joined
 from skgmm._sample import StartSample, sample_key, sample_size
 from skgmm._sklearn_compat import get_feature_names
 from skgmm._sources import RowBlocks
@@ -46,7 +46,10 @@ class BlockRows(Rows):
         return (part for part, _ in self._visited())
 
     def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
-        return reduce(add, map(_numbering_lost_rows(function), self.parts()))
+        values = map(_numbering_lost_rows(function), in_units(self.parts()))
+        if (first := next(values, None)) is None:
+            raise ValueError("X holds no rows")
+        return reduce(add, values, first)
 
     def by_row(
         self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
@@ -63,11 +66,18 @@ class BlockRows(Rows):
         known = None if self.surveyed is None else self.surveyed.moments
         return known if known and known.form is form else super().overall_moments(form)
 
+    @property
+    def origin(self) -> Array:
+        return self._known().origin
+
     def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
         return self._known().reservoir.sample()
 
     def in_memory(self, sample: StartSample) -> InMemoryRows:
         return InMemoryRows(sample.rows, sample.weights, self.n_threads)
+
+    def gathered(self) -> InMemoryRows:
+        return joined([replace(part, X=part.X.copy()) for part in self.parts()])
 
     def divided(self, n_starts: int) -> tuple[int, BlockRows]:
         return 1, self  # side by side, each start would read the source for itself
@@ -94,6 +104,8 @@ class BlockRows(Rows):
         n_samples = 0
         for part, largest in ahead(map(self._checked, self.blocks.source.blocks())):
             if part.n_samples:
+                weighted = self.surveyed is not None and self.surveyed.weighted
+                part = part.weighted() if weighted else part
                 yield replace(part, first=n_samples), largest
             n_samples += part.n_samples
         if self.surveyed is not None and n_samples != self.surveyed.n_samples:
@@ -124,6 +136,30 @@ def _numbering_lost_rows(function: Callable[[InMemoryRows], Item]) -> Callable[.
             raise LostRowError(part.first + error.row) from error
 
     return numbered
+
+
+def in_units(parts: Iterator[InMemoryRows]) -> Iterator[InMemoryRows]:
+    """The same rows in parts that end with a unit, but for the last; what is left over is copied.
+
+    So sums do not depend on how a source is cut, and blocks of a few rows cost no more than others.
+    """
+    held: list[InMemoryRows] = []
+    missing = 0  # rows of the unit that is held
+    for part in parts:
+        begin = min(missing, part.n_samples)
+        end = begin + (part.n_samples - begin) // unit_rows * unit_rows
+        if begin:
+            held, missing = [*held, part.part(slice(begin))], missing - begin
+            if not missing:
+                yield joined(held)
+                held = []
+        if begin < end:
+            yield part.part(slice(begin, end))
+        if end < part.n_samples:
+            rest = part.part(slice(end, None))
+            held, missing = [replace(rest, X=rest.X.copy())], unit_rows - rest.n_samples
+    if held:
+        yield joined(held)
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:

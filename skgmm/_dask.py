@@ -9,13 +9,12 @@ learned attributes are NumPy, values by row are lazy Dask arrays in the chunks o
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial, reduce
-from itertools import accumulate, repeat
+from functools import partial, reduce
+from itertools import accumulate
 from operator import add
-from typing import Any, NamedTuple
+from typing import Any
 
 import dask
 import dask.array
@@ -23,10 +22,11 @@ import numpy as np
 from dask.sizeof import sizeof
 
 from skgmm._block import Block, opened
-from skgmm._kernels import LostRowError
+from skgmm._chunks import Chunk, chunks_of, firsts, futures_of, persisted, shares, whole_units
+from skgmm._kernels import LostRowError, Total
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
-from skgmm._rows import InMemoryRows, Rows, Sum
+from skgmm._rows import InMemoryRows, Rows, Sum, joined
 from skgmm._sample import Reservoir, StartSample, sample_key, sample_size
 from skgmm._survey import Survey, survey
 
@@ -42,14 +42,7 @@ class DaskRows(Rows):
     sample_weight: Any | None  # Dask array (n,), cut as X is
     n_threads: int  # of the client, which computes on the sample
     surveyed: Survey | None = None
-
-    @cached_property
-    def chunks(self) -> list[_Chunk]:
-        """All chunks, delayed."""
-        rows, weights = self.X.to_delayed().ravel(), repeat(None)
-        if self.sample_weight is not None:
-            weights = self.sample_weight.to_delayed()
-        return list(map(_Chunk, rows, weights, range(len(rows)), _firsts(self.X)))
+    units: list[Chunk] | None = None  # chunks for sums, once the rows are surveyed
 
     @property
     def n_samples(self) -> int:  # type: ignore[override]
@@ -65,7 +58,8 @@ class DaskRows(Rows):
 
     def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
         seen = self.surveyed is not None
-        return self._total(partial(_ask, function, self.n_features, seen), self.chunks)
+        chunks = self.units or chunks_of(self.X, self.sample_weight)
+        return _total(partial(_ask, function, self.n_features, seen), self.X, chunks)
 
     def by_row(
         self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
@@ -73,7 +67,7 @@ class DaskRows(Rows):
         return self.X.map_blocks(
             _by_row,
             function,
-            _firsts(self.X),
+            firsts(self.X),
             self.n_features,
             drop_axis=None if shape else 1,
             chunks=(self.X.chunks[0], *((size,) for size in shape)),
@@ -85,18 +79,25 @@ class DaskRows(Rows):
         known = None if self.surveyed is None else self.surveyed.moments
         return known if known and known.form is form else super().overall_moments(form)
 
-    def partition_moments(self, partition: Array, n_components: int, form: Scatter) -> Moments:
-        raise ValueError(
-            "responsibilities_init is not used with Dask arrays, because it would have to travel "
-            "to the workers. Give means_init, or the parameters of a fit to a sample."
-        )
+    @property
+    def origin(self) -> Array:
+        return self._known().origin
 
     def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
-        assert self.surveyed is not None, "rows are surveyed before they are fitted"
-        return self.surveyed.reservoir.sample()
+        return self._known().reservoir.sample()
 
     def in_memory(self, sample: StartSample) -> InMemoryRows:
         return InMemoryRows(sample.rows, sample.weights, self.n_threads)
+
+    def gathered(self) -> InMemoryRows:
+        chunks = chunks_of(self.X, self.sample_weight)
+        made = dask.compute([(chunk.rows, chunk.weights) for chunk in chunks])[0]
+        here = [
+            replace(chunk, rows=rows, weights=weights)
+            for chunk, (rows, weights) in zip(chunks, made, strict=True)
+            if chunk.length
+        ]
+        return joined([c.opened(self.n_features, self.n_threads, True)[0] for c in here])
 
     def divided(self, n_starts: int) -> tuple[int, DaskRows]:
         return 1, self  # one start keeps all workers busy
@@ -104,51 +105,47 @@ class DaskRows(Rows):
     def survey(self, n_components: int, rng: np.random.RandomState) -> DaskRows:
         """The same rows, with what a fit must know of them: one pass."""
         size, key = sample_size(n_components), sample_key(rng)
-        chunks = self.chunks
+        chunks = counted = chunks_of(self.X, self.sample_weight)
         if self.sample_weight is not None:  # rows of weight 0 are not numbered
             count = dask.delayed(np.count_nonzero)
             counts = dask.compute(*(count(chunk.weights) for chunk in chunks))
             before = accumulate(map(int, counts), initial=0)
-            chunks = [chunk._replace(before=n) for chunk, n in zip(chunks, before, strict=False)]
-        total: Survey = self._total(partial(_survey, size, key, self.n_features), chunks)
+            counted = [replace(chunk, before=n) for chunk, n in zip(chunks, before, strict=False)]
+        total: Survey = _total(partial(_survey, size, key, self.n_features), self.X, counted)
         total.check(n_components)
-        return replace(self, surveyed=total)
+        inner, cut = whole_units(chunks)
+        held = futures_of(self.X)
+        return replace(self, surveyed=total, units=inner + (persisted(cut) if held else cut))
 
-    def _total(self, function: Callable[[int, list[_Chunk]], Any], chunks: list[_Chunk]) -> Any:
-        """The sum over all chunks of what the function gives for some of them."""
-        shares = _shares(self.X)
-        # To many workers the function travels from one to the next, as a value of the graph; to a
-        # few it goes with their tasks, which saves them the wait for each other.
-        shared = _Shared(function)
-        if len(shares) > _FAN_IN:
-            shared = dask.delayed(shared)
-        parts = [_run(shared, n, [chunks[number] for number in own]) for own, n in shares]
-        while len(parts) > _FAN_IN:
-            parts = [_add(parts[i : i + _FAN_IN]) for i in range(0, len(parts), _FAN_IN)]
-        return reduce(add, dask.compute(*parts))
+    def _known(self) -> Survey:
+        assert self.surveyed is not None, "rows are surveyed before they are fitted"
+        return self.surveyed
 
 
-class _Chunk(NamedTuple):
-    """A chunk, delayed in the client and there on a worker."""
-
-    rows: Any
-    weights: Any
-    number: int
-    before: int  # rows that are numbered before those of the chunk
-
-    def opened(self, n_features: int, n_threads: int, seen: bool) -> tuple[InMemoryRows, float]:
-        block = Block(self.rows, self.weights, f"chunk {self.number}")
-        return opened(block, n_features, n_threads, seen)
+def _total(function: Callable[[int, list[Chunk]], Any], X: Any, chunks: list[Chunk]) -> Any:
+    """The sum over all chunks of X of what the function gives for some of them."""
+    each = shares(X, chunks)
+    if not each:
+        raise ValueError("X holds no rows")
+    # To many workers the function travels from one to the next, as a value of the graph; to a
+    # few it goes with their tasks, which saves them the wait for each other.
+    shared = _Shared(function)
+    if len(each) > _FAN_IN:
+        shared = dask.delayed(shared)
+    parts = [_run(shared, n, own) for own, n in each]
+    while len(parts) > _FAN_IN:
+        parts = [_add(parts[i : i + _FAN_IN]) for i in range(0, len(parts), _FAN_IN)]
+    return reduce(add, dask.compute(*parts))
 
 
 class _Shared:
     """A function as one value of a graph."""
 
-    def __init__(self, function: Callable[[int, list[_Chunk]], Any]) -> None:
+    def __init__(self, function: Callable[[int, list[Chunk]], Any]) -> None:
         self.function = function
 
 
-@sizeof.register((Moments, Survey, Reservoir))
+@sizeof.register((Total, Moments, Survey, Reservoir))
 def _sizeof(record: Any) -> int:
     """Bytes, by which the scheduler decides what should travel."""
     return sum(map(sizeof, vars(record).values()))
@@ -160,7 +157,7 @@ def _add(parts: list[Any]) -> Any:
 
 
 @dask.delayed
-def _run(shared: _Shared, n_threads: int, chunks: list[_Chunk]) -> Any:
+def _run(shared: _Shared, n_threads: int, chunks: list[Chunk]) -> Any:
     return shared.function(n_threads, chunks)
 
 
@@ -169,24 +166,24 @@ def _ask(
     n_features: int,
     seen: bool,
     n_threads: int,
-    chunks: list[_Chunk],
+    chunks: list[Chunk],
 ) -> Any:
     """The sum of what the function gives for each chunk."""
 
-    def of(chunk: _Chunk) -> Any:
+    def of(chunk: Chunk) -> Any:
         part, _ = chunk.opened(n_features, n_threads, seen)
         try:
             return function(part)
         except LostRowError as error:
-            raise LostRowError(chunk.before + error.row) from error
+            raise chunk.lost(error) from error
 
     return reduce(add, map(of, chunks))
 
 
-def _survey(size: int, key: int, n_features: int, n_threads: int, chunks: list[_Chunk]) -> Survey:
+def _survey(size: int, key: int, n_features: int, n_threads: int, chunks: list[Chunk]) -> Survey:
     """The sum of the surveys of the chunks."""
 
-    def of(chunk: _Chunk) -> Survey:
+    def of(chunk: Chunk) -> Survey:
         return survey(*chunk.opened(n_features, n_threads, False), size, key, chunk.before)
 
     return reduce(add, map(of, chunks))
@@ -205,12 +202,6 @@ def _by_row(
         return function(part)
     except LostRowError as error:
         raise LostRowError(firsts[number] + error.row) from error
-
-
-def _firsts(X: Any) -> tuple[int, ...]:
-    """Number of the first row of each chunk; 0 for all where lengths are not known."""
-    lengths = X.chunks[0]
-    return (0,) * len(lengths) if np.isnan(lengths).any() else (0, *accumulate(lengths))
 
 
 def header_of(X: Any) -> Any:
@@ -280,25 +271,3 @@ def _weights(sample_weight: Any, X: Any, to_fit: bool) -> Any:
         weights = weights.rechunk((lengths,))
     # Weights of the client move to the workers once, not with every pass.
     return weights if given else weights.persist()
-
-
-def _shares(X: Any) -> list[tuple[list[int], int]]:
-    """Numbers of the chunks that one task visits, and the threads it takes.
-
-    Those that a worker holds, and all its threads: a task costs the scheduler about a millisecond,
-    whatever it does. Where a chunk must be made first, it has a task and a thread for itself, so
-    that no more are in memory than threads at work.
-    """
-    numbers = [number for number, length in enumerate(X.chunks[0]) if length != 0]
-    distributed = sys.modules.get("distributed")
-    futures = [] if distributed is None else distributed.futures_of(X)
-    if distributed is None or not futures:
-        return [([number], 1) for number in numbers]
-    distributed.wait(futures)
-    client = futures[0].client
-    places, threads = client.who_has(futures), client.nthreads()
-    keys = [row[0] for row in X.__dask_keys__()]
-    held: dict[Any, list[int]] = {}
-    for number in numbers:
-        held.setdefault(min(places.get(keys[number]) or [number]), []).append(number)
-    return [(own, threads.get(worker, 1)) for worker, own in held.items()]

@@ -7,15 +7,18 @@ is summed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial, reduce
+from operator import add
+from typing import Any, Protocol
 
 import numpy as np
 
 from skgmm import _kernels
-from skgmm._kernels import Form, Sums
+from skgmm._kernels import Form, Model, Sums, Total, unit_rows
 from skgmm._linalg import Array
-from skgmm._moments import Moments, Scatter, total
+from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 
 FORMS = {
@@ -30,95 +33,126 @@ _LOST = 1e-4
 # Each pass gains the 16 digits of a float64 on the distance of a centre: these span its range.
 _PASSES = 8
 
-# Rows in a piece for what is not the kernel's.
-_SLICE = 65_536
+# Rows in a piece for what is not the kernel's; whole units of those that are summed.
+_SLICE = 64 * unit_rows
+
+
+class Part(Protocol):
+    """Some of the rows."""
+
+    @property
+    def X(self) -> Array:
+        """Rows (m, d), float64 or float32, in any layout; read in place."""
+
+    @property
+    def sample_weight(self) -> Array | None:
+        """Weights (m,), not negative; a row of weight 0 is not looked at."""
+
+    @property
+    def n_threads(self) -> int:
+        """Threads that share the rows."""
+
+    @property
+    def first(self) -> int:
+        """The number of the first row."""
+
+
+# One pass: the total of what a function gives for each part of the rows.
+Summed = Callable[[Callable[[Any], Total]], Total]
 
 
 def expectation(
-    X: Array,
-    sample_weight: Array | None,
-    parameters: MixtureParameters,
-    form: Scatter,
-    *,
-    floor: Array | None = None,
-    n_threads: int = 1,
+    summed: Summed, parameters: MixtureParameters, form: Scatter, floor: Array
 ) -> Moments:
     """The E-step: Moments of all rows under the parameters.
 
     Parameters
     ----------
-    X : ndarray of shape (n, d)
-        float64 or float32, in any layout; read in place.
-    sample_weight : ndarray of shape (n,) or None
-        Not negative. A row of weight 0 is not looked at.
-    floor : ndarray of shape (d,) or None
+    floor : ndarray of shape (d,)
         Half the trace of precision x floor is taken from the components' log-densities.
     """
     means = np.ascontiguousarray(parameters.means)
     factors = np.ascontiguousarray(parameters.covariance.factor)
-    if floor is None:
-        floor = np.zeros(means.shape[1])
+    heights = _kernels.log_heights(
+        np.ascontiguousarray(parameters.log_weights), factors, np.ascontiguousarray(floor)
+    )
+    model = Model(means, factors, heights, means, FORMS[form])
+    for linear in (False,) if form is Scatter.FULL else (True, False):
+        model = replace(model, linear=linear)
+        sums = _kernels.moments_of(summed(partial(_total, model=model)), model)
+        if sums is not None:
+            return moments_from(sums, form)
+    return _moments_about(summed, _total, model, form)
+
+
+def expectation_in_memory(
+    part: Part, parameters: MixtureParameters, form: Scatter, floor: Array
+) -> Moments | None:
+    """The same in one call of the kernel, or None where that takes more than one pass."""
     sums = _kernels.moments(
-        X,
-        sample_weight,
+        part.X,
+        part.sample_weight,
         np.ascontiguousarray(parameters.log_weights),
-        means,
-        factors,
+        np.ascontiguousarray(parameters.means),
+        np.ascontiguousarray(parameters.covariance.factor),
         floor,
         form=FORMS[form],
-        n_threads=n_threads,
+        n_threads=part.n_threads,
     )
-    if sums is not None:
-        return Moments(form, sums.mass, sums.first, sums.second, sums.log_likelihood, sums.weight)
-    penalty = 0.5 * parameters.covariance.precision_diagonal() @ floor
-    model = means, factors, parameters.log_heights - penalty
-    summed = partial(_kernels.sums, X, sample_weight, *model, form=FORMS[form], n_threads=n_threads)
-    return _moments_about(summed, means, form)
+    return None if sums is None else moments_from(sums, form)
+
+
+def moments_from(sums: Sums, form: Scatter) -> Moments:
+    """Moments from sums that are centred."""
+    return Moments(form, sums.mass, sums.first, sums.second, sums.log_likelihood, sums.weight)
 
 
 def partition_moments(
-    X: Array,
-    sample_weight: Array | None,
-    partition: Array,
-    n_components: int,
-    form: Scatter,
-    n_threads: int = 1,
+    summed: Summed, origin: Array, partition: Array, n_components: int, form: Scatter
 ) -> Moments:
     """Moments of rows whose assignment is given; the log-likelihood is left at 0.
 
     Parameters
     ----------
+    origin : ndarray of shape (1, d)
+        A point on the data's scale.
     partition : ndarray
         Labels, integers of shape (n,), or responsibilities of shape (n, K).
     """
-    n_features = X.shape[1]
-    centres = np.repeat(_some_row(X, sample_weight), n_components, axis=0)
-    model = centres, np.ones((1, n_features)), np.zeros(n_components)
-
-    def part(rows: slice) -> Moments:
-        name, dtype = ("labels", np.int64) if partition.ndim == 1 else ("shares", np.float64)
-        summed = partial(
-            _kernels.sums,
-            X[rows],
-            None if sample_weight is None else sample_weight[rows],
-            *model,
-            form=FORMS[form],
-            n_threads=n_threads,
-            **{name: np.ascontiguousarray(partition[rows], dtype=dtype)},
-        )
-        return _moments_about(summed, centres, form)
-
-    return total(map(part, slices(len(X))))
+    centres = np.repeat(origin, n_components, axis=0)
+    model = _one_for_all(centres, form)
+    return _moments_about(summed, partial(_total_given, partition=partition), model, form)
 
 
-def overall_moments(
-    X: Array, sample_weight: Array | None, form: Scatter, n_threads: int = 1
-) -> Moments:
+def overall_moments(summed: Summed, origin: Array, form: Scatter) -> Moments:
     """Moments of all rows as one component; the log-likelihood means nothing."""
-    centre = _some_row(X, sample_weight)
-    model = centre, np.ones((1, X.shape[1])), np.zeros(1)
-    summed = partial(_kernels.sums, X, sample_weight, *model, form=FORMS[form], n_threads=n_threads)
-    return _moments_about(summed, centre, form)
+    return _moments_about(summed, _total, _one_for_all(origin, form), form)
+
+
+def _one_for_all(centres: Array, form: Scatter) -> Model:
+    """Components of unit variances at the centres."""
+    unit, heights = np.ones((1, centres.shape[1])), np.zeros(len(centres))
+    return Model(centres, unit, heights, centres, FORMS[form])
+
+
+def _total(part: Part, model: Model) -> Total:
+    return _kernels.total(part.X, part.sample_weight, model, n_threads=part.n_threads)
+
+
+def _total_given(part: Part, model: Model, partition: Array) -> Total:
+    name, dtype = ("labels", np.int64) if partition.ndim == 1 else ("shares", np.float64)
+
+    def of(rows: slice) -> Total:
+        given = partition[part.first + rows.start : part.first + rows.stop]
+        return _kernels.total(
+            part.X[rows],
+            None if part.sample_weight is None else part.sample_weight[rows],
+            model,
+            n_threads=part.n_threads,
+            **{name: np.ascontiguousarray(given, dtype=dtype)},
+        )
+
+    return reduce(add, map(of, slices(len(part.X))))
 
 
 def _packed(parameters: MixtureParameters) -> tuple[Array, Array, Array]:
@@ -130,13 +164,15 @@ def _packed(parameters: MixtureParameters) -> tuple[Array, Array, Array]:
     )
 
 
-def _some_row(X: Array, sample_weight: Array | None) -> Array:
+def some_row(X: Array, sample_weight: Array | None) -> Array:
     """A row that counts, (1, d), as a point on the data's scale."""
     row = 0 if sample_weight is None else int(np.argmax(sample_weight > 0))
     return np.asarray(X[row : row + 1], dtype=np.float64)
 
 
-def _moments_about(summed: partial[Sums], centres: Array, form: Scatter) -> Moments:
+def _moments_about(
+    summed: Summed, total: Callable[..., Total], model: Model, form: Scatter
+) -> Moments:
     """Moments from sums about centres; from sums about the means found, where those were far off.
 
     Second moments about a centre exceed those about the mean by mass x distance^2. Where that is
@@ -145,11 +181,11 @@ def _moments_about(summed: partial[Sums], centres: Array, form: Scatter) -> Mome
     mean found is itself a rounding takes two or three.
     """
     for _ in range(_PASSES):
-        sums = summed(centres=centres)
-        moments = _centred(sums, centres, form)
-        if not _digits_lost(sums, moments, centres, form):
+        sums = _kernels.sums_of(summed(partial(total, model=model)), model)
+        moments = _centred(sums, model.centres, form)
+        if not _digits_lost(sums, moments, model.centres, form):
             break
-        centres = moments.mean
+        model = replace(model, centres=moments.mean)
     return moments
 
 

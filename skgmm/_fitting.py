@@ -13,6 +13,7 @@ from skgmm._collapse import CollapseTest
 from skgmm._em import run_em
 from skgmm._escape import escape
 from skgmm._following import followed
+from skgmm._iterations import FEW_ROWS
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._problem import Problem, floor_of
@@ -87,6 +88,8 @@ def fit_mixture(
     `tasks` are those of callbacks, if there are any.
     """
     structure = find_structure(mixture.covariance_type)
+    if rows.n_samples <= FEW_ROWS:  # so that they are iterated as those in memory are
+        rows = rows.gathered()
     problem = Problem(rows, structure, floor_of(mixture.reg_covar, rows))
     previous, message = _previous(mixture, structure, rows.n_features)
     messages = [message] if message else []

@@ -19,7 +19,7 @@ from skgmm._rows import InMemoryRows
 from skgmm.covariance import CommonAxes
 
 # Of more rows, a pass takes longer than what is around it, and an interrupt would have to wait.
-_FEW_ROWS = 10_000
+FEW_ROWS = 10_000
 
 # As for the general code, which leaves larger matrices to LAPACK.
 _FEW_FEATURES = 16
@@ -42,7 +42,7 @@ def in_one_go(problem: Problem) -> bool:
     return (
         problem.structure.compiled is not None
         and isinstance(rows, InMemoryRows)
-        and rows.n_samples <= _FEW_ROWS
+        and rows.n_samples <= FEW_ROWS
         and rows.n_features <= _FEW_FEATURES
         and problem.has_floor
     )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import reduce
-from operator import add
 
 import numpy as np
 
@@ -161,8 +158,3 @@ class Moments:
             log_likelihood=self.log_likelihood + other.log_likelihood,
             total_weight=self.total_weight + other.total_weight,
         )
-
-
-def total(parts: Iterable[Moments]) -> Moments:
-    """Moments of the union of disjoint sets of rows; at least one set."""
-    return reduce(add, parts)

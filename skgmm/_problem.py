@@ -84,4 +84,6 @@ def relative_floor(moments: Moments) -> Array:
     rounding = (4 * np.finfo(np.float64).eps * moments.mean[0]) ** 2
     varying = variances > rounding
     usual = variances[varying].mean() if varying.any() else 1.0
-    return RELATIVE_FLOOR * np.where(varying, variances, usual)
+    # Seven digits, so that no rounding of the sums, which depends on the cut of the rows, is left.
+    significand, exponent = np.frexp(np.where(varying, variances, usual))
+    return RELATIVE_FLOOR * np.ldexp(np.round(significand * 2.0**24), exponent - 24)

@@ -106,6 +106,11 @@ def _chunks(mixture: Any, X: Any, sample_weight: Any, reset: bool) -> DaskRows:
     from skgmm._dask import dask_rows, header_of
 
     validate_data(mixture, header_of(X), skip_check_array=True, reset=reset)
+    if reset and mixture.responsibilities_init is not None:
+        raise ValueError(
+            "responsibilities_init is not used with Dask arrays, because it would have to travel "
+            "to the workers. Give means_init, or the parameters of a fit to a sample."
+        )
     return dask_rows(X, sample_weight, available_threads(mixture.n_jobs), to_fit=reset)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from skgmm import _expectation
-from skgmm._expectation import expectation, overall_moments, partition_moments, slices
+from skgmm._expectation import slices, some_row
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
@@ -39,7 +39,15 @@ class Rows(ABC):
 
     @abstractmethod
     def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
-        """One pass: the sum of what the function gives for each part of the rows."""
+        """One pass: the sum of what the function gives for each part of the rows.
+
+        In a fit every part begins with a whole unit of rows, so that their `Total` is exact.
+        """
+
+    @property
+    @abstractmethod
+    def origin(self) -> Array:
+        """The first row that counts, (1, d)."""
 
     @abstractmethod
     def by_row(
@@ -56,6 +64,10 @@ class Rows(ABC):
         """These rows if they are in memory, else those of the sample."""
 
     @abstractmethod
+    def gathered(self) -> InMemoryRows:
+        """All of them in memory, where that is known to be enough."""
+
+    @abstractmethod
     def divided(self, n_starts: int) -> tuple[int, Rows]:
         """How many starts run side by side, and the rows with the threads of each."""
 
@@ -63,35 +75,18 @@ class Rows(ABC):
         self, parameters: MixtureParameters, form: Scatter, floor: Array | None = None
     ) -> Moments:
         """The E-step: Moments under the parameters, densities lowered for the floor."""
-        return self.summed(
-            lambda part: expectation(
-                part.X,
-                part.sample_weight,
-                parameters,
-                form,
-                floor=floor,
-                n_threads=part.n_threads,
-            )
-        )
+        floor = np.zeros(self.n_features) if floor is None else floor
+        return _expectation.expectation(self.summed, parameters, form, floor)
 
     def partition_moments(self, partition: Array, n_components: int, form: Scatter) -> Moments:
         """Moments of given labels (n,) or responsibilities (n, K); the log-likelihood is 0."""
-        return self.summed(
-            lambda part: partition_moments(
-                part.X,
-                part.sample_weight,
-                partition[part.first : part.first + part.n_samples],
-                n_components,
-                form,
-                part.n_threads,
-            )
+        return _expectation.partition_moments(
+            self.summed, self.origin, partition, n_components, form
         )
 
     def overall_moments(self, form: Scatter) -> Moments:
         """Moments of all rows as one component; the log-likelihood means nothing."""
-        return self.summed(
-            lambda part: overall_moments(part.X, part.sample_weight, form, part.n_threads)
-        )
+        return _expectation.overall_moments(self.summed, self.origin, form)
 
     def labels(self, parameters: MixtureParameters) -> Array:
         """The most probable component of each row, (n,)."""
@@ -128,6 +123,8 @@ class Rows(ABC):
     def log_likelihood(self, parameters: MixtureParameters) -> tuple[float, float]:
         """Total log-likelihood in nats, and the number of rows (the sum of their weights)."""
         total, weight = self.summed(lambda part: _log_likelihood(part.counted(), parameters))
+        if weight == 0:
+            raise ValueError("X holds no row of positive weight")
         return float(total), float(weight)
 
     def mean_log_likelihood(self, parameters: MixtureParameters) -> float:
@@ -175,10 +172,24 @@ class InMemoryRows(Rows):
     ) -> Array:
         return function(self)
 
+    def expectation(
+        self, parameters: MixtureParameters, form: Scatter, floor: Array | None = None
+    ) -> Moments:
+        floor = np.zeros(self.n_features) if floor is None else floor
+        moments = _expectation.expectation_in_memory(self, parameters, form, floor)
+        return super().expectation(parameters, form, floor) if moments is None else moments
+
+    @property
+    def origin(self) -> Array:
+        return some_row(self.X, self.sample_weight)
+
     def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
         return start_sample(self.X, self.sample_weight, n_components, rng)
 
     def in_memory(self, sample: StartSample) -> InMemoryRows:
+        return self
+
+    def gathered(self) -> InMemoryRows:
         return self
 
     def divided(self, n_starts: int) -> tuple[int, InMemoryRows]:
@@ -193,9 +204,16 @@ class InMemoryRows(Rows):
         return float(np.average(values, weights=counted.sample_weight))
 
     def part(self, rows: slice) -> InMemoryRows:
-        """Some of them, as a set of rows of their own."""
+        """Some of them that follow one another."""
         weights = None if self.sample_weight is None else self.sample_weight[rows]
-        return replace(self, X=self.X[rows], sample_weight=weights)
+        first = self.first + rows.indices(self.n_samples)[0]
+        return replace(self, X=self.X[rows], sample_weight=weights, first=first)
+
+    def weighted(self) -> InMemoryRows:
+        """The same with a weight for each row."""
+        if self.sample_weight is not None:
+            return self
+        return replace(self, sample_weight=np.ones(self.n_samples))
 
     def counted(self) -> InMemoryRows:
         """Without the rows of weight 0."""
@@ -203,6 +221,15 @@ class InMemoryRows(Rows):
         if weights is None or weights.all():
             return self
         return replace(self, X=self.X[weights > 0], sample_weight=weights[weights > 0])
+
+
+def joined(parts: list[InMemoryRows]) -> InMemoryRows:
+    """Parts that follow one another, copied."""
+    if any(part.sample_weight is not None for part in parts):
+        parts = [part.weighted() for part in parts]
+    X = np.concatenate([part.X for part in parts])
+    weights = [part.sample_weight for part in parts if part.sample_weight is not None]
+    return replace(parts[0], X=X, sample_weight=np.concatenate(weights) if weights else None)
 
 
 def _log_likelihood(rows: InMemoryRows, parameters: MixtureParameters) -> Array:

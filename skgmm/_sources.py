@@ -22,8 +22,8 @@ class RowBlocks:
     Made by `from_npy`, `from_parquet` or `from_iterable`, and passed to the methods of
     :class:`GaussianMixtureEM` in the place of X. A fit reads every row once per pass, in order,
     the next block while one is computed, and holds no more than two blocks; the answer is that of
-    the rows in memory. Iterating gives the rows of each block, for what does not fit in memory
-    either, such as ``for X in blocks: mixture.predict_proba(X)``.
+    the rows in memory, to the last bit. Iterating gives the rows of each block, for what does not
+    fit in memory either, such as ``for X in blocks: mixture.predict_proba(X)``.
 
     Examples
     --------
@@ -131,7 +131,8 @@ class RowBlocks:
         factory : callable
             Called without arguments at every pass, returns a fresh iterator (or list) of blocks,
             the same every time: arrays or data frames of shape (m, n_features), or pairs of one
-            and its weights, of shape (m,). To pickle the RowBlocks, it must be picklable.
+            and its weights, of shape (m,). Each in memory of its own: the next one is made while
+            one is used. To pickle the RowBlocks, it must be picklable.
 
         Raises
         ------
@@ -186,6 +187,11 @@ class _Made:
         return first.rows[:0] if hasattr(first.rows, "shape") else np.asarray(first.rows)[:0]
 
     def blocks(self) -> Iterator[Block]:
-        for number, made in enumerate(self.factory()):
+        blocks = self.factory()
+        if not isinstance(blocks, Iterable):
+            raise TypeError(
+                f"factory should return an iterator of blocks, but returned {type(blocks).__name__}"
+            )
+        for number, made in enumerate(blocks):
             rows, weights = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
             yield Block(rows, weights, f"block {number}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skgmm import _validation
+from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._rows import InMemoryRows
 from skgmm._sample import Reservoir, reservoir
@@ -18,6 +19,8 @@ class Survey:
 
     n_samples: int
     n_counted: int  # rows of positive weight
+    first: float  # the number of the first of these among all such, inf if there is none
+    origin: Array  # that row, (1, d)
     weighted: bool
     largest: float  # absolute value
     moments: Moments  # diagonal, of all rows as one component
@@ -27,6 +30,8 @@ class Survey:
         return Survey(
             self.n_samples + other.n_samples,
             self.n_counted + other.n_counted,
+            min(self.first, other.first),
+            self.origin if self.first <= other.first else other.origin,
             self.weighted or other.weighted,
             max(self.largest, other.largest),
             self.moments + other.moments,
@@ -54,9 +59,12 @@ def survey(rows: InMemoryRows, largest: float, size: int, key: int, n_before: in
         Rows of positive weight before these.
     """
     weights = rows.sample_weight
+    n_counted = rows.n_samples if weights is None else int(np.count_nonzero(weights))
     return Survey(
         n_samples=rows.n_samples,
-        n_counted=rows.n_samples if weights is None else int(np.count_nonzero(weights)),
+        n_counted=n_counted,
+        first=n_before if n_counted else np.inf,
+        origin=rows.origin,
         weighted=weights is not None,
         largest=largest,
         moments=rows.overall_moments(Scatter.DIAGONAL),

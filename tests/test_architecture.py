@@ -43,6 +43,7 @@ ROOMS = [
     "_partial",
     "_reading",
     "_dask",
+    "_chunks",
     "_block_rows",
     "_survey",
     "_sources",

@@ -1,6 +1,8 @@
 """The contract of every covariance structure: those of the registry and the one in the docs."""
 
 import importlib.util
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 from scipy.stats import special_ortho_group
 from strategies import nearest_member, seeds
 
-from skgmm import GaussianMixtureEM, _expectation
-from skgmm._moments import Moments, Scatter, total
+from skgmm import GaussianMixtureEM
+from skgmm._moments import Moments, Scatter
+from skgmm._rows import InMemoryRows
 from skgmm.covariance import STRUCTURES, IllDefinedCovarianceError, find_structure, register
 
 BUILT_IN = list(STRUCTURES.values())
@@ -174,16 +177,12 @@ def test_weights_are_repetitions_and_blocks_are_the_whole(structure, seed, K, d)
 
     def estimate(rows, weights, partition, cuts=1):
         parts = [
-            _expectation.partition_moments(
-                rows[i::cuts],
-                None if weights is None else weights[i::cuts],
-                partition[i::cuts],
-                K,
-                structure.scatter,
-            )
+            InMemoryRows(
+                rows[i::cuts], None if weights is None else weights[i::cuts]
+            ).partition_moments(partition[i::cuts], K, structure.scatter)
             for i in range(cuts)
         ]
-        return stacked(structure.estimate(total(parts), np.zeros(d)), K)
+        return stacked(structure.estimate(reduce(add, parts), np.zeros(d)), K)
 
     weighted = estimate(X, times.astype(float), shares)
     scale = np.abs(weighted).max()
@@ -383,7 +382,7 @@ def test_a_fit_that_loses_its_bound_says_so(code):
 def test_collinear_rows(structure):
     line = np.random.default_rng(0).normal(size=50)
     X = np.column_stack([line, 3 * line + 1])
-    moments = _expectation.overall_moments(X, None, structure.scatter)
+    moments = InMemoryRows(X, None).overall_moments(structure.scatter)
     if structure.scatter is Scatter.DIAGONAL:
         assert np.isfinite(structure.estimate(moments, np.zeros(2)).log_det).all()
     else:
@@ -398,7 +397,7 @@ def test_a_covariance_of_condition_1e10_keeps_its_digits(structure):
     angle = 0.0 if structure.scatter is Scatter.DIAGONAL else 0.3
     Q = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     X = np.random.default_rng(0).normal(size=(500, 2)) * axes
-    moments = _expectation.overall_moments(X @ Q.T, None, structure.scatter)
+    moments = InMemoryRows(X @ Q.T, None).overall_moments(structure.scatter)
     log_det = structure.estimate(moments, np.zeros(2)).log_det
     _, expected = np.linalg.slogdet(np.cov(X.T, bias=True))
     if shape == "I":

@@ -9,7 +9,6 @@ from strategies import problems
 
 from skgmm import GaussianMixtureEM
 from skgmm._em import run_em
-from skgmm._expectation import partition_moments
 from skgmm._iterations import iterate
 from skgmm._kernels import Patience
 from skgmm._problem import Problem, floor_of
@@ -46,9 +45,7 @@ def problem_of(name, X, weights=None, reg_covar="auto"):
 def start_of(problem, partition):
     """Parameters from responsibilities (n, K)."""
     rows, form = problem.rows, problem.structure.scatter
-    return problem.maximise(
-        partition_moments(rows.X, rows.sample_weight, partition, partition.shape[1], form), None
-    )
+    return problem.maximise(rows.partition_moments(partition, partition.shape[1], form), None)
 
 
 def both(problem, start, **options):
@@ -197,7 +194,7 @@ def test_many_rows_are_for_the_general_code(monkeypatch):
     start = start_of(problem, np.eye(2)[np.arange(200) % 2])
     arguments = problem, start, problem.evaluate(start), [], Patience(3, 0.0)
     assert iterate(*arguments) is not None
-    monkeypatch.setattr(_iterations, "_FEW_ROWS", 199)
+    monkeypatch.setattr(_iterations, "FEW_ROWS", 199)
     assert iterate(*arguments) is None
 
 

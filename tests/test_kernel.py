@@ -1,5 +1,9 @@
 """The compiled kernel against the NumPy oracle, on every instruction set that runs here."""
 
+from functools import reduce
+from itertools import pairwise
+from operator import add
+
 import mpmath
 import numpy as np
 import oracle
@@ -12,6 +16,7 @@ from strategies import random_mixture, seeds
 
 from skgmm import GaussianMixtureEM, _expectation, _kernels
 from skgmm._moments import Scatter
+from skgmm._rows import InMemoryRows
 from skgmm.covariance import STRUCTURES
 
 EPSILON = np.finfo(np.float64).eps
@@ -55,7 +60,7 @@ def cases(draw):
 def test_moments_equal_the_oracle(case, n_threads):
     parameters, X, weights, form = case
     expected = oracle.expectation(X, weights, parameters, form)
-    got = _expectation.expectation(X, weights, parameters, form, n_threads=n_threads)
+    got = InMemoryRows(X, weights, n_threads).expectation(parameters, form)
     assert_moments_equal(got, expected, parameters)
 
 
@@ -89,7 +94,7 @@ def test_every_instruction_set(instructions, d, form):
         X, _ = parameters.draw(611, np.random.RandomState(d))
         weights = np.random.default_rng(d).exponential(size=611)
         expected = oracle.expectation(X, weights, parameters, form)
-        got = _expectation.expectation(X, weights, parameters, form)
+        got = InMemoryRows(X, weights).expectation(parameters, form)
         assert_moments_equal(got, expected, parameters)
         log_density, shares = oracle.responsibilities(X, parameters)
         np.testing.assert_allclose(
@@ -114,9 +119,9 @@ def test_the_number_of_threads_does_not_change_a_bit(name, dtype):
     X = X.astype(dtype)
     weights = np.random.default_rng(0).exponential(size=len(X))
     form = STRUCTURES[name].scatter
-    one = _expectation.expectation(X, weights, parameters, form, n_threads=1)
+    one = InMemoryRows(X, weights, 1).expectation(parameters, form)
     for n_threads in (2, 3, 8):
-        many = _expectation.expectation(X, weights, parameters, form, n_threads=n_threads)
+        many = InMemoryRows(X, weights, n_threads).expectation(parameters, form)
         for field in ("mass", "mean", "scatter", "log_likelihood", "total_weight"):
             np.testing.assert_array_equal(getattr(many, field), getattr(one, field))
         np.testing.assert_array_equal(
@@ -242,7 +247,7 @@ def test_a_component_far_from_its_rows_loses_no_digits():
         far = type(parameters)(
             parameters.log_weights, parameters.means + 1e7, parameters.covariance
         )
-        got = _expectation.expectation(X, None, far, form)
+        got = InMemoryRows(X, None).expectation(far, form)
         scatter = np.cov(X.T, bias=True) * 500
         expected = np.diag(scatter)[None] if form is Scatter.DIAGONAL else scatter
         np.testing.assert_allclose(got.scatter.reshape(expected.shape), expected, rtol=1e-9)
@@ -258,7 +263,7 @@ def test_given_partitions(partition, monkeypatch):
     used = given[partition].astype(float) if partition != "labels" else shares
     monkeypatch.setattr(_expectation, "_SLICE", 250)
     for form in Scatter:
-        got = _expectation.partition_moments(X, weights, given[partition], 4, form)
+        got = InMemoryRows(X, weights).partition_moments(given[partition], 4, form)
         mass = weights @ used
         mean = (used * weights[:, None]).T @ X / mass[:, None]
         np.testing.assert_allclose(got.mass, mass, rtol=1e-12)
@@ -270,8 +275,10 @@ def test_given_partitions(partition, monkeypatch):
 def test_rows_are_read_where_they_lie(monkeypatch):
     """No layout and neither dtype is copied on the way to the kernel."""
     seen = []
-    native = _kernels.add_sums
-    monkeypatch.setattr(_kernels, "add_sums", lambda X, *rest: seen.append(X) or native(X, *rest))
+    native = _kernels.add_moments
+    monkeypatch.setattr(
+        _kernels, "add_moments", lambda X, *rest: seen.append(X) or native(X, *rest)
+    )
     base = np.random.default_rng(0).normal(size=(600, 4))
     for dtype in (np.float64, np.float32):
         for layout in ("c", "fortran", "strided"):
@@ -280,6 +287,30 @@ def test_rows_are_read_where_they_lie(monkeypatch):
             GaussianMixtureEM(2, tol=1.0, random_state=0).fit(X)
             rows = [given for given in seen if len(given) == 600]
             assert any(np.shares_memory(given, X) for given in rows)
+
+
+@pytest.mark.parametrize("form", list(Scatter))
+@pytest.mark.parametrize("d", [2, 7, 20])
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sums_do_not_depend_on_the_cut(instructions, d, name, form, weighted):
+    """Not by a bit, in whatever order parts are added, if they are of whole units of rows."""
+    parameters = random_mixture(d, 4, d, name, spread=0.5)
+    unit = _kernels.unit_rows
+    X, _ = parameters.draw(7 * unit + 333, np.random.RandomState(d))
+    rng = np.random.default_rng(d)
+    weights = rng.exponential(size=len(X)) if weighted else None
+    whole = InMemoryRows(X, weights, 2).expectation(parameters, form)
+    for _ in range(5):
+        edges = np.r_[0, np.sort(rng.choice(np.arange(1, 8), 3, replace=False)) * unit, len(X)]
+        parts = [InMemoryRows(X, weights, 1).part(slice(*pair)) for pair in pairwise(edges)]
+        rng.shuffle(parts)
+        floor = np.zeros(d)
+        cut = _expectation.expectation(
+            lambda function, parts=parts: reduce(add, map(function, parts)), parameters, form, floor
+        )
+        for part in ("mass", "mean", "scatter", "log_likelihood", "total_weight"):
+            np.testing.assert_array_equal(getattr(cut, part), getattr(whole, part))
 
 
 @pytest.mark.parametrize("bad", ["weight", "means", "factors", "heights", "labels"])
@@ -301,8 +332,10 @@ def test_the_binding_checks_shapes(bad):
         "labels": np.zeros(9, dtype=np.int64),
     }
     arguments[{"heights": "log_heights"}.get(bad, bad)] = wrong[bad]
+    own = {name: arguments.pop(name) for name in ("weight", "labels")}
+    model = _kernels.Model(form=_kernels.Form.DIAGONAL, **arguments)
     with pytest.raises((ValueError, TypeError)):
-        _kernels.sums(X, form=_kernels.Form.DIAGONAL, n_threads=1, **arguments)
+        _kernels.total(X, model=model, n_threads=1, **own)
 
 
 def test_show_versions(capsys):

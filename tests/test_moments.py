@@ -1,5 +1,8 @@
 """Moments: blocks = whole, addition, and the E-step against a direct computation."""
 
+from functools import reduce
+from operator import add
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,8 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 from strategies import mixtures, random_mixture, seeds
 
-from skgmm import _expectation
-from skgmm._moments import Moments, Scatter, total
+from skgmm._moments import Moments, Scatter
 from skgmm._rows import InMemoryRows
 
 FORMS = list(Scatter)
@@ -57,7 +59,7 @@ def rows_of(parameters, n_samples, seed):
 def test_e_step_is_the_textbook_one(case, seed, form):
     _, parameters = case
     X, weights = rows_of(parameters, 70, seed)
-    got = _expectation.expectation(X, weights, parameters, form)
+    got = InMemoryRows(X, weights).expectation(parameters, form)
     assert_close(got, direct_moments(X, weights, parameters, form), rtol=1e-9)
 
 
@@ -65,19 +67,19 @@ def test_e_step_is_the_textbook_one(case, seed, form):
 def test_blocks_of_any_cut_give_the_same_moments(case, seed, form, size):
     _, parameters = case
     X, weights = rows_of(parameters, 90, seed)
-    whole = _expectation.expectation(X, weights, parameters, form)
+    whole = InMemoryRows(X, weights).expectation(parameters, form)
     parts = [
-        _expectation.expectation(X[i : i + size], weights[i : i + size], parameters, form)
+        InMemoryRows(X[i : i + size], weights[i : i + size]).expectation(parameters, form)
         for i in range(0, 90, size)
     ]
-    assert_close(total(parts), whole)
+    assert_close(reduce(add, parts), whole)
 
 
 @given(mixtures(), seeds, st.sampled_from(FORMS))
 def test_addition_is_commutative_and_associative(case, seed, form):
     _, parameters = case
     X, weights = rows_of(parameters, 60, seed)
-    a, b, c = (_expectation.expectation(X[i::3], weights[i::3], parameters, form) for i in range(3))
+    a, b, c = (InMemoryRows(X[i::3], weights[i::3]).expectation(parameters, form) for i in range(3))
     assert_close(a + b, b + a)
     assert_close((a + b) + c, a + (b + c))
 
@@ -90,18 +92,18 @@ def test_zero_weight_rows_are_not_looked_at(case, seed):
     polluted = X.copy()
     polluted[::3] = 1e200
     form = Scatter.FULL
-    with_zeros = _expectation.expectation(polluted, weights, parameters, form)
+    with_zeros = InMemoryRows(polluted, weights).expectation(parameters, form)
     kept = weights > 0
-    assert_close(with_zeros, _expectation.expectation(X[kept], weights[kept], parameters, form))
+    assert_close(with_zeros, InMemoryRows(X[kept], weights[kept]).expectation(parameters, form))
 
 
 def test_addition_keeps_digits_far_from_the_origin():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 2)) + 1e8
     parts = [
-        _expectation.overall_moments(X[i : i + 10], None, Scatter.FULL) for i in range(0, 2000, 10)
+        InMemoryRows(X[i : i + 10], None).overall_moments(Scatter.FULL) for i in range(0, 2000, 10)
     ]
-    scatter = total(parts).scatter[0] / 2000
+    scatter = reduce(add, parts).scatter[0] / 2000
     np.testing.assert_allclose(scatter, np.cov((X - 1e8).T, bias=True), atol=1e-6)
 
 
@@ -110,7 +112,7 @@ def test_a_component_without_mass_keeps_its_mean():
     far = np.array([[0.0, 0.0], [1e4, 1e4]])
     parameters = type(parameters)(parameters.log_weights, far, parameters.covariance)
     X = np.random.default_rng(0).normal(size=(50, 2))
-    moments = _expectation.expectation(X, None, parameters, Scatter.FULL)
+    moments = InMemoryRows(X, None).expectation(parameters, Scatter.FULL)
     assert moments.mass[1] == 0
     np.testing.assert_array_equal(moments.mean[1], far[1])
     assert np.isfinite(moments.scatter).all()

@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
-from strategies import as_estimator, random_mixture, seeds, start_of
+from strategies import as_estimator, random_mixture, seeds, start_of, structures
 
 from skgmm import GaussianMixtureEM, RowBlocks
 from skgmm._block_rows import ahead
 from skgmm._sample import reservoir
 
 BY_ROW = ("predict", "predict_proba", "predict_log_proba", "score_samples")
-closed = st.sampled_from(["full", "tied", "diag", "spherical", "EEV", "EVI"])  # M-steps
 FITTED = ("weights_", "means_", "covariances_", "reg_covar_", "total_weight_", "lower_bound_")
 
 
@@ -48,10 +47,10 @@ def saved(folder, X, name="rows.npy", order="C"):
     return path
 
 
-def assert_same_fit(got, expected, tolerance=1e-9):
+def assert_same_fit(got, expected):
+    """To the last bit: sums do not depend on how rows are cut."""
     for name in FITTED:
-        a, b = getattr(got, name), getattr(expected, name)
-        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+        np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
     assert got.n_iter_ == expected.n_iter_
     assert got.status_ == expected.status_
 
@@ -87,18 +86,15 @@ def test_memory_memmap_and_blocks_agree(tmp_path, order, weighted):
         assert got.expected_complete_log_likelihood(blocks, given) == pytest.approx(ecll, rel=1e-9)
 
 
-@given(name=closed, seed=seeds, d=st.integers(1, 3), size=st.integers(40, 400))
+@given(name=structures, seed=seeds, d=st.integers(1, 3), size=st.integers(20, 3000))
 def test_blocks_agree_however_they_are_cut(name, seed, d, size):
-    """A few iterations from the same start; where the optimum is flat, rounding may lead on."""
+    """From the default start, with everything that amplifies a rounding."""
     parameters = random_mixture(seed, 2, d, name, spread=1.0)
-    X, _ = parameters.draw(400, np.random.RandomState(seed))
-    arguments = {**start_of(as_estimator(parameters, name)), "max_iter": 5, "tol": 0}
-    fits = [GaussianMixtureEM(**arguments, escape=False, acceleration=None) for _ in range(2)]
+    X, _ = parameters.draw(2500, np.random.RandomState(seed))
+    mixture = GaussianMixtureEM(2, covariance_type=name, max_iter=30, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        expected, got = fits[0].fit(X), fits[1].fit(cut(X, size=size))
-    np.testing.assert_allclose(got.means_, expected.means_, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(got.covariances_, expected.covariances_, rtol=1e-7, atol=1e-9)
+        assert_same_fit(clone(mixture).fit(cut(X, size=size)), mixture.fit(X))
 
 
 @pytest.mark.parametrize(
@@ -120,8 +116,8 @@ def test_starts_are_those_of_rows_in_memory(arguments):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         expected, got = fits[0].fit(X, sample_weight=weights), fits[1].fit(cut(X, weights, 7001))
-    assert got.starts_["kind"] == expected.starts_["kind"]
-    np.testing.assert_allclose(got.means_, expected.means_, rtol=1e-7, atol=1e-7)
+    assert got.starts_ == expected.starts_
+    assert_same_fit(got, expected)
 
 
 def test_a_callable_start_gets_the_sample():
@@ -198,17 +194,17 @@ def test_fit_predict_on_blocks():
 
 
 def test_a_pass_reads_every_row_once_and_in_order():
-    X, _, start = overlapping(n=2000)
+    X, _, start = overlapping(n=12_000)
     read = []
 
     def made():
         read.append([])
-        for i in range(0, len(X), 300):
+        for i in range(0, len(X), 1700):
             read[-1].append(i)
-            yield X[i : i + 300]
+            yield X[i : i + 1700]
 
     mixture = GaussianMixtureEM(**start).fit(RowBlocks.from_iterable(made))
-    whole = list(range(0, 2000, 300))
+    whole = list(range(0, 12_000, 1700))
     header, *passes = read
     assert header == [0]
     assert all(one == whole for one in passes)
@@ -370,6 +366,7 @@ def test_a_factory_must_make_a_fresh_iterator():
     X, _, _ = overlapping()
     once = iter([X[:1000], X[1000:2000], X[2000:]])
     refused(RowBlocks.from_iterable(lambda: once), "does not return a fresh iterator")
+    refused(RowBlocks.from_iterable(lambda: None), "returned NoneType", error=TypeError)
     with pytest.raises(TypeError, match="factory should be a function that returns a fresh"):
         RowBlocks.from_iterable(iter([X]))
 
@@ -426,6 +423,15 @@ def test_weights_come_with_the_blocks(fitted):
     X, weights, _ = overlapping()
     with pytest.raises(ValueError, match="whose weights come with the rows"):
         fitted.score(cut(X), sample_weight=weights)
+
+
+def test_a_score_of_nothing(fitted):
+    X, _, _ = overlapping()
+    with pytest.raises(ValueError, match="X holds no rows"):
+        fitted.score(RowBlocks.from_iterable(lambda: [X[:0]]))
+    with pytest.raises(ValueError, match="X holds no row of positive weight"):
+        fitted.bic(cut(X, np.zeros(len(X))))
+    assert fitted.predict(RowBlocks.from_iterable(lambda: [X[:0]])).shape == (0,)
 
 
 def test_nothing_is_turned_into_an_array_in_silence(fitted):

@@ -8,6 +8,7 @@ work with `LostRowError`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum
 from math import inf, nan, prod
 from typing import NamedTuple
@@ -20,13 +21,17 @@ try:
     from skgmm._kernels._native import (
         active,
         add_moments,
-        add_sums,
+        add_total,
         available,
+        centre_sums,
+        sums_of_total,
+        unit_rows,
         use,
         write_values,
     )
     from skgmm._kernels._native import climb as climb_natively
     from skgmm._kernels._native import iterate as iterate_natively
+    from skgmm._kernels._native import log_heights as _find_log_heights
 except ModuleNotFoundError as error:
     raise ImportError(
         "This is skgmm's source folder, without its compiled kernel. Install it with "
@@ -37,14 +42,20 @@ except ModuleNotFoundError as error:
 __all__ = [
     "Form",
     "LostRowError",
+    "Model",
     "Patience",
     "Sums",
+    "Total",
     "active",
     "available",
     "climb",
     "iterate",
+    "log_heights",
     "moments",
-    "sums",
+    "moments_of",
+    "sums_of",
+    "total",
+    "unit_rows",
     "use",
     "values",
 ]
@@ -82,32 +93,60 @@ class Sums(NamedTuple):
     weight: float
 
 
-def sums(
+@dataclass(frozen=True)
+class Model:
+    """What rows are summed under."""
+
+    means: Array  # (K, d)
+    factors: Array  # (m, d, d) or (m, d), m = 1 or K; upper triangular, or diagonals
+    log_heights: Array  # (K,) log of weight x density at the mean
+    centres: Array  # (K, d) what first and second moments are about
+    form: Form
+    linear: bool = False  # whether densities may be linear in terms that components share
+
+
+@dataclass(frozen=True)
+class Total:
+    """Sums over rows, before they are rounded: the totals of sets of rows add up.
+
+    Each number is a pair of float64, which holds some 32 digits. So the sums are the same to the
+    last bit however rows are cut and in whatever order totals are added, as long as every part
+    begins with a row whose number is a multiple of `unit_rows`.
+    """
+
+    pairs: Array  # (2, size)
+
+    def __add__(self, other: Total) -> Total:
+        (a, low_a), (b, low_b) = self.pairs, other.pairs
+        high = a + b
+        added = high - a
+        # What the sum has rounded away (Knuth 1969), exactly.
+        low = low_a + low_b + ((a - (high - added)) + (b - added))
+        return Total(np.stack([high, low]))
+
+
+def log_heights(log_weights: Array, factors: Array, floor: Array) -> Array:
+    """Log of weight x density at the mean, less half the trace of precision x floor, (K,)."""
+    out = np.empty(len(log_weights))
+    _find_log_heights(log_weights, factors, floor, out)
+    return out
+
+
+def total(
     X: Array,
     weight: Array | None,
-    means: Array,
-    factors: Array,
-    log_heights: Array,
+    model: Model,
     *,
-    centres: Array,
-    form: Form,
     n_threads: int,
     labels: Array | None = None,
     shares: Array | None = None,
-) -> Sums:
+) -> Total:
     """E-step and sums in one pass, or sums with the responsibilities `labels` or `shares`.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
     weight : ndarray of shape (n,) or None
-    means : ndarray of shape (K, d)
-    factors : ndarray of shape (m, d, d) or (m, d), m = 1 or K
-        Upper triangular, or diagonals.
-    log_heights : ndarray of shape (K,)
-        Log of weight x density at the mean.
-    centres : ndarray of shape (K, d)
-        What first and second moments are about.
     labels : ndarray of int64, shape (n,), or None
     shares : ndarray of shape (n, K) or None
 
@@ -115,13 +154,44 @@ def sums(
     ------
     LostRowError
     """
-    out, parts = _room_for_sums(means.shape, form)
-    lost = add_sums(
-        X, weight, means, factors, log_heights, centres, labels, shares, int(form), out, n_threads
+    out, _ = _room_for_sums(model.means.shape, model.form)
+    pairs = np.zeros((2, out.size))
+    lost = add_total(
+        X,
+        weight,
+        *_numbers(model),
+        labels,
+        shares,
+        int(model.form),
+        model.linear,
+        pairs,
+        n_threads,
     )
     if lost >= 0:
-        raise LostRowError(lost)
+        if not model.linear:
+            raise LostRowError(lost)
+        pairs[:] = np.nan  # by being linear, perhaps
+    return Total(pairs)
+
+
+def sums_of(total: Total, model: Model) -> Sums:
+    """Sums about the centres; the model is not linear."""
+    out, parts = _room_for_sums(model.means.shape, model.form)
+    sums_of_total(*_numbers(model), int(model.form), False, total.pairs.ravel(), out)
     return parts()
+
+
+def moments_of(total: Total, model: Model) -> Sums | None:
+    """Sums as of `moments`, whose centres are the means; None where they have lost their digits."""
+    out, parts = _room_for_sums(model.means.shape, model.form)
+    form = int(model.form)
+    kept = sums_of_total(*_numbers(model), form, model.linear, total.pairs.ravel(), out)
+    kept = kept and not np.isnan(out[0]) and centre_sums(model.centres, form, out)
+    return parts() if kept else None
+
+
+def _numbers(model: Model) -> tuple[Array, Array, Array, Array]:
+    return model.means, model.factors, model.log_heights, model.centres
 
 
 def moments(

@@ -11,6 +11,7 @@
 #include "estimates.hpp"
 #include "factors.hpp"
 #include "kernel.hpp"
+#include "moments.hpp"
 #include "packed.hpp"
 #include "passes.hpp"
 #include "processor.hpp"
@@ -39,10 +40,13 @@ ValuesOf<double> values_function<double>() {
     return active->values_double;
 }
 
+// Adds the sums of rows to a total, in terms of a linear mixture where that is asked for and as
+// accurate; the first row that is lost, or -1.
 template <typename T>
-int64_t add_sums(Matrix<T> X, std::optional<Vector> weight, Table means, Factors factors,
-                 Vector log_heights, Table centres, std::optional<Labels> labels,
-                 std::optional<Table> shares, int form, Out<double> out, int64_t n_threads) {
+int64_t add_total(Matrix<T> X, std::optional<Vector> weight, Table means, Factors factors,
+                  Vector log_heights, Table centres, std::optional<Labels> labels,
+                  std::optional<Table> shares, int form, bool linear, Out<double> total,
+                  int64_t n_threads) {
     const Rows<T> rows = rows_of(X, weight);
     const int64_t K = means.shape(0), d = means.shape(1);
     require(int64_t(log_heights.shape(0)) == K, "log_heights: one for each component");
@@ -50,15 +54,44 @@ int64_t add_sums(Matrix<T> X, std::optional<Vector> weight, Table means, Factors
     require(rows.n_features == d, "means: as many features as X");
     require(centres.shape(0) == means.shape(0) && int64_t(centres.shape(1)) == d,
             "centres: as means");
-    require(int64_t(out.size()) == sums_size(Form(form), K, d),
-            "out: as many numbers as the sums");
+    require(int64_t(total.size()) == 2 * sums_size(Form(form), K, d),
+            "total: a pair for each number of the sums");
     require(!labels || int64_t(labels->shape(0)) == rows.n_samples, "labels: one for each row");
     require(
         !shares || (int64_t(shares->shape(0)) == rows.n_samples && int64_t(shares->shape(1)) == K),
         "shares: (n, K)");
     const Given given{labels ? labels->data() : nullptr, shares ? shares->data() : nullptr};
     nb::gil_scoped_release release;
-    return sum_up(rows, mixture, given, centres.data(), Form(form), out.data(), n_threads);
+    if (linear && Form(form) != Form::full) mixture.linearise(centres.data());
+    return add_up(rows, mixture.mixture, given, centres.data(), Form(form), total.data(),
+                  n_threads);
+}
+
+// The sums of a total of `add_total`; false if they have lost their digits by being linear.
+bool sums_of_total(Table means, Factors factors, Vector log_heights, Table centres, int form,
+                   bool linear, Vector total, Out<double> out) {
+    const int64_t size = sums_size(Form(form), means.shape(0), means.shape(1));
+    require(int64_t(total.shape(0)) == 2 * size && int64_t(out.size()) == size,
+            "total and out: pairs and numbers of the sums");
+    PackedMixture mixture = packed(means, factors, log_heights.data());
+    if (linear && Form(form) != Form::full) mixture.linearise(centres.data());
+    return round_total(mixture, centres.data(), Form(form), total.data(), out.data());
+}
+
+// Sums about centres become moments; false if second moments have lost their digits.
+bool centre_sums(Table centres, int form, Out<double> out) {
+    const int64_t K = centres.shape(0), d = centres.shape(1);
+    require(int64_t(out.size()) == sums_size(Form(form), K, d),
+            "out: as many numbers as the sums");
+    return centre(sums_at(out.data(), Form(form), centres.data(), K, d), K, d);
+}
+
+void find_log_heights(Vector log_weights, Factors factors, Vector floor, Out<double> out) {
+    const int64_t K = log_weights.shape(0), d = floor.shape(0), m = factors.shape(0);
+    require((m == 1 || m == K) && int64_t(factors.shape(1)) == d && int64_t(out.size()) == K,
+            "factors and out: as log_weights and floor");
+    log_heights(K, d, factors.ndim() == 3, m, factors.data(), log_weights.data(), floor.data(),
+                out.data());
 }
 
 template <typename T>
@@ -159,10 +192,10 @@ void use(const std::string& name) {
 
 template <typename T>
 void bind(nb::module_& m) {
-    m.def("add_sums", &add_sums<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
+    m.def("add_total", &add_total<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
           nb::arg("means"), nb::arg("factors"), nb::arg("log_heights"), nb::arg("centres"),
-          nb::arg("labels").none(), nb::arg("shares").none(), nb::arg("form"),
-          nb::arg("out").noconvert(), nb::arg("n_threads"));
+          nb::arg("labels").none(), nb::arg("shares").none(), nb::arg("form"), nb::arg("linear"),
+          nb::arg("total").noconvert(), nb::arg("n_threads"));
     m.def("add_moments", &add_moments<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
           nb::arg("log_weights"), nb::arg("means"), nb::arg("factors"), nb::arg("floor"),
           nb::arg("form"),
@@ -179,6 +212,14 @@ NB_MODULE(_native, m) {
     m.doc() = "The compiled block kernel.";
     bind<double>(m);
     bind<float>(m);
+    m.attr("unit_rows") = unit_rows;
+    m.def("sums_of_total", &sums_of_total, nb::arg("means"), nb::arg("factors"),
+          nb::arg("log_heights"), nb::arg("centres"), nb::arg("form"), nb::arg("linear"),
+          nb::arg("total"), nb::arg("out").noconvert());
+    m.def("centre_sums", &centre_sums, nb::arg("centres"), nb::arg("form"),
+          nb::arg("out").noconvert());
+    m.def("log_heights", &find_log_heights, nb::arg("log_weights"), nb::arg("factors"),
+          nb::arg("floor"), nb::arg("out").noconvert());
     m.def("factors_of_matrices", &factors_of_matrices, nb::arg("matrices"),
           nb::arg("out").noconvert());
     m.def("factors_of_axes", &factors_of_axes, nb::arg("axes"), nb::arg("variances"),

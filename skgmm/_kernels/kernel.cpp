@@ -45,21 +45,34 @@ void read_given(const Given& given, int64_t n_components, int64_t first, int64_t
     for (int64_t lane = 0; lane < w.rows; ++lane) w.peak[lane] = 1.0;
 }
 
+// The unit's sums go to the total, and begin anew.
+void add_unit(Sums& out, const Total& total) {
+    total.unit[0] = out.log_likelihood;
+    total.unit[1] = out.weight;
+    for (int64_t i = 0; i < total.size; ++i) {
+        add_exactly(total.unit[i], total.high[i], total.low[i]);
+        total.unit[i] = 0.0;
+    }
+    out.log_likelihood = out.weight = 0.0;
+}
+
 template <typename T>
 int64_t sums(const Rows<T>& in, const Mixture& mixture, const Given& given, int64_t first,
-             int64_t last, Sums& out) {
+             int64_t last, Sums& out, const Total& total) {
     Workspace w(mixture, last - first);
     const double* filler = densest_mean(mixture);
     const bool linear = mixture.linear && !given.any();
     for (int64_t start = first; start < last; start += w.capacity) {
-        read_block(in, start, at_most(w.capacity, last - start), filler, w);
+        const int64_t count = at_most(w.capacity, last - start);
+        read_block(in, start, count, filler, w);
         if (given.any()) {
-            read_given(given, mixture.n_components, start, at_most(w.capacity, last - start), w);
+            read_given(given, mixture.n_components, start, count, w);
         } else {
             if (!find_joint(mixture, out.form == Form::diagonal, w)) return start + first_lost(w);
             out.log_likelihood += exponentiate(mixture.n_components, w.plain, w);
         }
         add_sums(mixture, linear, w, out);
+        if ((start + count) % unit_rows == 0 || start + count == last) add_unit(out, total);
     }
     return -1;
 }

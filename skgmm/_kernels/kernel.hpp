@@ -60,6 +60,27 @@ struct Sums {
     double log_likelihood, weight;
 };
 
+// Rows are summed in units of so many, counted from the first of all, and units are added as pairs of
+// doubles, to some 32 digits. So the rounded total depends neither on the order in which units are
+// added nor on how rows are cut into parts, as long as no part ends within a unit.
+constexpr std::int64_t unit_rows = 1024;
+
+// The sums of a unit side by side (log-likelihood, weight, mass, first, second), and those of the
+// units before it.
+struct Total {
+    double* unit;
+    double* high;
+    double* low;
+    std::int64_t size;
+};
+
+// Adds value to the number that is high + low (Knuth's sum without error, and Dekker's pairs).
+inline void add_exactly(double value, double& high, double& low) {
+    const double sum = high + value, added = sum - high;
+    low += (high - (sum - added)) + (value - added);
+    high = sum;
+}
+
 // Values by row; a null pointer is not asked for.
 template <typename T>
 struct Values {
@@ -70,10 +91,10 @@ struct Values {
 };
 
 // One compilation of the kernel, over rows first .. last - 1. Each function returns the first row
-// that is infinitely far from every component, or -1.
+// that is infinitely far from every component, or -1. The sums lie in the unit of the total.
 template <typename T>
 using SumsOf = std::int64_t (*)(const Rows<T>&, const Mixture&, const Given&, std::int64_t first,
-                                std::int64_t last, Sums&);
+                                std::int64_t last, Sums&, const Total&);
 template <typename T>
 using ValuesOf = std::int64_t (*)(const Rows<T>&, const Mixture&, std::int64_t first,
                                   std::int64_t last, const Values<T>&);

@@ -20,33 +20,37 @@ SumsOf<double> sums_function<double>() {
     return active->sums_double;
 }
 
-// Work's sums over all chunks of rows, and the first row that is lost, or -1.
+// Adds work's sums over all chunks of rows to a total; the first row that is lost, or -1.
 template <typename Work>
-int64_t total_of_chunks(int64_t n_samples, int64_t size, int64_t n_threads, double* out,
+int64_t total_of_chunks(int64_t n_samples, int64_t size, int64_t n_threads, double* total,
                         Work work) {
-    const int64_t n_chunks = chunks_for(n_samples, size);
+    const int64_t n_chunks = chunks_for(n_samples, 2 * size);
     if (n_chunks == 1) {
-        std::fill(out, out + size, 0.0);
-        return work(out, 0, n_samples);
+        std::vector<double> unit(size, 0.0);
+        return work(Total{unit.data(), total, total + size, size}, 0, n_samples);
     }
     std::vector<std::vector<double>> parts(n_chunks);
     std::vector<int64_t> lost(n_chunks, -1);
     for_chunks(n_samples, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
-        parts[chunk].assign(size, 0.0);
-        lost[chunk] = work(parts[chunk].data(), first, last);
+        std::vector<double> unit(size, 0.0);
+        parts[chunk].assign(2 * size, 0.0);
+        double* own = parts[chunk].data();
+        lost[chunk] = work(Total{unit.data(), own, own + size, size}, first, last);
     });
-    std::fill(out, out + size, 0.0);
     for (const std::vector<double>& part : parts)
-        for (int64_t i = 0; i < size; ++i) out[i] += part[i];
+        for (int64_t i = 0; i < size; ++i) {
+            add_exactly(part[i], total[i], total[size + i]);
+            total[size + i] += part[size + i];
+        }
     return earliest(lost);
 }
 
 }  // namespace
 
 int64_t chunks_for(int64_t n_samples, int64_t size) {
-    constexpr int64_t rows = 1024, most = 64, memory = int64_t(1) << 21;  // doubles: 16 MB
+    constexpr int64_t most = 64, memory = int64_t(1) << 21;  // doubles: 16 MB
     int64_t chunks = 1;
-    while (2 * chunks <= std::min(most, n_samples / rows) && 2 * chunks * size <= memory)
+    while (2 * chunks <= std::min(most, n_samples / unit_rows) && 2 * chunks * size <= memory)
         chunks *= 2;
     return chunks;
 }
@@ -69,52 +73,59 @@ Sums sums_at(double* memory, Form form, const double* centres, int64_t K, int64_
 }
 
 template <typename T>
-int64_t sum_up(const Rows<T>& rows, PackedMixture& mixture, const Given& given,
-               const double* centres, Form form, double* out, int64_t n_threads) {
-    const int64_t K = mixture.mixture.n_components, d = rows.n_features;
-    const int64_t size = sums_size(form, K, d);
+int64_t add_up(const Rows<T>& rows, const Mixture& mixture, const Given& given,
+               const double* centres, Form form, double* total, int64_t n_threads) {
+    const int64_t K = mixture.n_components, d = rows.n_features;
     const auto function = sums_function<T>();
-    const auto attempt = [&](const Mixture& by, const double* about) {
-        return total_of_chunks(rows.n_samples, size, n_threads, out,
-                               [&](double* own, int64_t first, int64_t last) {
-                                   Sums sums = sums_at(own, form, about, K, d);
-                                   const int64_t lost =
-                                       function(rows, by, given, first, last, sums);
-                                   own[0] = sums.log_likelihood;
-                                   own[1] = sums.weight;
-                                   return lost;
-                               });
-    };
-    if (!given.any() && form != Form::full && mixture.linearise(centres)) {
-        const int64_t lost = attempt(mixture.mixture, nullptr);
+    return total_of_chunks(rows.n_samples, sums_size(form, K, d), n_threads, total,
+                           [&](const Total& own, int64_t first, int64_t last) {
+                               Sums sums = sums_at(own.unit, form, centres, K, d);
+                               return function(rows, mixture, given, first, last, sums, own);
+                           });
+}
+
+bool round_total(const PackedMixture& mixture, const double* centres, Form form,
+                 const double* total, double* out) {
+    const int64_t K = mixture.mixture.n_components, d = mixture.mixture.n_features;
+    const int64_t size = sums_size(form, K, d);
+    for (int64_t i = 0; i < size; ++i) out[i] = total[i] + total[size + i];
+    if (mixture.mixture.linear) {
         Sums sums = sums_at(out, form, centres, K, d);
-        if (lost < 0 && mixture.move_sums(sums)) return -1;
-        mixture.mixture.linear = nullptr;  // it would lose digits
+        return mixture.move_sums(sums);
     }
-    const int64_t lost = attempt(mixture.mixture, centres);
     if (form != Form::diagonal)
         for (double* matrix = out + 2 + K + K * d; matrix < out + size; matrix += d * d)
             mirror(matrix, d);
-    return lost;
+    return true;
 }
 
 template <typename T>
 int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const double* floor,
                    Form form, double* out, int64_t n_threads) {
     const Parameters& p = parameters;
-    const int64_t K = p.n_components, d = p.n_features;
-    std::vector<double> heights(K);
+    const int64_t K = p.n_components, d = p.n_features, size = sums_size(form, K, d);
+    std::vector<double> heights(K), total;
     log_heights(K, d, p.factor == Factor::triangular, p.n_factors, p.factors, p.log_weights, floor,
                 heights.data());
     PackedMixture mixture(K, d, p.factor, p.means, p.factors, p.n_factors, heights.data());
-    const int64_t lost = sum_up(rows, mixture, Given{}, p.means, form, out, n_threads);
-    if (lost >= 0) return lost;
+    const auto attempt = [&] {
+        total.assign(2 * size, 0.0);
+        return add_up(rows, mixture.mixture, Given{}, p.means, form, total.data(), n_threads);
+    };
+    const auto round = [&] { return round_total(mixture, p.means, form, total.data(), out); };
+    const bool linear = form != Form::full && mixture.linearise(p.means);
+    if (!linear || attempt() >= 0 || !round()) {
+        mixture.mixture.linear = nullptr;  // it would lose digits
+        const int64_t lost = attempt();
+        if (lost >= 0) return lost;
+        round();
+    }
     return centre(sums_at(out, form, p.means, K, d), K, d) ? -1 : digits_lost;
 }
 
-template int64_t sum_up<float>(const Rows<float>&, PackedMixture&, const Given&, const double*,
+template int64_t add_up<float>(const Rows<float>&, const Mixture&, const Given&, const double*,
                                Form, double*, int64_t);
-template int64_t sum_up<double>(const Rows<double>&, PackedMixture&, const Given&, const double*,
+template int64_t add_up<double>(const Rows<double>&, const Mixture&, const Given&, const double*,
                                 Form, double*, int64_t);
 template int64_t moments_of<float>(const Rows<float>&, const Parameters&, const double*, Form,
                                    double*, int64_t);

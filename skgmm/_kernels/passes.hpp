@@ -21,10 +21,9 @@ extern const Kernel* active;
 // rows alone, so that neither does the answer depend on the number of threads.
 template <typename Work>
 void for_chunks(int64_t n_samples, int64_t n_chunks, int64_t n_threads, Work work) {
-    constexpr int64_t whole = 256;  // rows of a block: no chunk but the last ends in part of one
-    const int64_t n_blocks = (n_samples + whole - 1) / whole;
+    const int64_t n_units = (n_samples + unit_rows - 1) / unit_rows;
     const auto start = [&](int64_t chunk) {
-        return std::min(n_samples, n_blocks * chunk / n_chunks * whole);
+        return std::min(n_samples, n_units * chunk / n_chunks * unit_rows);
     };
     std::atomic<int64_t> next{0};
     std::exception_ptr failure;
@@ -42,7 +41,7 @@ void for_chunks(int64_t n_samples, int64_t n_chunks, int64_t n_threads, Work wor
     if (failure) std::rethrow_exception(failure);
 }
 
-// A power of two, which threads share evenly, of chunks of no fewer than some 1,000 rows; `size`
+// A power of two, which threads share evenly, of chunks of no fewer rows than a unit; `size`
 // numbers of memory to each.
 int64_t chunks_for(int64_t n_samples, int64_t size);
 
@@ -53,11 +52,16 @@ int64_t earliest(const std::vector<int64_t>& lost);
 int64_t sums_size(Form form, int64_t K, int64_t d);
 Sums sums_at(double* memory, Form form, const double* centres, int64_t K, int64_t d);
 
-// Sums over all rows, whole matrices and not only their lower triangles; the first row that is
-// lost, or -1. `out` has as many numbers as the sums.
+// Adds sums over all rows to a total, pairs for as many numbers as the sums have: first their high
+// parts, then the low ones. The first row that is lost, or -1.
 template <typename T>
-int64_t sum_up(const Rows<T>& rows, PackedMixture& mixture, const Given& given,
-               const double* centres, Form form, double* out, int64_t n_threads);
+int64_t add_up(const Rows<T>& rows, const Mixture& mixture, const Given& given,
+               const double* centres, Form form, double* total, int64_t n_threads);
+
+// The sums of a total about the centres, whole matrices and not only their lower triangles. False
+// if they are those of a linear mixture, and have lost their digits.
+bool round_total(const PackedMixture& mixture, const double* centres, Form form,
+                 const double* total, double* out);
 
 // Parameters as they come: factors are n_factors upper triangles (d, d) or diagonals (d,).
 struct Parameters {
