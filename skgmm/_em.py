@@ -258,12 +258,24 @@ class EM:
         gain = ascent.advance(rate, patience)
         stuck = gain <= 0 and (rate.known is not None or len(rate.gains) > 1)
         if stuck or rate.remaining() < tol:
-            if self.problem.structure.several_optima and ascent.leap() > tol:
-                rate.gains = []
-                return False
-            return True
+            return not self._leads_on()
         slow = self.accelerates and rate.slow(tol, self.at_once, self.worthwhile)
         return bool(slow) and self._climbed_in_vain()
+
+    def _leads_on(self) -> bool:
+        """Whether there is more to gain where EM sees nothing: by an M-step from afar, or by
+        quasi-Newton steps, where a plateau is what looks like the end of a slow run.
+        """
+        ascent, found = self.ascent, False
+        if self.problem.structure.several_optima:
+            found = ascent.leap() > self.tol
+        if not found and self.accelerates and self.rate.accelerated:
+            before = ascent.moments.mean_log_likelihood
+            climb(self.problem, ascent, 0.1 * self.tol)
+            found = ascent.moments.mean_log_likelihood - before > self.tol
+        if found:
+            self.rate.gains = []
+        return found
 
     def _climbed_in_vain(self) -> bool:
         """Go on by quasi-Newton steps; whether that leaves nothing to gain."""

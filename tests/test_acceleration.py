@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.cluster import KMeans
 from strategies import nearest_member, random_mixture, seeds
 
 from skgmm import GaussianMixtureEM
@@ -247,3 +248,15 @@ def test_an_m_step_that_is_no_maximum_goes_on_alone():
         fast = GaussianMixtureEM(2, covariance_type=own, max_iter=50_000, **arguments).fit(X)
     assert fast.lower_bound_ > plain.lower_bound_ - 1e-8
     assert fast.n_iter_ < 1.5 * plain.n_iter_
+
+
+def test_a_plateau_is_not_the_end_of_a_slow_run():
+    """There gains of EM are tiny and shrink; hundreds of iterations on they grow again."""
+    X, _ = overlapping(11, 2000, 2, 3, 1.4)
+    start = {"n_components": 3, "covariance_type": "tied"}
+    labels = KMeans(3, n_init=1, random_state=0).fit_predict(X)
+    start["responsibilities_init"] = np.eye(3)[labels]
+    best = GaussianMixtureEM(**start, acceleration=None, tol=1e-12, max_iter=50_000).fit(X)
+    default = GaussianMixtureEM(**start, escape=False).fit(X)
+    assert default.lower_bound_ > best.lower_bound_ - 1e-6
+    assert default.n_iter_ < 200
