@@ -3,9 +3,9 @@
 python benchmarks/dask_scale.py [--workers 4 16 64]
 
 The paper part walks the same tree as the library: a task for each worker, sums of eight, the last
-eight or fewer to the client. The other part runs EM on an in-process cluster of
-that many workers with a few rows on each, so that the time of an iteration is that of its messages,
-and counts tasks and transfers. Then the paper part is extended to 1e11 rows on 1,000 workers.
+eight or fewer to the client. The other part runs EM on an in-process cluster of that many workers
+with a few units of rows on each, so that the time of an iteration is that of its messages, and
+counts tasks and transfers. Then the paper part is extended to 1e11 rows on 1,000 workers.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from dask_cluster import mixture, rows
 from distributed import Client, LocalCluster, wait
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from skgmm._moments import Moments, Scatter
+from skgmm._kernels import Total, unit_rows
 
 ITERATIONS = 5
 FAN_IN = 8
@@ -27,10 +27,11 @@ MILLISECONDS = 1.0  # of the scheduler for a task, says Dask's documentation
 BANDWIDTH = 1e9  # bytes per second of a worker's network
 
 
-def moments(n_components, n_features):
-    shape = n_components, n_features
-    scatter = np.zeros((*shape, n_features))
-    return Moments(Scatter.FULL, np.zeros(n_components), np.zeros(shape), scatter, 0.0, 1.0)
+def sizes(n_components, n_features):
+    """Bytes of the sums of full covariances, and of the function that asks for them."""
+    K, d = n_components, n_features
+    total = Total(np.zeros((2, 2 + K * (1 + d + d * d))))
+    return len(cloudpickle.dumps(total)), 8 * K * (1 + 2 * d + d * d)
 
 
 def messages(n_workers):
@@ -51,7 +52,7 @@ def messages(n_workers):
     return {
         "tasks": tasks,
         "functions": function,
-        "moments": moved - function,
+        "sums": moved - function,
         "to_client": len(places),
         "levels": levels,
     }
@@ -74,7 +75,8 @@ def counted(n_workers, centres):
     """Tasks, transfers and seconds of an iteration on a scheduler with so many workers."""
     options = {"threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with LocalCluster(n_workers=n_workers, **options) as cluster, Client(cluster) as client:
-        X = rows(200 * n_workers, 2 * n_workers, centres).persist()
+        # Chunks of whole units, and of more rows than are brought to memory.
+        X = rows(4 * unit_rows * n_workers, 2 * n_workers, centres).persist()
         wait(X)
         client.rebalance()
         measured = []
@@ -91,12 +93,12 @@ def counted(n_workers, centres):
 def paper(n_samples, n_workers, n_threads, n_components, n_features):
     """A line of the estimate."""
     count = messages(n_workers)
-    size = len(cloudpickle.dumps(moments(n_components, n_features)))
+    size, asked = sizes(n_components, n_features)
     work = n_components * n_features**2 / 1000  # in units of what was timed
     compute = n_samples / (n_workers * n_threads) * work * NANOSECONDS * 1e-9
     scheduler = 1e-3 * MILLISECONDS * count["tasks"]
     network = count["levels"] * FAN_IN * size / BANDWIDTH
-    total = (count["functions"] + count["moments"] + count["to_client"]) * size
+    total = (count["sums"] + count["to_client"]) * size + count["functions"] * asked
     print(
         f"{n_samples:8.0e} {n_workers:7,} x {n_threads:2} {n_components:5} {n_features:4} "
         f"{count['tasks']:7,} {size / 1e6:8.3f} {total / 1e9:8.3f} "
@@ -112,14 +114,14 @@ def main():
     centres = np.random.default_rng(0).normal(size=(10, 10))
     for n_workers in options.workers:
         count = messages(n_workers)
-        sent = count["functions"] + count["moments"] + count["to_client"]
+        sent = count["functions"] + count["sums"] + count["to_client"]
         tasks, moved, seconds = counted(n_workers, centres)
         print(
             f"{n_workers:4} workers: {count['tasks']} tasks and {sent} transfers on paper, "
             f"{tasks:.1f} and {moved:.1f} counted; {1e3 * seconds:.0f} ms an iteration"
         )
     print(
-        "    rows workers x threads  K    d   tasks MB/Moments GB moved  compute s scheduler s "
+        "    rows workers x threads  K    d   tasks    MB sums GB moved  compute s scheduler s "
         "network s"
     )
     for n_threads in (1, 8):

@@ -58,15 +58,15 @@ class GaussianMixtureEM(
         Variance added along every axis to keep covariances positive definite. A number is
         absolute; 'auto' is 1e-10 of each feature's variance, so that units do not matter.
     max_iter : int, default=1000
-        Most EM iterations of a start; 0 returns the start.
+        Most evaluations of a start (EM iterations and quasi-Newton steps); 0 returns the start.
     acceleration : {'auto', 'lbfgs'} or None, default='auto'
         'auto' goes on with quasi-Newton steps (L-BFGS) where EM has found its rate of convergence
         and that rate is slow, 'lbfgs' after ten iterations of EM; None is plain EM. A step that
         lowers the log-likelihood is never accepted.
     escape : bool, default=True
         Whether a converged fit tries to merge two components and to split a third, and goes on
-        from there if that raises the log-likelihood. From a start that is given it only lets empty
-        components take half of another.
+        from there if that raises the log-likelihood. From a start that is given it only gives
+        components that are empty or the same as others rows of their own.
     n_init : int, default=1
         Number of starts; the best result is kept. Ignored when the start is given.
     init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'} or callable, \
@@ -126,8 +126,8 @@ default='auto'
         axis-aligned and spherical structures), in the same shape.
     converged_ : bool
     status_ : str
-        How the fit ended: 'converged', 'reached max_iter', ... and which components are empty.
-        'partial fit' after `partial_fit`.
+        How the fit ended: 'converged', 'reached max_iter', ... and which components are empty,
+        collapsed, flat or the same as others. 'partial fit' after `partial_fit`.
     n_iter_ : int
         Evaluations of the best start (passes over the rows): EM iterations and quasi-Newton steps.
         Steps of `partial_fit` are added.

@@ -14,10 +14,16 @@ from skgmm._moments import Moments
 BLOCK_ROWS = 500
 
 
+def whitened(covariance, centred):
+    """Rows of identity covariance from centred rows (K, b, d)."""
+    factor = covariance.factor
+    return centred * factor[:, None, :] if factor.ndim == 2 else centred @ factor
+
+
 def log_joint(rows, parameters):
     """Centred rows (K, b, d) and log(weight x density) of each row and component (K, b)."""
     centred = np.asarray(rows, dtype=np.float64) - parameters.means[:, None, :]
-    distances = (parameters.covariance.whiten(centred) ** 2).sum(axis=2)
+    distances = (whitened(parameters.covariance, centred) ** 2).sum(axis=2)
     return centred, parameters.log_heights[:, None] - 0.5 * distances
 
 

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import random_mixture, seeds
 
+from skgmm import _kernels
 from skgmm._acceleration import climb
 from skgmm._iterations import climb as climb_in_one_go
+from skgmm._kernels import Form, Iterated, Sums
 from skgmm._kernels._native import descend
 from skgmm._problem import Problem
 from skgmm._rows import InMemoryRows
@@ -154,3 +156,14 @@ def test_structures_that_turn_climb_in_general():
     X, _ = start.draw(100, np.random.RandomState(0))
     problem = Problem(InMemoryRows(X, None), STRUCTURES["EVE"], np.full(3, 0.1))
     assert climb_in_one_go(problem, start, problem.evaluate(start), 0.0, 5) is None
+
+
+def test_moments_in_another_form_are_refused():
+    K, d = 2, 3
+    start = random_mixture(0, K, d, "full", spread=1.0)
+    X, _ = start.draw(50, np.random.RandomState(0))
+    sums = Sums(np.full(K, 25.0), start.means, np.ones((K, d)), -100.0, 50.0)
+    mixture = Iterated(start.log_weights, start.means, start.covariance.factor, None, sums, [], [])
+    options = {"floor": np.full(d, 0.1), "enough": 0.0, "most": 5, "n_threads": 1}
+    with pytest.raises(ValueError, match="form: diagonal for diagonals"):
+        _kernels.climb(X, None, mixture, ties="VVV", form=Form.DIAGONAL, **options)

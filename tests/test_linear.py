@@ -38,7 +38,7 @@ def mixture(kind, K=3, d=5, apart=5.0, seed=0):
         covariance = type(covariance)(covariance.factor[:1])
     direction = rng.normal(size=d)
     first = type(covariance)(covariance.factor[:1])
-    direction /= np.linalg.norm(first.whiten(direction[None, None]))
+    direction /= np.linalg.norm(oracle.whitened(first, direction[None, None]))
     means = rng.normal(size=d) + apart * np.arange(K)[:, None] * direction
     return MixtureParameters.from_weights(rng.dirichlet(np.full(K, 5.0)), means, covariance)
 

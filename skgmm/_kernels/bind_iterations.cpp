@@ -24,8 +24,7 @@ void copy_back(const std::vector<double>& from, const Numbers& to) {
 
 // `log_weights`, `means`, `factors`, `axes` (if they are shared) and `moments` hold a mixture, and
 // become the best that iterations from it reach. Unless `evaluated`, its moments are found first.
-// `trace` (2, n) their gains, and how high the best
-// is after each. Returns their number.
+// `trace` (2, n) becomes their gains, and how high the best is after each. Returns their number.
 template <typename T>
 int64_t iterate_rows(Matrix<T> X, std::optional<Vector> weight, const std::string& code,
                      Vector floor, Numbers log_weights, Numbers means, Numbers factors,
@@ -76,6 +75,8 @@ std::pair<std::vector<double>, int> climb_rows(Matrix<T> X, std::optional<Vector
     const Factor factor = check_factors(K, d, factors);
     require(ties.size() == 3, "ties: of volume, shape and rotation");
     require(m == K || ties.find('V') == ties.npos, "factors: one for each component if they vary");
+    require((Form(form) == Form::diagonal) == (factor == Factor::diagonal),
+            "form: diagonal for diagonals");
     require((Form(form) == Form::pooled) == (factor == Factor::triangular && m < K) || K == 1,
             "form: pooled for one triangle");
     require(int64_t(means.size()) == K * d, "means: (K, d)");

@@ -115,7 +115,7 @@ bool Chart::place(const double* vector, State& there) {
     double highest = -INFINITY, sum = 0.0;
     for (int64_t k = 0; k < K; ++k) {
         there.log_weights[k] = anchor.log_weights[k] + parts[weights.start + k];
-        highest = std::max(there.log_weights[k], highest);  // NaN if one is
+        highest = std::max(there.log_weights[k], highest);
     }
     for (int64_t k = 0; k < K; ++k) sum += std::exp(there.log_weights[k] - highest);
     for (int64_t k = 0; k < K; ++k) there.log_weights[k] -= highest + std::log(sum);
@@ -133,8 +133,9 @@ bool Chart::place(const double* vector, State& there) {
                 there.factors[k * d + j] = before[j] * scales[k * d + j];
         }
     }
-    // The logarithm of a weight may be infinite: that of a component without rows.
-    return !std::isnan(highest) && finite(there.means) && finite(there.factors);
+    // The logarithm of one weight may be infinite, that of a component without rows; not all, and
+    // the sum is no number if one of them is none.
+    return std::isfinite(sum) && finite(there.means) && finite(there.factors);
 }
 
 void Chart::slope(const State& there, double* gradient) {

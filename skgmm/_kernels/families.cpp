@@ -289,7 +289,7 @@ bool turned_matrices(const Spread& s, const Estimated& out) {
 }
 
 bool turned_proportional_matrices(const Spread& s, const Estimated& out) {
-    const int64_t K = s.n_components, d = s.n_features;
+    const int64_t K = s.n_components;
     Numbers lengths, axes, volumes, shape, variances;
     own_axes(s, lengths, axes);
     if (!equal_shapes(s, true, lengths.data(), Factor::triangular, out.factors, volumes, shape))

@@ -70,9 +70,9 @@ void draw_seeds(const WeightedRows& rows, int64_t n_seeds, int64_t n_draws, cons
         for (int64_t draw = 0; draw < n_draws; ++draw) {
             const double mark = total * *uniforms++;
             // The first beyond the mark: never a row at distance 0, unless all are.
-            const int64_t row = std::min(
-                n - 1, std::upper_bound(cumulative.begin(), cumulative.end(), mark) -
-                           cumulative.begin());
+            const int64_t beyond =
+                std::upper_bound(cumulative.begin(), cumulative.end(), mark) - cumulative.begin();
+            const int64_t row = std::min(n - 1, beyond);
             distances.from(row, candidate.data());
             double sum = 0.0;
             for (int64_t i = 0; i < n; ++i) {

@@ -18,6 +18,12 @@ inline Lanes where_at_least(Lanes x, Lanes limit, Lanes value) {
 inline Bits bits_of(Lanes x) { return reinterpret_cast<Bits&>(x); }
 inline Lanes from_bits(Bits x) { return reinterpret_cast<Lanes&>(x); }
 inline Bits spread_bits(std::int64_t value) { return value - Bits{}; }
+// The sum modulo 2^64.
+inline Bits wrapped_sum(Bits a, Bits b) {
+    typedef std::uint64_t Words __attribute__((vector_size(8 * SKGMM_WIDTH), may_alias));
+    Words words = reinterpret_cast<Words&>(a) + reinterpret_cast<Words&>(b);
+    return reinterpret_cast<Bits&>(words);
+}
 
 #else
 
@@ -42,8 +48,6 @@ SKGMM_OPERATOR(Lanes, *)
 SKGMM_OPERATOR(Lanes, /)
 SKGMM_OPERATOR(Bits, +)
 SKGMM_OPERATOR(Bits, -)
-SKGMM_OPERATOR(Bits, &)
-SKGMM_OPERATOR(Bits, |)
 #undef SKGMM_OPERATOR
 inline Bits operator<<(Bits a, int n) {
     SKGMM_EACH(Bits, static_cast<std::int64_t>(static_cast<std::uint64_t>(a[i]) << n));
@@ -66,6 +70,10 @@ inline Lanes from_bits(Bits x) {
     return result;
 }
 inline Bits spread_bits(std::int64_t value) { SKGMM_EACH(Bits, value); }
+inline Bits wrapped_sum(Bits a, Bits b) {
+    SKGMM_EACH(Bits, static_cast<std::int64_t>(static_cast<std::uint64_t>(a[i]) +
+                                               static_cast<std::uint64_t>(b[i])));
+}
 #undef SKGMM_EACH
 
 #endif
@@ -158,7 +166,7 @@ inline Lanes exp_of_nonpositive(Lanes x) {
     p = p * r + spread(0.5000000000000019);
     p = p * r + spread(1.0);
     p = p * r + spread(1.0);
-    const Lanes scaled = from_bits(bits_of(p) + (bits_of(shifted) << 52));
+    const Lanes scaled = from_bits(wrapped_sum(bits_of(p), bits_of(shifted) << 52));
     // What lies below the limit may be anything by now, and becomes 0.
     return where_at_least(x, spread(-650.0), scaled);
 }

@@ -1,7 +1,7 @@
 """What a covariance answers.
 
 A `Covariance` is the covariances of all components of one mixture; it answers questions: its
-log-determinants, whitened rows, coloured noise, dense matrices.
+log-determinants, coloured noise, dense matrices, diagonals of the precisions.
 """
 
 from __future__ import annotations
@@ -45,10 +45,6 @@ class Covariance(ABC):
     @abstractmethod
     def log_det(self) -> Array:
         """log |Sigma|, shape (m,)."""
-
-    @abstractmethod
-    def whiten(self, centred: Array) -> Array:
-        """Rows of identity covariance from centred rows (K, b, d): row @ factor."""
 
     @abstractmethod
     def colour(self, noise: Array, component: int) -> Array:
@@ -98,9 +94,6 @@ class Ellipsoidal(Covariance):
     def log_det(self) -> Array:
         return -2.0 * log_diagonal_sum(self.factor)
 
-    def whiten(self, centred: Array) -> Array:
-        return np.matmul(centred, self.factor)
-
     def colour(self, noise: Array, component: int) -> Array:
         factor = self.factor[component % len(self.factor)]
         return solve_triangular(factor, noise.T, trans="T", check_finite=False).T
@@ -132,9 +125,6 @@ class AxisAligned(Covariance):
     @property
     def log_det(self) -> Array:
         return -2.0 * np.log(self.factor).sum(axis=1)
-
-    def whiten(self, centred: Array) -> Array:
-        return centred * self.factor[:, None, :]
 
     def colour(self, noise: Array, component: int) -> Array:
         return noise / self.factor[component % len(self.factor)]
