@@ -266,13 +266,9 @@ class EM:
         """Whether there is more to gain where EM sees nothing: by an M-step from afar, or by
         quasi-Newton steps, where a plateau is what looks like the end of a slow run.
         """
-        ascent, found = self.ascent, False
-        if self.problem.structure.several_optima:
-            found = ascent.leap() > self.tol
+        found = self.problem.structure.several_optima and self.ascent.leap() > self.tol
         if not found and self.accelerates and self.rate.accelerated:
-            before = ascent.moments.mean_log_likelihood
-            climb(self.problem, ascent, 0.1 * self.tol)
-            found = ascent.moments.mean_log_likelihood - before > self.tol
+            found = self._climb() > self.tol
         if found:
             self.rate.gains = []
         return found
@@ -281,16 +277,21 @@ class EM:
         """Go on by quasi-Newton steps; whether that leaves nothing to gain."""
         ascent, rate, again = self.ascent, self.rate, self.rate.accelerated
         last, remaining = rate.gains[-1], rate.remaining()
-        before, evaluated = ascent.moments.mean_log_likelihood, len(ascent.objectives)
+        evaluated = len(ascent.objectives)
         rate.restart()
-        climb(self.problem, ascent, 0.1 * self.tol)
-        gained = ascent.moments.mean_log_likelihood - before
+        gained = self._climb()
         if self.problem.structure.ties is None:
             # The gradient is that of an M-step which may not be the maximum that it should be.
             alone = _ahead(last, remaining, len(ascent.objectives) - evaluated)
             self.accelerates = gained > alone
         # If so, EM's estimate is rounding by now, and nothing else finds a gain either.
         return self.accelerates and again and gained < 0.1 * self.tol
+
+    def _climb(self) -> float:
+        """The gain of quasi-Newton steps."""
+        before = self.ascent.moments.mean_log_likelihood
+        climb(self.problem, self.ascent, 0.1 * self.tol)
+        return self.ascent.moments.mean_log_likelihood - before
 
     def _result(self, status: EMStatus, collapsed: list[int] | None = None) -> EMResult:
         left = self.rate.remaining() if self.rate.gains else np.inf

@@ -171,7 +171,10 @@ def climb(
     end = _kernels.climb(
         rows.X,
         rows.sample_weight,
-        Iterated(parameters.log_weights, parameters.means, factor, None, _sums(moments), [], []),
+        parameters.log_weights,
+        parameters.means,
+        factor,
+        _sums(moments),
         ties=code,
         form=FORMS[problem.structure.scatter],
         floor=problem.floor,

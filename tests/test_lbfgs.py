@@ -11,7 +11,7 @@ from strategies import random_mixture, seeds
 from skgmm import _kernels
 from skgmm._acceleration import climb
 from skgmm._iterations import climb as climb_in_one_go
-from skgmm._kernels import Form, Iterated, Sums
+from skgmm._kernels import Form, Sums
 from skgmm._kernels._native import descend
 from skgmm._problem import Problem
 from skgmm._rows import InMemoryRows
@@ -163,7 +163,7 @@ def test_moments_in_another_form_are_refused():
     start = random_mixture(0, K, d, "full", spread=1.0)
     X, _ = start.draw(50, np.random.RandomState(0))
     sums = Sums(np.full(K, 25.0), start.means, np.ones((K, d)), -100.0, 50.0)
-    mixture = Iterated(start.log_weights, start.means, start.covariance.factor, None, sums, [], [])
+    mixture = start.log_weights, start.means, start.covariance.factor, sums
     options = {"floor": np.full(d, 0.1), "enough": 0.0, "most": 5, "n_threads": 1}
     with pytest.raises(ValueError, match="form: diagonal for diagonals"):
-        _kernels.climb(X, None, mixture, ties="VVV", form=Form.DIAGONAL, **options)
+        _kernels.climb(X, None, *mixture, ties="VVV", form=Form.DIAGONAL, **options)

@@ -311,7 +311,10 @@ class Climbed(NamedTuple):
 def climb(
     X: Array,
     weight: Array | None,
-    start: Iterated,
+    log_weights: Array,
+    means: Array,
+    factors: Array,
+    sums: Sums,
     *,
     ties: str,
     form: Form,
@@ -324,22 +327,24 @@ def climb(
 
     Parameters
     ----------
-    start : Iterated
-        With its sums, and a factor for each component if any part of these varies.
+    log_weights : ndarray of shape (K,)
+    means : ndarray of shape (K, d)
+    factors : ndarray of shape (m, d, d) or (m, d), m = 1 or K
+        K if any part of the covariances varies.
+    sums : Sums
+        As `moments` gives them.
     ties : str
         Of volume, shape and rotation: E equal, V varying, I none.
     most : int
         Evaluations.
     """
-    log_weights, means, factors = (part.copy() for part in start[:3])
+    best = log_weights.copy(), means.copy(), factors.copy()
     out, parts = _room_for_sums(means.shape, form)
-    assert start.sums is not None
-    _fill(out, parts(), start.sums)
-    mixture = log_weights, means, factors, out
+    _fill(out, parts(), sums)
     objectives, end = climb_natively(
-        X, weight, int(form), ties, floor, *mixture, enough, most, n_threads
+        X, weight, int(form), ties, floor, *best, out, enough, most, n_threads
     )
-    return Climbed(log_weights, means, factors, parts(), objectives, end == 1, end == 2)
+    return Climbed(*best, parts(), objectives, end == 1, end == 2)
 
 
 def _fill(out: Array, parts: Sums, sums: Sums) -> None:

@@ -21,8 +21,6 @@ using namespace skgmm;
 
 namespace {
 
-using Labels = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
 PackedMixture packed(const Table& means, const Factors& factors, const double* log_heights) {
     const int64_t K = means.shape(0), d = means.shape(1);
     const Factor form = check_factors(K, d, factors);

@@ -22,9 +22,7 @@ constexpr double armijo = 1e-4, wolfe = 0.9;
 constexpr int most_trials = 15;
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
-    double sum = 0.0;
-    for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-    return sum;
+    return skgmm::dot(int64_t(a.size()), a.data(), b.data());
 }
 
 // The last pairs, the oldest first.

@@ -1,29 +1,17 @@
 #include "estimates.hpp"
 
-#include <nanobind/ndarray.h>
-
-#include <stdexcept>
-
+#include "arrays.hpp"
 #include "axes.hpp"
 #include "volumes.hpp"
 
-namespace nb = nanobind;
-using std::int64_t;
 using namespace skgmm;
 
 namespace {
 
-using Vector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Stack = nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
-using Any = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using OutVector = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using OutMatrix = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Out = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
 using OutStack = nb::ndarray<double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
-
-void require(bool holds, const char* what) {
-    if (!holds) throw std::invalid_argument(what);
-}
 
 AxesSearch search_of(const Stack& matrices, const Vector& weights, double exponent,
                      int64_t most_products) {
@@ -52,7 +40,7 @@ void improve(Stack matrices, Vector weights, double exponent, OutMatrix axes, in
     search_of(matrices, weights, exponent, most_products).improve(axes.data(), most_steps);
 }
 
-int volumes(Any scatters, Vector mass, OutVector u, Out common) {
+int volumes(Factors scatters, Vector mass, OutVector u, Out<double> common) {
     const bool diagonal = scatters.ndim() == 2;
     require(diagonal || (scatters.ndim() == 3 && scatters.shape(1) == scatters.shape(2)),
             "scatters: (K, d) or (K, d, d)");

@@ -6,13 +6,13 @@ namespace skgmm {
 
 using std::int64_t;
 
-namespace {
-
 double dot(int64_t size, const double* a, const double* b) {
     double sum = 0.0;
     for (int64_t i = 0; i < size; ++i) sum += a[i] * b[i];
     return sum;
 }
+
+namespace {
 
 void add(int64_t size, double factor, const double* a, double* to) {
     for (int64_t i = 0; i < size; ++i) to[i] += factor * a[i];

@@ -1,26 +1,14 @@
 #include "searching.hpp"
 
-#include <nanobind/ndarray.h>
-
-#include <stdexcept>
-
+#include "arrays.hpp"
 #include "kmeans.hpp"
 
-namespace nb = nanobind;
-using std::int64_t;
 using namespace skgmm;
 
 namespace {
 
-using Vector = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Table = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Labels = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using OutTable = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OutLabels = nb::ndarray<int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
-void require(bool holds, const char* what) {
-    if (!holds) throw std::invalid_argument(what);
-}
 
 WeightedRows weighted(const Table& rows, const Vector& weights) {
     require(weights.shape(0) == rows.shape(0), "weights: one for each row");
