@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from skgmm._initialization import EmptyStartError
 from skgmm._result import EMResult, EMStatus
+from skgmm._workers import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError
 
 
@@ -43,13 +43,7 @@ def best_of(
         except (IllDefinedCovarianceError, EmptyStartError, LeftOutError) as error:
             return error
 
-    if n_parallel == 1:
-        outcomes = [attempt(start) for start in range(n_init)]
-    else:
-        # Threads: the work is in compiled code that lets go of the interpreter, X is not copied.
-        outcomes = Parallel(n_jobs=n_parallel, prefer="threads")(
-            delayed(attempt)(start) for start in range(n_init)
-        )
+    outcomes = run_in_threads(attempt, range(n_init), n_parallel)
     results = [outcome for outcome in outcomes if isinstance(outcome, EMResult)]
     if not results:
         raise next(outcome for outcome in outcomes if isinstance(outcome, Exception))

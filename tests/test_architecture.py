@@ -63,6 +63,7 @@ ROOMS = [
     "_callbacks",
     "_verbose",
     "_restarts",
+    "_workers",
     "_collapse",
     "_em",
     "_acceleration",

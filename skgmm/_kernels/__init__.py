@@ -7,7 +7,8 @@ work with `LostRowError`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from math import inf, nan, prod
@@ -24,6 +25,10 @@ try:
         add_total,
         available,
         centre_sums,
+        is_stop_flag_set,
+        new_stop_flag,
+        obey_stop_flag,
+        set_stop_flag,
         sums_of_total,
         unit_rows,
         use,
@@ -44,6 +49,7 @@ __all__ = [
     "LostRowError",
     "Model",
     "Patience",
+    "StopFlag",
     "Sums",
     "Total",
     "active",
@@ -59,6 +65,28 @@ __all__ = [
     "use",
     "values",
 ]
+
+
+class StopFlag:
+    """Ends the work of threads early: their calls of the kernel raise KeyboardInterrupt."""
+
+    def __init__(self) -> None:
+        self._flag = new_stop_flag()
+
+    def set(self) -> None:
+        set_stop_flag(self._flag)
+
+    def is_set(self) -> bool:
+        return is_stop_flag_set(self._flag)
+
+    @contextmanager
+    def obeyed(self) -> Iterator[None]:
+        """The calling thread obeys this flag; it obeys no other before and after."""
+        obey_stop_flag(self._flag)
+        try:
+            yield
+        finally:
+            obey_stop_flag(None)
 
 
 class Form(IntEnum):

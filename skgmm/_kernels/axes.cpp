@@ -4,6 +4,8 @@
 #include <limits>
 #include <numeric>
 
+#include "stop.hpp"
+
 namespace skgmm {
 
 namespace {
@@ -77,6 +79,7 @@ double AxesSearch::done(double* axes) const {
 
 // Turns in every plane; what that gains.
 double AxesSearch::sweep(Reach reach) {
+    end_if(stop_flag());
     double gain = 0.0;
     products_left -= products_of_sweep;
     for (int64_t i = 0; i < turned.d; ++i)
@@ -87,6 +90,7 @@ double AxesSearch::sweep(Reach reach) {
 
 // One step of Newton's method in the region of trust. Whether another may gain anything.
 bool AxesSearch::step() {
+    end_if(stop_flag());
     differentiate();
     if (0.5 * precondition(gradient, scaled) < least) return false;
     const Proposal proposal = propose();

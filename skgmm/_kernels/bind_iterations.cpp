@@ -6,6 +6,7 @@
 
 #include "arrays.hpp"
 #include "climbing.hpp"
+#include "gil.hpp"
 #include "iterations.hpp"
 
 using namespace skgmm;
@@ -49,9 +50,11 @@ int64_t iterate_rows(Matrix<T> X, std::optional<Vector> weight, const std::strin
     gains[0] = gain_before;
     gains[1] = gain;
     const Patience patience{most, enough, steady, ahead};
-    nb::gil_scoped_release release;
-    const int64_t done = iterate(rows, *family, floor.data(), patience, n_threads, evaluated, state,
-                                 gains.data(), trace.data() + most);
+    int64_t done = 0;
+    without_gil([&] {
+        done = iterate(rows, *family, floor.data(), patience, n_threads, evaluated, state,
+                       gains.data(), trace.data() + most);
+    });
     std::copy(gains.begin() + 2, gains.end(), trace.data());
     copy_back(state.log_weights, log_weights);
     copy_back(state.means, means);
@@ -84,12 +87,11 @@ std::pair<std::vector<double>, int> climb_rows(Matrix<T> X, std::optional<Vector
     require(int64_t(moments.size()) == sums_size(Form(form), K, d), "moments: as sums");
     State best{copied(log_weights), copied(means), copied(factors), {}, copied(moments)};
     std::vector<double> objectives;
-    Climb end;
-    {
-        nb::gil_scoped_release release;
+    Climb end = Climb::done;
+    without_gil([&] {
         end = climb(rows, Form(form), factor, m, {ties[0], ties[1], ties[2]}, floor.data(), enough,
                     most, n_threads, best, objectives);
-    }
+    });
     copy_back(best.log_weights, log_weights);
     copy_back(best.means, means);
     copy_back(best.factors, factors);
@@ -105,7 +107,8 @@ bool descend_by(nb::callable function, Numbers vector, Numbers gradient, double 
     require(gradient.size() == size, "gradient: as the vector");
     return descend(copied(gradient), value, enough, [&](const double* at, double* slope) {
         std::copy(at, at + size, vector.data());
-        const double reached = nb::cast<double>(function());
+        double reached = 0.0;
+        survive_shutdown([&] { reached = nb::cast<double>(function()); });
         std::copy(gradient.data(), gradient.data() + size, slope);
         return reached;
     });

@@ -8,8 +8,10 @@
 
 #include "arrays.hpp"
 #include "bind_iterations.hpp"
+#include "bind_stop.hpp"
 #include "estimates.hpp"
 #include "factors.hpp"
+#include "gil.hpp"
 #include "kernel.hpp"
 #include "moments.hpp"
 #include "packed.hpp"
@@ -25,17 +27,6 @@ PackedMixture packed(const Table& means, const Factors& factors, const double* l
     const int64_t K = means.shape(0), d = means.shape(1);
     const Factor form = check_factors(K, d, factors);
     return {K, d, form, means.data(), factors.data(), int64_t(factors.shape(0)), log_heights};
-}
-
-template <typename T>
-ValuesOf<T> values_function();
-template <>
-ValuesOf<float> values_function<float>() {
-    return active->values_float;
-}
-template <>
-ValuesOf<double> values_function<double>() {
-    return active->values_double;
 }
 
 // Adds the sums of rows to a total, in terms of a linear mixture where that is asked for and as
@@ -59,10 +50,13 @@ int64_t add_total(Matrix<T> X, std::optional<Vector> weight, Table means, Factor
         !shares || (int64_t(shares->shape(0)) == rows.n_samples && int64_t(shares->shape(1)) == K),
         "shares: (n, K)");
     const Given given{labels ? labels->data() : nullptr, shares ? shares->data() : nullptr};
-    nb::gil_scoped_release release;
-    if (linear && Form(form) != Form::full) mixture.linearise(centres.data());
-    return add_up(rows, mixture.mixture, given, centres.data(), Form(form), total.data(),
-                  n_threads);
+    int64_t lost = -1;
+    without_gil([&] {
+        if (linear && Form(form) != Form::full) mixture.linearise(centres.data());
+        lost = add_up(rows, mixture.mixture, given, centres.data(), Form(form), total.data(),
+                      n_threads);
+    });
+    return lost;
 }
 
 // The sums of a total of `add_total`; false if they have lost their digits by being linear.
@@ -112,8 +106,11 @@ int64_t add_moments(Matrix<T> X, std::optional<Vector> weight, Vector log_weight
         means.data(),
         factors.data(),
     };
-    nb::gil_scoped_release release;
-    return moments_of(rows, parameters, floor.data(), Form(form), out.data(), n_threads);
+    int64_t lost = -1;
+    without_gil([&] {
+        lost = moments_of(rows, parameters, floor.data(), Form(form), out.data(), n_threads);
+    });
+    return lost;
 }
 
 template <typename T>
@@ -134,21 +131,19 @@ int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_heigh
                            responsibilities ? responsibilities->data() : nullptr,
                            log_responsibilities ? log_responsibilities->data() : nullptr,
                            labels ? labels->data() : nullptr};
-    nb::gil_scoped_release release;
-    const int64_t n_chunks = chunks_for(n, 1);
-    const auto function = values_function<T>();
     const auto attempt = [&] {
-        std::vector<int64_t> lost(n_chunks, -1);
-        for_chunks(n, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
-            lost[chunk] = function(rows, mixture.mixture, first, last, values);
-        });
-        return earliest(lost);
+        return write_rows(rows, mixture.mixture, values, n_threads);
     };
-    if (mixture.linearise(means.data())) {
-        if (attempt() < 0) return -1;
-        mixture.mixture.linear = nullptr;  // squares that overflow before they are scaled
-    }
-    return attempt();
+    int64_t lost = -1;
+    without_gil([&] {
+        const bool linear = mixture.linearise(means.data());
+        lost = attempt();
+        if (linear && lost >= 0) {
+            mixture.mixture.linear = nullptr;  // squares that overflow before they are scaled
+            lost = attempt();
+        }
+    });
+    return lost;
 }
 
 using Stack = nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
@@ -225,6 +220,7 @@ NB_MODULE(_native, m) {
     bind_estimates(m);
     bind_searching(m);
     bind_iterations(m);
+    bind_stop(m);
     m.def("available", &available, "Instruction sets that this processor can run, best first.");
     m.def("active", [] { return std::string(active->name); }, "The instruction set in use.");
     m.def("use", &use, nb::arg("name"), "Use another instruction set, for tests.");

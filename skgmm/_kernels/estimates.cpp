@@ -2,6 +2,7 @@
 
 #include "arrays.hpp"
 #include "axes.hpp"
+#include "gil.hpp"
 #include "volumes.hpp"
 
 using namespace skgmm;
@@ -26,18 +27,20 @@ void lowest(Stack matrices, Vector weights, double exponent, OutStack starts, Ou
     const size_t d = matrices.shape(1);
     require(starts.shape(1) == d && starts.shape(2) == d, "starts: (n, d, d)");
     require(values.shape(0) == starts.shape(0), "values: one for each start");
-    nb::gil_scoped_release release;
-    AxesSearch search = search_of(matrices, weights, exponent, most_products);
-    lowest_axes(search, int64_t(d), starts.data(), values.data(), int64_t(starts.shape(0)),
-                most_finished);
+    without_gil([&] {
+        AxesSearch search = search_of(matrices, weights, exponent, most_products);
+        lowest_axes(search, int64_t(d), starts.data(), values.data(), int64_t(starts.shape(0)),
+                    most_finished);
+    });
 }
 
 void improve(Stack matrices, Vector weights, double exponent, OutMatrix axes, int most_steps,
              int64_t most_products) {
     const size_t d = matrices.shape(1);
     require(axes.shape(0) == d && axes.shape(1) == d, "axes: (d, d)");
-    nb::gil_scoped_release release;
-    search_of(matrices, weights, exponent, most_products).improve(axes.data(), most_steps);
+    without_gil([&] {
+        search_of(matrices, weights, exponent, most_products).improve(axes.data(), most_steps);
+    });
 }
 
 int volumes(Factors scatters, Vector mass, OutVector u, Out<double> common) {
@@ -47,9 +50,12 @@ int volumes(Factors scatters, Vector mass, OutVector u, Out<double> common) {
     const size_t K = scatters.shape(0);
     require(mass.shape(0) == K && u.shape(0) == K, "mass, u: one for each component");
     require(K > 0 && common.size() * K == scatters.size(), "common: as one of the scatters");
-    nb::gil_scoped_release release;
-    return int(log_volumes(diagonal, scatters.data(), mass.data(), int64_t(K),
-                           int64_t(scatters.shape(1)), u.data(), common.data()));
+    Volumes end = Volumes::found;
+    without_gil([&] {
+        end = log_volumes(diagonal, scatters.data(), mass.data(), int64_t(K),
+                          int64_t(scatters.shape(1)), u.data(), common.data());
+    });
+    return int(end);
 }
 
 }  // namespace

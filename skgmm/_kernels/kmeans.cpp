@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "stop.hpp"
+
 namespace skgmm {
 
 using std::int64_t;
@@ -65,6 +67,7 @@ void draw_seeds(const WeightedRows& rows, int64_t n_seeds, int64_t n_draws, cons
     std::vector<double> closest(n), candidate(n), best(n), cumulative(n);
     distances.from(seeds[0], closest.data());
     for (int64_t s = 1; s < n_seeds; ++s) {
+        end_if(stop_flag());
         double total = 0.0, least = INFINITY;
         for (int64_t i = 0; i < n; ++i) cumulative[i] = total += rows.weights[i] * closest[i];
         for (int64_t draw = 0; draw < n_draws; ++draw) {

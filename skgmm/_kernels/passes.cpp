@@ -2,6 +2,7 @@
 
 #include "moments.hpp"
 #include "processor.hpp"
+#include "stop.hpp"
 
 namespace skgmm {
 
@@ -18,6 +19,17 @@ SumsOf<float> sums_function<float>() {
 template <>
 SumsOf<double> sums_function<double>() {
     return active->sums_double;
+}
+
+template <typename T>
+ValuesOf<T> values_function();
+template <>
+ValuesOf<float> values_function<float>() {
+    return active->values_float;
+}
+template <>
+ValuesOf<double> values_function<double>() {
+    return active->values_double;
 }
 
 // Adds work's sums over all chunks of rows to a total; the first row that is lost, or -1.
@@ -43,6 +55,29 @@ int64_t total_of_chunks(int64_t n_samples, int64_t size, int64_t n_threads, doub
             total[size + i] += part[size + i];
         }
     return earliest(lost);
+}
+
+// Runs work(begin, end) over rows first .. last - 1, in pieces of about a tenth of a second that
+// begin with a unit, and looks at the stop flag before each. The first row that is lost, or -1.
+template <typename Work>
+int64_t in_pieces(const Mixture& mixture, const StopFlag* stop, int64_t first, int64_t last,
+                  Work work) {
+    constexpr int64_t operations = int64_t(1) << 29;
+    const int64_t d = mixture.n_features, products = mixture.factor == Factor::diagonal ? d : d * d;
+    const int64_t of_unit = unit_rows * mixture.n_components * products;
+    const int64_t n_units = (last - first) / unit_rows;
+    const int64_t units = std::max(int64_t(1), operations / of_unit);
+    const int64_t n_pieces = std::max(int64_t(1), n_units / units);
+    for (int64_t piece = 0; piece < n_pieces; ++piece) {
+        end_if(stop);
+        const int64_t begin = first + n_units * piece / n_pieces * unit_rows;
+        const int64_t end = piece + 1 < n_pieces
+                                ? first + n_units * (piece + 1) / n_pieces * unit_rows
+                                : last;
+        const int64_t lost = work(begin, end);
+        if (lost >= 0) return lost;
+    }
+    return -1;
 }
 
 }  // namespace
@@ -77,11 +112,14 @@ int64_t add_up(const Rows<T>& rows, const Mixture& mixture, const Given& given,
                const double* centres, Form form, double* total, int64_t n_threads) {
     const int64_t K = mixture.n_components, d = rows.n_features;
     const auto function = sums_function<T>();
-    return total_of_chunks(rows.n_samples, sums_size(form, K, d), n_threads, total,
-                           [&](const Total& own, int64_t first, int64_t last) {
-                               Sums sums = sums_at(own.unit, form, centres, K, d);
-                               return function(rows, mixture, given, first, last, sums, own);
-                           });
+    const StopFlag* const stop = stop_flag();
+    const auto work = [&](const Total& own, int64_t first, int64_t last) {
+        Sums sums = sums_at(own.unit, form, centres, K, d);
+        return in_pieces(mixture, stop, first, last, [&](int64_t begin, int64_t end) {
+            return function(rows, mixture, given, begin, end, sums, own);
+        });
+    };
+    return total_of_chunks(rows.n_samples, sums_size(form, K, d), n_threads, total, work);
 }
 
 bool round_total(const PackedMixture& mixture, const double* centres, Form form,
@@ -97,6 +135,21 @@ bool round_total(const PackedMixture& mixture, const double* centres, Form form,
         for (double* matrix = out + 2 + K + K * d; matrix < out + size; matrix += d * d)
             mirror(matrix, d);
     return true;
+}
+
+template <typename T>
+int64_t write_rows(const Rows<T>& rows, const Mixture& mixture, const Values<T>& values,
+                   int64_t n_threads) {
+    const int64_t n = rows.n_samples, n_chunks = chunks_for(n, 1);
+    const auto function = values_function<T>();
+    const StopFlag* const stop = stop_flag();
+    std::vector<int64_t> lost(n_chunks, -1);
+    for_chunks(n, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
+        lost[chunk] = in_pieces(mixture, stop, first, last, [&](int64_t begin, int64_t end) {
+            return function(rows, mixture, begin, end, values);
+        });
+    });
+    return earliest(lost);
 }
 
 template <typename T>
@@ -127,6 +180,10 @@ template int64_t add_up<float>(const Rows<float>&, const Mixture&, const Given&,
                                Form, double*, int64_t);
 template int64_t add_up<double>(const Rows<double>&, const Mixture&, const Given&, const double*,
                                 Form, double*, int64_t);
+template int64_t write_rows<float>(const Rows<float>&, const Mixture&, const Values<float>&,
+                                   int64_t);
+template int64_t write_rows<double>(const Rows<double>&, const Mixture&, const Values<double>&,
+                                    int64_t);
 template int64_t moments_of<float>(const Rows<float>&, const Parameters&, const double*, Form,
                                    double*, int64_t);
 template int64_t moments_of<double>(const Rows<double>&, const Parameters&, const double*, Form,

@@ -14,6 +14,8 @@ namespace skgmm {
 
 using std::int64_t;
 
+// Passes end early, by throwing Stopped, where the stop flag of the calling thread is set.
+
 // The compilation of the kernel in use.
 extern const Kernel* active;
 
@@ -57,6 +59,11 @@ Sums sums_at(double* memory, Form form, const double* centres, int64_t K, int64_
 template <typename T>
 int64_t add_up(const Rows<T>& rows, const Mixture& mixture, const Given& given,
                const double* centres, Form form, double* total, int64_t n_threads);
+
+// Writes values by row. The first row that is lost, or -1.
+template <typename T>
+int64_t write_rows(const Rows<T>& rows, const Mixture& mixture, const Values<T>& values,
+                   int64_t n_threads);
 
 // The sums of a total about the centres, whole matrices and not only their lower triangles. False
 // if they are those of a linear mixture, and have lost their digits.

@@ -1,6 +1,7 @@
 #include "searching.hpp"
 
 #include "arrays.hpp"
+#include "gil.hpp"
 #include "kmeans.hpp"
 
 using namespace skgmm;
@@ -22,17 +23,19 @@ double moved(Table rows, Vector weights, Labels labels, OutTable centres) {
     const int64_t K = centres.shape(0);
     for (int64_t i = 0; i < all.n_samples; ++i)
         require(labels.data()[i] >= 0 && labels.data()[i] < K, "labels: of the centres");
-    nb::gil_scoped_release release;
-    return move_centres(all, labels.data(), K, centres.data());
+    double movement = 0.0;
+    without_gil([&] { movement = move_centres(all, labels.data(), K, centres.data()); });
+    return movement;
 }
 
 void seeded(Table rows, Vector weights, Table uniforms, OutLabels seeds) {
     const WeightedRows all = weighted(rows, weights);
     require(seeds.shape(0) == uniforms.shape(0) + 1, "uniforms: for each seed but the first");
     require(seeds.data()[0] >= 0 && seeds.data()[0] < all.n_samples, "seeds: rows");
-    nb::gil_scoped_release release;
-    draw_seeds(all, int64_t(seeds.shape(0)), int64_t(uniforms.shape(1)), uniforms.data(),
-               seeds.data());
+    without_gil([&] {
+        draw_seeds(all, int64_t(seeds.shape(0)), int64_t(uniforms.shape(1)), uniforms.data(),
+                   seeds.data());
+    });
 }
 
 }  // namespace

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -20,6 +20,7 @@ from skgmm._reading import rows_in_memory
 from skgmm._rows import InMemoryRows
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import single_threaded_blas
+from skgmm._workers import run_in_workers
 from skgmm.covariance import Structure, find_structure
 from skgmm.model_selection._sweep import Ground, sweep
 
@@ -202,14 +203,13 @@ def bootstrap_lrt(
     rng = check_random_state(random_state)
     options = {"tol": tol, "max_iter": max_iter}
     tested: list[tuple[float, float, Array]] = []
-    with single_threaded_blas(), Parallel(n_jobs=n_jobs) as parallel:
+    with single_threaded_blas():
         for K in range(1, max_components + 1):
             test = _Test(structure, K, reg_covar, options)
             own, *seeds = rng.randint(2**31 - 1, size=1 + n_bootstrap)
             statistic, null = test.statistic(rows, own)
-            drawn = np.sort(
-                parallel(delayed(test.replicate)(null, n_samples, seed) for seed in seeds)
-            )
+            replicate = partial(test.replicate, null, n_samples)
+            drawn = np.sort(run_in_workers(replicate, seeds, n_jobs))
             p_value = _p_value(K, statistic - _ROUNDING * n_samples, drawn)
             tested.append((statistic, p_value, drawn))
             if p_value > level:

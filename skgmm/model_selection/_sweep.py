@@ -13,7 +13,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from skgmm._collapse import CollapseTest
 from skgmm._em import run_em
@@ -25,6 +24,7 @@ from skgmm._problem import Problem, floor_of
 from skgmm._race import thinned
 from skgmm._result import EMResult, EMStatus
 from skgmm._rows import InMemoryRows
+from skgmm._workers import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 from skgmm.model_selection._candidates import (
     Candidate,
@@ -134,7 +134,8 @@ def sweep(
     sizes = sorted(ground.groups)
     table: Table = {}
 
-    def fit(name: str, K: int) -> None:
+    def fit(model: tuple[str, int]) -> None:
+        name, K = model
         simpler = [table[s.name, K] for s in inside[name]]
         smaller = max((size for size in sizes if size < K), default=None)
         fewer = [] if smaller is None else [table[name, smaller]]
@@ -148,13 +149,8 @@ def sweep(
             table[name, K] = fit_model(ground, known[name], K, neighbours)
 
     try:
-        with Parallel(n_jobs=n_parallel, require="sharedmem") as parallel:
-            for wave in waves(structures, sizes):
-                if n_parallel == 1 or len(wave) == 1:
-                    for model in wave:
-                        fit(*model)
-                else:
-                    parallel(delayed(fit)(*model) for model in wave)
+        for wave in waves(structures, sizes):
+            run_in_threads(fit, wave, n_parallel)
     except (KeyboardInterrupt, StoppedSearchError):
         if not any(fit.result for fit in table.values()):
             raise

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from scipy.special import expit, logit, ndtri
@@ -23,6 +23,7 @@ from skgmm._result import EMStatus
 from skgmm._rows import InMemoryRows
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import single_threaded_blas
+from skgmm._workers import run_in_workers
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 from skgmm.model_selection._information import covariance_of_estimates
 
@@ -232,9 +233,7 @@ def _bootstrap(
 ) -> dict[str, Array]:
     """Weights, means and covariances of each fit, (b, ...)."""
     seeds = rng.randint(2**31 - 1, size=n_bootstrap)
-    outcomes = Parallel(n_jobs=n_jobs)(
-        delayed(_refitted)(problem, parameters, seed) for seed in seeds
-    )
+    outcomes = run_in_workers(partial(_refitted, problem, parameters), seeds, n_jobs)
     draws = [_natural(outcome, problem.structure) for outcome in outcomes if outcome is not None]
     if len(draws) < 2:
         raise ValueError(
