@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -167,7 +166,15 @@ def _best(
             )
         return result
 
-    fitted = partial(attributes_of, structure=problem.structure, dtype=rows.dtype)
+    features = {
+        name: value
+        for name, value in vars(mixture).items()
+        if name in ("n_features_in_", "feature_names_in_")
+    }
+
+    def fitted(parameters: MixtureParameters) -> dict[str, Any]:
+        return features | attributes_of(parameters, problem.structure, rows.dtype)
+
     run_followed = followed(run, mixture, tasks, fitted)
     result, outcomes = best_of(run_followed, n_init, rng, n_parallel)
     return result, table_of_starts(histories, outcomes)

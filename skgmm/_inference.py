@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skgmm._fitted import of_one_fit, snapshot
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._reading import rows_to_ask_about
@@ -60,6 +61,7 @@ class MixtureInference:
         check_is_fitted(self)
         return rows_to_ask_about(self, X, sample_weight, len(self.means_))
 
+    @of_one_fit
     def predict(self, X: ArrayLike) -> Array:
         """Hard assignment: the most probable component of each row.
 
@@ -74,6 +76,7 @@ class MixtureInference:
         """
         return self._rows(X).labels(self._parameters())
 
+    @of_one_fit
     def predict_proba(self, X: ArrayLike) -> Array:
         """Soft assignment: the probability of each component given each row.
 
@@ -90,6 +93,7 @@ class MixtureInference:
         """
         return self._rows(X).responsibilities(self._parameters())
 
+    @of_one_fit
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Logarithms of the soft assignment, exact where probabilities underflow.
 
@@ -104,6 +108,7 @@ class MixtureInference:
         """
         return self._rows(X).log_responsibilities(self._parameters())
 
+    @of_one_fit
     def score_samples(self, X: ArrayLike) -> Array:
         """Log-density of each row.
 
@@ -119,6 +124,7 @@ class MixtureInference:
         rows = self._rows(X)
         return rows.log_densities(self._parameters()).astype(rows.dtype, copy=False)
 
+    @of_one_fit
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean log-likelihood per row.
 
@@ -136,6 +142,7 @@ class MixtureInference:
         """
         return self._rows(X, sample_weight).mean_log_likelihood(self._parameters())
 
+    @of_one_fit
     def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Bayesian information criterion; lower is better.
 
@@ -154,6 +161,7 @@ class MixtureInference:
         """
         return self._bic(self._rows(X, sample_weight))
 
+    @of_one_fit
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike information criterion; lower is better.
 
@@ -172,6 +180,7 @@ class MixtureInference:
         log_likelihood, _ = self._rows(X, sample_weight).log_likelihood(self._parameters())
         return -2.0 * log_likelihood + 2.0 * self._n_free()
 
+    @of_one_fit
     def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Integrated completed likelihood; lower is better.
 
@@ -191,6 +200,7 @@ class MixtureInference:
         rows = self._rows(X, sample_weight)
         return self._bic(rows) - 2.0 * rows.log_certainty(self._parameters())
 
+    @of_one_fit
     def expected_complete_log_likelihood(
         self, X: ArrayLike, responsibilities: ArrayLike | None = None
     ) -> float:
@@ -218,6 +228,7 @@ class MixtureInference:
             )
         return rows.expected_complete_log_likelihood(self._parameters(), given)
 
+    @of_one_fit
     def sample(
         self,
         n_samples: int = 1,
@@ -251,6 +262,7 @@ class MixtureInference:
         rows, components = parameters.draw(int(n_samples), check_random_state(random_state))
         return rows.astype(np.asarray(self.means_).dtype, copy=False), components
 
+    @of_one_fit
     def summary(self) -> str:
         """The mixture in a page of text: components, log-likelihood, how the fit ended."""
         check_is_fitted(self)
@@ -262,7 +274,7 @@ class MixtureInference:
 
 
 def mixture_of(estimator: object) -> MixtureInference:
-    """The fitted mixture in an estimator or in a search that found one.
+    """A snapshot of the fitted mixture in an estimator or in a search that found one.
 
     Raises
     ------
@@ -275,4 +287,4 @@ def mixture_of(estimator: object) -> MixtureInference:
             "The estimator should be a GaussianMixtureEM, or a fitted search whose "
             f"best_estimator_ is one, but got {type(estimator).__name__}"
         )
-    return mixture
+    return snapshot(mixture)

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 
 from skgmm import _validation
 from skgmm._callbacks import FitTasks
+from skgmm._fitted import replacing
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._inference import MixtureInference
 from skgmm._initialization import PARTITIONS, SEEDS
@@ -353,23 +354,27 @@ default='auto'
         labels : ndarray of int64, shape (n_samples,)
             As of `fit(X).predict(X)`.
         """
-        return self._fit(X, y, sample_weight).labels(self._parameters())
+        rows, fitted = self._fit(X, y, sample_weight)
+        return rows.labels(fitted._parameters())
 
-    def _fit(self, X: ArrayLike, y: Any, sample_weight: ArrayLike | None) -> Rows:
-        """Fit and return the validated rows. A failure leaves the estimator as it was."""
+    def _fit(self, X: ArrayLike, y: Any, sample_weight: ArrayLike | None) -> tuple[Rows, Any]:
+        """Fit; the validated rows, and the mixture that was fitted to them by this call.
+
+        A failure leaves the estimator as it was.
+        """
         tasks = FitTasks.of(self, X, y, sample_weight)
-        before = dict(vars(self))  # with what scikit-learn needs to end the tasks of a failed fit
-        try:
-            with single_threaded_blas():
-                rng = check_random_state(self.random_state)
-                rows = rows_to_fit(self, X, sample_weight, rng)
-                fit = fit_mixture(self, rows, rng, tasks)
-                self.__dict__.update(fit.attributes())
-            if tasks is not None:
+        before = self.__dict__
+        with single_threaded_blas(), replacing(self) as working:
+            rng = check_random_state(working.random_state)
+            rows = rows_to_fit(working, X, sample_weight, rng)
+            fit = fit_mixture(working, rows, rng, tasks)
+            working.__dict__.update(fit.attributes())
+        if tasks is not None:
+            try:
                 tasks.done()
-        except BaseException:
-            self.__dict__ = before
-            raise
+            except BaseException:
+                self.__dict__ = before
+                raise
         for message in fit.messages:  # the fit is done: a warning made an error must not undo it
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
-        return rows
+        return rows, working

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skgmm._fitted import snapshot
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._linalg import Array
 from skgmm._merging import explained, merged
@@ -122,6 +123,9 @@ def _floor_of(mixture: Any, memory: Memory) -> Array:
 
 def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
     """A new mixture from the Moments of others, and what the user should know."""
+    for mixture in mixtures:
+        check_is_fitted(mixture)
+    mixtures = [snapshot(mixture) for mixture in mixtures]
     _check_mergeable(mixtures)
     first = mixtures[0]
     structure = first._structure()
@@ -155,7 +159,6 @@ def _check_mergeable(mixtures: Sequence[Any]) -> None:
     if len(mixtures) < 1:
         raise ValueError("merge needs at least one mixture, but got none")
     for number, mixture in enumerate(mixtures):
-        check_is_fitted(mixture)
         if n_kept := Kept.of(mixture).n_samples:
             raise ValueError(
                 f"mixture {number} is in the warm-up of partial_fit, with "

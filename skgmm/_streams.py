@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from copy import copy
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
+from skgmm._fitted import replacing
 from skgmm._partial import continue_fit, merge_into
 from skgmm._reading import rows_to_learn_from
 from skgmm._sklearn_compat import fit_context
@@ -72,10 +72,8 @@ class MixtureStreams:
         >>> np.sort(mixture.weights_).round(1), np.sort(mixture.means_[:, 0]).round()
         (array([0.3, 0.7]), array([-0.,  5.]))
         """
-        after = copy(self)  # a call that fails leaves the estimator as it was
-        with single_threaded_blas():
-            messages = continue_fit(after, rows_to_learn_from(after, X, sample_weight))
-        self.__dict__ = after.__dict__
+        with single_threaded_blas(), replacing(self) as working:
+            messages = continue_fit(working, rows_to_learn_from(working, X, sample_weight))
         for message in messages:
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
         return self

@@ -57,8 +57,40 @@ def _libraries() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-_lock = threading.Lock()
-_limits: list[Any] = []  # one for each fit that runs now; the first undoes them all
+class _BlasLimit:
+    """One thread for BLAS, for as long as a fit runs in any thread of this process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.fitting: list[int] = []  # the thread of each fit that runs now
+        self.original: Any = None  # gives back what was there before the first
+
+    def begin(self) -> None:
+        with self.lock:
+            if not self.fitting:
+                self.original = _libraries().limit(limits=1, user_api="blas")
+            self.fitting.append(threading.get_ident())
+
+    def end(self) -> None:
+        with self.lock:
+            self.fitting.remove(threading.get_ident())
+            self._give_back_if_unused()
+
+    def after_fork(self) -> None:
+        """In a forked process only the thread that forked goes on: no other will end its fits."""
+        self.lock = threading.Lock()
+        self.fitting = [thread for thread in self.fitting if thread == threading.get_ident()]
+        self._give_back_if_unused()
+
+    def _give_back_if_unused(self) -> None:
+        if not self.fitting and self.original is not None:
+            self.original.restore_original_limits()
+            self.original = None
+
+
+_blas_limit = _BlasLimit()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_blas_limit.after_fork)
 
 
 @contextmanager
@@ -68,13 +100,8 @@ def single_threaded_blas() -> Iterator[None]:
     The limit belongs to the process. Fits in several threads share it: the last one that ends
     gives back what the first one found.
     """
-    with _lock:
-        _limits.append(_libraries().limit(limits=1, user_api="blas") if not _limits else None)
+    _blas_limit.begin()
     try:
         yield
     finally:
-        with _lock:
-            first = _limits[0]
-            _limits.pop()
-            if not _limits:
-                first.restore_original_limits()
+        _blas_limit.end()

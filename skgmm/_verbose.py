@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import logging
-import sys
 from time import perf_counter
 
 from skgmm._progress import Progress
 from skgmm._result import EMResult
 
-
-class _ToStdout(logging.Handler):
-    """Prints as long as nobody has configured logging.
-
-    Whoever sets `verbose` in a notebook wants to read it there. Handlers are counted when a record
-    arrives, so that a configuration made later does not print lines twice; and `sys.stdout` is
-    looked up then, because notebooks and tests replace it.
-    """
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if not logging.getLogger().handlers and logger.handlers == [self]:
-            print(self.format(record), file=sys.stdout, flush=True)
-
-
 logger = logging.getLogger("skgmm")
-logger.addHandler(_ToStdout())
-# Nothing is said unless `verbose` asks for it, and what was asked for should be heard.
-logger.setLevel(logging.INFO)
+
+
+def say(line: str) -> None:
+    """Log a line that `verbose` asks for; print it where logging is not configured.
+
+    Whoever sets `verbose` wants to read the lines, so they go to the handlers also where the root
+    logger is left at its default level WARNING. A level that the user gives to the logger 'skgmm'
+    counts, and so does `logging.disable`.
+    """
+    if max(logger.level, logger.manager.disable + 1) > logging.INFO:
+        return
+    if logger.hasHandlers():
+        logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, line, (), None))
+    else:
+        print(line, flush=True)
 
 
 class StartLog:
@@ -36,7 +33,7 @@ class StartLog:
         self.start, self.verbose, self.interval = start, verbose, interval
         self.evaluation = 0
         self.began = perf_counter()
-        logger.info(f"start {start}")
+        say(f"start {start}")
 
     def begin(self) -> None:
         """Nothing is said before an iteration."""
@@ -50,15 +47,15 @@ class StartLog:
             )
             if self.verbose > 1:
                 line += f", gain {progress.gain:.2e}, {perf_counter() - self.began:.3f} s"
-            logger.info(line)
+            say(line)
         return False
 
     def done(self, result: EMResult | None) -> None:
         seconds = perf_counter() - self.began
         if result is None:
-            logger.info(f"start {self.start}: failed after {seconds:.3f} s")
+            say(f"start {self.start}: failed after {seconds:.3f} s")
             return
-        logger.info(
+        say(
             f"start {self.start}: {result.description} after {len(result.objectives)} evaluations "
             f"in {seconds:.3f} s, log-likelihood {result.objective:.6f} nats per row"
         )

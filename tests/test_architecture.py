@@ -91,6 +91,7 @@ ROOMS = [
     "covariance._structure",
     "covariance._base",
     "_moments",
+    "_fitted",
     "_threads",
     "_kernels.__init__",
     "_linalg",

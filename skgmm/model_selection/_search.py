@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skgmm._fitted import replacing, snapshot
 from skgmm._fitting import Fit as MixtureFit
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
@@ -39,8 +40,9 @@ def _as_the_best(name: str) -> Callable[..., Any]:
 
     @wraps(getattr(GaussianMixtureEM, name))
     def method(self: GaussianMixtureSearch, *args: Any, **kwargs: Any) -> Any:
-        check_is_fitted(self)
-        return getattr(self.best_estimator_, name)(*args, **kwargs)
+        fitted = snapshot(self)  # whatever a fit in another thread does
+        check_is_fitted(fitted)
+        return getattr(fitted.best_estimator_, name)(*args, **kwargs)
 
     return method
 
@@ -196,10 +198,10 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
         folds = self._folds()
         n_folds = 0 if folds is None else folds.get_n_splits(X)
         tasks = SearchTasks(self, X, y, sample_weight, n_models * (1 + n_folds))
-        before = dict(vars(self))  # with what scikit-learn needs to end the tasks of a failed fit
+        before = self.__dict__
+        with single_threaded_blas(), replacing(self) as working:
+            messages = working._fit(X, sample_weight, folds, tasks)
         try:
-            with single_threaded_blas():
-                messages = self._fit(X, sample_weight, folds, tasks)
             tasks.done()
         except BaseException:
             self.__dict__ = before
@@ -241,7 +243,7 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
     def _fit(
         self, X: ArrayLike, sample_weight: ArrayLike | None, folds: Any, tasks: SearchTasks
     ) -> list[str]:
-        """Fit, and return what the user should know."""
+        """Set the fitted attributes, and return what the user should know."""
         sizes, structures = self._sizes(), self._structures()
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
         rng = check_random_state(self.random_state)

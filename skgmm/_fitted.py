@@ -1,0 +1,52 @@
+"""Fitted attributes while several threads use an estimator: read together, replaced together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, TypeVar
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+Estimator = TypeVar("Estimator")
+
+
+def snapshot(estimator: Estimator) -> Estimator:
+    """The estimator as it is now, which a fit in another thread does not change.
+
+    Attributes are shared, not copied. Copying a dict is one step for other threads.
+    """
+    copied = object.__new__(type(estimator))
+    copied.__dict__ = dict(vars(estimator))
+    return copied
+
+
+def of_one_fit(method: Method) -> Method:
+    """The method gets a snapshot as `self`, so that all attributes it reads are of the same fit."""
+
+    @wraps(method)
+    def reading(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return method(snapshot(self), *args, **kwargs)
+
+    return reading  # type: ignore[return-value]
+
+
+@contextmanager
+def replacing(estimator: Estimator) -> Iterator[Estimator]:
+    """A copy to fit, whose changes become those of the estimator in one assignment at the end.
+
+    An error leaves the estimator as it was. What other threads set in the meantime, as by
+    `set_params`, is kept.
+    """
+    working = snapshot(estimator)
+    before = dict(vars(working))
+    yield working
+    after = vars(working)
+    removed = before.keys() - after.keys()
+    changed = {
+        name: value
+        for name, value in after.items()
+        if name not in before or value is not before[name]
+    }
+    kept = {name: value for name, value in vars(estimator).items() if name not in removed}
+    estimator.__dict__ = kept | changed
