@@ -5,6 +5,7 @@ import logging
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from unittest import mock
 
@@ -415,6 +416,60 @@ GaussianMixtureEM(random_state=0, verbose=1).fit(X)
     assert lines[0] == "start 0"
     assert lines.count("start 0") == lines.count("INFO:skgmm:start 0") == 1
     assert result.stderr == ""
+
+
+def test_importing_sets_up_no_logging():
+    code = """
+import logging
+import skgmm
+logger = logging.getLogger("skgmm")
+assert (logger.handlers, logger.level, logger.propagate) == ([], logging.NOTSET, True)
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
+
+
+def test_verbose_is_heard_where_the_root_logger_is_left_at_its_default_level(rows, caplog):
+    assert logging.getLogger().level == logging.WARNING
+    GaussianMixtureEM(2, random_state=0, verbose=1).fit(rows)
+    assert caplog.messages
+
+
+def test_logging_that_is_disabled_silences_verbose(rows, caplog, capsys):
+    logging.disable(logging.INFO)
+    try:
+        lines = printed_by(lambda: GaussianMixtureEM(2, verbose=1).fit(rows), capsys)
+    finally:
+        logging.disable(logging.NOTSET)
+    assert lines == caplog.messages == []
+
+
+def test_a_handler_of_the_logger_takes_the_lines_instead_of_the_screen(rows, capsys):
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    logger = logging.getLogger("skgmm")
+    logger.addHandler(handler)
+    try:
+        lines = printed_by(lambda: GaussianMixtureEM(2, verbose=1).fit(rows), capsys)
+    finally:
+        logger.removeHandler(handler)
+    assert lines == []
+    assert records[0].getMessage() == "start 0"
+
+
+def test_fits_side_by_side_print_only_what_they_were_asked_for(rows, capsys):
+    def fit(verbose):
+        return GaussianMixtureEM(2, random_state=0, verbose=verbose).fit(rows)
+
+    alone = printed_by(lambda: fit(1), capsys)
+
+    def together():
+        with ThreadPoolExecutor(4) as users:
+            list(users.map(fit, [0, 1] * 6))
+
+    lines = printed_by(together, capsys)
+    assert len(lines) == 6 * len(alone)
+    assert lines.count("start 0") == 6
 
 
 # Estimators in notebooks

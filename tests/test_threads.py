@@ -10,7 +10,12 @@ import pytest
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skgmm import GaussianMixtureEM
+from skgmm import (
+    GaussianMixtureEM,
+    GaussianMixtureSearch,
+    bootstrap_lrt,
+    parameter_uncertainty,
+)
 from skgmm._threads import available_threads, divide_threads, single_threaded_blas, threads_for
 
 
@@ -58,7 +63,12 @@ def test_a_fit_in_a_forked_child_finishes():
     code = """
 import os, sys
 import numpy as np
-from skgmm import GaussianMixtureEM
+from skgmm import (
+    GaussianMixtureEM,
+    GaussianMixtureSearch,
+    bootstrap_lrt,
+    parameter_uncertainty,
+)
 X = np.random.default_rng(0).normal(size=(60_000, 4))
 fit = lambda: GaussianMixtureEM(3, max_iter=2, tol=1.0, n_jobs=2, random_state=0).fit(X)
 fit()
@@ -90,6 +100,34 @@ def test_blas_keeps_to_one_thread_while_fits_run():
         first.__exit__(None, None, None)
         assert set(blas_threads()) == {1}
         second.__exit__(None, None, None)
+        assert blas_threads() == before
+
+
+def failing(*_):
+    raise RuntimeError("no luck today")
+
+
+TWINS = np.repeat(np.random.default_rng(0).normal(size=(50, 1)), 2, axis=1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: GaussianMixtureEM(2, init_params=failing).fit(TWINS),
+        lambda: GaussianMixtureEM(2, warm_up=20, init_params=failing).partial_fit(TWINS),
+        lambda: GaussianMixtureSearch((1, 2), "full", reg_covar=0).fit(TWINS),
+        lambda: bootstrap_lrt(TWINS, reg_covar=0),
+        lambda: parameter_uncertainty(
+            GaussianMixtureEM.from_parameters([1.0], [[9.0, 9.0]], [np.eye(2)]), TWINS
+        ),
+    ],
+    ids=["fit", "partial_fit", "search", "bootstrap_lrt", "parameter_uncertainty"],
+)
+def test_blas_gets_its_threads_back_after_an_error(call):
+    with threadpool_limits(2, "blas"):
+        before = blas_threads()
+        with pytest.raises((ValueError, RuntimeError)):
+            call()
         assert blas_threads() == before
 
 
