@@ -14,12 +14,14 @@ from sklearn.utils.validation import check_is_fitted
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._reading import rows_to_ask_about
+from skgmm._representation import named_after
 from skgmm._rows import Rows
 from skgmm._summary import summarise
 from skgmm._validation import check_responsibilities, scale_of_weights
 from skgmm.covariance import Structure, find_structure
 
 
+@named_after("GaussianMixtureEM")
 class MixtureInference:
     """Assignment, densities, criteria and sampling from fitted attributes.
 

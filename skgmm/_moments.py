@@ -118,7 +118,7 @@ class Moments:
         )
 
     def overall(self, form: Scatter = Scatter.DIAGONAL) -> Moments:
-        """Of all rows as one component, with the scatter in that form: FULL needs cross products."""
+        """Of all rows as one component, with the scatter in that form (FULL or DIAGONAL)."""
         share = self.mass / self.mass.sum()
         mean = share @ self.mean
         if form is Scatter.DIAGONAL:

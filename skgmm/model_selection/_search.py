@@ -26,6 +26,7 @@ from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fi
 from skgmm._starts import alone, table_of_starts
 from skgmm._threads import single_threaded_blas
 from skgmm._validation import scale_of_weights
+from skgmm._version import VersionedPickleMixin
 from skgmm.covariance import STRUCTURES, Structure, find_structure
 from skgmm.model_selection._cross_validation import cross_validated
 from skgmm.model_selection._sweep import Fit, Ground, sweep
@@ -46,7 +47,9 @@ def _as_the_best(name: str) -> Callable[..., Any]:
     return method
 
 
-class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMixin, BaseEstimator):
+class GaussianMixtureSearch(
+    CallbackSupportMixin, RepresentationMixin, VersionedPickleMixin, DensityMixin, BaseEstimator
+):
     """Gaussian mixtures of several sizes and covariance structures, and the best of them.
 
     All models are fitted in one go: groups of rows to start from are made once for each number of
