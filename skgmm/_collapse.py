@@ -45,8 +45,12 @@ class CollapseTest:
     @cached_property
     def overall(self) -> Moments:
         """Moments of all samples as one component, with cross products where they are known."""
-        axes_only = self.moments.form is Scatter.DIAGONAL
-        return self.moments.overall(Scatter.DIAGONAL if axes_only else Scatter.FULL)
+        form = Scatter.DIAGONAL if self.moments.form is Scatter.DIAGONAL else Scatter.FULL
+        overall = self.moments.overall(form)
+        _, varying = feature_variances(overall)
+        # What is left of a constant column is rounding of its mean.
+        kept = varying if form is Scatter.DIAGONAL else varying[:, None] & varying
+        return replace(overall, scatter=np.where(kept, overall.scatter, 0.0))
 
     @cached_property
     def directions(self) -> Array:
@@ -112,27 +116,47 @@ class CollapseTest:
         )
 
     def diagnosed(self, result: EMResult) -> EMResult:
-        """As `judged`, and with the directions in which the samples vary."""
-        return replace(self.judged(result), span=self.span)
+        """As `judged`, and with the directions in which the samples vary.
+
+        Where a covariance became singular, that is said.
+        """
+        return replace(self.judged(result), span=None if result.collapsed else self.span)
 
     @cached_property
     def span(self) -> Span:
         """Constant and linearly dependent columns.
 
-        Eigenvalues of the correlations tell, so that units do not matter. What is less than the
-        default `reg_covar` (or the given one, if that is smaller) is no variance. Without cross
-        products, only constant columns are seen; and only these matter to such structures.
+        Without cross products only constant columns are seen, and only they matter to such
+        structures.
         """
         variances, varying = feature_variances(self.overall)
         columns = np.flatnonzero(varying)
         constant = np.flatnonzero(~varying).tolist()
         if self.overall.form is Scatter.DIAGONAL or len(columns) < 2:
             return Span(len(variances), len(columns), constant, [])
-        deviations = np.sqrt(variances[columns])
-        covariance = self.overall.scatter[0][np.ix_(columns, columns)] / self.overall.total_weight
-        values, vectors = eigh(covariance / deviations / deviations[:, None])
-        added = (self.floor[columns] / variances[columns]).max()
-        null = values <= np.clip(added, _ROUNDING, RELATIVE_FLOOR)
-        takes_part = np.abs(vectors[:, null]).max(axis=1, initial=0.0) > _TAKES_PART
-        n_directions = len(columns) - int(null.sum())
+        within = self.moments.form.dense(self.moments.scatter).sum(axis=0)
+        # Far outliers can hide all other variance, which is seen within the components.
+        null = min(
+            (
+                self._null_directions(scatter, columns)
+                for scatter in (*self.overall.scatter, within)
+            ),
+            key=lambda directions: directions.shape[1],
+        )
+        takes_part = np.abs(null).max(axis=1, initial=0.0) > _TAKES_PART
+        n_directions = len(columns) - null.shape[1]
         return Span(len(variances), n_directions, constant, columns[takes_part].tolist())
+
+    def _null_directions(self, scatter: Array, columns: Array) -> Array:
+        """Directions without variance in a scatter (d, d) of these columns, (r, m).
+
+        Eigenvalues of the correlations tell, so that units do not matter. What is less than the
+        default `reg_covar` (or the given one, if that is smaller) is no variance.
+        """
+        covariance = scatter[np.ix_(columns, columns)] / self.overall.total_weight
+        variances = np.diagonal(covariance)
+        variances = np.where(variances > 0, variances, 1.0)
+        deviations = np.sqrt(variances)
+        values, vectors = eigh(covariance / deviations / deviations[:, None])
+        added = (self.floor[columns] / variances).max()
+        return vectors[:, values <= np.clip(added, _ROUNDING, RELATIVE_FLOOR)]

@@ -114,7 +114,7 @@ class Span:
         So many distinct samples vary in one direction less: to say so is for whoever counts them.
         """
         of_columns = []
-        if self.constant:
+        if self.constant and n_distinct != 1:
             verb = "is" if len(self.constant) == 1 else "are"
             of_columns.append(f"{_columns(self.constant, names)} {verb} constant")
         if self.dependent and (n_distinct is None or self.n_directions < n_distinct - 1):

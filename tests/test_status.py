@@ -115,7 +115,7 @@ def with_column(kind):
         ("float32 sum", "Columns x0, x2, x4 are linearly dependent"),
     ],
 )
-@pytest.mark.parametrize("covariance_type", ["full", "tied", "VEV"])
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "VEE"])
 def test_columns_that_add_no_direction_are_named(kind, named, unit, covariance_type):
     X = with_column(kind) * [1, 1, 1, 1, unit]
     mixture, messages = fitted(X, 2, covariance_type=covariance_type)
