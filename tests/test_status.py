@@ -252,7 +252,6 @@ def grid_search(scoring, **options):
     return GridSearchCV(model, grid, scoring=scoring, cv=[(EVERY, EVERY)], **options)
 
 
-@pytest.mark.skipif(SKLEARN < (1, 8), reason="scorers get weights only by metadata routing")
 @pytest.mark.parametrize("several", [False, True])
 def test_a_grid_search_passes_weights_on(several):
     weights = np.random.default_rng(0).integers(0, 4, size=len(IRIS))

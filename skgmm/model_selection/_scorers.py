@@ -23,8 +23,8 @@ class CriterionScorer(BaseScorer):
     The score of a mixture with a collapsed or flat component is NaN, with a warning, because its
     likelihood says nothing of how good it is: such a model cannot win.
 
-    As other scorers they take `sample_weight`. GridSearchCV passes that of its `fit` on to them
-    (with scikit-learn 1.8 or later), or where metadata routing is enabled, if it is asked to with
+    As other scorers they take `sample_weight`. GridSearchCV passes that of its `fit` on to them;
+    where metadata routing is enabled, if it is asked to with
     ``bic_scorer.set_score_request(sample_weight=True)``.
 
     Examples
