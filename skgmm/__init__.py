@@ -3,6 +3,7 @@
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._show_versions import show_versions
 from skgmm._sources import RowBlocks
+from skgmm._version import __version__
 from skgmm.model_selection import (
     BootstrapLRT,
     GaussianMixtureSearch,
@@ -14,7 +15,6 @@ from skgmm.model_selection import (
     parameter_uncertainty,
 )
 
-__version__ = "0.1.0"
 __all__ = [
     "BootstrapLRT",
     "GaussianMixtureEM",

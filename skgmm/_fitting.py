@@ -51,6 +51,7 @@ class Fit:
             "starts_": self.starts,
             "reg_covar_": problem.floor,
             "total_weight_": result.moments.total_weight,
+            "_degenerate": result.degenerate,
             "_memory": memory.state(),
             "_kept": None,
         }
@@ -94,11 +95,11 @@ def fit_mixture(
     messages = [message] if message else []
     if previous is None:
         start = choose_start(mixture, problem, rng)
-        messages += [start.warning] if start.warning else []
     else:
         start = Start(lambda _: alone("previous fit", previous), random=False)
     result, starts = _best(mixture, problem, start, previous is not None, rng, tasks)
-    return Fit(problem, result, starts, messages + result.advice)
+    names = getattr(mixture, "feature_names_in_", None)
+    return Fit(problem, result, starts, messages + result.advice(names))
 
 
 def _previous(
@@ -132,12 +133,7 @@ def _best(
     """The best of the runs, which share the threads of the rows; and the table of starts."""
     n_init = mixture.n_init if start.random else 1
     n_parallel, rows = problem.rows.divided(n_init)
-    divided, collapse = replace(problem, rows=rows), CollapseTest(rows, problem.floor)
-
-    def judged(result: EMResult) -> EMResult:
-        # Where the rows are too few for anything else, that is said already.
-        return result if start.warning else collapse.judged(result)
-
+    divided = replace(problem, rows=rows)
     common: dict[str, Any] = {
         "tol": mixture.tol,
         "max_iter": mixture.max_iter,
@@ -149,14 +145,16 @@ def _best(
         options = {**common, "watch": watch}
         histories[index], agree = start.make(stream)
         chosen, *rest = (candidate.parameters for candidate in histories[index])
-        result = judged(run_em(divided, chosen, resumed=resumed, **options))
+        result = run_em(divided, chosen, resumed=resumed, **options)
         if start.random and result.collapsed and not result.objectives:
             # But for rounding the start was singular. One that is given is returned with a word.
             raise IllDefinedCovarianceError(result.collapsed)
+        collapse = CollapseTest(problem.floor, result.moments, rows.n_samples)
+        result = collapse.judged(result)
         if mixture.escape and start.sample is not None:
             result = escape(
                 divided,
-                judged,
+                collapse.judged,
                 start.sample,
                 result,
                 [] if agree else rest,
@@ -164,7 +162,8 @@ def _best(
                 only_repair=not start.random,
                 **options,
             )
-        return result
+        result = collapse.diagnosed(result)
+        return replace(result, shortage=start.warning, n_distinct=start.n_distinct)
 
     features = {
         name: value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +15,14 @@ from skgmm._fitted import of_one_fit, snapshot
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._reading import rows_to_ask_about
+from skgmm._representation import named_after
 from skgmm._rows import Rows
 from skgmm._summary import summarise
-from skgmm._validation import check_responsibilities
+from skgmm._validation import check_responsibilities, scale_of_weights
 from skgmm.covariance import Structure, find_structure
 
 
+@named_after("GaussianMixtureEM")
 class MixtureInference:
     """Assignment, densities, criteria and sampling from fitted attributes.
 
@@ -153,13 +157,19 @@ class MixtureInference:
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
+            How often each row counts: the criterion counts as many rows as the weights sum to.
 
         Returns
         -------
         bic : float
+
+        Warns
+        -----
+        UserWarning
+            If weights sum to far less than their effective number or to fewer than there are
+            parameters.
         """
-        return self._bic(self._rows(X, sample_weight))
+        return self._penalised(self._rows(X, sample_weight), np.log)
 
     @of_one_fit
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -171,14 +181,19 @@ class MixtureInference:
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
+            How often each row counts: the criterion counts as many rows as the weights sum to.
 
         Returns
         -------
         aic : float
+
+        Warns
+        -----
+        UserWarning
+            If weights sum to far less than their effective number or to fewer than there are
+            parameters.
         """
-        log_likelihood, _ = self._rows(X, sample_weight).log_likelihood(self._parameters())
-        return -2.0 * log_likelihood + 2.0 * self._n_free()
+        return self._penalised(self._rows(X, sample_weight), lambda _: 2.0)
 
     @of_one_fit
     def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -191,14 +206,20 @@ class MixtureInference:
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
+            How often each row counts: the criterion counts as many rows as the weights sum to.
 
         Returns
         -------
         icl : float
+
+        Warns
+        -----
+        UserWarning
+            If weights sum to far less than their effective number or to fewer than there are
+            parameters.
         """
         rows = self._rows(X, sample_weight)
-        return self._bic(rows) - 2.0 * rows.log_certainty(self._parameters())
+        return self._penalised(rows, np.log) - 2.0 * rows.log_certainty(self._parameters())
 
     @of_one_fit
     def expected_complete_log_likelihood(
@@ -268,9 +289,13 @@ class MixtureInference:
         check_is_fitted(self)
         return summarise(self, self._parameters(), self._structure())
 
-    def _bic(self, rows: Rows) -> float:
-        log_likelihood, n_samples = rows.log_likelihood(self._parameters())
-        return -2.0 * log_likelihood + self._n_free() * float(np.log(n_samples))
+    def _penalised(self, rows: Rows, penalty: Callable[[float], float]) -> float:
+        """-2 log-likelihood and a penalty for each parameter, from the number of samples."""
+        n_free = self._n_free()
+        log_likelihood, weight, effective = rows.log_likelihood(self._parameters())
+        if (message := scale_of_weights(weight, effective, n_free)) is not None:
+            warnings.warn(message, UserWarning, stacklevel=3)
+        return -2.0 * log_likelihood + n_free * float(penalty(weight))
 
 
 def mixture_of(estimator: object) -> MixtureInference:

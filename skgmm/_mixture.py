@@ -27,6 +27,7 @@ from skgmm._rows import Rows
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._streams import MixtureStreams
 from skgmm._threads import single_threaded_blas
+from skgmm._version import VersionedPickleMixin
 from skgmm.covariance import find_structure
 
 
@@ -35,6 +36,7 @@ class GaussianMixtureEM(
     RepresentationMixin,
     MixtureStreams,
     MixtureInference,
+    VersionedPickleMixin,
     DensityMixin,
     BaseEstimator,
 ):
@@ -330,8 +332,8 @@ default='auto'
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` was reached, components lost their rows, or the rows are too few for the
-            components or the structure.
+            If `max_iter` was reached, components collapsed or lost their rows, the rows are too few
+            for the components or the structure, or columns are constant or linearly dependent.
         """
         self._fit(X, y, sample_weight)
         return self

@@ -117,19 +117,21 @@ class Moments:
             total_weight=factor * self.total_weight,
         )
 
-    def overall(self) -> Moments:
-        """Of all rows as one component, with the diagonal scatter."""
+    def overall(self, form: Scatter = Scatter.DIAGONAL) -> Moments:
+        """Of all rows as one component, with the scatter in that form (FULL or DIAGONAL)."""
         share = self.mass / self.mass.sum()
         mean = share @ self.mean
-        within = self.form.diagonal(self.scatter)
-        if self.form is not Scatter.POOLED:
-            within = within.sum(axis=0)
+        if form is Scatter.DIAGONAL:
+            within = self.form.diagonal(self.scatter)
+            within = within if self.form is Scatter.POOLED else within.sum(axis=0)
+        else:
+            within = self.form.dense(self.scatter).sum(axis=0)
         return replace(
             self,
-            form=Scatter.DIAGONAL,
+            form=form,
             mass=self.mass.sum(keepdims=True),
             mean=mean[None],
-            scatter=(within + self.mass @ (self.mean - mean) ** 2)[None],
+            scatter=within + form.outer(self.mass[None], (self.mean - mean)[None]),
         )
 
     def reordered(self, order: Array) -> Moments:

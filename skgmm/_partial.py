@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import snapshot
+from skgmm._collapse import CollapseTest
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._linalg import Array
 from skgmm._merging import explained, merged
@@ -73,6 +74,8 @@ def _warm_up(
     together = InMemoryRows(X, weights, threads_for(mixture.n_jobs, X, mixture.n_components))
     whole, rest = together.part(slice(size)), together.part(slice(size, None))
     afresh = clone(mixture)  # without an earlier fit, which warm_start would go on from
+    if hasattr(mixture, "feature_names_in_"):
+        afresh.feature_names_in_ = mixture.feature_names_in_
     fit = fit_mixture(afresh, whole, check_random_state(afresh.random_state), None)
     mixture.__dict__.update(fit.attributes())
     if not full:
@@ -88,11 +91,16 @@ def _learn(mixture: Any, structure: Structure, rows: InMemoryRows) -> list[str]:
     forgetting = Forgetting(mixture.step_exponent, mixture.warm_up)
     stream = Stream(structure, floor, forgetting, parameters, memory)
     stream.learn(rows, partial(threads_for, mixture.n_jobs, n_components=len(parameters.means)))
-    result = stream.result
+    result = _diagnosed(stream.result, stream.memory, floor)
     dtype = np.result_type(mixture.means_, rows.X)
     mixture.__dict__.update(_attributes(result, stream.memory, structure, floor, dtype))
     mixture.n_iter_ = getattr(mixture, "n_iter_", 0) + stream.n_updates
-    return result.advice
+    return result.advice(getattr(mixture, "feature_names_in_", None))
+
+
+def _diagnosed(result: EMResult, memory: Memory, floor: Array) -> EMResult:
+    """With what the samples that are remembered say of it."""
+    return CollapseTest(floor, memory.moments, memory.n_samples).diagnosed(result)
 
 
 def _attributes(
@@ -106,6 +114,7 @@ def _attributes(
         "lower_bounds_": result.objectives,
         "reg_covar_": floor,
         "total_weight_": memory.seen,
+        "_degenerate": result.degenerate,
         "_memory": memory.state(),
         "_kept": None,
     }
@@ -139,6 +148,7 @@ def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
     result = EMResult(
         parameters, memory.moments, [memory.moments.mean_log_likelihood], EMStatus.MERGED, []
     )
+    result = _diagnosed(result, memory, floor)
     mixture = cls(**clone(first).get_params(deep=False))
     dtype = np.result_type(*(other.means_ for other in mixtures))
     mixture.__dict__.update(_attributes(result, memory, structure, floor, dtype))
@@ -146,7 +156,7 @@ def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(first, name):
             setattr(mixture, name, getattr(first, name))
-    messages = result.advice
+    messages = result.advice(getattr(first, "feature_names_in_", None))
     if loss > explained(structure, memory, len(parts)):
         messages.append(
             f"The merged mixture may lose {loss:.2g} nats per row against the mixtures it was made "

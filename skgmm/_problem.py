@@ -80,10 +80,15 @@ def relative_floor(moments: Moments) -> Array:
     A constant feature has no scale of its own and takes the mean of the others'; if all are
     constant, any positive variance serves.
     """
-    variances = moments.scatter[0] / moments.total_weight
-    rounding = (4 * np.finfo(np.float64).eps * moments.mean[0]) ** 2
-    varying = variances > rounding
+    variances, varying = feature_variances(moments)
     usual = variances[varying].mean() if varying.any() else 1.0
     # Seven digits, so that no rounding of the sums, which depends on the cut of the rows, is left.
     significand, exponent = np.frexp(np.where(varying, variances, usual))
     return RELATIVE_FLOOR * np.ldexp(np.round(significand * 2.0**24), exponent - 24)
+
+
+def feature_variances(moments: Moments) -> tuple[Array, Array]:
+    """Variances of the features (d,), and which are more than rounding, from overall Moments."""
+    variances = moments.form.diagonal(moments.scatter)[0] / moments.total_weight
+    rounding = (4 * np.finfo(np.float64).eps * moments.mean[0]) ** 2
+    return variances, variances > rounding

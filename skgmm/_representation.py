@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib import metadata
+from inspect import isfunction
+from typing import TypeVar
+
+Class = TypeVar("Class", bound=type)
 
 
 @cache
@@ -21,6 +26,23 @@ def documentation() -> str:
         if label.strip().lower() == "documentation":
             return address.strip().rstrip("/")
     return ""
+
+
+def named_after(owner: str) -> Callable[[Class], Class]:
+    """Methods of a mixin call themselves those of the class that users know.
+
+    Python's messages name them: "GaussianMixtureEM.predict() missing 1 required ...".
+    """
+
+    def rename(mixin: Class) -> Class:
+        for name, member in vars(mixin).items():
+            method = member.__func__ if isinstance(member, classmethod) else member
+            while isfunction(method):
+                method.__qualname__ = f"{owner}.{name}"
+                method = getattr(method, "__wrapped__", None)
+        return mixin
+
+    return rename
 
 
 class RepresentationMixin:

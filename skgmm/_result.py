@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -39,8 +40,7 @@ _ADVICE = {
     # scikit-learn's sentence to the letter, because people filter on it.
     EMStatus.MAX_ITER: (
         "Best performing initialization did not converge. Try different init parameters, or "
-        "increase max_iter, tol, or check for degenerate data. (An estimated {remaining:.2g} nats "
-        "per row are still to be gained.)"
+        "increase max_iter, tol, or check for degenerate data. ({remaining}.)"
     ),
     EMStatus.COLLAPSED: (
         "The covariance of components {components} became singular: they collapsed onto too few "
@@ -49,9 +49,8 @@ _ADVICE = {
         "covariance_type with fewer parameters."
     ),
     EMStatus.STOPPED: (
-        "A callback stopped the fit; the parameters are the best so far. (An estimated "
-        "{remaining:.2g} nats per row are still to be gained. With warm_start=True another fit "
-        "goes on from here.)"
+        "A callback stopped the fit; the parameters are the best so far. ({remaining}. With "
+        "warm_start=True another fit goes on from here.)"
     ),
 }
 
@@ -63,8 +62,12 @@ _EMPTY_ADVICE = (
 _SPIKES_ADVICE = (
     "Components {components} collapsed onto few distinct rows (effective numbers of rows: {rows}): "
     "in some direction their variance is little but reg_covar, and the likelihood grows without "
-    "end as that shrinks, so that it says nothing of how good the fit is. Increase reg_covar, "
-    "decrease n_components, or use a covariance_type with fewer parameters."
+    "end as that shrinks, so that it says nothing of how good the fit is. "
+)
+
+# Where samples are too few, the remedy is given with that.
+_SPIKES_REMEDY = (
+    "Increase reg_covar, decrease n_components, or use a covariance_type with fewer parameters."
 )
 
 _FLAT_ADVICE = (
@@ -80,6 +83,60 @@ _FLAT_ADVICE = (
 _SAME, _ALIKE = 1e-6, 0.5
 
 
+_SPAN_ADVICE = (
+    "{columns}: the samples vary in only {n_directions} of {n_features} directions. Along the "
+    "others the only variance is reg_covar, so that the log-likelihood, and BIC, AIC and ICL with "
+    "it, depends on that number and cannot be compared between structures. Remove such columns."
+)
+
+# Columns named in a warning.
+_NAMED = 10
+
+
+@dataclass(frozen=True)
+class Span:
+    """In how many directions the samples vary, and the columns that explain the others."""
+
+    n_features: int
+    n_directions: int
+    constant: list[int]
+    dependent: list[int]  # linearly, on one another
+
+    @property
+    def description(self) -> str:
+        if self.n_directions == self.n_features:
+            return ""
+        return f", samples vary in {self.n_directions} of {self.n_features} directions"
+
+    def advice(self, names: Sequence[str] | None, n_distinct: int | None) -> list[str]:
+        """What the user should know, with the names of the columns.
+
+        So many distinct samples vary in one direction less: to say so is for whoever counts them.
+        """
+        of_columns = []
+        if self.constant and n_distinct != 1:
+            verb = "is" if len(self.constant) == 1 else "are"
+            of_columns.append(f"{_columns(self.constant, names)} {verb} constant")
+        if self.dependent and (n_distinct is None or self.n_directions < n_distinct - 1):
+            dependent = _columns(self.dependent, names)
+            of_columns.append(
+                f"{dependent} are linearly dependent (copies, or sums of others such as all dummy "
+                "variables of one factor)"
+            )
+        if not of_columns:
+            return []
+        columns = " and ".join(of_columns)
+        return [_SPAN_ADVICE.format(columns=columns, **vars(self))]
+
+
+def _columns(which: list[int], names: Sequence[str] | None) -> str:
+    """Names of columns; without any, x0, x1, ... as in scikit-learn."""
+    named = [f"x{j}" if names is None else str(names[j]) for j in which[:_NAMED]]
+    more = len(which) - len(named)
+    listed = ", ".join(named) + (f" and {more} more" if more else "")
+    return f"Column{'' if len(which) == 1 else 's'} {listed}"
+
+
 @dataclass(frozen=True)
 class EMResult:
     """The best parameters of one run."""
@@ -92,6 +149,9 @@ class EMResult:
     remaining: float = 0.0  # estimate of what is still to be gained, nats per row
     spikes: list[int] = field(default_factory=list)  # components flat on few rows
     flat: list[int] = field(default_factory=list)  # and on many
+    span: Span | None = None  # where it is known
+    shortage: str | None = None  # what the user should know where samples are too few
+    n_distinct: int | None = None  # samples, where they have been counted
 
     @property
     def objective(self) -> float:
@@ -139,27 +199,48 @@ class EMResult:
         empty = f", components {self.empty} empty" if self.empty else ""
         empty += f", components {self.spikes} collapsed" if self.spikes else ""
         empty += f", components {self.flat} flat" if self.flat else ""
+        empty += self.span.description if self.span else ""
         same = [f", component {k} the same as {j}" for k, j in self.duplicates.items()]
         return self.status.value + empty + "".join(same)
 
     @property
-    def advice(self) -> list[str]:
-        """What the user should know or do."""
+    def degenerate(self) -> list[int]:
+        """Components for which the likelihood says nothing: singular, collapsed or flat."""
+        return sorted({*self.collapsed, *self.spikes, *self.flat})
+
+    def advice(self, names: Sequence[str] | None = None) -> list[str]:
+        """What the user should know or do; `names` are those of the columns."""
         advice = []
         if self.status.advice is not None:
             advice.append(
                 self.status.advice.format(
                     components=self.collapsed,
                     rows=self._rows(self.collapsed),
-                    remaining=self.remaining,
+                    remaining=self._still_to_gain(),
                 )
             )
         if self.empty:
             advice.append(_EMPTY_ADVICE.format(components=self.empty))
-        for advised, which in ((_SPIKES_ADVICE, self.spikes), (_FLAT_ADVICE, self.flat)):
-            if which:
-                advice.append(advised.format(components=which, rows=self._rows(which)))
+        if self.shortage:
+            advice.append(self._collapsed(sorted(self.spikes + self.flat)) + self.shortage)
+        else:
+            advice += [self._collapsed(self.spikes) + _SPIKES_REMEDY] if self.spikes else []
+            if self.flat:
+                rows = self._rows(self.flat)
+                advice.append(_FLAT_ADVICE.format(components=self.flat, rows=rows))
+        if self.span is not None:
+            advice += self.span.advice(names, self.n_distinct)
         return advice
+
+    def _collapsed(self, components: list[int]) -> str:
+        if not components:
+            return ""
+        return _SPIKES_ADVICE.format(components=components, rows=self._rows(components))
+
+    def _still_to_gain(self) -> str:
+        if not np.isfinite(self.remaining):
+            return "There is no estimate yet of what is still to be gained"
+        return f"An estimated {self.remaining:.2g} nats per row are still to be gained"
 
     def _rows(self, components: list[int]) -> str:
         """Effective numbers of rows, the sums of responsibilities, in words."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,14 @@ class _Addable(Protocol):
 
 
 Sum = TypeVar("Sum", bound=_Addable)
+
+
+class Evidence(NamedTuple):
+    """What criteria are made of."""
+
+    log_likelihood: float  # nats, total
+    weight: float  # sum of the weights, which is the number of samples to the criteria
+    effective: float  # effective number of samples, which does not change with their scale
 
 
 class Rows(ABC):
@@ -120,16 +128,17 @@ class Rows(ABC):
             np.dtype(np.float64),
         )
 
-    def log_likelihood(self, parameters: MixtureParameters) -> tuple[float, float]:
-        """Total log-likelihood in nats, and the number of rows (the sum of their weights)."""
-        total, weight = self.summed(lambda part: _log_likelihood(part.counted(), parameters))
+    def log_likelihood(self, parameters: MixtureParameters) -> Evidence:
+        """Total log-likelihood in nats, and of how many samples."""
+        sums = self.summed(lambda part: _log_likelihood(part.counted(), parameters))
+        total, weight, squares = sums.tolist()
         if weight == 0:
             raise ValueError("X holds no row of positive weight")
-        return float(total), float(weight)
+        return Evidence(total, weight, effective_size(weight, squares))
 
     def mean_log_likelihood(self, parameters: MixtureParameters) -> float:
         """Nats per row."""
-        total, weight = self.log_likelihood(parameters)
+        total, weight, _ = self.log_likelihood(parameters)
         return total / weight
 
     def log_certainty(self, parameters: MixtureParameters) -> float:
@@ -233,11 +242,16 @@ def joined(parts: list[InMemoryRows]) -> InMemoryRows:
 
 
 def _log_likelihood(rows: InMemoryRows, parameters: MixtureParameters) -> Array:
-    """Total log-likelihood and total weight, (2,)."""
+    """Total log-likelihood, sum of the weights and of their squares, (3,)."""
     values, weights = rows.log_densities(parameters), rows.sample_weight
     if weights is None:
-        return np.array([values.sum(), len(values)])
-    return np.array([weights @ values, weights.sum()])
+        return np.array([values.sum(), len(values), len(values)])
+    return np.array([weights @ values, weights.sum(), weights @ weights])
+
+
+def effective_size(weight: float, squares: float) -> float:
+    """Kish's effective number of samples, from the sums of weights and of their squares."""
+    return weight / squares * weight if squares > 0 else np.inf
 
 
 def _log_certainty(rows: InMemoryRows, parameters: MixtureParameters) -> float:

@@ -1,6 +1,7 @@
 """Every private, experimental or new scikit-learn name that we use, in one place."""
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _get_feature_names as get_feature_names
@@ -14,6 +15,7 @@ except ImportError:  # before 1.9
 
 
 __all__ = [
+    "BaseScorer",
     "CallbackSupportMixin",
     "Interval",
     "StrOptions",

@@ -36,6 +36,7 @@ class Start:
     random: bool = True  # whether the stream matters; if not, restarts would repeat each other
     sample: StartSample | None = None  # for looking further after convergence
     warning: str | None = None  # what to tell the user if the rows are too few
+    n_distinct: int | None = None  # rows, where they have been counted
 
 
 def alone(kind: str, parameters: MixtureParameters) -> tuple[list[Candidate], bool]:
@@ -60,6 +61,7 @@ def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> 
     whole = sample.complete or len(sample) < n_components
     n_distinct = len(sample) if whole else n_samples
     warning = _too_few(n_distinct, n_components, n_features, structure)
+    known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
 
     if mixture.responsibilities_init is not None:
         shares = check_responsibilities(
@@ -69,17 +71,16 @@ def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> 
         return Start(
             lambda _: alone("responsibilities", fixed),
             random=False,
-            sample=sample,
-            warning=warning,
+            **known,
         )
     if callable(mixture.init_params):
         make = _by_callable(mixture.init_params, problem, sample, n_components, given)
-        return Start(make, sample=sample, warning=warning)
+        return Start(make, **known)
     kind = mixture.init_params
     if kind == "auto":
         if given.means is None and len(sample) >= n_components > 1:
             raced = partial(race, problem, sample, n_components, given)
-            return Start(lambda stream: raced(rng=stream), sample=sample, warning=warning)
+            return Start(lambda stream: raced(rng=stream), **known)
         kind = "kmeans"
     named = partial(
         initial_parameters,
@@ -93,7 +94,7 @@ def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> 
     )
     random = given.means is None
     name = kind if random else "given"
-    return Start(lambda stream: alone(name, named(rng=stream)), random, sample, warning)
+    return Start(lambda stream: alone(name, named(rng=stream)), random, **known)
 
 
 def _by_callable(

@@ -12,10 +12,12 @@ from sklearn.exceptions import ConvergenceWarning
 from skgmm._fitted import replacing
 from skgmm._partial import continue_fit, merge_into
 from skgmm._reading import rows_to_learn_from
+from skgmm._representation import named_after
 from skgmm._sklearn_compat import fit_context
 from skgmm._threads import single_threaded_blas
 
 
+@named_after("GaussianMixtureEM")
 class MixtureStreams:
     """Learning from pieces, and putting pieces together."""
 

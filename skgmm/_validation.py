@@ -17,6 +17,10 @@ from skgmm.covariance import Covariance, Structure
 LARGEST = 1e150
 
 
+# Sums of weights, in effective numbers of samples, that are less but for rounding, and far less.
+_NOT_LESS, _FAR_LESS = 0.999, 0.1
+
+
 # Numbers whose extremes are looked for at a time: they stay in the processor's cache.
 _NUMBERS = 32_768
 
@@ -100,6 +104,32 @@ def check_total_weight(total: float) -> None:
             f"sample_weight: the weights sum to {total:.3g}; allowed is {1 / LARGEST:.0e} to "
             f"{LARGEST:.0e}. Scale them."
         )
+
+
+def scale_of_weights(total: float, effective: float, n_free: int) -> str | None:
+    """What the user of a criterion should know where weights are relative, else None.
+
+    Criteria count a weight of 3 as three samples. Weights that sum to much less than the effective
+    number of samples, which does not depend on their scale, cannot be meant as counts.
+
+    Parameters
+    ----------
+    total : float
+        Sum of the weights.
+    effective : float
+        Effective number of samples.
+    n_free : int
+        Free parameters of the mixture.
+    """
+    if total >= _NOT_LESS * effective or total >= max(n_free, _FAR_LESS * effective):
+        return None
+    return (
+        f"sample_weight sums to {total:.3g}, and criteria count that many samples (a weight of 3 "
+        f"is the sample three times), but the effective number of samples is {effective:.3g}, and "
+        f"the mixture has {n_free} free parameters: the criteria mean little. Rescale the weights "
+        "so that they sum to the effective number: "
+        "sample_weight * sample_weight.sum() / (sample_weight ** 2).sum()"
+    )
 
 
 def check_weighted_squares(total_weight: float, largest: float) -> None:

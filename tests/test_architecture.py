@@ -59,6 +59,7 @@ ROOMS = [
     "_validation",
     "_sklearn_compat",
     "_representation",
+    "_version",
     "_following",
     "_callbacks",
     "_verbose",

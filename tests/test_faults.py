@@ -593,7 +593,8 @@ def test_em_with_reg_covar_ends_at_a_stationary_point(covariance_type, reg_covar
 def test_a_constant_feature_takes_the_scale_of_the_others(covariance_type, value):
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.normal(size=(100, 2)), np.full(100, value)])
-    mixture = GaussianMixtureEM(2, covariance_type=covariance_type, random_state=0).fit(X)
+    with pytest.warns(ConvergenceWarning, match="Column x2 is constant"):
+        mixture = GaussianMixtureEM(2, covariance_type=covariance_type, random_state=0).fit(X)
     usual = X[:, :2].var(axis=0).mean()
     assert mixture.reg_covar_[2] == pytest.approx(1e-10 * usual)
     assert np.isfinite(mixture.score(X))

@@ -50,7 +50,12 @@ class AxisAlignedStructure(Structure):
 
     def check_positive_definite(self, matrices: Array, quantity: str) -> None:
         if not (matrices > 0).all():
-            raise ValueError(f"'{self.name} {quantity}' should be positive")
+            k = int(np.argmin(matrices.reshape(len(matrices), -1).min(axis=1)))
+            raise ValueError(
+                f"'{self.name} {quantity}' should be positive, but that of component {k} is "
+                f"{matrices[k].min():.3g} at its smallest, against {matrices[k].max():.3g} at its "
+                "largest: add to it, or use a covariance_type with fewer parameters"
+            )
 
 
 class Diagonal(AxisAlignedStructure):

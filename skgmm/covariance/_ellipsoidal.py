@@ -60,7 +60,12 @@ class EllipsoidalStructure(Structure):
         asymmetric = lopsided > 1e-6 * np.abs(stack).max(axis=(1, 2))  # float32 input is allowed
         _, singular = cholesky(symmetrised(stack))
         if (asymmetric | singular).any():
-            raise ValueError(f"'{self.name} {quantity}' should be symmetric, positive-definite")
+            k = int(np.argmax(asymmetric | singular))
+            which = "" if len(stack) == 1 else f" of component {k}"
+            raise ValueError(
+                f"'{self.name} {quantity}' should be symmetric, positive-definite, but that{which} "
+                f"{'is not symmetric' if asymmetric[k] else _smallest_eigenvalue(stack[k])}"
+            )
 
 
 class Full(EllipsoidalStructure):
@@ -138,3 +143,12 @@ class EqualVolume(EllipsoidalStructure):
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return 1 + n_components * (n_features * (n_features + 1) // 2 - 1)
+
+
+def _smallest_eigenvalue(matrix: Array) -> str:
+    """Why a matrix is not positive definite, and what to do."""
+    values = np.linalg.eigvalsh(symmetrised(matrix))
+    return (
+        f"has {values[0]:.3g} as its smallest eigenvalue, against {values[-1]:.3g} as its largest: "
+        "add to the diagonal, or use a covariance_type with fewer parameters"
+    )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from skgmm._inference import MixtureInference
 from skgmm.covariance import find_structure
 from skgmm.display import _style
 
@@ -106,9 +107,16 @@ class CriterionDisplay:
         ------
         ImportError
             Without matplotlib.
+        TypeError
+            If the estimator is a single mixture.
         ValueError
             If the search has no such criterion.
         """
+        if isinstance(estimator, MixtureInference):
+            raise TypeError(
+                "CriterionDisplay shows the models of a search, but got a single "
+                f"{type(estimator).__name__}: give it a fitted GaussianMixtureSearch"
+            )
         check_is_fitted(estimator, "results_")
         results = estimator.results_
         decisive = estimator.criterion

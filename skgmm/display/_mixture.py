@@ -127,6 +127,7 @@ class MixtureDisplay:
         ValueError
             If `features` names no features of the mixture, or too many.
         """
+        _style.check_data(cls, X)
         mixture = mixture_of(estimator)
         view, rows = view_of(mixture, X, features)
         shares = np.asarray(mixture.predict_proba(X), dtype=np.float64)

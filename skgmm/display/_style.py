@@ -72,6 +72,15 @@ def pyplot(caller: object) -> Any:
     return plt
 
 
+def check_data(caller: type, X: Any) -> None:
+    """Data are not kept by a mixture, so they have to be given."""
+    if X is None:
+        raise ValueError(
+            f"{caller.__name__}.from_estimator needs X, the samples to show, because a mixture "
+            "does not keep those it was fitted to, but got None"
+        )
+
+
 def axes_of(caller: object, ax: Any, size: tuple[float, float]) -> Any:
     """The user's axes, or those of a new figure."""
     plt = pyplot(caller)

@@ -89,6 +89,7 @@ class UncertaintyDisplay:
         ImportError
             Without matplotlib.
         """
+        _style.check_data(cls, X)
         shares = np.asarray(mixture_of(estimator).predict_proba(X), dtype=np.float64)
         return cls(responsibilities=shares).plot(ax, **options)
 

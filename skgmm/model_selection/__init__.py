@@ -1,7 +1,7 @@
 """Choosing a model: how many components, which structure, and how sure."""
 
 from skgmm.model_selection._bootstrap import BootstrapLRT, bootstrap_lrt
-from skgmm.model_selection._scorers import aic_scorer, bic_scorer, icl_scorer
+from skgmm.model_selection._scorers import CriterionScorer, aic_scorer, bic_scorer, icl_scorer
 from skgmm.model_selection._search import GaussianMixtureSearch
 from skgmm.model_selection._uncertainty import (
     ParameterUncertainty,
@@ -11,6 +11,7 @@ from skgmm.model_selection._uncertainty import (
 
 __all__ = [
     "BootstrapLRT",
+    "CriterionScorer",
     "GaussianMixtureSearch",
     "ParameterUncertainty",
     "Uncertainty",

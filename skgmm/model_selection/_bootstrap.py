@@ -82,7 +82,7 @@ class _Test:
         K = self.n_components
         sizes = list(range(max(1, K - 1), K + 2))
         rng = np.random.RandomState(seed)
-        ground = Ground.prepare(rows, self.reg_covar, sizes, rng, self.options)
+        ground = Ground.prepare(rows, self.reg_covar, sizes, rng, self.options, [self.structure])
         table, complete = sweep(ground, [self.structure], 1)
         if not complete:
             raise KeyboardInterrupt

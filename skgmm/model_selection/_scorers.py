@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+
+from skgmm._sklearn_compat import BaseScorer
 
 
-def bic_scorer(estimator: Any, X: ArrayLike, y: Any = None) -> float:
-    """The negative BIC, for `scoring` of scikit-learn's GridSearchCV and its kin.
+class CriterionScorer(BaseScorer):
+    """A negative criterion, for `scoring` of scikit-learn's GridSearchCV and its kin.
 
-    Criteria judge a model by the rows that it was fitted to, so pass them all as both parts of one
-    split, as in the example; with folds it is the BIC of the rows held out.
+    `bic_scorer`, `aic_scorer` and `icl_scorer` are the three there are. Criteria judge a model by
+    the samples that it was fitted to, so pass them all as both parts of one split, as in the
+    example; with folds it is the criterion of the samples held out.
 
-    Parameters
-    ----------
-    estimator : estimator with a method `bic`
-        Or a Pipeline that ends in one. Criteria of models of differently transformed rows cannot
-        be compared.
-    X : array-like of shape (n_samples, n_features)
-    y : Ignored
+    The score of a mixture with a collapsed or flat component is NaN, with a warning, because its
+    likelihood says nothing of how good it is: such a model cannot win.
 
-    Returns
-    -------
-    score : float
-        Higher is better.
+    As other scorers they take `sample_weight`. GridSearchCV passes that of its `fit` on to them;
+    where metadata routing is enabled, if it is asked to with
+    ``bic_scorer.set_score_request(sample_weight=True)``.
 
     Examples
     --------
@@ -41,46 +42,93 @@ def bic_scorer(estimator: Any, X: ArrayLike, y: Any = None) -> float:
     >>> search.fit(X).best_params_
     {'covariance_type': 'VEV', 'n_components': 2}
     """
-    return -_criterion(estimator, X, "bic")
+
+    def __init__(self, score_func: Callable[..., float], name: str) -> None:
+        super().__init__(score_func, 1, {}, "predict")
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+    # scikit-learn's own has no default for y.
+    def __call__(
+        self,
+        estimator: Any,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        """The negative criterion.
+
+        Parameters
+        ----------
+        estimator : estimator with a method `bic`, `aic` or `icl`
+            Or a Pipeline that ends in one. Criteria of models of differently transformed samples
+            cannot be compared.
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each sample counts.
+
+        Returns
+        -------
+        score : float
+            Higher is better; NaN if components have collapsed.
+        """
+        return self._score_func(estimator, X, sample_weight=sample_weight)
+
+    def _score(
+        self, method_caller: Any, estimator: Any, X: ArrayLike, y: Any = None, **options: Any
+    ) -> float:
+        """As scikit-learn calls one of several scorers."""
+        return self(estimator, X, y, **options)
 
 
-def aic_scorer(estimator: Any, X: ArrayLike, y: Any = None) -> float:
-    """The negative AIC, for scikit-learn's `scoring`; as :func:`bic_scorer`.
-
-    Parameters
-    ----------
-    estimator : estimator with a method `aic`
-        Or a Pipeline that ends in one.
-    X : array-like of shape (n_samples, n_features)
-    y : Ignored
-
-    Returns
-    -------
-    score : float
-        Higher is better.
-    """
-    return -_criterion(estimator, X, "aic")
-
-
-def icl_scorer(estimator: Any, X: ArrayLike, y: Any = None) -> float:
-    """The negative ICL, for scikit-learn's `scoring`; as :func:`bic_scorer`.
-
-    Parameters
-    ----------
-    estimator : estimator with a method `icl`
-        Or a Pipeline that ends in one.
-    X : array-like of shape (n_samples, n_features)
-    y : Ignored
-
-    Returns
-    -------
-    score : float
-        Higher is better.
-    """
-    return -_criterion(estimator, X, "icl")
-
-
-def _criterion(estimator: Any, X: ArrayLike, name: str) -> float:
+def _negative(name: str, estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None) -> float:
     if hasattr(estimator, "named_steps"):
         X, estimator = estimator[:-1].transform(X), estimator[-1]
-    return float(getattr(estimator, name)(X))
+    mixture = getattr(estimator, "best_estimator_", estimator)
+    if degenerate := getattr(mixture, "_degenerate", []):
+        warnings.warn(
+            f"The {name.upper()} of GaussianMixtureEM(n_components={len(mixture.means_)}, "
+            f"covariance_type={mixture.covariance_type_!r}) is given as NaN, because components "
+            f"{degenerate} have collapsed: the likelihood says nothing of how good the fit is. "
+            "Increase reg_covar, or leave such models out.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+        return np.nan
+    weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+    return -float(getattr(estimator, name)(X, **weights))
+
+
+# Scorers are asked by the signature of their function what they take.
+
+
+def _bic(
+    estimator: Any, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+) -> float:
+    return _negative("bic", estimator, X, sample_weight)
+
+
+def _aic(
+    estimator: Any, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+) -> float:
+    return _negative("aic", estimator, X, sample_weight)
+
+
+def _icl(
+    estimator: Any, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+) -> float:
+    return _negative("icl", estimator, X, sample_weight)
+
+
+bic_scorer = CriterionScorer(_bic, "bic_scorer")
+"""The negative BIC as a :class:`CriterionScorer`."""
+
+aic_scorer = CriterionScorer(_aic, "aic_scorer")
+"""The negative AIC as a :class:`CriterionScorer`."""
+
+icl_scorer = CriterionScorer(_icl, "icl_scorer")
+"""The negative ICL as a :class:`CriterionScorer`."""

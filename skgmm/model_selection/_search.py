@@ -22,10 +22,12 @@ from skgmm._mixture import GaussianMixtureEM
 from skgmm._problem import Problem
 from skgmm._reading import rows_in_memory
 from skgmm._representation import RepresentationMixin
-from skgmm._rows import InMemoryRows
+from skgmm._rows import InMemoryRows, effective_size
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._starts import alone, table_of_starts
 from skgmm._threads import single_threaded_blas
+from skgmm._validation import scale_of_weights
+from skgmm._version import VersionedPickleMixin
 from skgmm.covariance import STRUCTURES, Structure, find_structure
 from skgmm.model_selection._cross_validation import cross_validated
 from skgmm.model_selection._sweep import Fit, Ground, sweep
@@ -47,7 +49,9 @@ def _as_the_best(name: str) -> Callable[..., Any]:
     return method
 
 
-class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMixin, BaseEstimator):
+class GaussianMixtureSearch(
+    CallbackSupportMixin, RepresentationMixin, VersionedPickleMixin, DensityMixin, BaseEstimator
+):
     """Gaussian mixtures of several sizes and covariance structures, and the best of them.
 
     All models are fitted in one go: groups of rows to start from are made once for each number of
@@ -192,7 +196,8 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
         ConvergenceWarning
             If an interrupt (Ctrl-C) or a callback ended the search early: it then has the models
             that are there. Without a single one, or in a cross-validation before any is scored,
-            the interrupt is raised.
+            the interrupt is raised. If columns are constant or linearly dependent; and if weights
+            sum to far less than their effective number, or to fewer than there are parameters.
         """
         n_models = len(self._sizes()) * len(self._structures())
         folds = self._folds()
@@ -250,7 +255,7 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
 
         def prepare(some: InMemoryRows) -> Ground:
             options = {"tol": self.tol, "max_iter": self.max_iter}
-            return Ground.prepare(some, self.reg_covar, sizes, rng, options)
+            return Ground.prepare(some, self.reg_covar, sizes, rng, options, structures)
 
         ground = prepare(rows)
         table, complete = sweep(ground, structures, rows.n_threads, tasks.fit)
@@ -275,7 +280,10 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
         self.best_covariance_type_ = str(results["covariance_type"][best])
         chosen = table[self.best_covariance_type_, self.best_n_components_]
         self.best_estimator_ = self._mixture_of(chosen, rows, ground.floor)
-        return [] if complete else [_interrupted(results)]
+        messages = ground.collapsed.span.advice(getattr(self, "feature_names_in_", None), None)
+        if self.criterion != HELD_OUT:
+            messages += _relative_weights(rows.sample_weight, int(results["n_parameters"][best]))
+        return messages if complete else [*messages, _interrupted(results)]
 
     def _folds(self) -> Any:
         """What splits rows into folds, if the criterion asks for it."""
@@ -334,6 +342,15 @@ class GaussianMixtureSearch(CallbackSupportMixin, RepresentationMixin, DensityMi
         if not names:
             raise ValueError("covariance_types is empty; allowed is 'all' or names of structures")
         return [structure for name, structure in STRUCTURES.items() if name in names]
+
+
+def _relative_weights(weights: Array | None, n_free: int) -> list[str]:
+    """What the user should know where weights are no counts."""
+    if weights is None:
+        return []
+    total = float(weights.sum())
+    message = scale_of_weights(total, effective_size(total, float(weights @ weights)), n_free)
+    return [] if message is None else [message]
 
 
 def _interrupted(results: dict[str, Array]) -> str:

@@ -20,7 +20,7 @@ from skgmm._initialization import EmptyStartError
 from skgmm._kernels import LostRowError
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._problem import Problem, floor_of
+from skgmm._problem import Problem, feature_variances, floor_of
 from skgmm._race import thinned
 from skgmm._result import EMResult, EMStatus
 from skgmm._rows import InMemoryRows
@@ -98,6 +98,7 @@ class Ground:
         sizes: Sequence[int],
         rng: np.random.RandomState,
         options: dict[str, Any],
+        structures: Sequence[Structure],
     ) -> Ground:
         """Starts for each number of components, made once for all structures."""
         sample = rows.start_sample(max(sizes), rng)
@@ -108,10 +109,12 @@ class Ground:
         if few.complete:  # equal rows are one row with a weight
             rows = replace(trial, n_threads=rows.n_threads)
         floor = floor_of(reg_covar, rows)
-        overall = rows.overall_moments(Scatter.DIAGONAL)
-        variances = overall.scatter[0] / overall.total_weight + floor
+        axes_only = all(structure.scatter is Scatter.DIAGONAL for structure in structures)
+        overall = rows.overall_moments(Scatter.DIAGONAL if axes_only else Scatter.FULL)
+        variances = feature_variances(overall)[0] + floor
         deviations = np.sqrt(np.where(variances > 0, variances, 1.0))
-        return cls(rows, trial, floor, CollapseTest(rows, floor), groups, deviations, options)
+        collapsed = CollapseTest(floor, overall, rows.n_samples)
+        return cls(rows, trial, floor, collapsed, groups, deviations, options)
 
     def units(self, structure: Structure) -> Any:
         """What features are measured in (d,) where the structure does not say so itself."""

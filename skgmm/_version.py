@@ -1,0 +1,35 @@
+"""The version of skgmm, and pickles that carry it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from sklearn.exceptions import InconsistentVersionWarning
+
+__version__ = "0.1.0"
+
+
+class VersionedPickleMixin:
+    """Pickles with the version that wrote them; to read those of another one warns.
+
+    scikit-learn does the same, for its own classes only.
+    """
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: Any = super().__getstate__()
+        return {**state, "_skgmm_version": __version__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        written_by = state.get("_skgmm_version", "unknown")
+        if written_by != __version__:
+            warnings.warn(
+                InconsistentVersionWarning(
+                    estimator_name=type(self).__name__,
+                    current_sklearn_version=f"skgmm {__version__}",
+                    original_sklearn_version=f"skgmm {written_by}",
+                ),
+                stacklevel=2,
+            )
+        own = {name: value for name, value in state.items() if name != "_skgmm_version"}
+        super().__setstate__(own)  # type: ignore[misc]

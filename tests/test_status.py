@@ -1,0 +1,359 @@
+"""What a fit says of itself: collapsed components, columns without variance, weights, versions."""
+
+import pickle
+import warnings
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import SKLEARN
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+from skgmm import (
+    GaussianMixtureEM,
+    GaussianMixtureSearch,
+    RowBlocks,
+    __version__,
+    aic_scorer,
+    bic_scorer,
+    icl_scorer,
+)
+from skgmm.covariance import STRUCTURES
+from skgmm.display import CriterionDisplay, MixtureDisplay, UncertaintyDisplay
+
+IRIS = load_iris().data
+EVERY = np.arange(len(IRIS))
+
+
+def fitted(X, *arguments, **options):
+    """A fit, and the texts of its warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mixture = GaussianMixtureEM(*arguments, random_state=0, **options).fit(X)
+    return mixture, [str(warning.message) for warning in caught]
+
+
+# Collapsed components
+
+
+@pytest.mark.parametrize("n_components", [20, 30, 40])
+def test_collapsed_components_are_named_however_few_the_samples_are(n_components):
+    mixture, messages = fitted(IRIS, n_components)
+    assert "collapsed" in mixture.status_
+    assert f"Ended: {mixture.status_}" in mixture.summary()
+    if SKLEARN >= (1, 9):  # which shows fitted attributes
+        assert "collapsed" in mixture._repr_html_()
+    assert sum("collapsed" in message for message in messages) == 1
+    if n_components >= 30:  # of which too few samples are the reason: one warning says both
+        assert len(messages) == 1
+        assert "149 distinct rows" in messages[0]
+
+
+@pytest.mark.parametrize("scorer", [bic_scorer, aic_scorer, icl_scorer])
+def test_a_collapsed_fit_has_no_score(scorer):
+    collapsed, _ = fitted(IRIS, 20)
+    with pytest.warns(ConvergenceWarning, match=r"n_components=20, covariance_type='full'\) is"):
+        assert np.isnan(scorer(collapsed, IRIS))
+    sound, _ = fitted(IRIS, 2)
+    assert np.isfinite(scorer(sound, IRIS))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_collapsed_fit_wins_no_grid_search():
+    grid = {"n_components": [2, 3, 30, 40]}
+    search = GridSearchCV(
+        GaussianMixtureEM(random_state=0), grid, scoring=bic_scorer, cv=[(EVERY, EVERY)]
+    )
+    with pytest.warns(UserWarning, match="scores are non-finite"):
+        search.fit(IRIS)
+    assert search.best_params_ == {"n_components": 2}
+    search.set_params(param_grid={"n_components": [30, 40]})
+    with pytest.warns(UserWarning, match="scores are non-finite"):
+        search.fit(IRIS)
+    assert np.isnan(search.best_score_)
+
+
+def test_a_flat_component_of_a_stream_is_named_and_has_no_score():
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(500, 2)), np.column_stack([np.full(500, 9.0), rng.normal(size=500)])]
+    rng.shuffle(X)
+    stream = GaussianMixtureEM(2, warm_up=200, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=r"Components \[\d\] are flat"):
+        stream.partial_fit(X)
+    assert "flat" in stream.status_
+    with pytest.warns(ConvergenceWarning, match="NaN"):
+        assert np.isnan(bic_scorer(stream, X))
+
+
+# Columns
+
+
+def with_column(kind):
+    x = IRIS
+    column = {
+        "constant": np.full(len(x), 3.7),
+        "copy": x[:, 0],
+        "sum": x[:, 0] - 2 * x[:, 2],
+        "float32 sum": (x[:, 0] + x[:, 2]).astype(np.float32),
+    }[kind]
+    return np.column_stack([x, column])
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1.0, 1e4])
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        ("constant", "Column x4 is constant"),
+        ("copy", "Columns x0, x4 are linearly dependent"),
+        ("sum", "Columns x0, x2, x4 are linearly dependent"),
+        ("float32 sum", "Columns x0, x2, x4 are linearly dependent"),
+    ],
+)
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "VEE"])
+def test_columns_that_add_no_direction_are_named(kind, named, unit, covariance_type):
+    X = with_column(kind) * [1, 1, 1, 1, unit]
+    mixture, messages = fitted(X, 2, covariance_type=covariance_type)
+    assert len(messages) == 1
+    assert messages[0].startswith(f"{named}")
+    assert "only 4 of 5 directions" in messages[0]
+    assert "samples vary in 4 of 5 directions" in mixture.status_
+
+
+@pytest.mark.parametrize("covariance_type", sorted(STRUCTURES))
+def test_collinear_data_are_no_matter(covariance_type):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 1))
+    X = np.c_[x, x + 1e-3 * rng.normal(size=(300, 2)), IRIS[:, :1].repeat(2, axis=0)]
+    _, messages = fitted(X, 1, covariance_type=covariance_type)
+    assert messages == []
+
+
+def test_a_dependence_is_no_matter_to_axis_aligned_structures():
+    for covariance_type in ("diag", "tied-diag", "VEI", "spherical"):
+        mixture, messages = fitted(with_column("copy"), 2, covariance_type=covariance_type)
+        assert messages == []
+        assert mixture.status_ == "converged"
+
+
+def test_a_given_reg_covar_smaller_than_a_variance_leaves_it_alone():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    X = np.column_stack([x, x + 3e-6 * rng.normal(size=300)])
+    _, messages = fitted(X, 1, reg_covar=0.0)
+    assert messages == []
+    _, messages = fitted(X, 1)
+    assert "x0, x1 are linearly dependent" in messages[0]
+
+
+def test_dummy_variables_of_a_frame_are_named(tmp_path):
+    frame = pd.DataFrame(IRIS[:, :2], columns=["length", "width"])
+    for name in range(3):
+        frame[f"kind {name}"] = (name == EVERY % 3) * 1.0
+    named = "Columns kind 0, kind 1, kind 2 are linearly dependent"
+    for data in (frame, RowBlocks.from_iterable(lambda: iter([frame[:70], frame[70:]]))):
+        _, messages = fitted(data, 1)
+        assert any(message.startswith(named) for message in messages)
+    with pytest.warns(ConvergenceWarning, match=named):
+        GaussianMixtureSearch([1], ["full"], random_state=0).fit(frame)
+    with pytest.warns(ConvergenceWarning, match=named):
+        GaussianMixtureEM(warm_up=100).partial_fit(frame)
+
+
+def test_columns_are_named_in_dask_arrays():
+    array = pytest.importorskip("dask.array")
+    X = array.from_array(with_column("copy"), chunks=(40, 5))
+    _, messages = fitted(X, 2)
+    assert messages[0].startswith("Columns x0, x4 are linearly dependent")
+
+
+def test_too_few_samples_are_one_warning():
+    X = np.random.default_rng(0).normal(size=(20, 30))
+    mixture, messages = fitted(X, 1)
+    assert len(messages) == 1
+    assert messages[0].startswith("X has 20 distinct rows")
+    assert mixture.status_ == "converged, samples vary in 19 of 30 directions"
+
+
+# What is still to be gained
+
+
+@pytest.mark.parametrize("max_iter", [1, 2, 12, 40])
+@pytest.mark.parametrize("acceleration", ["auto", "lbfgs"])
+def test_no_infinite_gain_is_announced(max_iter, acceleration):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 2)) + 1.5 * rng.integers(2, size=(4000, 1))
+    mixture, messages = fitted(
+        X, 2, max_iter=max_iter, tol=0, acceleration=acceleration, escape=False
+    )
+    if mixture.status_ == "reached max_iter":
+        assert "inf" not in messages[0].partition("(")[2]
+        assert ("no estimate yet" in messages[0]) != ("An estimated" in messages[0])
+    if max_iter == 1:
+        assert "There is no estimate yet" in messages[0]
+
+
+# Weights
+
+
+@pytest.fixture
+def clusters():
+    rng = np.random.default_rng(0)
+    return np.r_[rng.normal(-4, 1, size=(100, 2)), rng.normal(4, 1, size=(100, 2))]
+
+
+def test_relative_weights_are_named_by_criteria_and_the_remedy_helps(clusters):
+    relative = np.full(len(clusters), 1 / len(clusters))
+    counts = relative * relative.sum() / (relative**2).sum()
+    mixture = GaussianMixtureEM(2, random_state=0).fit(clusters, sample_weight=relative)
+    for name in ("bic", "aic", "icl"):
+        with pytest.warns(UserWarning, match="effective number of samples is 200"):
+            getattr(mixture, name)(clusters, sample_weight=relative)
+        plain = getattr(mixture, name)(clusters)
+        assert getattr(mixture, name)(clusters, sample_weight=counts) == pytest.approx(plain)
+    search = GaussianMixtureSearch((1, 2, 3), ["full", "tied"], random_state=0)
+    with pytest.warns(ConvergenceWarning, match=r"sum to the effective number: sample_weight \*"):
+        search.fit(clusters, sample_weight=relative)
+    assert search.fit(clusters, sample_weight=counts).best_n_components_ == 2
+
+
+def test_relative_weights_of_blocks_are_named_too(clusters):
+    mixture = GaussianMixtureEM(2, random_state=0).fit(clusters)
+    relative = np.full(100, 1 / 200)
+    pairs = [(clusters[:100], relative), (clusters[100:], relative)]
+    with pytest.warns(UserWarning, match="effective number of samples is 200"):
+        mixture.bic(RowBlocks.from_iterable(lambda: iter(pairs)))
+
+
+@pytest.mark.parametrize("weights", [np.ones(200), np.arange(200) % 3, np.full(200, 0.5)])
+def test_weights_that_count_are_no_matter(weights, clusters):
+    mixture = GaussianMixtureEM(2, random_state=0).fit(clusters, sample_weight=weights)
+    mixture.bic(clusters, sample_weight=weights)  # warnings are errors
+    mixture.aic(clusters[:5], sample_weight=np.ones(5))  # few samples are another matter
+
+
+def test_scorers_count_weights():
+    weights = np.random.default_rng(0).integers(0, 4, size=len(IRIS))
+    mixture = GaussianMixtureEM(2, random_state=0).fit(IRIS, sample_weight=weights)
+    for scorer, name in ((bic_scorer, "bic"), (aic_scorer, "aic"), (icl_scorer, "icl")):
+        score = scorer(mixture, IRIS, sample_weight=weights)
+        assert score == -getattr(mixture, name)(IRIS, sample_weight=weights)
+        assert score != scorer(mixture, IRIS)
+
+
+def grid_search(scoring, **options):
+    grid = {"n_components": [1, 2, 3]}
+    model = options.pop("model", GaussianMixtureEM(random_state=0))
+    return GridSearchCV(model, grid, scoring=scoring, cv=[(EVERY, EVERY)], **options)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_grid_search_passes_weights_on(several):
+    weights = np.random.default_rng(0).integers(0, 4, size=len(IRIS))
+    scoring = {"bic": bic_scorer, "icl": icl_scorer} if several else bic_scorer
+    search = grid_search(scoring, refit="bic" if several else True)
+    search.fit(IRIS, sample_weight=weights)
+    assert search.best_score_ == -search.best_estimator_.bic(IRIS, sample_weight=weights)
+
+
+@pytest.mark.parametrize("requested", [True, False])
+def test_a_grid_search_routes_weights(requested):
+    weights = np.random.default_rng(0).integers(0, 4, size=len(IRIS))
+    with config_context(enable_metadata_routing=True):
+        scorer = deepcopy(bic_scorer).set_score_request(sample_weight=requested)
+        model = GaussianMixtureEM(random_state=0).set_fit_request(sample_weight=True)
+        search = grid_search(scorer, model=model).fit(IRIS, sample_weight=weights)
+    expected = search.best_estimator_.bic(IRIS, sample_weight=weights if requested else None)
+    assert search.best_score_ == -expected
+
+
+def test_scorers_are_copied_and_pickled():
+    mixture = GaussianMixtureEM(2, random_state=0).fit(IRIS)
+    for scorer in (
+        bic_scorer,
+        clone(bic_scorer, safe=False),
+        pickle.loads(pickle.dumps(bic_scorer)),
+    ):
+        assert scorer(mixture, IRIS) == -mixture.bic(IRIS)
+        assert repr(scorer) == "bic_scorer"
+    assert len(cross_val_score(GaussianMixtureEM(), IRIS, scoring=bic_scorer, cv=3)) == 3
+
+
+# Messages
+
+
+@pytest.mark.parametrize(
+    ("covariances", "covariance_type", "message"),
+    [
+        (
+            [np.eye(2), [[1, 2], [2, 4]]],
+            "full",
+            "component 1 has .* eigenvalue, against 5",
+        ),
+        ([[1, 2], [2, 4]], "tied", "smallest eigenvalue, against 5 .* add to the diagonal, or use"),
+        ([[1, 1], [4, 0]], "diag", "component 1 is 0 at its smallest, against 4 .* add to it"),
+        ([1, 0], "spherical", "component 1 is 0 at its smallest"),
+        ([np.eye(2), [[1, 0.5], [0, 1]]], "full", "component 1 is not symmetric"),
+    ],
+)
+def test_a_singular_covariance_that_is_given_is_named(covariances, covariance_type, message):
+    with pytest.raises(ValueError, match=message):
+        GaussianMixtureEM.from_parameters(
+            [0.5, 0.5], [[0, 0], [1, 1]], covariances, covariance_type
+        )
+
+
+def test_displays_say_what_they_need():
+    mixture = GaussianMixtureEM(2, random_state=0).fit(IRIS)
+    with pytest.raises(TypeError, match="single GaussianMixtureEM: give it a fitted GaussianMix"):
+        CriterionDisplay.from_estimator(mixture)
+    for display in (MixtureDisplay, UncertaintyDisplay):
+        with pytest.raises(ValueError, match=rf"{display.__name__}.from_estimator needs X"):
+            display.from_estimator(mixture, None)
+
+
+def test_methods_are_called_by_the_name_of_the_estimator():
+    """In messages of Python, and for whoever looks at them."""
+    for name in dir(GaussianMixtureEM):
+        member = getattr(GaussianMixtureEM, name)
+        if not name.startswith("_") and "skgmm" in getattr(member, "__module__", ""):
+            assert member.__qualname__ == f"GaussianMixtureEM.{name}"
+    for method in ("predict", "partial_fit"):
+        with pytest.raises(TypeError, match=rf"^GaussianMixtureEM\.{method}\(\) missing"):
+            getattr(GaussianMixtureEM(), method)()
+
+
+# Pickles
+
+
+def test_pickles_carry_the_version(monkeypatch):
+    mixture = GaussianMixtureEM(2, random_state=0).fit(IRIS)
+    search = GaussianMixtureSearch([1, 2], "full", random_state=0).fit(IRIS)
+    for estimator in (mixture, search):
+        assert estimator.__getstate__()["_skgmm_version"] == __version__
+        text = pickle.dumps(estimator)
+        same = pickle.loads(text)  # warnings are errors
+        assert same.score(IRIS) == estimator.score(IRIS)
+        assert "_skgmm_version" not in vars(same)
+        with monkeypatch.context() as context:
+            context.setattr("skgmm._version.__version__", "99.0")
+            message = rf"from version skgmm {__version__} when using version skgmm 99.0"
+            with pytest.warns(InconsistentVersionWarning, match=message):
+                assert pickle.loads(text).score(IRIS) == estimator.score(IRIS)
+
+
+def test_pickles_without_a_version_are_read():
+    """Written before there was one."""
+    text = (Path(__file__).parent / "reference" / "without_version.pkl").read_bytes()
+    with pytest.warns(InconsistentVersionWarning, match="skgmm unknown"):
+        stored = pickle.loads(text)
+    mixture, search = stored["mixture"], stored["search"]
+    assert mixture.score(IRIS) == pytest.approx(-1.4290313624700837)
+    assert search.best_score_ == pytest.approx(561.7284621143384)
+    assert bic_scorer(search, IRIS) == pytest.approx(-search.best_score_)
+    assert mixture.summary()
