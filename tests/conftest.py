@@ -21,7 +21,14 @@ settings.register_profile(
     max_examples=40,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("seeded", settings.get_profile("skgmm"), derandomize=False)
 settings.load_profile("skgmm")
+
+
+def pytest_configure(config):
+    """Look at other examples where --hypothesis-seed asks for them."""
+    if config.getoption("--hypothesis-seed", None) is not None:
+        settings.load_profile("seeded")
 
 SKLEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 REFERENCE = Path(__file__).parent / "reference"

@@ -47,8 +47,14 @@ def problems(draw, max_components=3, max_features=3, min_rows=60, max_rows=200):
     n_components = draw(st.integers(1, max_components))
     n_features = draw(st.integers(1, max_features))
     seed = draw(seeds)
-    source = random_mixture(seed, n_components, n_features, "full", draw(st.sampled_from([1, 3])))
+    spread = draw(st.sampled_from([1, 3]))
     n_samples = draw(st.integers(min_rows, max_rows))
+    return problem_of(name, n_components, n_features, seed, spread, n_samples)
+
+
+def problem_of(name, n_components, n_features, seed, spread, n_samples):
+    """One of the `problems`."""
+    source = random_mixture(seed, n_components, n_features, "full", spread)
     X, _ = source.draw(n_samples, np.random.RandomState(seed))
     rng = np.random.default_rng(seed)
     return name, X, rng.dirichlet(np.ones(n_components), size=n_samples)

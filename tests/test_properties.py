@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, special_ortho_group
@@ -13,6 +13,7 @@ from strategies import (
     as_estimator,
     mixtures,
     nearest_member,
+    problem_of,
     problems,
     random_mixture,
     seeds,
@@ -171,6 +172,7 @@ def test_starts_do_not_depend_on_the_order_of_rows(kind, problem, seed):
 
 
 @given(problems(), seeds)
+@example(problem_of("VEE", 3, 2, seed=366866281, spread=1, n_samples=131), 0)
 def test_component_permutation_of_the_start_permutes_the_answer(problem, seed):
     name, X, responsibilities = problem
     order = np.random.default_rng(seed).permutation(responsibilities.shape[1])
@@ -178,6 +180,21 @@ def test_component_permutation_of_the_start_permutes_the_answer(problem, seed):
     np.testing.assert_allclose(a.weights_[order], b.weights_, rtol=1e-7)
     np.testing.assert_allclose(a.means_[order], b.means_, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(dense(a)[order], dense(b), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", sorted(STRUCTURES))
+@pytest.mark.parametrize(("n_components", "n_features"), [(3, 2), (4, 5)])
+def test_component_permutation_changes_an_m_step_by_rounding_only(name, n_components, n_features):
+    """From an M-step without a previous covariance, and from one that starts at a covariance."""
+    for seed in range(5):
+        problem = problem_of(name, n_components, n_features, seed, spread=1, n_samples=131)
+        _, X, responsibilities = problem
+        order = np.random.default_rng(seed).permutation(n_components)
+        for max_iter in (0, 1):
+            a = fit(X, name, responsibilities, max_iter=max_iter)
+            b = fit(X, name, responsibilities[:, order], max_iter=max_iter)
+            np.testing.assert_allclose(a.weights_[order], b.weights_, rtol=1e-13)
+            np.testing.assert_allclose(dense(a)[order], dense(b), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["kmeans", "k-means++", "random", "random_from_data"])

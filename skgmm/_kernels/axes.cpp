@@ -10,8 +10,9 @@ namespace skgmm {
 
 namespace {
 
-// What is still to be gained: below what is seen in the value, not in the gradient.
-constexpr double least = 1e-20;
+// What is still to be gained: the square of a rounding, in angles. The value does not show a gain
+// that small, but the gradient does.
+constexpr double least = 1e-30;
 // Gain of a sweep that makes it worth to go on from where it led.
 constexpr double worthwhile = 1e-9;
 // Gain of a sweep after which Newton's method takes over: from further away it takes steps that are
@@ -56,8 +57,11 @@ double AxesSearch::descend(double* axes) {
 
 double AxesSearch::settle(double* axes) {
     turned.turn_to(axes);
-    for (int n = 0; n < most_sweeps && !exhausted() && sweep(Reach::farthest) > worthwhile; ++n)
-        newton(most_steps);
+    double gain = 1.0;
+    for (int n = 0; n < most_sweeps && !exhausted() && gain > worthwhile; ++n) {
+        gain = sweep(Reach::farthest);
+        newton(most_steps);  // in any case: turns in a plane are exact to half the digits
+    }
     return done(axes);
 }
 
@@ -208,7 +212,7 @@ AxesSearch::Proposal AxesSearch::propose() {
     for (size_t i = 0; i < residual.size(); ++i) residual[i] = -gradient[i];
     double left = precondition(residual, scaled);
     forward = scaled;
-    const double enough = left * std::min(0.01, left), limit = radius * radius;
+    const double enough = std::max(left * std::min(0.01, left), 0.1 * least), limit = radius * radius;
     double squared = 0.0, mixed = 0.0, step = left;  // products of `proposed` and `forward`
     bool at_edge = false;
     for (int n = 0; n < most_products && left > enough && !at_edge && !exhausted(); ++n) {

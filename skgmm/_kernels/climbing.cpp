@@ -20,6 +20,8 @@ constexpr size_t patience = 3;
 // be left; and steps along a line until it is given up.
 constexpr double armijo = 1e-4, wolfe = 0.9;
 constexpr int most_trials = 15;
+// Gains smaller than this share of the value are rounding, and a line search would only wander.
+constexpr double unseen = 16.0 * std::numeric_limits<double>::epsilon();
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
     return skgmm::dot(int64_t(a.size()), a.data(), b.data());
@@ -97,8 +99,8 @@ bool descend(std::vector<double> gradient, double value, double enough, const Ev
     for (int n = 0; n < most_iterations; ++n) {
         memory.direction(here.gradient, direction);
         const double slope = dot(here.gradient, direction);
-        const double seen = std::numeric_limits<double>::epsilon() * std::abs(here.value);
-        if (!(-slope > seen) || !search_line(here, direction, slope, evaluate, there)) break;
+        if (!(-slope > unseen * std::abs(here.value))) break;
+        if (!search_line(here, direction, slope, evaluate, there)) break;
         for (size_t i = 0; i < size; ++i) {
             step[i] = there.vector[i] - here.vector[i];
             change[i] = there.gradient[i] - here.gradient[i];

@@ -17,8 +17,8 @@ using Numbers = std::vector<double>;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// As in _axes.py: what a warm search may cost.
-constexpr int64_t steps_when_warm = 3, fewest_products = 6, multiplications = 10'000'000;
+// As in _axes.py: what a search may cost that starts at the previous axes.
+constexpr int64_t steps_when_warm = 50, fewest_products = 6, multiplications = 10'000'000;
 
 // Of d variances, what is no more than rounding of the largest.
 double rounding(int64_t d) { return 4.0 * double(d) * std::numeric_limits<double>::epsilon(); }

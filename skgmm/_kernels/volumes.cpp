@@ -14,8 +14,10 @@ namespace {
 
 constexpr int most_steps = 50;
 constexpr double longest_step = 4.0;
-// Newton's method squares its error: a step this small leaves rounding.
+// Below this the value cannot tell a better point from rounding.
 constexpr double shortest_step = 1e-8;
+// Newton steps this short converge from where they are, so that they need no look at the value.
+constexpr double short_step = 1e-3;
 // Slopes at the end, as a share of mass x features, that are not those of a minimum. (Of matrices
 // with directions that hold nothing but reg_covar, each leaves a rounding of the slope.)
 constexpr double unsettled = 1e-3;
@@ -59,9 +61,8 @@ public:
     void share(const std::vector<double>& u, Shares& out) {
         add(u, total.data(), out.parts.data());
         out.log_determinant = infinity;
-        const double largest = *std::max_element(total.begin(), total.end());
-        for (double each : total)
-            if (!(each > rounding(d) * largest) || !std::isfinite(each)) return;
+        for (double each : total)  // features may differ by any factor: each is seen alone
+            if (!(each > 0.0) || !std::isfinite(each)) return;
         out.log_determinant = 0.0;
         for (double each : total) out.log_determinant += std::log(each);
         for (int64_t k = 0; k < K; ++k) {
@@ -171,17 +172,8 @@ public:
     Volumes run(double* u, double* common) {
         start(u);
         if (!std::isfinite(here.value)) return Volumes::singular;
-        for (int steps = 0; steps < most_steps; ++steps) {
-            find_step();
-            evaluate_ahead();
-            while (!(ahead.value <= here.value) && largest(step) > shortest_step) {
-                for (double& each : step) each *= 0.5;
-                evaluate_ahead();
-            }
-            if (!(ahead.value <= here.value)) break;  // nothing is left but rounding
-            std::swap(here, ahead);
-            if (largest(step) < shortest_step) break;
-        }
+        approach();
+        polish();
         std::copy(here.u.begin(), here.u.end(), u);
         scatters.add(here.u, common);
         for (int64_t i = 0; i < scatters.size; ++i) common[i] /= n;
@@ -196,6 +188,36 @@ private:
         double value = infinity;
         Shares shares;
     };
+
+    // Newton steps, halved until they lower the value, until one is short.
+    void approach() {
+        for (int steps = 0; steps < most_steps; ++steps) {
+            find_step();
+            if (largest(step) < short_step) return;
+            evaluate_ahead();
+            while (!(ahead.value <= here.value) && largest(step) > shortest_step) {
+                for (double& each : step) each *= 0.5;
+                evaluate_ahead();
+            }
+            if (!(ahead.value <= here.value)) return;
+            std::swap(here, ahead);
+        }
+    }
+
+    // Near the minimum the value is flat to rounding, but the slopes still have digits. Whole steps
+    // square the error there, until they no longer shrink: that is the rounding of the slopes.
+    void polish() {
+        double before = 2.0 * short_step;
+        for (int steps = 0; steps < most_steps; ++steps) {
+            const double size = largest(step);
+            if (!(size < 0.5 * before)) return;
+            evaluate_ahead();
+            if (!std::isfinite(ahead.value)) return;
+            std::swap(here, ahead);
+            before = size;
+            find_step();
+        }
+    }
 
     void start(const double* u) {
         double mean = 0.0;

@@ -12,8 +12,9 @@ import numpy as np
 from skgmm._kernels._native import improve_axes, lowest_axes
 from skgmm._linalg import Array
 
-# A warm start improves in any number of steps, and the next iteration of EM takes the next ones.
-_STEPS_WHEN_WARM = 3
+# Steps of Newton's method from known axes. A few reach the minimum, to rounding: steps that stop
+# short of it would turn a rounding error of the scatters into a larger one of the axes.
+_STEPS_WHEN_WARM = 50
 # Minima and further starts that an M-step may go to, times scatters x features^3.
 _WORK = 20_000
 _FEWEST_MINIMA, _MOST_STARTS, _MORE_STARTS = 2, 10, 20
