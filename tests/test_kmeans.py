@@ -97,3 +97,15 @@ def test_seeds_are_the_greedy_choice():
         best = min(draws, key=lambda draw: weights @ np.minimum(closest, squares[draw]))
         assert row == best
         closest = np.minimum(closest, squares[row])
+
+
+@given(weighted_rows(), random_states)
+@settings(max_examples=60)
+def test_seeds_of_repeated_rows_are_those_of_their_weights(data, seed):
+    """In the draw as in the choice among a few draws, a weight of 50 is 50 samples."""
+    rows, _, K = data
+    counts = np.random.default_rng(seed).integers(1, 50, size=len(rows))
+    weighted = seeds(rows, counts.astype(np.float64), K, np.random.RandomState(seed))
+    repeated = np.repeat(np.arange(len(rows)), counts)
+    single = seeds(rows[repeated], np.ones(len(repeated)), K, np.random.RandomState(seed))
+    assert weighted.tolist() == repeated[single].tolist()

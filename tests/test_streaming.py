@@ -382,3 +382,14 @@ def test_merging_does_not_touch_the_parts():
     before = [pickle.dumps(part) for part in parts]
     GaussianMixtureEM.merge(parts).partial_fit(X)
     assert [pickle.dumps(part) for part in parts] == before
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_warm_up_is_fitted_anew_whenever_it_has_doubled():
+    X = clusters(450)
+    mixture = GaussianMixtureEM(2, warm_up=5000, random_state=0)
+    fits = {n: clone(mixture).fit(X[:n]) for n in (50, 100, 200, 400)}
+    for i, n_fitted in enumerate([50, 100, 100, 200, 200, 200, 200, 400, 400]):
+        mixture.partial_fit(X[50 * i : 50 * (i + 1)])
+        assert_same_mixture(mixture, fits[n_fitted])
+        assert mixture.total_weight_ == n_fitted

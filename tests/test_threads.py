@@ -150,3 +150,52 @@ def test_fits_at_the_same_time_do_not_touch_each_other():
     for expected, got in zip(alone * 2, together, strict=True):
         for one, other in zip(expected, got, strict=True):
             np.testing.assert_array_equal(other, one)
+
+
+def test_blas_threads_are_given_back_after_an_error():
+    with threadpool_limits(2, "blas"):
+        before = blas_threads()
+        within = []
+
+        def fail(*_):
+            within.append(set(blas_threads()))
+            raise LookupError
+
+        with pytest.raises(LookupError), single_threaded_blas():
+            fail()
+        assert blas_threads() == before
+        with pytest.raises(LookupError):
+            GaussianMixtureEM(2, init_params=fail).fit(np.eye(10))
+        assert blas_threads() == before
+    # Also what an earlier test left behind would be seen here.
+    assert within == [{1}, {1}]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space")
+def test_an_error_in_a_kernel_thread_reaches_the_caller():
+    """A thread that finds no memory for its block must not leave results unwritten in silence."""
+    code = """
+import resource
+import numpy as np
+from skgmm import _kernels
+
+def label(n_components):
+    X, labels = np.zeros((8192, 1)), np.empty(8192, dtype=np.int64)
+    means, heights = np.zeros((n_components, 1)), np.zeros(n_components)
+    _kernels.values(X, means, np.ones((1, 1)), heights, labels=labels, n_threads=2)
+
+label(2)  # starts the threads
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**26, -1))
+try:
+    label(200_000)  # some 400 MB for each thread
+except MemoryError:
+    print("no memory")
+resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+label(2)  # and the threads are still there
+"""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "no memory\n"

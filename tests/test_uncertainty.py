@@ -344,3 +344,18 @@ def test_bad_parameters_are_named(parameters, message):
     X = clusters(0, 50)
     with pytest.raises(ValueError, match=message):
         parameter_uncertainty(fitted(X), X, **parameters)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_bootstrap_intervals_leave_out_as_much_on_either_side(level):
+    X = clusters(0, 300)
+    mixture = fitted(X)
+    found = parameter_uncertainty(
+        mixture, X, method="bootstrap", level=level, n_bootstrap=60, random_state=0
+    )
+    for name, draws in found.draws.items():
+        part = getattr(found, name)
+        for outside in (draws < part.lower, draws > part.upper):
+            np.testing.assert_allclose(outside.mean(axis=0), 0.5 - 0.5 * level, atol=1 / 60)
+        assert (part.lower < part.estimate).all()
+        assert (part.estimate < part.upper).all()
