@@ -57,6 +57,8 @@ ROOMS = [
     "_starts",
     "_race",
     "_validation",
+    "_array_input",
+    "_bad_values",
     "_sklearn_compat",
     "_representation",
     "_following",
