@@ -170,8 +170,9 @@ def _words(kind: str) -> str:
 
 def _where(bad: BadColumn, X: Any) -> str:
     index = getattr(X, "index", None)  # of pandas
-    numbered = index is None or callable(index) or type(index).__name__ == "RangeIndex"
-    row = f"row {bad.row}" if numbered else f"row {bad.row}, index {index[bad.row]!s}"
+    row = f"row {bad.row}"
+    if index is not None and not callable(index) and type(index).__name__ != "RangeIndex":
+        row = f"{row}, index {index[bad.row]!s}"
     value = "" if bad.kind in ("NaN", "infinity") else f": {str(bad.value)[:30]!r}"
     return f"first in {row}{value}"
 

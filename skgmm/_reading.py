@@ -11,10 +11,11 @@ from sklearn.utils.validation import validate_data
 
 from skgmm import _validation
 from skgmm._array_input import converted, plain, refuse_not_finite
+from skgmm._bad_values import names_of
+from skgmm._block import Features
 from skgmm._block_rows import BlockRows
 from skgmm._linalg import Array
 from skgmm._rows import InMemoryRows, Rows
-from skgmm._sklearn_compat import get_feature_names
 from skgmm._sources import RowBlocks
 from skgmm._threads import available_threads, threads_for
 
@@ -139,11 +140,17 @@ def _blocks(mixture: Any, X: RowBlocks, sample_weight: ArrayLike | None, reset: 
     if len(header.shape) != 2:
         raise ValueError(f"X: blocks should have two dimensions, but have {len(header.shape)}")
     validate_data(mixture, header, skip_check_array=True, reset=reset)
-    single = np.asarray(header).dtype == np.float32
     return BlockRows(
         X,
-        get_feature_names(header),
-        header.shape[1],
-        np.dtype(np.float32 if single else np.float64),
+        Features(header.shape[1], names_of(header)),
+        np.dtype(np.float32 if _is_single(header) else np.float64),
         available_threads(mixture.n_jobs),
     )
+
+
+def _is_single(header: Any) -> bool:
+    """Whether all columns are float32."""
+    try:
+        return bool(np.asarray(header).dtype == np.float32)
+    except TypeError:  # numbers beside dates; the blocks will be refused
+        return False
