@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from skgmm._block import Block, opened
+from skgmm._block import Block, Features, opened
+from skgmm._files import FileState, check_unchanged
 from skgmm._kernels import LostRowError, unit_rows
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._rows import InMemoryRows, Rows, Sum, joined
 from skgmm._sample import StartSample, sample_key, sample_size
-from skgmm._sklearn_compat import get_feature_names
 from skgmm._sources import RowBlocks
 from skgmm._survey import Survey, survey
+from skgmm._totals import Totals, totals_of
 
 Item = TypeVar("Item")
+
+_SAME_BLOCKS = "its factory does not return a fresh iterator over the same blocks at every call"
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,15 @@ class BlockRows(Rows):
     """Rows of a source of blocks."""
 
     blocks: RowBlocks
-    names: Any  # of the features, or None
-    n_features: int
+    features: Features
     dtype: np.dtype
     n_threads: int
     surveyed: Survey | None = None  # from a pass before, which has also looked at every number
+    files: dict[str, FileState] | None = None  # as they were in that pass
+
+    @property
+    def n_features(self) -> int:  # type: ignore[override]
+        return self.features.number
 
     @property
     def n_samples(self) -> int:  # type: ignore[override]
@@ -41,26 +49,25 @@ class BlockRows(Rows):
             return sum(part.n_samples for part in self.parts())
         return self.surveyed.n_samples
 
-    def parts(self) -> Iterator[InMemoryRows]:
+    def parts(self) -> Generator[InMemoryRows, None, None]:
         """The blocks, checked: one pass."""
-        return (part for part, _ in self._visited())
+        with closing(self._visited()) as visited:
+            for part, _ in visited:
+                yield part
 
     def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
-        values = map(_numbering_lost_rows(function), in_units(self.parts()))
-        if (first := next(values, None)) is None:
-            raise ValueError("X holds no rows")
-        return reduce(add, values, first)
+        with closing(self.parts()) as parts:
+            values = map(_numbering_lost_rows(function), in_units(parts))
+            if (first := next(values, None)) is None:
+                raise ValueError("X holds no rows")
+            return reduce(add, values, first)
 
     def by_row(
         self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
     ) -> Array:
-        return np.concatenate(
-            [
-                np.empty((0, *shape), dtype),
-                *map(_numbering_lost_rows(function), self.parts()),
-            ],
-            dtype=dtype,
-        )
+        with closing(self.parts()) as parts:
+            values = list(map(_numbering_lost_rows(function), parts))
+        return np.concatenate(values) if values else np.empty((0, *shape), dtype)
 
     def overall_moments(self, form: Scatter) -> Moments:
         known = None if self.surveyed is None else self.surveyed.moments
@@ -77,7 +84,8 @@ class BlockRows(Rows):
         return InMemoryRows(sample.rows, sample.weights, self.n_threads)
 
     def gathered(self) -> InMemoryRows:
-        return joined([replace(part, X=part.X.copy()) for part in self.parts()])
+        with closing(self.parts()) as parts:
+            return joined([replace(part, X=part.X.copy()) for part in parts])
 
     def divided(self, n_starts: int) -> tuple[int, BlockRows]:
         return 1, self  # side by side, each start would read the source for itself
@@ -85,45 +93,46 @@ class BlockRows(Rows):
     def survey(self, n_components: int, rng: np.random.RandomState) -> BlockRows:
         """The same rows, with what a fit must know of them: one pass."""
         size, key, n_before = sample_size(n_components), sample_key(rng), 0
+        files, dtypes = self.blocks.source.files(), set()
         total: Survey | None = None
-        for part, largest in self._visited():
-            own = survey(part, largest, size, key, n_before)
-            n_before += own.n_counted
-            total = own if total is None else total + own
+        with closing(self._visited()) as visited:
+            for part, largest in visited:
+                own = survey(part, largest, size, key, n_before)
+                n_before += own.n_counted
+                total = own if total is None else total + own
+                dtypes.add(part.dtype)
         if total is None:
             raise ValueError("X holds no rows")
         total.check(n_components)
-        return replace(self, surveyed=total)
+        return replace(self, surveyed=total, files=files, dtype=np.result_type(*dtypes))
 
     def _known(self) -> Survey:
         assert self.surveyed is not None, "rows are surveyed before they are fitted"
         return self.surveyed
 
-    def _visited(self) -> Iterator[tuple[InMemoryRows, float]]:
+    def _visited(self) -> Generator[tuple[InMemoryRows, float], None, None]:
         """Each block that has rows, and its largest absolute value (0 in passes after a survey)."""
-        n_samples = 0
-        for part, largest in ahead(map(self._checked, self.blocks.source.blocks())):
-            if part.n_samples:
-                weighted = self.surveyed is not None and self.surveyed.weighted
-                part = part.weighted() if weighted else part
-                yield replace(part, first=n_samples), largest
-            n_samples += part.n_samples
-        if self.surveyed is not None and n_samples != self.surveyed.n_samples:
-            raise ValueError(
-                f"X gave {n_samples} rows in this pass, but {self.surveyed.n_samples} in the "
-                "first: it changed during the fit, or its factory does not return a fresh iterator "
-                "at every call"
-            )
+        files = self.blocks.source.files() if self.files is None else self.files
+        check_unchanged(files)
+        known, seen, first = self.surveyed, Totals(0, 0.0, np.zeros(self.n_features)), 0
+        with (
+            closing(self.blocks.source.blocks()) as blocks,
+            closing(ahead(map(self._checked, blocks))) as opened_blocks,
+        ):
+            for part, largest in opened_blocks:
+                if not part.n_samples:
+                    continue
+                part = part.weighted() if known and known.weighted else part
+                seen = seen + totals_of(part) if known else seen
+                yield replace(part, first=first), largest
+                first += part.n_samples
+        check_unchanged(files)
+        if known:
+            known.check_again(seen, _SAME_BLOCKS)
 
     def _checked(self, block: Block) -> tuple[InMemoryRows, float]:
         """A block as arrays, and its largest absolute value."""
-        given = None if isinstance(block.rows, np.ndarray) else get_feature_names(block.rows)
-        if given is not None and self.names is not None and list(given) != list(self.names):
-            raise ValueError(
-                f"X, {block.where}: this block has the columns {list(given)}, but the first "
-                f"{list(self.names)}"
-            )
-        return opened(block, self.n_features, self.n_threads, self.surveyed is not None)
+        return opened(block, self.features, self.n_threads, self.surveyed is not None)
 
 
 def _numbering_lost_rows(function: Callable[[InMemoryRows], Item]) -> Callable[..., Item]:
@@ -162,7 +171,7 @@ def in_units(parts: Iterator[InMemoryRows]) -> Iterator[InMemoryRows]:
         yield joined(held)
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
+def ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
     """The items, the next of which another thread makes while one is used."""
     with ThreadPoolExecutor(1, thread_name_prefix="skgmm-blocks") as reader:
         end = object()

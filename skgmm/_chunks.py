@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any
 
 import dask
 import numpy as np
 
-from skgmm._block import Block, opened
+from skgmm._block import Block, Features, opened
 from skgmm._kernels import LostRowError, unit_rows
 from skgmm._rows import InMemoryRows
 
@@ -24,15 +24,15 @@ class Chunk:
     where: str  # for errors
     length: int  # rows of it as Dask has them, or nan
     before: int  # rows that are numbered before those that are used
-    used: slice | None = None  # rows of the chunk, or all
+    used: slice = field(default_factory=lambda: slice(None))  # rows of the chunk
 
-    def opened(self, n_features: int, n_threads: int, seen: bool) -> tuple[InMemoryRows, float]:
+    def opened(self, features: Features, n_threads: int, seen: bool) -> tuple[InMemoryRows, float]:
         """The rows that are used, and the largest absolute value of all, as of a block."""
         block = Block(self.rows, self.weights, self.where)
-        part, largest = opened(block, n_features, n_threads, seen)
+        part, largest = opened(block, features, n_threads, seen)
         if not np.isnan(self.length):
             _check_length(part.n_samples, self.length, self.where)
-        return part if self.used is None else part.part(self.used), largest
+        return part.part(self.used), largest
 
     def lost(self, error: LostRowError) -> LostRowError:
         """The error about a row that is used, with its number among all."""
@@ -83,7 +83,7 @@ def whole_units(chunks: list[Chunk]) -> tuple[list[Chunk], list[Chunk]]:
 
 def _joined(pieces: list[Chunk]) -> Chunk:
     """A chunk of the rows that are used of several."""
-    used = [piece.used or slice(0, piece.length) for piece in pieces]
+    used = [piece.used for piece in pieces]
     length = sum(own.stop - own.start for own in used)
     about = [(own, piece.length, piece.where) for own, piece in zip(used, pieces, strict=True)]
     rows = _concatenated([_taken(p.rows, *how) for p, how in zip(pieces, about, strict=True)])

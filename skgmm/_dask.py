@@ -21,7 +21,9 @@ import dask.array
 import numpy as np
 from dask.sizeof import sizeof
 
-from skgmm._block import Block, opened
+from skgmm._array_input import plain
+from skgmm._bad_values import names_of
+from skgmm._block import Block, Features, numbers_of, opened
 from skgmm._chunks import Chunk, chunks_of, firsts, futures_of, persisted, shares, whole_units
 from skgmm._kernels import LostRowError, Total
 from skgmm._linalg import Array
@@ -29,9 +31,14 @@ from skgmm._moments import Moments, Scatter
 from skgmm._rows import InMemoryRows, Rows, Sum, joined
 from skgmm._sample import Reservoir, StartSample, sample_key, sample_size
 from skgmm._survey import Survey, survey
+from skgmm._totals import Counted, Totals, counted, totals_of
 
 # Results that one task adds up.
 _FAN_IN = 8
+
+_SAME_CHUNKS = (
+    "its chunks are not the same whenever they are computed: persist X, or seed its random numbers"
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ class DaskRows(Rows):
 
     X: Any
     sample_weight: Any | None  # Dask array (n,), cut as X is
+    features: Features
     n_threads: int  # of the client, which computes on the sample
     surveyed: Survey | None = None
     units: list[Chunk] | None = None  # chunks for sums, once the rows are surveyed
@@ -57,9 +65,13 @@ class DaskRows(Rows):
         return np.dtype(np.float32 if self.X.dtype == np.float32 else np.float64)
 
     def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
-        seen = self.surveyed is not None
-        chunks = self.units or chunks_of(self.X, self.sample_weight)
-        return _total(partial(_ask, function, self.n_features, seen), self.X, chunks)
+        if self.surveyed is None:
+            chunks = chunks_of(self.X, self.sample_weight)
+            return _total(partial(_ask, function, self.features, False), self.X, chunks)
+        ask = partial(_ask, partial(counted, function), self.features, True)
+        total: Counted = _total(ask, self.X, self.units or [])
+        self.surveyed.check_again(total.totals, _SAME_CHUNKS)
+        return total.value
 
     def by_row(
         self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
@@ -68,7 +80,7 @@ class DaskRows(Rows):
             _by_row,
             function,
             firsts(self.X),
-            self.n_features,
+            self.features,
             drop_axis=None if shape else 1,
             chunks=(self.X.chunks[0], *((size,) for size in shape)),
             dtype=dtype,
@@ -97,7 +109,9 @@ class DaskRows(Rows):
             for chunk, (rows, weights) in zip(chunks, made, strict=True)
             if chunk.length
         ]
-        return joined([c.opened(self.n_features, self.n_threads, True)[0] for c in here])
+        rows = joined([c.opened(self.features, self.n_threads, True)[0] for c in here])
+        self._known().check_again(totals_of(rows), _SAME_CHUNKS)
+        return rows
 
     def divided(self, n_starts: int) -> tuple[int, DaskRows]:
         return 1, self  # one start keeps all workers busy
@@ -105,13 +119,13 @@ class DaskRows(Rows):
     def survey(self, n_components: int, rng: np.random.RandomState) -> DaskRows:
         """The same rows, with what a fit must know of them: one pass."""
         size, key = sample_size(n_components), sample_key(rng)
-        chunks = counted = chunks_of(self.X, self.sample_weight)
+        chunks = numbered = chunks_of(self.X, self.sample_weight)
         if self.sample_weight is not None:  # rows of weight 0 are not numbered
             count = dask.delayed(np.count_nonzero)
             counts = dask.compute(*(count(chunk.weights) for chunk in chunks))
             before = accumulate(map(int, counts), initial=0)
-            counted = [replace(chunk, before=n) for chunk, n in zip(chunks, before, strict=False)]
-        total: Survey = _total(partial(_survey, size, key, self.n_features), self.X, counted)
+            numbered = [replace(chunk, before=n) for chunk, n in zip(chunks, before, strict=False)]
+        total: Survey = _total(partial(_survey, size, key, self.features), self.X, numbered)
         total.check(n_components)
         inner, cut = whole_units(chunks)
         held = futures_of(self.X)
@@ -145,7 +159,7 @@ class _Shared:
         self.function = function
 
 
-@sizeof.register((Total, Moments, Survey, Reservoir))
+@sizeof.register((Total, Moments, Survey, Reservoir, Counted, Totals))
 def _sizeof(record: Any) -> int:
     """Bytes, by which the scheduler decides what should travel."""
     return sum(map(sizeof, vars(record).values()))
@@ -163,7 +177,7 @@ def _run(shared: _Shared, n_threads: int, chunks: list[Chunk]) -> Any:
 
 def _ask(
     function: Callable[[InMemoryRows], Any],
-    n_features: int,
+    features: Features,
     seen: bool,
     n_threads: int,
     chunks: list[Chunk],
@@ -171,7 +185,7 @@ def _ask(
     """The sum of what the function gives for each chunk."""
 
     def of(chunk: Chunk) -> Any:
-        part, _ = chunk.opened(n_features, n_threads, seen)
+        part, _ = chunk.opened(features, n_threads, seen)
         try:
             return function(part)
         except LostRowError as error:
@@ -180,11 +194,11 @@ def _ask(
     return reduce(add, map(of, chunks))
 
 
-def _survey(size: int, key: int, n_features: int, n_threads: int, chunks: list[Chunk]) -> Survey:
+def _survey(size: int, key: int, features: Features, n_threads: int, chunks: list[Chunk]) -> Survey:
     """The sum of the surveys of the chunks."""
 
     def of(chunk: Chunk) -> Survey:
-        return survey(*chunk.opened(n_features, n_threads, False), size, key, chunk.before)
+        return survey(*chunk.opened(features, n_threads, False), size, key, chunk.before)
 
     return reduce(add, map(of, chunks))
 
@@ -193,11 +207,11 @@ def _by_row(
     chunk: Array,
     function: Callable[[InMemoryRows], Array],
     firsts: tuple[int, ...],
-    n_features: int,
+    features: Features,
     block_id: tuple[int, ...],
 ) -> Array:
     number = block_id[0]
-    part, _ = opened(Block(chunk, None, f"chunk {number}"), n_features, 1, False)
+    part, _ = opened(Block(chunk, None, f"chunk {number}"), features, 1, False)
     try:
         return function(part)
     except LostRowError as error:
@@ -222,11 +236,14 @@ def dask_rows(X: Any, sample_weight: Any, n_threads: int, to_fit: bool) -> DaskR
         If the chunks are not NumPy arrays of numbers, are cut along the features or, `to_fit`, of
         unknown length; if the weights do not fit.
     """
-    X = _array(X, to_fit)
+    names = names_of(X._meta)
+    X = _array(X if names is None else _of_numbers(X), to_fit)
     if not isinstance(X._meta, np.ndarray):
         raise TypeError(f"X should be made of NumPy arrays, but is of {type(X._meta).__name__}")
     if X.dtype.kind not in "biuf":
-        raise ValueError(f"X should hold real numbers, but holds {X.dtype}")
+        dates = ": convert dates to numbers, for example to days since a date"
+        advice = dates if X.dtype.kind in "mM" else ""
+        raise ValueError(f"X should hold real numbers, but holds {X.dtype}{advice}")
     if X.numblocks[1] > 1:
         raise ValueError(
             f"X is cut along the features, into chunks of {X.chunks[1]}, but every row is needed "
@@ -240,7 +257,24 @@ def dask_rows(X: Any, sample_weight: Any, n_threads: int, to_fit: bool) -> DaskR
     weights = None
     if sample_weight is not None:
         weights = _weights(sample_weight, X, to_fit)
-    return DaskRows(X, weights, n_threads)
+    return DaskRows(X, weights, Features(X.shape[1], names), n_threads)
+
+
+def _of_numbers(frame: Any) -> Any:
+    """A data frame whose partitions are float64, or float32, and have the columns it says."""
+    columns = frame._meta.columns
+    single = all(dtype == np.float32 for dtype in frame._meta.dtypes)
+    empty = np.empty((0, len(columns)), np.float32 if single else np.float64)
+    meta = type(frame._meta)(empty, columns=columns)
+    return frame.map_partitions(_partition_of_numbers, list(columns), meta=meta)
+
+
+def _partition_of_numbers(part: Any, columns: list[Any]) -> Any:
+    if list(part.columns) != columns:
+        raise ValueError(
+            f"X: a partition has the columns {list(part.columns)}, but the data frame {columns}"
+        )
+    return type(part)(numbers_of(part), index=part.index, columns=part.columns)
 
 
 def _array(collection: Any, to_fit: bool) -> Any:
@@ -255,7 +289,8 @@ def _weights(sample_weight: Any, X: Any, to_fit: bool) -> Any:
     weights = _array(sample_weight, to_fit)
     given = isinstance(weights, dask.array.Array)
     if not given:
-        weights = dask.array.from_array(np.asarray(weights, dtype=np.float64))
+        weights = np.asarray(plain(weights, "sample_weight"), dtype=np.float64)
+        weights = dask.array.from_array(weights)
     unknown = np.isnan(X.shape[0]) or np.isnan(weights.shape[0])
     if weights.ndim != 1 or (weights.shape != X.shape[:1] and not unknown):
         raise ValueError(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from skgmm._block import Block, block_size, place
+from skgmm._files import FileState, states_of
 from skgmm._linalg import Array
 
 
@@ -54,11 +55,14 @@ class NpyFiles:
             )
         return layout
 
+    def files(self) -> dict[str, FileState]:
+        return states_of([*self.paths, *(self.weights or ())])
+
     def header(self) -> Array:
         layouts = [_layout(path, 2) for path in self.paths]
         return np.empty((0, layouts[0].shape[1]), np.result_type(*(one.dtype for one in layouts)))
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Generator[Block, None, None]:
         for number, path in enumerate(self.paths):
             layout = _layout(path, 2)
             n_samples, n_features = layout.shape
@@ -76,15 +80,7 @@ class NpyFiles:
 def _layout(path: str, n_dimensions: int) -> _Layout:
     """The header of a complete .npy file."""
     with open(path, "rb") as file:
-        try:
-            version = np.lib.format.read_magic(file)
-            if version == (1, 0):
-                header = np.lib.format.read_array_header_1_0(file)
-            else:
-                header = np.lib.format.read_array_header_2_0(file)
-        except ValueError as error:
-            raise ValueError(f"{path} is not an .npy file of numbers: {error}") from error
-        shape, fortran, dtype = header
+        shape, fortran, dtype = _header(path, file)
         layout = _Layout(path, shape, dtype, fortran, file.tell())
         n_bytes = file.seek(0, 2) - layout.offset
     if dtype.kind not in "biuf" or len(shape) != n_dimensions:
@@ -92,13 +88,35 @@ def _layout(path: str, n_dimensions: int) -> _Layout:
             f"{path} should hold real numbers in {n_dimensions} dimensions, but holds {dtype} of "
             f"shape {shape}"
         )
+    if min(shape) < 0 or shape[1:] == (0,):
+        raise ValueError(f"{path}: its header says an impossible shape, {shape}")
     promised = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if n_bytes < promised:
         raise ValueError(
             f"{path} is truncated: its header says {shape[0]} rows, {promised} bytes, but only "
             f"{n_bytes} bytes follow"
         )
+    if n_bytes > promised:
+        raise ValueError(
+            f"{path} holds more than its header says: {n_bytes} bytes instead of {promised} for "
+            f"{shape[0]} rows. Save one array in a file."
+        )
     return layout
+
+
+def _header(path: str, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether in Fortran order, and dtype."""
+    try:
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            return np.lib.format.read_array_header_1_0(file)
+        if version in ((2, 0), (3, 0)):
+            return np.lib.format.read_array_header_2_0(file)
+    except OSError:
+        raise
+    except Exception as error:  # NumPy parses the header as Python
+        raise ValueError(f"{path} is not an .npy file of numbers: {error}") from error
+    raise ValueError(f"{path} is not an .npy file of numbers: its version is {version}")
 
 
 def _read(layout: _Layout, start: int, stop: int) -> Array:

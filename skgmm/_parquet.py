@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow
 import pyarrow.parquet
 
 from skgmm._block import Block, block_size, place
+from skgmm._files import FileState, states_of
 from skgmm._linalg import Array
 
 
@@ -32,59 +34,97 @@ class ParquetFiles:
         block_rows: int | None,
     ) -> ParquetFiles:
         """Files whose columns are looked up, and checked."""
-        with _opened(paths[0]) as file:
-            present = file.schema_arrow.names
         if columns is None:
-            columns = tuple(name for name in present if name != weights)
+            columns = tuple(name for name in _schema(paths[0]).names if name != weights)
         files = cls(paths, columns, weights, block_rows)
         for path in paths:
-            with _opened(path) as file:
-                files._check_columns(path, file)
+            files._check_columns(path, _schema(path))
         return files
 
-    def _check_columns(self, path: str, file: pyarrow.parquet.ParquetFile) -> None:
-        asked = [*self.columns, *([] if self.weights is None else [self.weights])]
-        missing = [name for name in asked if name not in file.schema_arrow.names]
+    @property
+    def _read(self) -> list[str]:
+        """All columns that are read, each once."""
+        return list(
+            dict.fromkeys([*self.columns, *([] if self.weights is None else [self.weights])])
+        )
+
+    def _check_columns(self, path: str, schema: pyarrow.Schema) -> None:
+        missing = [name for name in self._read if name not in schema.names]
         if missing:
             raise ValueError(
                 f"{path} has no column {', '.join(map(repr, missing))}, but "
-                f"{', '.join(map(repr, file.schema_arrow.names))}"
+                f"{', '.join(map(repr, schema.names))}"
+            )
+        repeated = [name for name in self._read if schema.names.count(name) > 1]
+        if repeated:
+            raise ValueError(
+                f"{path} has more than one column {', '.join(map(repr, repeated))}. Rename them."
             )
 
-    def header(self) -> Any:
-        with _opened(self.paths[0]) as file:
-            schema = file.schema_arrow
-        return pyarrow.schema([schema.field(name) for name in self.columns]).empty_table()
+    def files(self) -> dict[str, FileState]:
+        return states_of(self.paths)
 
-    def blocks(self) -> Iterator[Block]:
+    def header(self) -> Any:
+        schemas = [_schema(path) for path in self.paths]
+        for path, schema in zip(self.paths, schemas, strict=True):
+            self._check_columns(path, schema)
+        single = all(
+            schema.field(name).type == pyarrow.float32()
+            for schema in schemas
+            for name in self.columns
+        )
+        kind = pyarrow.float32() if single else pyarrow.float64()
+        return pyarrow.schema([(name, kind) for name in self.columns]).empty_table()
+
+    def blocks(self) -> Generator[Block, None, None]:
         step = block_size(len(self.columns), self.block_rows)
-        names, dtype = list(self.columns), np.asarray(self.header()).dtype
+        dtype = np.asarray(self.header()).dtype
         for path in self.paths:
             start = 0
-            with _opened(path) as file:
-                self._check_columns(path, file)
-                read = names if self.weights is None else [*names, self.weights]
-                for batch in file.iter_batches(batch_size=step, columns=read):
-                    where = place(path, start, start + batch.num_rows)
-                    rows = np.empty((batch.num_rows, len(names)), dtype, order="F")
-                    for column, name in enumerate(names):
-                        rows[:, column] = _numbers(batch, name, where)
-                    weights = None if self.weights is None else _numbers(batch, self.weights, where)
-                    yield Block(rows, weights, where)
-                    start += batch.num_rows
+            for batch in _batches(path, self._read, step):
+                where = place(path, start, start + batch.num_rows)
+                rows = np.empty((batch.num_rows, len(self.columns)), dtype, order="F")
+                for column, name in enumerate(self.columns):
+                    rows[:, column] = _numbers(batch, name, where)
+                weights = None if self.weights is None else _numbers(batch, self.weights, where)
+                yield Block(rows, weights, where)
+                start += batch.num_rows
 
 
-def _opened(path: str) -> pyarrow.parquet.ParquetFile:
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Errors of Arrow about what is in a file name it; those of the system name it already."""
     try:
-        return pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowInvalid as error:
+        yield
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise ValueError(f"{path} is not a complete Parquet file: {error}") from error
 
 
+def _schema(path: str) -> pyarrow.Schema:
+    with _named(path), pyarrow.parquet.ParquetFile(path) as file:
+        return file.schema_arrow
+
+
+def _batches(
+    path: str, columns: list[str], step: int
+) -> Generator[pyarrow.RecordBatch, None, None]:
+    with _named(path), pyarrow.parquet.ParquetFile(path) as file:
+        yield from file.iter_batches(batch_size=step, columns=columns)
+
+
 def _numbers(batch: pyarrow.RecordBatch, name: str, where: str) -> Array:
-    column = batch.column(name).to_numpy(zero_copy_only=False)
-    if column.dtype.kind not in "biuf":
+    """A column as floats or integers; missing values are NaN."""
+    column, types = batch.column(name), pyarrow.types
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if types.is_boolean(column.type) or types.is_decimal(column.type) or types.is_null(column.type):
+        column = column.cast(pyarrow.float64())
+    if not (types.is_integer(column.type) or types.is_floating(column.type)):
+        dates = " Convert dates and times to numbers, for example to days since a date."
         raise ValueError(
-            f"{where}: column {name!r} should hold real numbers, but holds {batch[name].type}"
+            f"{where}: column {name!r} should hold real numbers, but holds {column.type}."
+            f"{dates if types.is_temporal(column.type) else ''}"
         )
-    return column
+    return column.to_numpy(zero_copy_only=False)

@@ -10,9 +10,12 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 
 from skgmm import _validation
+from skgmm._array_input import converted, plain, refuse_not_finite
+from skgmm._bad_values import names_of
+from skgmm._block import Features
 from skgmm._block_rows import BlockRows
+from skgmm._linalg import Array
 from skgmm._rows import InMemoryRows, Rows
-from skgmm._sklearn_compat import get_feature_names
 from skgmm._sources import RowBlocks
 from skgmm._threads import available_threads, threads_for
 
@@ -83,17 +86,28 @@ def _in_memory(
             f"X is an iterator ({type(X).__name__}), which can be read only once. Use "
             "RowBlocks.from_iterable with a function that returns a fresh one at every call."
         )
-    options = {"dtype": [np.float64, np.float32], "reset": reset}
-    array = validate_data(mixture, X, ensure_all_finite=False, **options)
-    largest = _validation.magnitude(array)
-    if not np.isfinite(
-        largest
-    ):  # scikit-learn says what is wrong; for sound data one pass is enough
-        validate_data(mixture, X, **options)
+    array, largest = array_of(mixture, X, reset)
     _validation.check_magnitude(largest)
     weights = _validation.check_weights_of_rows(sample_weight, array)
     n_threads = threads_for(mixture.n_jobs, array, n_components)
     return InMemoryRows(_validation.readable(array), weights, n_threads), largest
+
+
+def array_of(estimator: Any, X: Any, reset: bool) -> tuple[Array, float]:
+    """X as float64 or float32, in place where it is that, and its largest magnitude.
+
+    Sets the features of the estimator, or checks them.
+    """
+
+    def convert(X: Any) -> Array:
+        dtypes = [np.float64, np.float32]
+        return validate_data(estimator, X, dtype=dtypes, ensure_all_finite=False, reset=reset)
+
+    array = converted(plain(X, "X"), convert)
+    largest = _validation.magnitude(array)
+    if not np.isfinite(largest):
+        refuse_not_finite(X, array)
+    return array, largest
 
 
 def _is_dask(X: Any) -> bool:
@@ -126,11 +140,17 @@ def _blocks(mixture: Any, X: RowBlocks, sample_weight: ArrayLike | None, reset: 
     if len(header.shape) != 2:
         raise ValueError(f"X: blocks should have two dimensions, but have {len(header.shape)}")
     validate_data(mixture, header, skip_check_array=True, reset=reset)
-    single = np.asarray(header).dtype == np.float32
     return BlockRows(
         X,
-        get_feature_names(header),
-        header.shape[1],
-        np.dtype(np.float32 if single else np.float64),
+        Features(header.shape[1], names_of(header)),
+        np.dtype(np.float32 if _is_single(header) else np.float64),
         available_threads(mixture.n_jobs),
     )
+
+
+def _is_single(header: Any) -> bool:
+    """Whether all columns are float32."""
+    try:
+        return bool(np.asarray(header).dtype == np.float32)
+    except TypeError:  # numbers beside dates; the blocks will be refused
+        return False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from skgmm._array_input import plain
 from skgmm._block import Block, Source
+from skgmm._files import FileState
 from skgmm._npy import NpyFiles
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
@@ -62,7 +65,7 @@ class RowBlocks:
         Raises
         ------
         ValueError
-            If a file is not an .npy file of that shape, or shorter than its header says.
+            If a file is not an .npy file of that shape, or not as long as its header says.
         """
         files = _paths(paths, "paths")
         weights = None if sample_weight is None else _paths(sample_weight, "sample_weight")
@@ -86,7 +89,8 @@ class RowBlocks:
     ) -> RowBlocks:
         """Rows of Parquet files; needs pyarrow (``pip install 'skgmm[parquet]'``).
 
-        A row group is decoded at a time, which bounds the memory.
+        A row group is decoded at a time, which bounds the memory. Integers, booleans and decimals
+        are read as float64; columns are float32 where they are that in all files.
 
         Parameters
         ----------
@@ -104,7 +108,8 @@ class RowBlocks:
         ImportError
             If pyarrow is not installed.
         ValueError
-            If a file is not a Parquet file or lacks a column.
+            If a file is not a Parquet file or lacks a column. A fit refuses missing values, text,
+            and dates and times.
         """
         try:
             from skgmm._parquet import ParquetFiles
@@ -120,6 +125,8 @@ class RowBlocks:
         if not files:
             raise ValueError(f"path: there is no *.parquet file in {path}")
         chosen = None if columns is None else tuple(columns)
+        if chosen is not None and len(set(chosen)) < len(chosen):
+            raise ValueError(f"columns should name each column once, but is {list(chosen)}")
         return cls(ParquetFiles.of(files, chosen, sample_weight, _checked_size(block_rows)))
 
     @classmethod
@@ -132,7 +139,9 @@ class RowBlocks:
             Called without arguments at every pass, returns a fresh iterator (or list) of blocks,
             the same every time: arrays or data frames of shape (m, n_features), or pairs of one
             and its weights, of shape (m,). Each in memory of its own: the next one is made while
-            one is used. To pickle the RowBlocks, it must be picklable.
+            one is used. An iterator that has a method `close` (a generator, or a reader of
+            `pandas.read_csv`) is closed at the end of a pass, also of one that stops early. To
+            pickle the RowBlocks, the function must be picklable.
 
         Raises
         ------
@@ -147,7 +156,9 @@ class RowBlocks:
         return cls(_Made(factory))
 
     def __iter__(self) -> Iterator[Any]:
-        return (block.rows for block in self.source.blocks())
+        with closing(self.source.blocks()) as blocks:
+            for block in blocks:
+                yield block.rows
 
     def __array__(self, *arguments: Any, **options: Any) -> NoReturn:
         raise TypeError(
@@ -180,18 +191,35 @@ class _Made:
 
     factory: Callable[[], Iterable[Any]]
 
+    def files(self) -> dict[str, FileState]:
+        return {}
+
     def header(self) -> Any:
-        first = next(self.blocks(), None)
+        with closing(self.blocks()) as blocks:
+            first = next(blocks, None)
         if first is None:
             raise ValueError("X holds no rows: its factory made no block")
-        return first.rows[:0] if hasattr(first.rows, "shape") else np.asarray(first.rows)[:0]
+        rows = plain(first.rows, "X, block 0")
+        return rows[:0] if hasattr(rows, "shape") else np.asarray(rows)[:0]
 
-    def blocks(self) -> Iterator[Block]:
-        blocks = self.factory()
-        if not isinstance(blocks, Iterable):
+    def blocks(self) -> Generator[Block, None, None]:
+        made = self.factory()
+        if not isinstance(made, Iterable):
             raise TypeError(
-                f"factory should return an iterator of blocks, but returned {type(blocks).__name__}"
+                f"factory should return an iterator of blocks, but returned {type(made).__name__}"
             )
-        for number, made in enumerate(blocks):
-            rows, weights = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
-            yield Block(rows, weights, f"block {number}")
+        with _closed(made), _closed(iter(made)) as blocks:
+            for number, block in enumerate(blocks):
+                weighted = isinstance(block, tuple) and len(block) == 2
+                rows, weights = block if weighted else (block, None)
+                yield Block(rows, weights, f"block {number}")
+
+
+@contextmanager
+def _closed(resource: Any) -> Iterator[Any]:
+    """The same, and then closed if it can be: a reader of a file, also when a pass stops early."""
+    try:
+        yield resource
+    finally:
+        if hasattr(resource, "close"):
+            resource.close()

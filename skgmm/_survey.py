@@ -11,13 +11,15 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._rows import InMemoryRows
 from skgmm._sample import Reservoir, reservoir
+from skgmm._totals import Totals, sum_of_features, totals_of
 
 
 @dataclass(frozen=True)
 class Survey:
     """Surveys of disjoint sets of rows add up to that of their union."""
 
-    n_samples: int
+    totals: Totals
+    sizes: Array  # sums of absolute values of each feature, (d,)
     n_counted: int  # rows of positive weight
     first: float  # the number of the first of these among all such, inf if there is none
     origin: Array  # that row, (1, d)
@@ -26,9 +28,14 @@ class Survey:
     moments: Moments  # diagonal, of all rows as one component
     reservoir: Reservoir
 
+    @property
+    def n_samples(self) -> int:
+        return self.totals.n_samples
+
     def __add__(self, other: Survey) -> Survey:
         return Survey(
-            self.n_samples + other.n_samples,
+            self.totals + other.totals,
+            self.sizes + other.sizes,
             self.n_counted + other.n_counted,
             min(self.first, other.first),
             self.origin if self.first <= other.first else other.origin,
@@ -37,6 +44,10 @@ class Survey:
             self.moments + other.moments,
             self.reservoir + other.reservoir,
         )
+
+    def check_again(self, totals: Totals, hint: str) -> None:
+        """Refuse the totals of a later pass that are not those of the first."""
+        totals.check(self.totals, self.sizes, hint)
 
     def check(self, n_components: int) -> None:
         """Refuse rows that cannot be fitted, as for rows in memory."""
@@ -61,7 +72,8 @@ def survey(rows: InMemoryRows, largest: float, size: int, key: int, n_before: in
     weights = rows.sample_weight
     n_counted = rows.n_samples if weights is None else int(np.count_nonzero(weights))
     return Survey(
-        n_samples=rows.n_samples,
+        totals=totals_of(rows),
+        sizes=sum_of_features(rows.X, np.abs),
         n_counted=n_counted,
         first=n_before if n_counted else np.inf,
         origin=rows.origin,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
+from skgmm._array_input import plain
 from skgmm._initialization import GivenParameters
 from skgmm._linalg import Array
 from skgmm._sklearn_compat import check_sample_weight
@@ -69,6 +70,7 @@ def check_weights_of_rows(sample_weight: ArrayLike | None, X: Array) -> Array | 
     """Weights of rows as float64 (n,), or None."""
     if sample_weight is None:
         return None
+    sample_weight = plain(sample_weight, "sample_weight")
     weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     with np.errstate(over="ignore"):
         check_total_weight(float(weights.sum()))
@@ -78,7 +80,7 @@ def check_weights_of_rows(sample_weight: ArrayLike | None, X: Array) -> Array | 
 def weights_of_block(sample_weight: ArrayLike, n_samples: int) -> Array:
     """Weights of some of the rows as float64 (n,), which may all be zero."""
     weights = check_array(
-        sample_weight,
+        plain(sample_weight, "sample_weight"),
         dtype=np.float64,
         ensure_2d=False,
         ensure_min_samples=0,
@@ -162,6 +164,7 @@ def check_enough_rows(n_counted: float, total_weight: float, n_components: int) 
 
 def _numbers(value: ArrayLike, name: str, shape: tuple[int, ...]) -> Array:
     """A float64 copy of the user's array; the user's own is never written to or kept."""
+    value = plain(value, name)
     array = check_array(
         value, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name, copy=True
     )
@@ -234,6 +237,7 @@ def check_responsibilities(
     responsibilities: ArrayLike, n_samples: int, n_components: int, name: str
 ) -> Array:
     """Responsibilities (n, K): not negative, every row sums to 1."""
+    responsibilities = plain(responsibilities, name)
     array = check_array(
         responsibilities, dtype=[np.float64, np.float32], ensure_2d=False, input_name=name
     )
@@ -256,7 +260,7 @@ def check_responsibilities(
 def check_partition(partition: Any, n_samples: int, n_components: int) -> Array:
     """What a callable init_params returned: labels (n,), or responsibilities (n, K)."""
     name = "The result of the callable init_params"
-    array = np.asarray(partition)
+    array = np.asarray(plain(partition, name))
     if array.ndim != 1:
         return check_responsibilities(array, n_samples, n_components, name)
     if array.shape != (n_samples,) or array.dtype.kind not in "iu":

@@ -8,12 +8,13 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skgmm._expectation import log_densities
 from skgmm._inference import MixtureInference
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
+from skgmm._reading import array_of
 from skgmm._result import EMPTY_WEIGHT
 from skgmm.covariance import Ellipsoidal
 
@@ -104,7 +105,7 @@ def view_of(
 ) -> tuple[View, Array]:
     """The mixture along the directions that `features` asks for, and the rows X there, (n, m)."""
     check_is_fitted(mixture)
-    rows = validate_data(mixture, X, dtype=np.float64, reset=False)
+    rows = array_of(mixture, X, reset=False)[0].astype(np.float64, copy=False)
     parameters = mixture._parameters()
     n_components, n_features = parameters.means.shape
     names = [str(n) for n in getattr(mixture, "feature_names_in_", [])]
