@@ -12,8 +12,8 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skgmm._fitted import snapshot
 from skgmm._collapse import CollapseTest
+from skgmm._fitted import snapshot
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._linalg import Array
 from skgmm._merging import explained, merged
