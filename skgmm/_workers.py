@@ -82,8 +82,12 @@ class _Tasks(Generic[Item, Result]):
                 if thread.ident is not None:  # it was started
                     event.wait()
                     thread.join()  # an interrupt within it makes Python forget a running thread
-        if self.error is not None:
-            raise self.error
+            error, self.error = self.error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # whose traceback holds this frame, and so the data
         return [self.results[number] for number in range(len(self.results))]
 
     def _wait(self, ended: list[Event]) -> None:
