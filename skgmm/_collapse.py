@@ -58,7 +58,7 @@ class CollapseTest:
         added = np.diag(self.floor)
         total = self.overall.scatter[0] / self.overall.total_weight + added
         try:
-            shares, axes = eigh(added, total)  # axes: identity covariance of all samples
+            shares, axes = _shares(added, total)  # axes: identity covariance of all samples
         except np.linalg.LinAlgError:  # rounding hides reg_covar, and nothing can be told
             return np.empty((len(added), 0))
         return axes[:, shares <= _LARGEST_SHARE]
@@ -90,7 +90,7 @@ class CollapseTest:
         return [
             k
             for k, matrix in zip(suspects.tolist(), matrices, strict=True)
-            if eigh(added, matrix, eigvals_only=True)[-1] > _LARGEST_SHARE
+            if _largest_share(added, matrix) > _LARGEST_SHARE
         ]
 
     def judged(self, result: EMResult) -> EMResult:
@@ -160,3 +160,21 @@ class CollapseTest:
         values, vectors = eigh(covariance / deviations / deviations[:, None])
         added = (self.floor[columns] / variances).max()
         return vectors[:, values <= np.clip(added, _ROUNDING, RELATIVE_FLOOR)]
+
+
+def _shares(added: Array, matrix: Array) -> tuple[Array, Array]:
+    """What `added` is of `matrix` along the axes in which both are diagonal, and those axes.
+
+    Features may differ by any factor, so each is measured in its own deviations.
+    """
+    units = 1.0 / np.sqrt(np.diagonal(matrix))
+    shares, axes = eigh(units[:, None] * added * units, units[:, None] * matrix * units)
+    return shares, units[:, None] * axes
+
+
+def _largest_share(added: Array, matrix: Array) -> float:
+    """The largest of the shares; infinite where `matrix` is singular but for rounding."""
+    try:
+        return float(_shares(added, matrix)[0][-1])
+    except np.linalg.LinAlgError:
+        return np.inf

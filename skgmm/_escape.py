@@ -229,7 +229,7 @@ def _moves(
 def _lowest_kurtosis(
     sample: StartSample, parameters: MixtureParameters, own: Array, k: int
 ) -> tuple[float, Array]:
-    """The least kurtosis of a component's whitened rows along an axis, and the rows along it.
+    """The least kurtosis of a component's rows along a principal axis, and the rows along it.
 
     `own` are the shares that the component has in the rows, (m,).
     """
@@ -238,10 +238,10 @@ def _lowest_kurtosis(
     centred = sample.rows - parameters.means[k]
     if factor_k.ndim == 2:
         # Principal axes rather than those of the triangle: turned by the factor's own.
-        left, scales, _ = np.linalg.svd(factor_k, full_matrices=False)
-        white = centred @ (left * scales)
-    else:
-        white = centred * factor_k
+        left = np.linalg.svd(factor_k, full_matrices=False)[0]
+        centred = centred @ left
+    # The kurtosis is that of any scale; in units of the largest its powers do not overflow.
+    white = centred / np.maximum(np.abs(centred).max(axis=0), np.finfo(np.float64).tiny)
     counted = own * sample.weights
     total = counted.sum()
     weights = counted / total if total > 0 else counted

@@ -236,8 +236,8 @@ def responsibilities(X: Array, parameters: MixtureParameters, n_threads: int = 1
 
 
 def log_responsibilities(X: Array, parameters: MixtureParameters, n_threads: int = 1) -> Array:
-    """Logarithms of the responsibilities, exact where those underflow, as `responsibilities`."""
-    out = np.empty((len(X), parameters.n_components), dtype=X.dtype)
+    """Logarithms of the responsibilities, exact where those underflow, (n, K) in float64."""
+    out = np.empty((len(X), parameters.n_components))
     _kernels.values(X, *_packed(parameters), log_responsibilities=out, n_threads=n_threads)
     return out
 

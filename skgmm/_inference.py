@@ -16,7 +16,7 @@ from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._reading import rows_to_ask_about
 from skgmm._representation import named_after
-from skgmm._rows import Rows
+from skgmm._rows import Rows, as_dtype
 from skgmm._summary import summarise
 from skgmm._validation import check_responsibilities, scale_of_weights
 from skgmm.covariance import Structure, find_structure
@@ -108,9 +108,10 @@ class MixtureInference:
         Returns
         -------
         log_responsibilities : ndarray of shape (n_samples, n_components)
-            In nats. A lazy Dask array for a Dask collection.
+            In nats; float64 for float32 X whose values are beyond float32. A lazy Dask array for a Dask collection.
         """
-        return self._rows(X).log_responsibilities(self._parameters())
+        rows = self._rows(X)
+        return as_dtype(rows.log_responsibilities(self._parameters()), rows.dtype)
 
     @of_one_fit
     def score_samples(self, X: ArrayLike) -> Array:
@@ -123,10 +124,10 @@ class MixtureInference:
         Returns
         -------
         log_density : ndarray of shape (n_samples,)
-            In nats. A lazy Dask array for a Dask collection.
+            In nats; float64 for float32 X whose values are beyond float32. A lazy Dask array for a Dask collection.
         """
         rows = self._rows(X)
-        return rows.log_densities(self._parameters()).astype(rows.dtype, copy=False)
+        return as_dtype(rows.log_densities(self._parameters()), rows.dtype)
 
     @of_one_fit
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:

@@ -113,11 +113,11 @@ class Rows(ABC):
         )
 
     def log_responsibilities(self, parameters: MixtureParameters) -> Array:
-        """Logarithms of the responsibilities, (n, K)."""
+        """Logarithms of the responsibilities, (n, K) in float64, whatever the rows are."""
         return self.by_row(
             lambda part: _expectation.log_responsibilities(part.X, parameters, part.n_threads),
             (parameters.n_components,),
-            self.dtype,
+            np.dtype(np.float64),
         )
 
     def log_densities(self, parameters: MixtureParameters) -> Array:
@@ -209,7 +209,7 @@ class InMemoryRows(Rows):
         # The average of log-densities in the dtype of the rows, so that it is the mean of what
         # `score_samples` returns to the last bit.
         counted = self.counted()
-        values = counted.log_densities(parameters).astype(self.dtype, copy=False)
+        values = as_dtype(counted.log_densities(parameters), self.dtype)
         return float(np.average(values, weights=counted.sample_weight))
 
     def part(self, rows: slice) -> InMemoryRows:
@@ -230,6 +230,19 @@ class InMemoryRows(Rows):
         if weights is None or weights.all():
             return self
         return replace(self, X=self.X[weights > 0], sample_weight=weights[weights > 0])
+
+
+def as_dtype(logarithms: Array, dtype: np.dtype) -> Array:
+    """Logarithms in the dtype of the rows, or in float64 where that cannot hold them.
+
+    Lazy ones, whose values nobody knows yet, in the dtype of the rows.
+    """
+    if dtype == logarithms.dtype:
+        return logarithms
+    if not isinstance(logarithms, np.ndarray):
+        return logarithms.astype(dtype)
+    lowest = np.min(logarithms, where=np.isfinite(logarithms), initial=0.0)
+    return logarithms.astype(dtype) if lowest >= np.finfo(dtype).min else logarithms
 
 
 def joined(parts: list[InMemoryRows]) -> InMemoryRows:

@@ -417,7 +417,7 @@ def values(
 ) -> None:
     """Fill those of the arrays that are given, (n,) or (n, K).
 
-    Log-densities are float64, responsibilities of the dtype of X, labels int64.
+    Logarithms are float64, responsibilities of the dtype of X, labels int64.
 
     Raises
     ------

@@ -116,8 +116,8 @@ int64_t add_moments(Matrix<T> X, std::optional<Vector> weight, Vector log_weight
 template <typename T>
 int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_heights,
                      std::optional<Out<double>> log_density, std::optional<Out<T>> responsibilities,
-                     std::optional<Out<T>> log_responsibilities, std::optional<Out<int64_t>> labels,
-                     int64_t n_threads) {
+                     std::optional<Out<double>> log_responsibilities,
+                     std::optional<Out<int64_t>> labels, int64_t n_threads) {
     const Rows<T> rows = rows_of<T>(X, std::nullopt);
     require(log_heights.shape(0) == means.shape(0), "log_heights: one for each component");
     PackedMixture mixture = packed(means, factors, log_heights.data());
@@ -125,8 +125,10 @@ int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_heigh
     require(rows.n_features == int64_t(means.shape(1)), "means: as many features as X");
     require(!log_density || int64_t(log_density->size()) == n, "log_density: one for each row");
     require(!labels || int64_t(labels->size()) == n, "labels: one for each row");
-    for (const auto* table : {&responsibilities, &log_responsibilities})
-        require(!*table || int64_t((*table)->size()) == n * K, "responsibilities: (n, K)");
+    require(!responsibilities || int64_t(responsibilities->size()) == n * K,
+            "responsibilities: (n, K)");
+    require(!log_responsibilities || int64_t(log_responsibilities->size()) == n * K,
+            "log_responsibilities: (n, K)");
     const Values<T> values{log_density ? log_density->data() : nullptr,
                            responsibilities ? responsibilities->data() : nullptr,
                            log_responsibilities ? log_responsibilities->data() : nullptr,

@@ -8,6 +8,7 @@ constexpr int panel = W == 8 ? 4 : 2;
 constexpr int columns = W == 8 ? 4 : 2;
 
 inline int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+inline double larger_of(double a, double b) { return a < b ? b : a; }
 
 // Lanes for so many rows, whole registers.
 inline int64_t lanes_for(int64_t n_rows) {
@@ -29,7 +30,7 @@ public:
           totals(mixture.n_components > mixture.n_features ? mixture.n_components
                                                            : mixture.n_features) {
         const int64_t d = mixture.n_features, own = mixture.linear ? d : 0;
-        memory.resize((2 * d + 2 * own + tile + 5 + columns + mixture.n_components) * stride + 8,
+        memory.resize((2 * d + 2 * own + tile + 6 + columns + mixture.n_components) * stride + 8,
                       0.0);
         const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
         x = memory.data() + (64 - address % 64) % 64 / sizeof(double);
@@ -41,13 +42,16 @@ public:
         peak = weight + stride;
         density = peak + stride;
         base = density + stride;
-        joint = base + stride;
+        offset = base + stride;
+        joint = offset + stride;
     }
     const int64_t capacity, stride;
     int64_t rows = 0;            // of the block that is in, rounded up to whole registers
     bool plain = false;          // a row with weight 1 in each lane
+    bool far = false;            // whether `offset` is to be added to the peaks
     std::vector<double> totals;  // numbers to a component or to a feature
-    double *x, *centred, *squared, *whitened, *scaled, *weight, *peak, *density, *base, *joint;
+    double *x, *centred, *squared, *whitened, *scaled, *weight, *peak, *density, *base, *offset,
+        *joint;
 
 private:
     std::vector<double> memory;

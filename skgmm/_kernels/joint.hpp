@@ -140,19 +140,22 @@ void linear_tile(const Linear& linear, int64_t k, const double* terms, Workspace
     }
 }
 
-void linear_joint(const Mixture& mixture, bool squares, Workspace& w) {
-    const Linear& linear = *mixture.linear;
-    const bool diagonal = linear.terms == Terms::diagonal;
-    compute_terms(mixture, squares || diagonal, w);
+void linear_tiles(const Linear& linear, int64_t n_components, Workspace& w) {
     const double* terms = linear.terms == Terms::whitened ? w.whitened : w.centred;
-    for (int64_t k = 0; k < mixture.n_components; k += tile) {
-        switch (at_most(tile, mixture.n_components - k)) {
+    for (int64_t k = 0; k < n_components; k += tile) {
+        switch (at_most(tile, n_components - k)) {
             case 1: linear_tile<1>(linear, k, terms, w); break;
             case 2: linear_tile<2>(linear, k, terms, w); break;
             case 3: linear_tile<3>(linear, k, terms, w); break;
             default: linear_tile<4>(linear, k, terms, w);
         }
     }
+}
+
+void linear_joint(const Mixture& mixture, bool squares, Workspace& w) {
+    const Linear& linear = *mixture.linear;
+    compute_terms(mixture, squares || linear.terms == Terms::diagonal, w);
+    linear_tiles(linear, mixture.n_components, w);
 }
 
 void log_joint(const Mixture& mixture, bool squares, Workspace& w) {
@@ -174,42 +177,14 @@ void find_peaks(int64_t n_components, Workspace& w) {
     }
 }
 
-// log(weight x density) of each component and row into joint (K, rows), the largest of each row
-// into peak; whether those are numbers. `squares`: the M-step will want y^2 of a linear mixture.
-bool find_joint(const Mixture& mixture, bool squares, Workspace& w) {
-    const int64_t d = mixture.n_features;
-    const bool few = !mixture.linear && mixture.factor == Factor::triangular && d <= tile;
-    if (few) {
-        switch (d) {
-            case 1: few_joint<1>(mixture, w); break;
-            case 2: few_joint<2>(mixture, w); break;
-            case 3: few_joint<3>(mixture, w); break;
-            default: few_joint<4>(mixture, w);
-        }
-    } else {
-        log_joint(mixture, squares, w);
-        find_peaks(mixture.n_components, w);
-    }
-    const Lanes lowest = spread(-std::numeric_limits<double>::max()), one = spread(1.0);
-    Lanes finite = {};
-    for (int64_t lane = 0; lane < w.rows; lane += W)
-        finite += where_at_least(load(w.peak + lane), lowest, one);
-    return sum(finite) == double(w.rows);
-}
-
-int64_t first_lost(const Workspace& w) {
-    int64_t lane = 0;
-    while (w.peak[lane] >= -std::numeric_limits<double>::max()) ++lane;
-    return lane;
-}
-
-// joint becomes exp(joint - peak), peak the inverse of its total. Returns the log-likelihood of the
+// After `find_joint`: joint becomes exp(joint - peak), peak the inverse of its total. Returns the log-likelihood of the
 // block; where that is all that is wanted (`plain`: every row with weight 1), the totals of a lane
 // are multiplied and cost one logarithm: they lie between 1 and K.
 double exponentiate(int64_t n_components, bool plain, Workspace& w) {
     Lanes log_likelihood = {}, product = spread(1.0);
     for (int64_t lane = 0; lane < w.rows; lane += W) {
         const Lanes peak = load(w.peak + lane);
+        const Lanes highest = w.far ? peak + load(w.offset + lane) : peak;
         Lanes total = {};
         for (int64_t k = 0; k < n_components; ++k) {
             double* joint = w.joint + k * w.stride + lane;
@@ -220,9 +195,9 @@ double exponentiate(int64_t n_components, bool plain, Workspace& w) {
         store(w.peak + lane, spread(1.0) / total);
         if (plain) {
             product = product * total;
-            log_likelihood += peak;
+            log_likelihood += highest;
         } else {
-            const Lanes density = peak + log_of_sum(total);
+            const Lanes density = highest + log_of_sum(total);
             store(w.density + lane, density);
             log_likelihood += load(w.weight + lane) * density;
         }

@@ -23,6 +23,8 @@ namespace {
 #include "block.hpp"
 #include "few.hpp"
 #include "joint.hpp"
+#include "far.hpp"
+#include "find.hpp"
 #include "sums.hpp"
 
 const double* densest_mean(const Mixture& mixture) {
@@ -98,11 +100,15 @@ void write_by_component(const Workspace& w, int64_t n_components, int64_t first,
             out[(first + lane) * n_components + k] = static_cast<T>(w.joint[k * w.stride + lane]);
 }
 
-// joint becomes the logarithms of the responsibilities: from a copy, because exp underflows.
-void take_density(int64_t n_components, const std::vector<double>& joint, Workspace& w) {
-    for (int64_t k = 0; k < n_components; ++k)
-        for (int64_t lane = 0; lane < w.rows; ++lane)
-            w.joint[k * w.stride + lane] = joint[k * w.stride + lane] - w.density[lane];
+// joint becomes the logarithms of the responsibilities, from a copy of what it was before
+// `exponentiate`: exp underflows. Differences first, so that they sum to 1 however large the parts.
+void take_density(int64_t n_components, const std::vector<double>& joint,
+                  const std::vector<double>& peak, Workspace& w) {
+    for (int64_t lane = 0; lane < w.rows; ++lane) {
+        const double log_share = std::log(w.peak[lane]);
+        for (int64_t at = lane; at < n_components * w.stride; at += w.stride)
+            w.joint[at] = (joint[at] - peak[lane]) + log_share;
+    }
 }
 
 void share_out(int64_t n_components, Workspace& w) {
@@ -118,7 +124,7 @@ int64_t values(const Rows<T>& in, const Mixture& mixture, int64_t first, int64_t
                const Values<T>& out) {
     const int64_t K = mixture.n_components;
     Workspace w(mixture, last - first);
-    std::vector<double> kept;
+    std::vector<double> joint, peak;
     const double* filler = densest_mean(mixture);
     for (int64_t start = first; start < last; start += w.capacity) {
         const int64_t count = at_most(w.capacity, last - start);
@@ -128,13 +134,16 @@ int64_t values(const Rows<T>& in, const Mixture& mixture, int64_t first, int64_t
             write_labels(w, K, start, count, out.labels);
             continue;
         }
-        if (out.log_responsibilities) kept.assign(w.joint, w.joint + K * w.stride);
+        if (out.log_responsibilities) {
+            joint.assign(w.joint, w.joint + K * w.stride);
+            peak.assign(w.peak, w.peak + w.rows);
+        }
         exponentiate(K, false, w);
         if (out.log_density)
             for (int64_t lane = 0; lane < count; ++lane)
                 out.log_density[start + lane] = w.density[lane];
         if (out.log_responsibilities) {
-            take_density(K, kept, w);
+            take_density(K, joint, peak, w);
             write_by_component(w, K, start, count, out.log_responsibilities);
         } else if (out.responsibilities) {
             share_out(K, w);

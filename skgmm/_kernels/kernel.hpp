@@ -84,10 +84,10 @@ inline void add_exactly(double value, double& high, double& low) {
 // Values by row; a null pointer is not asked for.
 template <typename T>
 struct Values {
-    double* log_density;      // (n,)
-    T* responsibilities;      // (n, K)
-    T* log_responsibilities;  // (n, K)
-    std::int64_t* labels;     // (n,)
+    double* log_density;           // (n,)
+    T* responsibilities;           // (n, K)
+    double* log_responsibilities;  // (n, K), which a float need not hold
+    std::int64_t* labels;          // (n,)
 };
 
 // One compilation of the kernel, over rows first .. last - 1. Each function returns the first row

@@ -135,8 +135,8 @@ def _split(parameters: MixtureParameters, k: int, units: Array, apart: float) ->
 def _longest_axis(factor: Array, units: Array) -> Array:
     """A standard deviation along the longest axis (d,), from the factor of a precision."""
     if factor.ndim == 2:
-        root = units[:, None] * factor
-        precisions, axes = np.linalg.eigh(root @ root.T)
-        return units * axes[:, 0] / np.sqrt(precisions[0])
+        # Of the root itself: the precision could overflow, and has half of its digits.
+        axes, lengths, _ = np.linalg.svd(units[:, None] * factor)
+        return units * axes[:, -1] / lengths[-1]
     longest = np.argmax(1.0 / (factor * units))
     return np.where(np.arange(len(units)) == longest, 1.0 / factor, 0.0)

@@ -1,0 +1,133 @@
+"""Numbers far from 1: features, weights and distances. pytest makes every warning an error."""
+
+import numpy as np
+import pytest
+from strategies import problem_of
+from test_properties import dense, fit
+
+from skgmm import GaussianMixtureEM
+from skgmm._kernels import available
+from skgmm.covariance import STRUCTURES
+from skgmm.model_selection import GaussianMixtureSearch
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+invariant_to_units = sorted(n for n, s in STRUCTURES.items() if s.equivariant != "rotation")
+UNIT_COVARIANCES = {
+    "full": np.ones((2, 1, 1)),
+    "tied": np.ones((1, 1)),
+    "diag": np.ones((2, 1)),
+    "tied-diag": np.ones((2, 1)),
+    "spherical": np.ones(2),
+}
+
+
+@pytest.mark.parametrize("name", invariant_to_units)
+def test_units_over_18_decades_change_nothing(name):
+    _, X, responsibilities = problem_of(name, 3, 4, seed=5, spread=3, n_samples=150)
+    scale = 10.0 ** np.linspace(-9, 9, 4)
+    a = fit(X, name, responsibilities, reg_covar="auto")
+    b = fit(X * scale, name, responsibilities, reg_covar="auto")
+    np.testing.assert_allclose(a.weights_, b.weights_, rtol=1e-6)
+    np.testing.assert_allclose(a.means_, b.means_ / scale, rtol=1e-6, atol=1e-7)
+    deviations = np.sqrt(np.einsum("kii->ki", dense(a)))
+    apart = dense(a) - dense(b) / np.multiply.outer(scale, scale)
+    assert np.abs(apart / (deviations[:, :, None] * deviations[:, None, :])).max() < 1e-6
+    found = [
+        GaussianMixtureEM(3, covariance_type=name, random_state=0).fit(data)
+        for data in (X, X * scale)
+    ]
+    assert found[0].lower_bound_ == pytest.approx(
+        found[1].lower_bound_ + np.log(scale).sum(), abs=1e-5
+    )
+
+
+@pytest.fixture(scope="module")
+def groups():
+    rng = np.random.default_rng(0)
+    return np.concatenate([rng.normal(size=(30, 3)) + 4 * k for k in range(3)])
+
+
+def ask_everything(mixture, X):
+    mixture.predict(X)
+    mixture.predict_log_proba(X)
+    mixture.bic(X)
+    mixture.icl(X)
+    mixture.sample(3, random_state=0)
+    assert np.isfinite(mixture.score(X))
+    assert np.isfinite(mixture.score_samples(X)).all()
+    np.testing.assert_allclose(mixture.predict_proba(X).sum(axis=1), 1.0, rtol=1e-6)
+    assert mixture.summary()
+
+
+@pytest.mark.parametrize("size", [1e14, 4.6e18, 1e72, 1e140, 1e-140])
+@pytest.mark.parametrize("name", sorted(STRUCTURES))
+def test_no_warning_for_features_of_any_size(name, size, groups):
+    """All features, one of them, a distance from the origin: a fit, or an error that is meant."""
+    one = groups * np.where(np.arange(3) == 1, size, 1.0)
+    outlier = np.r_[groups, groups[:1] + np.array([0.0, size, 0.0])]
+    for X in (groups * size, one, groups + (size if size > 1 else 0.0), outlier):
+        mixture = GaussianMixtureEM(3, covariance_type=name, random_state=0, max_iter=50)
+        try:
+            mixture.fit(X)
+        except ValueError as error:
+            assert "scale the input data" in str(error)  # noqa: PT017
+        else:
+            ask_everything(mixture, X)
+
+
+@pytest.mark.parametrize("size", [1e14, 4.6e18, 1e72])
+def test_a_search_over_features_of_any_size_warns_of_no_arithmetic(size, groups):
+    for X in (groups * size, groups * np.array([1.0, size, 1.0])):
+        search = GaussianMixtureSearch([1, 3], covariance_types=["full", "diag"], random_state=0)
+        assert search.fit(X).best_estimator_.n_components == 3
+
+
+@pytest.mark.parametrize("instructions", available(), indirect=True)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("distance", [100.0, 1e5, 1e9, -1e9, 1e25, 1e30])
+@pytest.mark.parametrize("name", UNIT_COVARIANCES)
+def test_responsibilities_far_from_equal_means_are_the_weights(name, distance, dtype, instructions):
+    weights = np.array([0.3, 0.7])
+    mixture = GaussianMixtureEM.from_parameters(
+        weights, [[0.0], [0.0]], UNIT_COVARIANCES[name], covariance_type=name
+    )
+    X = np.array([[distance], [0.5]], dtype=dtype)
+    rtol = 1e-14 if dtype is np.float64 else 1e-6
+    for log_shares in mixture.predict_log_proba(X):
+        np.testing.assert_allclose(log_shares, np.log(weights), rtol=rtol)
+    for shares in mixture.predict_proba(X):
+        np.testing.assert_allclose(shares, weights, rtol=rtol)
+    assert mixture.predict(X).tolist() == [1, 1]
+    log_density = -0.5 * (float(X[0, 0]) ** 2 + np.log(2 * np.pi))
+    assert mixture.score_samples(X)[0] == pytest.approx(log_density, rel=max(rtol, 1e-14))
+    assert np.isfinite(mixture.score(X))
+
+
+def test_a_shared_covariance_keeps_the_digits_of_far_rows():
+    """The difference of the log-densities is linear: half the squared distances cancel exactly."""
+    mixture = GaussianMixtureEM.from_parameters(
+        [0.5, 0.5], [[-1e-3], [1e-3]], [[1.0]], covariance_type="tied"
+    )
+    first, second = mixture.predict_log_proba([[1e12]])[0]
+    assert second - first == pytest.approx(2e9, rel=1e-13)
+
+
+def test_a_row_does_not_depend_on_far_rows_beside_it():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    mixture = GaussianMixtureEM(3, random_state=0, max_iter=5).fit(X)
+    together = X.copy()
+    together[7] = 1e9
+    near = np.arange(len(X)) != 7
+    for method in ("predict_log_proba", "predict_proba", "score_samples"):
+        alone, beside = getattr(mixture, method)(X), getattr(mixture, method)(together)
+        np.testing.assert_array_equal(alone[near], beside[near])
+
+
+def test_weights_that_make_squares_vanish_are_refused():
+    rng = np.random.default_rng(0)
+    X, weights = rng.normal(size=(50, 2)) * 1e-100, np.full(50, 1e-140)
+    with pytest.raises(ValueError, match=r"lose their digits\. Multiply sample_weight or X"):
+        GaussianMixtureEM(2).fit(X, sample_weight=weights)
+    GaussianMixtureEM(2, random_state=0).fit(X, sample_weight=weights * 1e60)
