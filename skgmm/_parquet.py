@@ -102,16 +102,29 @@ def _named(path: str) -> Iterator[None]:
         raise ValueError(f"{path} is not a complete Parquet file: {error}") from error
 
 
+def _opened(path: str) -> pyarrow.parquet.ParquetFile:
+    return pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
+
+
 def _schema(path: str) -> pyarrow.Schema:
-    with _named(path), pyarrow.parquet.ParquetFile(path) as file:
+    with _named(path), _opened(path) as file:
         return file.schema_arrow
 
 
 def _batches(
     path: str, columns: list[str], step: int
 ) -> Generator[pyarrow.RecordBatch, None, None]:
-    with _named(path), pyarrow.parquet.ParquetFile(path) as file:
-        yield from file.iter_batches(batch_size=step, columns=columns)
+    n_read = 0
+    with _named(path), _opened(path) as file:
+        for batch in file.iter_batches(batch_size=step, columns=columns):
+            n_read += batch.num_rows
+            yield batch
+        promised = file.metadata.num_rows
+    if n_read != promised:
+        raise ValueError(
+            f"{path} is not a complete Parquet file: its footer says {promised} rows, but it holds "
+            f"{n_read}"
+        )
 
 
 def _numbers(batch: pyarrow.RecordBatch, name: str, where: str) -> Array:

@@ -117,7 +117,7 @@ def _is_dask(X: Any) -> bool:
 
 def _chunks(mixture: Any, X: Any, sample_weight: Any, reset: bool) -> DaskRows:
     """The chunks of a Dask array or data frame, once scikit-learn has seen their features."""
-    from skgmm._dask import dask_rows, header_of
+    from skgmm._dask_input import dask_rows, header_of
 
     validate_data(mixture, header_of(X), skip_check_array=True, reset=reset)
     if reset and mixture.responsibilities_init is not None:

@@ -42,6 +42,7 @@ ROOMS = [
     "_summary",
     "_partial",
     "_reading",
+    "_dask_input",
     "_dask",
     "_chunks",
     "_block_rows",
