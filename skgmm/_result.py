@@ -222,7 +222,8 @@ class EMResult:
         if self.empty:
             advice.append(_EMPTY_ADVICE.format(components=self.empty))
         if self.shortage:
-            advice.append(self._collapsed(sorted(self.spikes + self.flat)) + self.shortage)
+            collapsed = self._collapsed(sorted(self.spikes + self.flat))
+            advice.append(f"{self.shortage} {collapsed}".rstrip())
         else:
             advice += [self._collapsed(self.spikes) + _SPIKES_REMEDY] if self.spikes else []
             if self.flat:
