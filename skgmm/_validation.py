@@ -141,7 +141,7 @@ def check_weighted_squares(total_weight: float, largest: float) -> None:
             f"sample_weight sums to {total_weight:.3g}, which times the squares of X (up to "
             f"{largest**2:.3g}) is not a float64 number. Scale sample_weight or X."
         )
-    if 0.0 < largest and total_weight * largest**2 < 1.0 / LARGEST**2:
+    if largest > 0.0 and total_weight * largest**2 < 1.0 / LARGEST**2:
         raise ValueError(
             f"sample_weight sums to {total_weight:.3g} and X holds no value larger than "
             f"{largest:.3g}: weights times squares are below {LARGEST**-2:.0e}, where float64 "
