@@ -108,7 +108,8 @@ class MixtureInference:
         Returns
         -------
         log_responsibilities : ndarray of shape (n_samples, n_components)
-            In nats; float64 for float32 X whose values are beyond float32. A lazy Dask array for a Dask collection.
+            In nats; float64 for float32 X whose values are beyond float32. A lazy Dask array for a
+            Dask collection.
         """
         rows = self._rows(X)
         return as_dtype(rows.log_responsibilities(self._parameters()), rows.dtype)
@@ -124,7 +125,8 @@ class MixtureInference:
         Returns
         -------
         log_density : ndarray of shape (n_samples,)
-            In nats; float64 for float32 X whose values are beyond float32. A lazy Dask array for a Dask collection.
+            In nats; float64 for float32 X whose values are beyond float32. A lazy Dask array for a
+            Dask collection.
         """
         rows = self._rows(X)
         return as_dtype(rows.log_densities(self._parameters()), rows.dtype)
