@@ -114,25 +114,29 @@ class BlockRows(Rows):
         """Each block that has rows, and its largest absolute value (0 in passes after a survey)."""
         files = self.blocks.source.files() if self.files is None else self.files
         check_unchanged(files)
-        known, seen, first = self.surveyed, Totals(0, 0.0, np.zeros(self.n_features)), 0
+        known, seen, first = self.surveyed, self._no_totals, 0
         with (
             closing(self.blocks.source.blocks()) as blocks,
             closing(ahead(map(self._checked, blocks))) as opened_blocks,
         ):
-            for part, largest in opened_blocks:
-                if not part.n_samples:
-                    continue
-                part = part.weighted() if known and known.weighted else part
-                seen = seen + totals_of(part) if known else seen
-                yield replace(part, first=first), largest
-                first += part.n_samples
+            for part, largest, totals in opened_blocks:
+                if part.n_samples:
+                    part = part.weighted() if known and known.weighted else part
+                    yield replace(part, first=first), largest
+                    seen, first = seen + totals, first + part.n_samples
         check_unchanged(files)
         if known:
             known.check_again(seen, _SAME_BLOCKS)
 
-    def _checked(self, block: Block) -> tuple[InMemoryRows, float]:
-        """A block as arrays, and its largest absolute value."""
-        return opened(block, self.features, self.n_threads, self.surveyed is not None)
+    def _checked(self, block: Block) -> tuple[InMemoryRows, float, Totals]:
+        """A block as arrays, its largest absolute value, and totals (after a survey)."""
+        seen = self.surveyed is not None
+        part, largest = opened(block, self.features, self.n_threads, seen)
+        return part, largest, totals_of(part) if seen else self._no_totals
+
+    @property
+    def _no_totals(self) -> Totals:
+        return Totals(0, 0.0, np.zeros(self.n_features))
 
 
 def _numbering_lost_rows(function: Callable[[InMemoryRows], Item]) -> Callable[..., Item]:

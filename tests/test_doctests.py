@@ -18,7 +18,12 @@ MODULES = sorted(
 )
 
 
-OPTIONAL = {"skgmm._dask": "dask", "skgmm._parquet": "pyarrow"}
+OPTIONAL = {
+    "skgmm._chunks": "dask",
+    "skgmm._dask": "dask",
+    "skgmm._dask_input": "dask",
+    "skgmm._parquet": "pyarrow",
+}
 
 
 @pytest.mark.parametrize("name", MODULES)
