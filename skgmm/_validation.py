@@ -109,7 +109,7 @@ def check_weighted_squares(total_weight: float, largest: float) -> None:
             f"sample_weight sums to {total_weight:.3g}, which times the squares of X (up to "
             f"{largest**2:.3g}) is not a float64 number. Scale sample_weight or X."
         )
-    if 0.0 < largest and total_weight * largest**2 < 1.0 / LARGEST**2:
+    if largest > 0.0 and total_weight * largest**2 < 1.0 / LARGEST**2:
         raise ValueError(
             f"sample_weight sums to {total_weight:.3g} and X holds no value larger than "
             f"{largest:.3g}: weights times squares are below {LARGEST**-2:.0e}, where float64 "
@@ -118,10 +118,10 @@ def check_weighted_squares(total_weight: float, largest: float) -> None:
 
 
 def check_enough_rows(n_counted: float, total_weight: float, n_components: int) -> None:
-    """Refuse fewer rows than components, or one row.
+    """Refuse fewer samples than components, or one sample.
 
-    Rows of weight 0 do not count, and a row of weight 3 counts three times; weights that sum to
-    less than the number of rows are relative, and the rows are counted.
+    Samples of weight 0 do not count. One sample of weight 3 is as good as three; but each component
+    needs one of its own, whatever that weighs.
     """
     n_samples = max(n_counted, total_weight)
     if n_samples < 2:
@@ -129,10 +129,11 @@ def check_enough_rows(n_counted: float, total_weight: float, n_components: int) 
             f"Found array with {n_samples:g} sample(s) (rows with positive weight) while a minimum "
             "of 2 is required by GaussianMixtureEM."
         )
-    if n_samples < n_components:
+    if n_counted < n_components:
         raise ValueError(
             "Expected n_samples >= n_components "
-            f"but got n_components = {n_components}, n_samples = {n_samples:g}"
+            f"but got n_components = {n_components}, n_samples = {n_counted:g}"
+            + (" (samples with positive weight)" if total_weight != n_counted else "")
         )
 
 

@@ -30,6 +30,7 @@ def pytest_configure(config):
     if config.getoption("--hypothesis-seed", None) is not None:
         settings.load_profile("seeded")
 
+
 SKLEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 REFERENCE = Path(__file__).parent / "reference"
 

@@ -123,9 +123,15 @@ class Structure(ABC):
         Raises
         ------
         IllDefinedCovarianceError
-            Naming the components whose covariance is not positive definite.
+            Naming the components whose covariance is not positive definite, or whose precision is
+            beyond float64.
         """
-        return self._maximise(self._spread(moments, floor, previous), previous)
+        covariance = self._maximise(self._spread(moments, floor, previous), previous)
+        with np.errstate(over="ignore"):
+            precisions = 4.0 * covariance.precision_diagonal()  # with room for sums of two
+        if not np.isfinite(precisions).all():  # so small that their inverses are no numbers
+            refuse(~np.isfinite(precisions).all(axis=1))
+        return covariance
 
     def _spread(self, moments: Moments, floor: Array, previous: Covariance | None) -> Spread:
         mass = moments.mass
