@@ -13,6 +13,7 @@ from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._result import EMPTY_WEIGHT, EMResult
 from skgmm._rows import Rows
+from skgmm.covariance import Covariance
 
 # Of a component's variance along some direction, what `reg_covar` may make up.
 _LARGEST_SHARE = 0.5
@@ -61,6 +62,9 @@ class CollapseTest:
         bound = covariance.precision_diagonal() @ self.floor
         if bound.max() <= _LARGEST_SHARE:
             return []
+        if covariance.factor.ndim == 2:
+            flat = self._flat_along_features(covariance)
+            return np.flatnonzero(np.broadcast_to(flat, parameters.n_components)).tolist()
         suspects = np.flatnonzero(bound > _LARGEST_SHARE)
         if not len(suspects) or not self.directions.size:
             return []
@@ -74,6 +78,17 @@ class CollapseTest:
         shared = len(bound) == 1
         return list(range(parameters.n_components)) if shared and collapsed else collapsed
 
+    def _flat_along_features(self, covariance: Covariance) -> Array:
+        """Whether each of the axis-aligned covariances has collapsed, bool (m,).
+
+        Their axes are the features, so that no matrix of all features is needed.
+        """
+        overall = self.rows.overall_moments(Scatter.DIAGONAL)
+        total = overall.scatter[0] / overall.total_weight + self.floor
+        spread = self.floor <= _LARGEST_SHARE * total
+        flat = self.floor > _LARGEST_SHARE * covariance.variances()
+        return (flat & spread).any(axis=1)
+
     def judged(self, result: EMResult) -> EMResult:
         """The result, with its components that have collapsed named: those of few rows apart.
 
@@ -86,7 +101,7 @@ class CollapseTest:
         if not collapsed:
             return replace(result, spikes=[], flat=[])
         # Weights that sum to less than the number of rows are relative.
-        n_rows = max(self.overall.total_weight, float(self.rows.n_samples))
+        n_rows = max(float(result.moments.total_weight), float(self.rows.n_samples))
         shared = len(parameters.covariance.factor) == 1
         shares = np.ones(parameters.n_components) if shared else parameters.weights
         few = n_rows * shares < _FEW * (parameters.n_features + 1)

@@ -61,6 +61,10 @@ class Covariance(ABC):
     def precision_diagonal(self) -> Array:
         """Diagonals of Sigma^-1, shape (m, d)."""
 
+    def variances(self) -> Array:
+        """Diagonals of Sigma, shape (m, d)."""
+        return np.diagonal(self.dense(), axis1=1, axis2=2)
+
 
 @dataclass(frozen=True)
 class Ellipsoidal(Covariance):
@@ -132,6 +136,8 @@ class AxisAligned(Covariance):
     def precision_diagonal(self) -> Array:
         return self.factor**2
 
+    def variances(self) -> Array:
+        return self.factor**-2.0
+
     def dense(self) -> Array:
-        variances = self.factor**-2.0
-        return variances[:, :, None] * np.eye(variances.shape[1])
+        return self.variances()[:, :, None] * np.eye(self.factor.shape[1])
