@@ -49,13 +49,23 @@ class MixtureInference:
     def _parameters(self) -> MixtureParameters:
         """The mixture, rebuilt from the fitted attributes."""
         check_is_fitted(self)
-        structure, means = self._structure(), np.asarray(self.means_, dtype=np.float64)
+        structure, means = self._structure(), self._in_float64("means_")
         if hasattr(self, "precisions_cholesky_"):
-            covariance = structure.from_factors(self.precisions_cholesky_, means.shape[1])
+            factors = self._in_float64("precisions_cholesky_")
+            covariance = structure.from_factors(factors, means.shape[1])
         else:  # a mixture that was put together by setting attributes
             covariance = structure.from_covariances(self.covariances_, means.shape[1])
-        weights = np.asarray(self.weights_, dtype=np.float64)
-        return MixtureParameters.from_weights(weights, means, covariance)
+        return MixtureParameters.from_weights(self._in_float64("weights_"), means, covariance)
+
+    def _in_float64(self, name: str) -> Array:
+        """A fitted attribute in float64: as it was before it was rounded, unless it was changed."""
+        array = np.asarray(getattr(self, name))
+        kept = getattr(self, "_unrounded", None)
+        if kept is not None and array.dtype == np.float32:
+            unrounded = kept[name]
+            if np.array_equal(unrounded.astype(np.float32), array):
+                return unrounded
+        return array.astype(np.float64, copy=False)
 
     def _n_free(self) -> int:
         return n_parameters(self._structure(), *np.shape(self.means_))
@@ -108,8 +118,8 @@ class MixtureInference:
         Returns
         -------
         log_responsibilities : ndarray of shape (n_samples, n_components)
-            In nats; float64 for float32 X whose values are beyond float32. A lazy Dask array for a
-            Dask collection.
+            In nats; float64 where float32 cannot hold them. A lazy Dask array for a Dask
+            collection.
         """
         rows = self._rows(X)
         return as_dtype(rows.log_responsibilities(self._parameters()), rows.dtype)
@@ -125,8 +135,8 @@ class MixtureInference:
         Returns
         -------
         log_density : ndarray of shape (n_samples,)
-            In nats; float64 for float32 X whose values are beyond float32. A lazy Dask array for a
-            Dask collection.
+            In nats; float64 where float32 cannot hold them. A lazy Dask array for a Dask
+            collection.
         """
         rows = self._rows(X)
         return as_dtype(rows.log_densities(self._parameters()), rows.dtype)

@@ -32,9 +32,9 @@ def cholesky(matrices: Array) -> tuple[Array, Array]:
         factors, singular = np.linalg.cholesky(matrices), np.zeros(len(matrices), dtype=bool)
     except np.linalg.LinAlgError:  # which does not say which matrix it was
         factors, singular = _one_by_one(matrices)
-    pivots = np.diagonal(factors, axis1=1, axis2=2) ** 2
     rounding = 4 * n_features * np.finfo(np.float64).eps
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):  # where there is no factor
+        pivots = np.diagonal(factors, axis1=1, axis2=2) ** 2
         singular |= ~np.all(pivots > rounding * variances, axis=1)
     return factors, singular
 

@@ -23,6 +23,7 @@ from skgmm._initialization import (
 )
 from skgmm._kmeans import kmeans, nearest, seeds
 from skgmm._linalg import Array
+from skgmm._moments import Scatter
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._problem import Problem
 from skgmm._sample import StartSample
@@ -47,6 +48,9 @@ _DOUBTFUL = 0.05
 
 # Half of the candidates this close to the best, in nats per row: they are on the way to the same.
 _CONSENSUS = 1e-4
+
+# Features up to which axis-aligned structures are started from whitened rows as well.
+_MOST_WHITENED = 500
 
 # Candidates whose log-likelihoods agree to this many nats per row have found the same.
 _SAME = 1e-9
@@ -78,7 +82,8 @@ def race(
     """
     sample = thinned(sample, n_components, rng)
     on_sample = problem.on(sample)
-    partitions = _partitions(sample, n_components, rng, problem.rows.n_threads)
+    whitens = _whitens(on_sample)
+    partitions = _partitions(sample, n_components, rng, problem.rows.n_threads, whitens)
     starts = _candidates(on_sample, islice(partitions, _RUNNERS), n_components, given)
     if len(starts) == 1:
         return starts, True
@@ -134,13 +139,27 @@ def thinned(sample: StartSample, n_components: int, rng: np.random.RandomState) 
     return StartSample(sample.rows[rows], counts.astype(np.float64), False)
 
 
+def _whitens(problem: Problem) -> bool:
+    """Whether starts look at whitened samples too: not of many features whose covariances are none
+    of the structure's business, for it takes a matrix of all features.
+    """
+    diagonal = problem.structure.scatter is Scatter.DIAGONAL
+    return not diagonal or problem.rows.n_features <= _MOST_WHITENED
+
+
 def _partitions(
-    sample: StartSample, n_components: int, rng: np.random.RandomState, n_threads: int
+    sample: StartSample,
+    n_components: int,
+    rng: np.random.RandomState,
+    n_threads: int,
+    whitens: bool,
 ) -> Iterator[tuple[str, Array]]:
     """Kind and labels (m,) or responsibilities (m, K) of each candidate."""
     weights = sample.weights
     scaled = scaled_rows(sample)
-    white = whitened_rows(scaled, weights)
+    white, name = scaled, "scaled"
+    if whitens:
+        white, name = whitened_rows(scaled, weights), "whitened"
 
     def seeded(rows: Array) -> Array:
         return nearest(rows, rows[seeds(rows, weights, n_components, rng)], n_threads)
@@ -150,14 +169,14 @@ def _partitions(
     second = kmeans(white, weights, n_components, rng, n_threads)
     if n_components <= 2 and _agree(first, second, weights):
         return  # no doubt about the clusters: there is nothing to race for
-    yield "k-means, whitened", second
+    yield f"k-means, {name}", second
     yield "k-means, scaled", kmeans(scaled, weights, n_components, rng, n_threads)
-    yield "k-means, whitened", kmeans(white, weights, n_components, rng, n_threads)
+    yield f"k-means, {name}", kmeans(white, weights, n_components, rng, n_threads)
     yield "k-means++, scaled", seeded(scaled)
-    yield "k-means++, whitened", seeded(white)
+    yield f"k-means++, {name}", seeded(white)
     shares = rng.standard_exponential(size=(len(sample), n_components))
     yield "random", shares / shares.sum(axis=1, keepdims=True)
-    yield "k-means++, whitened", seeded(white)
+    yield f"k-means++, {name}", seeded(white)
     for rows in cycle((scaled, white)):
         yield "spare", kmeans(rows, weights, n_components, rng, n_threads)
 

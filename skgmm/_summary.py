@@ -8,7 +8,7 @@ import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm.covariance import Structure
+from skgmm.covariance import Covariance, Structure
 
 WIDEST = 12
 """Features shown; a table of more is not read."""
@@ -40,28 +40,32 @@ def _components(mixture: Any, parameters: MixtureParameters) -> list[str]:
     shown = [str(name) for name in names[:WIDEST]]
     width = max(12, *(len(name) + 2 for name in shown))
     label = max(20, *(len(f"correlation {name}") for name in shown))
-    stack = parameters.covariance.dense()
+    deviations = np.sqrt(parameters.covariance.variances()[:, :WIDEST])
+    correlations = _correlations(parameters.covariance, deviations)
     lines = []
     for k in range(n_components):
-        deviations, correlations = _correlations(stack[k % len(stack)])
+        own = k % len(deviations)
         lines.append(f"Component {k}: weight {parameters.weights[k]:.4f}")
         lines.append(f"  {'':{label}}" + "".join(f"{name:>{width}}" for name in shown))
         lines.append(_row(f"{'mean':{label}}", parameters.means[k], width))
-        lines.append(_row(f"{'standard deviation':{label}}", deviations, width))
-        if np.any(correlations[~np.eye(n_features, dtype=bool)]):
+        lines.append(_row(f"{'standard deviation':{label}}", deviations[own], width))
+        if correlations is not None and np.tril(correlations[own], -1).any():
             lines += [
-                _row(f"{'correlation ' + name:{label}}", correlations[j, : j + 1], width, ".3f")
-                for j, name in enumerate(shown)
+                _row(f"{'correlation ' + name:{label}}", row[: j + 1], width, ".3f")
+                for j, (name, row) in enumerate(zip(shown, correlations[own], strict=True))
             ]
     if n_features > WIDEST:
         lines.append(f"  ({n_features - WIDEST} more features not shown)")
     return lines
 
 
-def _correlations(covariance: Array) -> tuple[Array, Array]:
-    """Standard deviations (d,) and correlations (d, d)."""
-    deviations = np.sqrt(np.diagonal(covariance))
-    return deviations, covariance / np.outer(deviations, deviations)
+def _correlations(covariance: Covariance, deviations: Array) -> Array | None:
+    """Correlations (m, s, s) of the features shown; None where there are none."""
+    if covariance.factor.ndim == 2:
+        return None
+    n_shown = deviations.shape[1]
+    shown = covariance.dense()[:, :n_shown, :n_shown]
+    return shown / (deviations[:, :, None] * deviations[:, None, :])
 
 
 def _row(label: str, values: Array, width: int, form: str = ".5g") -> str:

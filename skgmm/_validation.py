@@ -150,10 +150,10 @@ def check_weighted_squares(total_weight: float, largest: float) -> None:
 
 
 def check_enough_rows(n_counted: float, total_weight: float, n_components: int) -> None:
-    """Refuse fewer rows than components, or one row.
+    """Refuse fewer samples than components, or one sample.
 
-    Rows of weight 0 do not count, and a row of weight 3 counts three times; weights that sum to
-    less than the number of rows are relative, and the rows are counted.
+    Samples of weight 0 do not count. One sample of weight 3 is as good as three; but each component
+    needs one of its own, whatever that weighs.
     """
     n_samples = max(n_counted, total_weight)
     if n_samples < 2:
@@ -161,10 +161,11 @@ def check_enough_rows(n_counted: float, total_weight: float, n_components: int) 
             f"Found array with {n_samples:g} sample(s) (rows with positive weight) while a minimum "
             "of 2 is required by GaussianMixtureEM."
         )
-    if n_samples < n_components:
+    if n_counted < n_components:
         raise ValueError(
             "Expected n_samples >= n_components "
-            f"but got n_components = {n_components}, n_samples = {n_samples:g}"
+            f"but got n_components = {n_components}, n_samples = {n_counted:g}"
+            + (" (samples with positive weight)" if total_weight != n_counted else "")
         )
 
 

@@ -1,5 +1,7 @@
 """Numbers far from 1: features, weights and distances. pytest makes every warning an error."""
 
+import pickle
+
 import numpy as np
 import pytest
 from strategies import problem_of
@@ -7,8 +9,10 @@ from test_properties import dense, fit
 
 from skgmm import GaussianMixtureEM
 from skgmm._kernels import available
-from skgmm.covariance import STRUCTURES
-from skgmm.model_selection import GaussianMixtureSearch
+from skgmm._kernels._native import lowest_axes
+from skgmm._moments import Moments, Scatter
+from skgmm.covariance import STRUCTURES, IllDefinedCovarianceError
+from skgmm.model_selection import GaussianMixtureSearch, parameter_uncertainty
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -131,3 +135,95 @@ def test_weights_that_make_squares_vanish_are_refused():
     with pytest.raises(ValueError, match=r"lose their digits\. Multiply sample_weight or X"):
         GaussianMixtureEM(2).fit(X, sample_weight=weights)
     GaussianMixtureEM(2, random_state=0).fit(X, sample_weight=weights * 1e60)
+
+
+@pytest.mark.parametrize("name", sorted(STRUCTURES))
+def test_a_float32_fit_scores_its_lower_bound(name):
+    """Clusters so narrow, and so far from 0, that rounded parameters are those of others."""
+    rng = np.random.default_rng(0)
+    X = 100.0 * rng.normal(size=(4, 2))[np.repeat(np.arange(4), 20)]
+    X = (X + 1e-4 * rng.normal(size=X.shape)).astype(np.float32)
+    mixture = GaussianMixtureEM(4, covariance_type=name, random_state=0).fit(X)
+    assert mixture.means_.dtype == np.float32
+    assert mixture.score(X) == pytest.approx(mixture.lower_bound_, rel=1e-6, abs=1e-6)
+    again = pickle.loads(pickle.dumps(mixture))
+    assert again.score(X) == mixture.score(X)
+    again.means_ = mixture.means_ + np.float32(1.0)  # what a user sets is what counts
+    assert again.score(X) < mixture.score(X) - 100
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-140])
+@pytest.mark.parametrize("name", sorted(STRUCTURES))
+def test_attributes_after_a_collapse_are_numbers(name, scale):
+    """Without reg_covar components shrink until their precision is no float64 number."""
+    rng = np.random.default_rng(3)
+    X = np.round(rng.normal(size=(24, 2)), 1) * scale
+    X[:6] = X[0]
+    for weights in (None, 10.0 ** rng.uniform(-140, 140, size=24) if scale == 1.0 else None):
+        mixture = GaussianMixtureEM(4, covariance_type=name, reg_covar=0.0, tol=0, max_iter=200)
+        try:
+            mixture.set_params(random_state=0).fit(X, sample_weight=weights)
+        except ValueError as error:
+            assert "ill-defined" in str(error)  # noqa: PT017
+            continue
+        for attribute in ("means_", "covariances_", "precisions_", "precisions_cholesky_"):
+            assert np.isfinite(getattr(mixture, attribute)).all()
+        assert (np.einsum("kii->ki", dense(mixture)) > 0).all()
+
+
+def test_a_precision_beyond_float64_ends_a_fit_one_iteration_earlier():
+    """Variances halve from step to step until they would be 0."""
+    structure = STRUCTURES["diag"]
+    for variance, fine in ((1e-300, True), (1e-309, False)):
+        scatter = np.full((1, 2), variance)
+        moments = Moments(Scatter.DIAGONAL, np.ones(1), np.zeros((1, 2)), scatter, 0.0, 1.0)
+        if fine:
+            covariances = structure.public(structure.estimate(moments, np.ones(2) * 0.0), 1)
+            assert all(np.isfinite(array).all() for array in covariances)
+        else:
+            with pytest.raises(IllDefinedCovarianceError):
+                structure.estimate(moments, np.zeros(2))
+
+
+def test_weight_does_not_make_up_for_samples():
+    """K is limited by the samples that count, not by what they weigh."""
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    weights = np.full(20, 1e6)
+    weights[0] = 0.0
+    with pytest.raises(ValueError, match=r"n_components = 20, n_samples = 19 \(samples with"):
+        GaussianMixtureEM(20).fit(X, sample_weight=weights)
+
+
+@pytest.mark.parametrize("size", [1e-8, 1e-3, 1.0 / 60])
+def test_bootstrap_refuses_weights_worth_no_samples(size):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    weights = np.full(60, size)
+    mixture = GaussianMixtureEM(1).fit(X, sample_weight=weights)
+    with pytest.raises(ValueError, match="sums to the effective number of samples"):
+        parameter_uncertainty(mixture, X, method="bootstrap", sample_weight=weights)
+    assert parameter_uncertainty(mixture, X, sample_weight=weights).method == "information"
+
+
+def test_bootstrap_errors_of_large_features_are_numbers():
+    X = np.random.default_rng(0).normal(size=(60, 1))
+    small, large = (
+        parameter_uncertainty(
+            GaussianMixtureEM(1).fit(data), data, method="bootstrap", n_bootstrap=5, random_state=0
+        )
+        for data in (X, X * 2.0**330)
+    )
+    ratio = large.covariances.standard_error / small.covariances.standard_error
+    np.testing.assert_allclose(ratio, 2.0**660, rtol=1e-9)
+
+
+def test_axes_of_flat_matrices_cost_no_more_than_others():
+    """As of components with too few samples: the search ends early, whatever it may cost."""
+    rng = np.random.default_rng(0)
+    parts = rng.normal(size=(6, 5, 10))
+    scatter = parts.transpose(0, 2, 1) @ parts + 1e-10 * np.eye(10)
+    found = []
+    for most_products in (400, 10**9):
+        starts, values = np.eye(10)[None].copy(), np.empty(1)
+        lowest_axes(scatter, np.ones(6), 0.0, starts, values, 1, most_products)
+        found.append(starts)
+    np.testing.assert_array_equal(*found)

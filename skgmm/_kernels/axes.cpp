@@ -23,6 +23,27 @@ constexpr int glance = 2;
 constexpr int most_sweeps = 100, most_steps = 500, most_products = 200;
 // What a sweep takes, in products.
 constexpr int products_of_sweep = 6;
+// Pivots of a matrix of trace 1 below which it is flat, and what a search may then cost: products,
+// or as many as make so many multiplications. As the matrices of components with too few samples,
+// such ones leave narrow valleys that take many steps, to minima that depend on reg_covar alone.
+constexpr double flat_pivot = 1e-8;
+constexpr int64_t fewest_when_flat = 30, multiplications_when_flat = 2'000'000;
+
+bool any_flat(const Turned& turned) {
+    const int64_t d = turned.d;
+    for (int64_t k = 0; k < turned.K; ++k) {
+        std::vector<double> lower(turned.given_matrix(k), turned.given_matrix(k) + d * d);
+        for (int64_t j = 0; j < d; ++j) {
+            const double pivot = lower[j * (d + 1)];
+            if (!(pivot > flat_pivot)) return true;
+            for (int64_t i = j + 1; i < d; ++i) {
+                const double share = lower[i * d + j] / pivot;
+                for (int64_t l = j + 1; l <= i; ++l) lower[i * d + l] -= share * lower[l * d + j];
+            }
+        }
+    }
+    return false;
+}
 
 }  // namespace
 
@@ -37,6 +58,11 @@ AxesSearch::AxesSearch(int64_t n_matrices, int64_t n_axes, const double* matrice
       growth(n_matrices),
       product(n_axes * n_axes),
       slopes(n_axes) {
+    if (any_flat(turned)) {
+        const int64_t product = n_matrices * n_axes * n_axes * n_axes;
+        const int64_t most = std::max(fewest_when_flat, multiplications_when_flat / product);
+        products_left = std::min(products_left, most);
+    }
     for (Direction* each : {&gradient, &scale, &proposed, &residual, &scaled, &forward, &curved})
         each->assign(n_axes * n_axes, 0.0);
 }

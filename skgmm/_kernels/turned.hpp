@@ -36,6 +36,7 @@ public:
 
     double* matrix(int64_t k) { return seen.data() + k * d * d; }
     const double* matrix(int64_t k) const { return seen.data() + k * d * d; }
+    const double* given_matrix(int64_t k) const { return given.data() + k * d * d; }
 
     // A diagonal entry. What vanishes is held at a value whose logarithm exists.
     double length(int64_t k, int64_t j) const { return std::max(matrix(k)[j * (d + 1)], shortest); }

@@ -15,6 +15,9 @@ from scipy.linalg import solve_triangular
 from skgmm._kernels._native import factors_of_axes, factors_of_matrices
 from skgmm._linalg import Array, cholesky, log_diagonal_sum, symmetrised, triangular_inverse
 
+# Of a variance whose inverse is a float64 number with all its digits.
+_SMALLEST = float(np.finfo(np.float64).tiny)
+
 # Up to so many features a loop is faster than a call of LAPACK for each matrix.
 _SMALL = 16
 
@@ -57,6 +60,10 @@ class Covariance(ABC):
     @abstractmethod
     def precision_diagonal(self) -> Array:
         """Diagonals of Sigma^-1, shape (m, d)."""
+
+    def variances(self) -> Array:
+        """Diagonals of Sigma, shape (m, d)."""
+        return np.diagonal(self.dense(), axis1=1, axis2=2)
 
 
 @dataclass(frozen=True)
@@ -113,14 +120,11 @@ class AxisAligned(Covariance):
     @classmethod
     def from_variances(cls, variances: Array) -> AxisAligned:
         """From variances (m, d)."""
-        if variances.min() > 0 and variances.max() < np.inf:
-            return cls(1.0 / np.sqrt(variances))
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            factor = 1.0 / np.sqrt(variances)
-        defined = np.isfinite(factor).all(axis=1) & (factor > 0).all(axis=1)
+        # Variances and precisions are float64 numbers, with all their digits.
+        defined = (variances >= _SMALLEST).all(axis=1) & (variances <= 1.0 / _SMALLEST).all(axis=1)
         if not defined.all():
             raise IllDefinedCovarianceError(np.flatnonzero(~defined).tolist())
-        return cls(factor)
+        return cls(1.0 / np.sqrt(variances))
 
     @property
     def log_det(self) -> Array:
@@ -132,6 +136,8 @@ class AxisAligned(Covariance):
     def precision_diagonal(self) -> Array:
         return self.factor**2
 
+    def variances(self) -> Array:
+        return self.factor**-2.0
+
     def dense(self) -> Array:
-        variances = self.factor**-2.0
-        return variances[:, :, None] * np.eye(variances.shape[1])
+        return self.variances()[:, :, None] * np.eye(self.factor.shape[1])

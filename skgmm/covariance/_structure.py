@@ -123,9 +123,15 @@ class Structure(ABC):
         Raises
         ------
         IllDefinedCovarianceError
-            Naming the components whose covariance is not positive definite.
+            Naming the components whose covariance is not positive definite, or whose precision is
+            beyond float64.
         """
-        return self._maximise(self._spread(moments, floor, previous), previous)
+        covariance = self._maximise(self._spread(moments, floor, previous), previous)
+        with np.errstate(over="ignore"):
+            precisions = 4.0 * covariance.precision_diagonal()  # with room for sums of two
+        if not np.isfinite(precisions).all():  # so small that their inverses are no numbers
+            refuse(~np.isfinite(precisions).all(axis=1))
+        return covariance
 
     def _spread(self, moments: Moments, floor: Array, previous: Covariance | None) -> Spread:
         mass = moments.mass
@@ -133,12 +139,10 @@ class Structure(ABC):
         if self.scatter is Scatter.POOLED or mass.min() > 0:
             return Spread(mass, scatter, mass, scatter)
         empty = mass <= 0
-        if previous is not None:
-            kept = previous.dense()
+        if previous is None:
+            kept = scatter.sum(axis=0, keepdims=True) / mass.sum()
         else:
-            kept = self.scatter.dense(scatter).sum(axis=0, keepdims=True) / mass.sum()
-        if self.scatter is Scatter.DIAGONAL:
-            kept = np.diagonal(kept, axis1=1, axis2=2)
+            kept = previous.variances() if self.scatter is Scatter.DIAGONAL else previous.dense()
         empty_too = empty.reshape((-1,) + (1,) * (scatter.ndim - 1))
         return Spread(mass, scatter, np.where(empty, 1.0, mass), np.where(empty_too, kept, scatter))
 
@@ -203,23 +207,35 @@ class Structure(ABC):
         self, covariance: Covariance, n_components: int, rounding: float = 2.0**-52
     ) -> None:
         """Raise ValueError unless the covariance is of this family, but for relative `rounding`."""
-        n_features = covariance.factor.shape[-1]
-        dense = np.broadcast_to(covariance.dense(), (n_components, n_features, n_features))
-        mass = np.ones(n_components)
-        scatter = self.scatter.from_dense(dense)
-        moments = Moments(
-            self.scatter, mass, np.zeros((n_components, n_features)), scatter, 0.0, 1.0
-        )
-        nearest = self.estimate(moments, np.zeros(n_features)).dense()
-        scale = np.sqrt(np.diagonal(dense, axis1=1, axis2=2))
-        apart = np.abs(nearest - dense) / (scale[:, :, None] * scale[:, None, :])
-        lengths = np.linalg.eigvalsh(dense / (scale[:, :, None] * scale[:, None, :]))
-        condition = (lengths[:, -1] / np.maximum(lengths[:, 0], np.finfo(np.float64).tiny)).max()
-        if apart.max() > 1e-5 + 100.0 * rounding * condition:
+        apart, condition = self._distance(covariance, n_components)
+        if apart > 1e-5 + 100.0 * rounding * condition:
             raise ValueError(
                 f"The covariances given are not of the structure {self.name!r} "
-                f"({self.in_words}): the nearest of it differ by {apart.max():.2g} of the variances"
+                f"({self.in_words}): the nearest of it differ by {apart:.2g} of the variances"
             )
+
+    def _distance(self, covariance: Covariance, n_components: int) -> tuple[float, float]:
+        """Of the covariance from the nearest of the family, in variances; and its condition."""
+        n_features = covariance.factor.shape[-1]
+        diagonal = self.scatter is Scatter.DIAGONAL and covariance.factor.ndim == 2
+        variances = np.broadcast_to(covariance.variances(), (n_components, n_features))
+        if diagonal:
+            scatter = variances
+        else:
+            dense = np.broadcast_to(covariance.dense(), (n_components, n_features, n_features))
+            scatter = self.scatter.from_dense(dense)
+        means = np.zeros((n_components, n_features))
+        moments = Moments(self.scatter, np.ones(n_components), means, scatter, 0.0, 1.0)
+        nearest = self.estimate(moments, np.zeros(n_features))
+        if diagonal:
+            return float(np.abs(nearest.variances() / variances - 1.0).max()), 1.0
+        scale = np.sqrt(variances)
+        units = scale[:, :, None] * scale[:, None, :]
+        lengths = np.linalg.eigvalsh(dense / units)
+        smallest = np.maximum(lengths[:, 0], np.finfo(np.float64).tiny)
+        return float((np.abs(nearest.dense() - dense) / units).max()), float(
+            (lengths[:, -1] / smallest).max()
+        )
 
 
 def refuse(components: Array) -> None:

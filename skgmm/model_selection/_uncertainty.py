@@ -163,6 +163,7 @@ def parameter_uncertainty(
                     f"method='bootstrap' takes X in memory, but got a {type(X).__name__}: use "
                     "method='information'"
                 )
+            _check_effective_samples(rows)
             rng = check_random_state(random_state)
             draws = _bootstrap(problem, parameters, n_bootstrap, rng, n_jobs)
             found = {
@@ -213,7 +214,8 @@ def _interval(name: str, estimate: Array, reach: Array, dense: bool) -> tuple[Ar
         variance = np.ones(estimate.shape, dtype=bool)
         if dense:
             variance = np.broadcast_to(np.eye(estimate.shape[-1], dtype=bool), estimate.shape)
-        ratio = np.exp(reach[variance] / estimate[variance])
+        with np.errstate(over="ignore"):  # an infinite ratio: any variance will do
+            ratio = np.exp(reach[variance] / estimate[variance])
         lower[variance], upper[variance] = estimate[variance] / ratio, estimate[variance] * ratio
     return lower, upper
 
@@ -221,7 +223,18 @@ def _interval(name: str, estimate: Array, reach: Array, dense: bool) -> tuple[Ar
 def _by_quantiles(estimate: Array, draws: Array, level: float) -> Uncertainty:
     tail = 0.5 - 0.5 * level
     lower, upper = np.quantile(draws, [tail, 1.0 - tail], axis=0)
-    return Uncertainty(estimate, draws.std(axis=0, ddof=1), lower, upper)
+    size = np.maximum(np.abs(draws).max(axis=0), np.finfo(np.float64).tiny)  # squares may overflow
+    return Uncertainty(estimate, size * (draws / size).std(axis=0, ddof=1), lower, upper)
+
+
+def _check_effective_samples(rows: InMemoryRows) -> None:
+    """Refuse weights that make the data worth less than two samples."""
+    if rows.sample_weight is not None and (total := float(rows.sample_weight.sum())) < 2.0:
+        raise ValueError(
+            f"sample_weight sums to {total:.3g}, but method='bootstrap' takes a weight of 3 as "
+            "three samples, and needs a sum of 2 or more. Multiply sample_weight so that it sums "
+            "to the effective number of samples, or use method='information'."
+        )
 
 
 def _bootstrap(
@@ -253,6 +266,8 @@ def _refitted(
     own = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
     # A row that counts three times is three rows with weights of their own.
     drawn = rng.standard_gamma(own)
+    if not drawn.any():  # of tiny weights most draws are 0
+        return None
     drawn *= own.sum() / drawn.sum()
     again = Problem(InMemoryRows(rows.X, drawn, rows.n_threads), problem.structure, problem.floor)
     try:
