@@ -5,12 +5,13 @@ import signal
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from skgmm.__main__ import main
-from skgmm._command._output import complete_file
+from skgmm._command._output import complete_file, is_open_file_path
 
 COMMAND = [sys.executable, "-P", "-m", "skgmm"]
 DEADLINE = 120  # seconds; only against hanging
@@ -262,6 +263,8 @@ def test_devices_and_pipes_are_written_to(data, tmp_path):
     assert os.read(reader, 100) == b"text"
     os.close(reader)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert is_open_file_path(Path("/proc/self/fd/1"))
+    assert not is_open_file_path(Path("/dev/shm/out.csv"))  # an ordinary folder
 
 
 @pytest.mark.parametrize(
