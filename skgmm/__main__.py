@@ -1,142 +1,203 @@
-"""The `skgmm` command: fit a CSV file, or the embedded Old Faithful data, and print a summary."""
+"""The `skgmm` command: fit a CSV file, standard input or embedded data, and print a summary."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
+import os
+import re
 import sys
 import warnings
-from collections.abc import Sequence
-from importlib.resources import files
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from skgmm import GaussianMixtureEM, __version__
+from skgmm._command._csv import oddities, read_csv
+from skgmm._command._input import choose_input, decode, statuses_of_inputs
+from skgmm._command._output import check_output, complete_file, is_open_file_path, is_same_file
+from skgmm._command._streams import discard_what_cannot_be_written, print_text, say
 from skgmm._linalg import Array
 from skgmm.covariance import find_structure
 
+_INTERRUPTED = 130  # 128 and the number of the signal, as shells have it
+_BROKEN_PIPE = 141
+
+# What estimators' messages call it, and what it is here.
+_OPTIONS = {
+    "n_components": "--components",
+    "covariance_type": "--covariance",
+    "random_state": "--seed",
+    "n_samples": "number of rows",
+}
+_NOT_OPTIONS = ("reg_covar", "n_init", "init_params", "max_iter")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point. Returns the exit status: 0, or 2 with one line on standard error."""
-    options = _parser().parse_args(arguments)
+    """Run the command.
+
+    Returns
+    -------
+    status : int
+        0; 2 after an error, with one line on standard error; 130 after Ctrl-C; 141 if the reader
+        of the output has gone, as in `skgmm data.csv | head -2`.
+    """
     try:
-        _run(options)
-    except (OSError, ValueError) as error:
-        print(f"skgmm: {error}", file=sys.stderr)
+        _run(_Parser().parse_args(arguments))
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        return _BROKEN_PIPE
+    except (OSError, ValueError, MemoryError) as error:
+        say(_message(error))
         return 2
+    finally:
+        discard_what_cannot_be_written()
     return 0
 
 
-def _structure(name: str) -> str:
-    try:
-        return find_structure(name).name
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+def _message(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="skgmm",
-        description="Fit a Gaussian mixture to a CSV file and print a summary.",
-        epilog="Without a file, the eruptions of Old Faithful are fitted with two components.",
-    )
-    parser.add_argument("file", nargs="?", type=Path, help="rows of numbers, header or not")
-    parser.add_argument("--components", type=int, default=2, metavar="K", help="default: 2")
-    parser.add_argument(
-        "--covariance", type=_structure, default="full", metavar="NAME", help="default: full"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the starts; default: 0")
-    parser.add_argument(
-        "--labels", type=Path, metavar="OUT", help="write labels and responsibilities as CSV"
-    )
-    parser.add_argument("--version", action="version", version=f"skgmm {__version__}")
-    return parser
+class _Parser(argparse.ArgumentParser):
+    """Options of the command; errors are raised, and become one line like all others."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            prog="skgmm",
+            description="Fit a Gaussian mixture to a CSV file and print a summary.",
+            epilog="Without a file, data are read from standard input. If that is a terminal or "
+            "empty, the eruptions of Old Faithful, which are embedded, are fitted.",
+        )
+        data = self.add_mutually_exclusive_group()
+        data.add_argument(
+            "file",
+            nargs="?",
+            help="CSV file of numbers, with or without a header; - reads standard input",
+        )
+        data.add_argument("--demo", action="store_true", help="fit the embedded data")
+        self.add_argument(
+            "--components", type=_integer(1, None), default=2, metavar="K", help="default: 2"
+        )
+        self.add_argument("--covariance", default="full", metavar="NAME", help="default: full")
+        self.add_argument(
+            "--seed",
+            type=_integer(0, 2**32 - 1),
+            default=0,
+            help="seed of the random initialisation; default: 0",
+        )
+        self.add_argument(
+            "--labels", type=Path, metavar="OUT", help="write labels and responsibilities as CSV"
+        )
+        self.add_argument("--version", action="version", version=f"skgmm {__version__}")
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message} (skgmm --help lists the options)")
+
+
+def _integer(least: int, most: int | None) -> Callable[[str], int]:
+    allowed = f"at least {least}" if most is None else f"from {least} to {most}"
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least or (most is not None and value > most):
+            raise argparse.ArgumentTypeError(f"should be an integer, {allowed}, but got {text!r}")
+        return value
+
+    return convert
 
 
 def _run(options: argparse.Namespace) -> None:
-    path = options.file or files("skgmm") / "data" / "faithful.csv"
-    try:
-        names, X = read_csv(path.read_text(encoding="utf-8-sig"), str(path))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} is not a CSV file in UTF-8: {error}") from error
+    with _names_of_options():
+        structure = find_structure(options.covariance)
+    _check_outputs(options)
+    data = choose_input(options.file, options.demo, needs_data=options.labels is not None)
+    names, X = read_csv(decode(data), data.name)
+    for text in oddities(names, X):
+        say(f"note: {text}")
     mixture = GaussianMixtureEM(
-        options.components, covariance_type=options.covariance, random_state=options.seed
+        options.components, covariance_type=structure.name, random_state=options.seed
     )
-    with warnings.catch_warnings(record=True) as caught:
+    for text in _fit(mixture, X):
+        say(f"warning: {text}")
+    try:
+        print_text(f"Data: {data.name}, {len(X)} rows, {len(names)} columns")
+        print_text(_summary(mixture, names))
+    finally:
+        # Whoever reads only the first lines still wants the file.
+        if options.labels is not None:
+            _write_labels(options.labels, mixture.predict(X), mixture.predict_proba(X))
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Raise, before anything is fitted, if an output is an input or cannot be written."""
+    inputs = statuses_of_inputs(options.file)
+    printed = None if sys.stdout is None else os.fstat(1)
+    for name, status in inputs.items():
+        if is_same_file(printed, status):
+            raise ValueError(f"standard output is {name}; print to another file")
+    if options.labels is None:
+        return
+    try:
+        if not is_open_file_path(options.labels):  # /dev/stdout may be the file that is printed to
+            inputs["the file on standard output"] = printed
+        check_output(options.labels, inputs)
+    except ValueError as error:
+        raise ValueError(f"--labels {options.labels} {error}") from error
+
+
+def _fit(mixture: GaussianMixtureEM, X: Array) -> list[str]:
+    """Fit, and return the warnings."""
+    with warnings.catch_warnings(record=True) as caught, _names_of_options():
         warnings.simplefilter("always")
         mixture.fit(X)
-    mixture.feature_names_in_ = np.array(names, dtype=object)
-    print(mixture.summary())
-    for warning in caught:
-        print(f"skgmm: warning: {warning.message}", file=sys.stderr)
-    if options.labels is not None:
-        del mixture.feature_names_in_
-        _write_labels(options.labels, mixture.predict(X), mixture.predict_proba(X))
+    return [_with_names_of_options(str(warning.message)) for warning in caught]
 
 
-def read_csv(text: str, source: str) -> tuple[list[str], Array]:
-    """Column names (x0, x1, ... without a header) and values (n, d) of CSV text.
-
-    Raises
-    ------
-    ValueError
-        Naming the lines of another length, or the columns that are not all numbers.
-    """
-    lines = [(number, row) for number, row in enumerate(csv.reader(text.splitlines()), 1) if row]
-    if not lines:
-        raise ValueError(f"{source} is empty")
-    width = len(lines[0][1])
-    for number, row in lines:
-        if len(row) != width:
-            raise ValueError(
-                f"{source}, line {number}: {len(row)} columns, but the first line has {width}"
-            )
-    header = _is_header(lines[0][1])
-    names = [cell.strip() for cell in lines[0][1]] if header else [f"x{j}" for j in range(width)]
-    rows = lines[1:] if header else lines
-    if not rows:
-        raise ValueError(f"{source} has a header but no rows")
-    _refuse_text(rows, names, source)
-    return names, np.array([[float(cell) for cell in row] for _, row in rows])
-
-
-def _refuse_text(rows: list[tuple[int, list[str]]], names: list[str], source: str) -> None:
-    """Raise for columns that are not all finite numbers, naming each and its first such cell."""
-    bad = []
-    for column, name in enumerate(names):
-        for number, row in rows:
-            if not _is_number(row[column]):
-                bad.append(f"{name!r} (line {number}: {row[column]!r})")
-                break
-    if bad:
-        raise ValueError(
-            f"{source}: these columns are not all finite numbers: {', '.join(bad)}. "
-            "Remove the columns, or fill in or remove the rows."
-        )
-
-
-def _is_number(cell: str) -> bool:
+@contextlib.contextmanager
+def _names_of_options() -> Iterator[None]:
+    """Within this block, errors name options instead of parameters."""
     try:
-        return bool(np.isfinite(float(cell)))
-    except ValueError:
-        return False
+        yield
+    except ValueError as error:
+        raise ValueError(_with_names_of_options(str(error))) from error
 
 
-def _is_header(cells: list[str]) -> bool:
-    """Whether no cell is a number, and not all stand for a missing one."""
-    missing = {"", "na", "n/a", "nan", "null", "none", "inf", "-inf"}
-    names = [cell for cell in cells if cell.strip().lower() not in missing]
-    return bool(names) and not any(_is_number(cell) for cell in cells)
+def _with_names_of_options(message: str) -> str:
+    """An estimator's message in one line, in the words of the command."""
+    text = " ".join(message.split())
+    for parameter, option in _OPTIONS.items():
+        text = re.sub(rf"\b{parameter}\b", option, text)
+    others = [name for name in _NOT_OPTIONS if re.search(rf"\b{name}\b", text)]
+    if others:
+        text += f" (In Python: {', '.join(others)} of skgmm.GaussianMixtureEM)"
+    return text
+
+
+def _summary(mixture: GaussianMixtureEM, names: list[str]) -> str:
+    mixture.feature_names_in_ = np.array(names, dtype=object)
+    try:
+        return mixture.summary()
+    finally:
+        del mixture.feature_names_in_  # predictions are of arrays
 
 
 def _write_labels(path: Path, labels: Array, responsibilities: Array) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with complete_file(path) as file:
         writer = csv.writer(file)
         columns = (f"responsibility_{k}" for k in range(responsibilities.shape[1]))
         writer.writerow(["label", *columns])
-        for label, shares in zip(labels, responsibilities, strict=True):
-            writer.writerow([int(label), *(repr(float(share)) for share in shares)])
+        for label, row in zip(labels, responsibilities, strict=True):
+            writer.writerow([int(label), *(repr(float(value)) for value in row)])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,11 @@ PACKAGE = Path(skgmm.__file__).parent
 # Upper rooms first. A room may import from the rooms below it, not from itself or above.
 ROOMS = [
     "__main__",
+    "_command.__init__",
+    "_command._input",
+    "_command._output",
+    "_command._streams",
+    "_command._csv",
     "display.__init__",
     "display._criterion",
     "display._convergence",

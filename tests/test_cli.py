@@ -1,6 +1,8 @@
 """The skgmm command."""
 
 import csv
+import gzip
+import re
 import subprocess
 import sys
 
@@ -70,8 +72,112 @@ def test_other_errors_are_one_line(tmp_path, faithful, capsys):
     assert main([str(path), "--components", "300"]) == 2
     error = capsys.readouterr().err
     assert "absent.csv" in error
-    assert "n_components" in error
+    assert "--components = 300" in error
+    assert "n_components" not in error
     assert "Traceback" not in error
+    assert len(error.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--components", "0"], "--components: should be an integer, at least 1, but got '0'"),
+        (["--components", "2.5"], "but got '2.5'"),
+        (["--seed", "-1"], "--seed: should be an integer, from 0 to 4294967295, but got '-1'"),
+        (["--covariance", "vvw"], "--covariance should be one of 'tied-spherical' or 'EII'"),
+        (["--demo", "data.csv"], "not allowed with argument"),
+        (["--wrong"], "unrecognized arguments: --wrong"),
+    ],
+)
+def test_bad_options_are_one_line(arguments, message, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_parameters_that_are_no_options_are_said_to_be_of_python(tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    path.write_text("".join(f"{i},{j}\n" for i in range(3) for j in range(2)))
+    assert main([str(path), "--components", "5"]) == 0
+    error = capsys.readouterr().err
+    assert "(In Python: reg_covar" in error
+    assert "n_components" not in error
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a;b\n1;2\n2;3\n", "semicolons, not by commas. Use: tr ',;' '.,' < FILE | skgmm"),
+        ("1,5;2,5\n2,5;3,0\n", "semicolons"),
+        ('"a";"b"\n"1,5";"2"\n"2";"x"\n', "semicolons"),
+        ("a\tb\n1\t2\n", "tabs"),
+        ("1|2\n3|4\n", "vertical bars"),
+        (" 1.0e+00  2.0e+00\n -1.0e+00 2.0e+00\n", "spaces"),
+        ("1, x, 3\n1, y, 4\n", "these columns are not all finite numbers: 'x1'"),
+        ("name,tags\n1,x;y\n2,z;u\n", "these columns are not all finite numbers: 'tags'"),
+        ("a,b\n1,2\n3\n", "line 3: 1 columns"),
+    ],
+)
+def test_another_separator_is_named(text, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_csv(text, "data.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (gzip.compress(b"1,2\n"), "compressed by gzip"),
+        ("a,b\n1,2\n".encode("utf-16"), "text in UTF-16"),
+        ("größe,b\n1,2\n".encode("latin-1"), "line 1: byte 0xf6 is not UTF-8"),
+        (b"PK\x03\x04", "Excel workbook"),
+        (b"a,b\n1,\x00\n2,3\n", "line 2"),
+        (b"   \n", "not all finite numbers"),
+    ],
+)
+def test_other_formats_are_named(content, message, tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    path.write_bytes(content)
+    assert main([str(path)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_line_breaks_within_quotes():
+    names, X = read_csv('"a\nb",c\r\n1,2\r\n3,4\r\n', "data.csv")
+    assert names == ["a\nb", "c"]
+    np.testing.assert_array_equal(X, [[1, 2], [3, 4]])
+    with pytest.raises(ValueError, match="line 4: 1 columns"):
+        read_csv('"a\nb",c\n1,2\n3\n', "data.csv")
+    np.testing.assert_array_equal(read_csv("1,2\r3,4\r", "data.csv")[1], [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "said"),
+    [
+        (",a,b", 0, True),
+        ("Unnamed: 0,a,b", 0, True),
+        ('"",a,b', 1, True),
+        ("", 0, True),
+        ("t,a,b", 0, False),
+        (",a,b", 7, False),
+    ],
+)
+def test_a_column_of_row_numbers_is_mentioned(header, first, said, faithful, tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    numbered = np.c_[np.arange(len(faithful)) + first, faithful]
+    np.savetxt(path, numbered, delimiter=",", fmt="%g", header=header, comments="")
+    assert main([str(path)]) == 0
+    error = capsys.readouterr().err
+    assert (f"the first column has no name and counts {first}, {first + 1}" in error) == said
+
+
+def test_names_that_stand_twice_are_mentioned(tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    path.write_text("a,b,a\n1,2,4\n2,3,1\n3,1,1\n5,8,2\n")
+    assert main([str(path), "--components", "1"]) == 0
+    assert "note: more than one column has the name 'a'" in capsys.readouterr().err
 
 
 def test_quotes_blank_lines_and_a_byte_order_mark(tmp_path):

@@ -1,0 +1,136 @@
+"""Numbers from CSV text, and what looks odd about them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+
+import numpy as np
+
+from skgmm._linalg import Array
+
+# Other separators, and what turns them into commas. Decimal commas come with the first.
+_SEPARATORS = {
+    ";": ("semicolons", "tr ',;' '.,' < FILE | skgmm"),
+    "\t": ("tabs", "tr '\\t' ',' < FILE | skgmm"),
+    "|": ("vertical bars", "tr '|' ',' < FILE | skgmm"),
+    " ": ("spaces", "awk -v OFS=, '{$1 = $1} 1' FILE | skgmm"),
+}
+_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
+_LINES_LOOKED_AT = 10
+
+
+def read_csv(text: str, source: str) -> tuple[list[str], Array]:
+    """Column names (x0, x1, ... where there are none) and values (n, d) of CSV text.
+
+    Raises
+    ------
+    ValueError
+        Naming the separator if it is no comma, the lines of another length, or the columns that
+        are not all numbers.
+    """
+    try:
+        return _read(text, source)
+    except ValueError as error:
+        separator = _other_separator(text)
+        if separator is None:
+            raise
+        name, remedy = _SEPARATORS[separator]
+        raise ValueError(
+            f"{source}: the columns are separated by {name}, not by commas. Use: {remedy}"
+        ) from error
+
+
+def _read(text: str, source: str) -> tuple[list[str], Array]:
+    lines = _lines(text, source)
+    if not lines:
+        raise ValueError(f"{source} is empty")
+    width = len(lines[0][1])
+    for number, row in lines:
+        if len(row) != width:
+            raise ValueError(
+                f"{source}, line {number}: {len(row)} columns, but the first line has {width}"
+            )
+    header = _is_header(lines[0][1])
+    cells = lines[0][1] if header else [""] * width
+    names = [cell.strip() or f"x{j}" for j, cell in enumerate(cells)]
+    rows = lines[1:] if header else lines
+    if not rows:
+        raise ValueError(f"{source} has a header but no rows")
+    _refuse_text(rows, names, source)
+    return names, np.array([[float(cell) for cell in row] for _, row in rows])
+
+
+def _lines(text: str, source: str) -> list[tuple[int, list[str]]]:
+    """Number and cells of each line that is not empty."""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        return [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise ValueError(f"{source}, line {reader.line_num}: not CSV text ({error})") from error
+
+
+def _refuse_text(rows: list[tuple[int, list[str]]], names: list[str], source: str) -> None:
+    """Raise for columns that are not all finite numbers, naming each and its first such cell."""
+    bad = []
+    for column, name in enumerate(names):
+        for number, row in rows:
+            if not _is_number(row[column]):
+                bad.append(f"{name!r} (line {number}: {row[column]!r})")
+                break
+    if bad:
+        raise ValueError(
+            f"{source}: these columns are not all finite numbers: {', '.join(bad)}. "
+            "Remove the columns, or fill in or remove the rows."
+        )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return bool(np.isfinite(float(cell)))
+    except ValueError:
+        return False
+
+
+def _is_header(cells: list[str]) -> bool:
+    """Whether no cell is a number, and not all stand for a missing one."""
+    missing = {"", "na", "n/a", "nan", "null", "none", "inf", "-inf"}
+    names = [cell for cell in cells if cell.strip().lower() not in missing]
+    return bool(names) and not any(_is_number(cell) for cell in cells)
+
+
+def _other_separator(text: str) -> str | None:
+    """The separator that makes columns, with a number in the last line looked at."""
+    lines = [line.strip() for line in text.splitlines()[:_LINES_LOOKED_AT] if line.strip()]
+    for separator in _SEPARATORS:
+        # Any number of spaces is one separator.
+        rows = [line.split(None if separator == " " else separator) for line in lines]
+        widths = {len(row) for row in rows}
+        if len(widths) == 1 and widths != {1}:
+            cells = [_DECIMAL_COMMA.sub(".", cell.strip(' "')) for cell in rows[-1]]
+            if any(map(_is_number, cells)) and not any("," in cell for cell in cells):
+                return separator
+    return None
+
+
+def oddities(names: list[str], X: Array) -> list[str]:
+    """What is no error, but probably not meant."""
+    found = []
+    if len(names) > 1 and names[0] in ("x0", "Unnamed: 0") and _counts(X[:, 0]):
+        found.append(
+            f"the first column has no name and counts {X[0, 0]:g}, {X[1, 0]:g}, {X[2, 0]:g}, ...: "
+            "if these are row numbers, remove them (pandas: to_csv(FILE, index=False); or "
+            "cut -d, -f2- FILE | skgmm)"
+        )
+    twice = [repr(name) for name, count in Counter(names).items() if count > 1]
+    if twice:
+        found.append(f"more than one column has the name {', '.join(twice)}")
+    return found
+
+
+def _counts(column: Array) -> bool:
+    """Whether these are row numbers, from 0 or 1; in fewer than three rows, chance may do it."""
+    n = len(column)
+    return n > 2 and column[0] in (0, 1) and bool(np.all(column == column[0] + np.arange(n)))
