@@ -17,7 +17,13 @@ from strategies import nearest_member, seeds
 from skgmm import GaussianMixtureEM
 from skgmm._moments import Moments, Scatter
 from skgmm._rows import InMemoryRows
-from skgmm.covariance import STRUCTURES, IllDefinedCovarianceError, find_structure, register
+from skgmm.covariance import (
+    STRUCTURES,
+    Ellipsoidal,
+    IllDefinedCovarianceError,
+    find_structure,
+    register,
+)
 
 BUILT_IN = list(STRUCTURES.values())
 
@@ -293,6 +299,23 @@ def test_proportional_scatters_of_very_different_size():
 
 
 # Data that leave a covariance without rank.
+
+
+@pytest.mark.parametrize("d", [2, 3, 5, 8])
+def test_factors_of_axes_are_exact_in_any_unit(d):
+    """Powers of two scale them without rounding, wherever squares of lengths leave float64."""
+    axes = special_ortho_group(d, seed=0).rvs()[None]
+    variances = 2.0 ** np.linspace(-3.0, 3.0, d)[None]
+    factor = Ellipsoidal.from_axes(axes, variances).factor
+    np.testing.assert_allclose(
+        factor @ np.swapaxes(factor, 1, 2),
+        (axes / variances) @ np.swapaxes(axes, 1, 2),
+        rtol=1e-12,
+        atol=1e-12 * factor.max() ** 2,
+    )
+    for power in (-509, -100, 100, 509):
+        scaled = Ellipsoidal.from_axes(axes, variances * 4.0**power).factor
+        np.testing.assert_array_equal(scaled, factor / 2.0**power)
 
 
 def moments_of_noise(structure, lost):

@@ -297,6 +297,19 @@ def test_a_component_of_many_rows_that_share_a_value_is_named():
     assert mixture.converged_
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_whether_a_component_has_many_rows_does_not_depend_on_the_unit_of_weights():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=400), np.where(rng.random(400) < 0.4, 0, 1)])
+    X[:, 1] *= rng.gamma(2, size=400)
+    statuses = {
+        GaussianMixtureEM(2, random_state=0).fit(X, sample_weight=np.full(400, weight)).status_
+        for weight in (1.0, 1 / 400)
+    }
+    assert len(statuses) == 1
+    assert statuses.pop().endswith("] flat")
+
+
 @pytest.mark.parametrize("n_components", [5, 6])
 def test_the_escape_does_not_look_for_flat_components(n_components):
     """29 rows of iris share a value, and a component on them is high for reg_covar alone."""
@@ -340,6 +353,18 @@ def test_9_a_collapsed_start_does_not_win():
         return EMResult(None, moments, [bound], status, [])
 
     assert best_of(run, 3, np.random.RandomState(0))[0].objective == -2.0
+
+
+def test_a_start_with_a_component_on_few_rows_does_not_win():
+    ends = [(-3.0, []), (50.0, [1]), (-2.0, []), (60.0, [0])]
+
+    def run(index, stream):
+        objective, spikes = ends[index]
+        empty = np.zeros((0,))
+        moments = Moments(Scatter.FULL, empty, empty, empty, 10 * objective, 10.0)
+        return EMResult(None, moments, [objective], EMStatus.CONVERGED, [], spikes=spikes)
+
+    assert best_of(run, 4, np.random.RandomState(0))[0].objective == -2.0
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)

@@ -85,6 +85,37 @@ def test_values_equal_the_oracle(case):
     assert (shares.T[np.arange(len(X)), labels] >= shares.max(axis=0) - 10 * slack).all()
 
 
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
+def test_of_equally_probable_components_the_first_is_predicted(instructions, name):
+    """As argmax does."""
+    one = random_mixture(0, 1, 3, name)
+    X, _ = one.draw(300, np.random.RandomState(0))
+    X[:, 0] = 0.0
+    for apart in ([0, 0, 0, 0], [2, 1, 1, 2], [2, 3, 1, 1], [0, 0, 1, 1]):
+        means = np.zeros((4, 3))
+        means[:, 0] = apart
+        equal = type(one).from_weights(np.full(4, 0.25), means, one.covariance)
+        labels = _expectation.labels(X, equal)
+        assert set(labels) == {apart.index(min(apart))}
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_the_first_lost_row_is_named(n_threads):
+    """Also where rows in several chunks, which threads share, are infinitely far away."""
+    parameters = random_mixture(0, 2, 2, "full")
+    X = np.zeros((16 * _kernels.unit_rows, 2))
+    X[[1500, 1501, 5000, 16_000]] = 1e200
+    rows = InMemoryRows(X, None, n_threads)
+    for ask in (
+        rows.labels,
+        rows.responsibilities,
+        lambda parameters: rows.expectation(parameters, Scatter.FULL),
+    ):
+        with pytest.raises(_kernels.LostRowError) as caught:
+            ask(parameters)
+        assert caught.value.row == 1500
+
+
 @pytest.mark.parametrize("form", list(Scatter))
 @pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 8, 9, 16, 17, 33, 49, 70])
 def test_every_instruction_set(instructions, d, form):

@@ -16,6 +16,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skgmm import GaussianMixtureEM, GaussianMixtureSearch, _representation, _sklearn_compat
+from skgmm._progress import Together
 
 # Fits that are cut short on purpose; the sentences that matter are looked for with pytest.warns.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -504,3 +505,14 @@ def test_the_address_is_that_of_the_package(monkeypatch):
 
     monkeypatch.setattr(metadata, "metadata", lambda name: Package())
     assert _representation.documentation.__wrapped__() == "https://x.invalid/docs"
+
+
+def test_all_are_told_of_the_iteration_at_which_one_stops():
+    """In any order: scikit-learn's callbacks and the lines of verbose watch the same start."""
+    first, second = mock.Mock(), mock.Mock()
+    first.end.return_value, second.end.return_value = True, False
+    for watches in ([first, second], [second, first]):
+        assert Together(watches).end("progress")
+    assert first.end.call_count == second.end.call_count == 2
+    first.end.return_value = False
+    assert not Together([first, second]).end("progress")

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
+from strategies import random_mixture
 
 from skgmm import GaussianMixtureEM
 from skgmm import _race as race_module
+from skgmm._escape import _lowest_kurtosis
+from skgmm._sample import StartSample
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -152,3 +155,18 @@ def test_an_optimum_of_all_rows_is_not_left_for_one_of_the_sample():
     X = centres[rng.integers(8, size=40_000)] + rng.normal(size=(40_000, 8))
     alone = GaussianMixtureEM(8, escape=False, random_state=0).fit(X)
     assert GaussianMixtureEM(8, random_state=0).fit(X).n_iter_ == alone.n_iter_
+
+
+@pytest.mark.parametrize("name", ["full", "diag"])
+def test_kurtosis_counts_weights(name):
+    """A weight of 5 is five samples, of the component that is split as of the whole mixture."""
+    parameters = random_mixture(0, 2, 3, name)
+    X, _ = parameters.draw(60, np.random.RandomState(0))
+    rng = np.random.default_rng(0)
+    counts, own = rng.integers(1, 20, size=60), rng.uniform(size=60)
+    weighted = StartSample(X, counts.astype(np.float64), True)
+    repeated = StartSample(np.repeat(X, counts, axis=0), np.ones(counts.sum()), True)
+    one, along = _lowest_kurtosis(weighted, parameters, own, 0)
+    other, along_repeated = _lowest_kurtosis(repeated, parameters, np.repeat(own, counts), 0)
+    assert one == pytest.approx(other, rel=1e-12)
+    np.testing.assert_array_equal(np.repeat(along, counts), along_repeated)

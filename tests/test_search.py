@@ -21,6 +21,7 @@ from skgmm import (
 from skgmm.covariance import STRUCTURES, find_structure
 from skgmm.model_selection import _sweep
 from skgmm.model_selection._nesting import contained_in, contains, waves
+from skgmm.model_selection._table import best_row
 
 CLASSIC = ["spherical", "diag", "tied", "full"]
 
@@ -453,3 +454,11 @@ def test_scorers_in_a_grid_search_over_a_pipeline(iris):
     assert search.best_params_ == {"gaussianmixtureem__n_components": 2}
     mixture = search.best_estimator_[-1]
     assert search.best_score_ == pytest.approx(-mixture.bic(StandardScaler().fit_transform(iris)))
+
+
+@pytest.mark.parametrize(("scores", "best"), [([5, 3, 3, 3], 2), ([np.nan, 3, 3, 2], 3)])
+def test_of_equal_scores_the_simplest_model_is_best(scores, best):
+    results = {"bic": np.array(scores, dtype=float), "n_parameters": np.array([1, 9, 4, 7])}
+    assert best_row(results, "bic", higher_is_better=False) == best
+    results["bic"] *= -1.0
+    assert best_row(results, "bic", higher_is_better=True) == best

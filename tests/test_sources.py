@@ -348,7 +348,7 @@ def test_other_columns(tmp_path, fitted):
         fitted.predict(RowBlocks.from_npy(narrow))
 
 
-@pytest.mark.parametrize(("later", "rows"), [(2999, "2999"), (0, "0")])
+@pytest.mark.parametrize(("later", "rows"), [(2999, "2999"), (0, "0"), (3001, "3001")])
 def test_a_source_that_changes_between_passes(fitted, later, rows):
     X, _, _ = overlapping()
     passes = []
@@ -356,10 +356,23 @@ def test_a_source_that_changes_between_passes(fitted, later, rows):
     def made():
         passes.append(1)
         stop = 3000 if len(passes) <= 2 else later
-        yield from (X[i : min(i + 500, stop)] for i in range(0, stop, 500))
+        yield from (X[i : min(i + 500, stop)] for i in range(0, min(stop, 3000), 500))
+        if stop > 3000:
+            yield X[: stop - 3000]
 
     message = rf"X gave {rows} rows in this pass, but 3000 in the first"
     refused(RowBlocks.from_iterable(made), message, mixture=fitted)
+
+
+@pytest.mark.parametrize("dtypes", [("f4", "f8"), ("f8", "f4")])
+def test_files_of_both_precisions_are_float64(tmp_path, dtypes):
+    X, _, start = overlapping()
+    halves = [half.astype(dtype) for half, dtype in zip((X[:1500], X[1500:]), dtypes, strict=True)]
+    paths = [saved(tmp_path, half, f"{number}.npy") for number, half in enumerate(halves)]
+    mixture = GaussianMixtureEM(**start).fit(RowBlocks.from_npy(paths))
+    assert mixture.means_.dtype == np.float64
+    assert mixture.predict_proba(RowBlocks.from_npy(paths)).dtype == np.float64
+    assert_same_fit(mixture, GaussianMixtureEM(**start).fit(np.concatenate(halves)))
 
 
 def test_a_factory_must_make_a_fresh_iterator():

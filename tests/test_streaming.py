@@ -334,6 +334,32 @@ def test_components_are_paired():
     assert_same_mixture(merged, GaussianMixtureEM.merge(shards))
 
 
+@pytest.mark.parametrize("order", [(0, 2, 1), (1, 2, 0), (2, 0, 1)])
+@pytest.mark.parametrize("name", ["full", "tied", "diag"])
+def test_three_components_are_paired_in_any_order(name, order):
+    rng = np.random.default_rng(0)
+    places = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])
+    parts = [rng.normal(size=(300, 2)) + places[rng.integers(3, size=300)] for _ in range(2)]
+
+    def fitted(part, means):
+        return GaussianMixtureEM(3, covariance_type=name, means_init=means).fit(part)
+
+    first = fitted(parts[0], places)
+    merged = GaussianMixtureEM.merge([first, fitted(parts[1], places[list(order)])])
+    expected = GaussianMixtureEM.merge([first, fitted(parts[1], places)])
+    assert_same_mixture(merged, expected, 1e-6)
+
+
+def test_merged_reg_covar_is_the_mean_over_rows():
+    X = clusters(1000)
+    parts = [GaussianMixtureEM(1).fit(part) for part in (X[:100], X[100:])]
+    merged = GaussianMixtureEM.merge(parts)
+    floors = [part.reg_covar_ for part in parts]
+    np.testing.assert_allclose(
+        merged.reg_covar_, np.average(floors, axis=0, weights=[100, 900]), rtol=1e-12
+    )
+
+
 def test_other_clusters_are_a_warning():
     shards = [GaussianMixtureEM(2, random_state=0).fit(clusters(500)) for _ in range(2)]
     shards.append(GaussianMixtureEM(2, random_state=0).fit(clusters(500, apart=30.0) - 15.0))
