@@ -1,7 +1,10 @@
 """(b) How well does a default fit describe observations that it has not seen?
 
 Mean log-likelihood of the 30 % of the observations that were held out, in nats per sample, of this
-library and of scikit-learn, each with its defaults.
+library and of scikit-learn, each with its defaults, and of scikit-learn's best of ten starts: it
+shows how often a fit that describes the training data better describes the others worse. A table
+is clearly below if the difference to scikit-learn's default is more than two standard errors of
+the mean over the held-out samples.
 
 A density of a discrete column says little: on the values themselves it is as high as `reg_covar` is
 small. So three kinds of tables are judged apart. "continuous": no column is discrete; plain scores.
@@ -13,15 +16,13 @@ noise of one step added, whose density bounds the probability of the recorded va
 from collections import defaultdict
 
 import numpy as np
-from sklearn.mixture import GaussianMixture
 
-from answer_parts import Figure, tables
+from answer_parts import Figure, labels, tables
 from answer_parts.judging import full_covariances, log_densities
-from skgmm import GaussianMixtureEM
 
-METHODS = {"skgmm": GaussianMixtureEM, "sklearn": GaussianMixture}
+METHODS = labels.METHODS
 TRAINED = 0.7
-SAME, NEAR = 1e-3, 0.01  # nats per sample below scikit-learn
+SAME = 1e-3  # nats per sample
 
 
 def tasks(seeds, quick):
@@ -46,28 +47,29 @@ def measure(table, structure, seed):
         X, continuous, kind = tables.dequantised(X, step, seed), np.arange(X.shape[1]), "discrete"
     order = np.random.default_rng([seed, 3]).permutation(len(X))
     train, test = np.split(order, [int(TRAINED * len(X))])
-    record = {"kind": kind}
+    record, densities = {"kind": kind}, {}
     for name, estimator in METHODS.items():
+        mixture = estimator(data.n_components, covariance_type=structure, random_state=seed)
         try:
-            fit = estimator(data.n_components, covariance_type=structure, random_state=seed).fit(
-                X[train]
-            )
+            mixture.fit(X[train])
         except ValueError as error:
             record[name] = {"score": None, "status": f"failed: {error}"}
             continue
+        densities[name] = marginal_log_densities(mixture, X[test], continuous)
         record[name] = {
-            "score": marginal_score(fit, X[test], continuous),
-            "status": str(getattr(fit, "status_", "")),
+            "score": float(densities[name].mean()),
+            "status": str(getattr(mixture, "status_", "")),
         }
+    if "skgmm" in densities and "sklearn" in densities:
+        differences = densities["skgmm"] - densities["sklearn"]
+        record["standard_error"] = float(differences.std(ddof=1) / np.sqrt(len(differences)))
     return record
 
 
-def marginal_score(fit, X, features):
-    """Mean log-density of the given features under the mixture."""
+def marginal_log_densities(fit, X, features):
+    """Log-density of the given features under the mixture, (n,)."""
     covariances = full_covariances(fit)[:, features[:, None], features]
-    return float(
-        log_densities(X[:, features], fit.weights_, fit.means_[:, features], covariances).mean()
-    )
+    return log_densities(X[:, features], fit.weights_, fit.means_[:, features], covariances)
 
 
 def means(records):
@@ -84,27 +86,32 @@ def means(records):
         }
         found[case] = {name: float(np.mean(values)) for name, values in scores.items()}
         found[case]["kind"] = some[0]["kind"]
+        # Splits of one table share samples, so more seeds do not make the error smaller.
+        errors = [r.get("standard_error", 0.0) for r in some]
+        found[case]["standard_error"] = float(np.sqrt(np.mean(np.square(errors))))
     return found
 
 
 def figures(records):
     cases = means(records)
-    if not cases:
-        return []
     lines = []
     for kind in ("all", "continuous", "mixed", "discrete"):
         some = [case for case in cases.values() if kind in ("all", case["kind"])]
-        behind = [case["sklearn"] - case["skgmm"] for case in some]
-        good = sum(nats <= SAME for nats in behind)
-        near = sum(nats <= NEAR for nats in behind)
-        if some:
-            lines.append(
-                Figure(
-                    "heldout",
-                    f"held-out log-likelihood not below scikit-learn's default on 95 % ({kind})",
-                    f"{good} of {len(some)} tables, {good / len(some):.0%} (within {NEAR} nats "
-                    f"{near / len(some):.0%})",
-                    good >= 0.95 * len(some),
-                )
+        if not some:
+            continue
+        good, ten = (
+            np.mean([case[name] >= case["sklearn"] - SAME for case in some])
+            for name in ("skgmm", "sklearn best of 10")
+        )
+        clear = sum(
+            case["skgmm"] < case["sklearn"] - max(SAME, 2 * case["standard_error"]) for case in some
+        )
+        lines.append(
+            Figure(
+                "heldout",
+                f"held-out log-likelihood not below scikit-learn's default on 95 % ({kind})",
+                f"{good:.0%} of {len(some)}, clearly below on {clear} (its best of ten: {ten:.0%})",
+                good >= 0.95,
             )
+        )
     return lines

@@ -54,7 +54,7 @@ QUICK_FITS = ("a table of 215 x 5", "wine", "20,000 x 8, apart")
 ENOUGH_SECONDS = 4.0  # of turns; there are at least one and at most fifteen
 FEW_ITERATIONS, MORE_ITERATIONS = 1, 9
 SAME_SCORE = 1e-3  # nats per sample
-CONSTANT = 0.02  # seconds
+CONSTANT = 0.01  # seconds
 
 
 def overlapping(seed, n, d, K):
