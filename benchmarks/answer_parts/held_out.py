@@ -22,7 +22,7 @@ from answer_parts.judging import full_covariances, log_densities
 
 METHODS = labels.METHODS
 TRAINED = 0.7
-SAME = 1e-3  # nats per sample
+SAME, NEAR = 1e-3, 0.05  # nats per sample
 
 
 def tasks(seeds, quick):
@@ -99,9 +99,9 @@ def figures(records):
         some = [case for case in cases.values() if kind in ("all", case["kind"])]
         if not some:
             continue
-        good, ten = (
-            np.mean([case[name] >= case["sklearn"] - SAME for case in some])
-            for name in ("skgmm", "sklearn best of 10")
+        good, near, ten = (
+            np.mean([case[name] >= case["sklearn"] - nats for case in some])
+            for name, nats in (("skgmm", SAME), ("skgmm", NEAR), ("sklearn best of 10", SAME))
         )
         clear = sum(
             case["skgmm"] < case["sklearn"] - max(SAME, 2 * case["standard_error"]) for case in some
@@ -110,7 +110,8 @@ def figures(records):
             Figure(
                 "heldout",
                 f"held-out log-likelihood not below scikit-learn's default on 95 % ({kind})",
-                f"{good:.0%} of {len(some)}, clearly below on {clear} (its best of ten: {ten:.0%})",
+                f"{good:.0%} of {len(some)}, within {NEAR} nats {near:.0%}, clearly below "
+                f"on {clear}; its best of ten: {ten:.0%}",
                 good >= 0.95,
             )
         )
