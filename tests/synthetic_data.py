@@ -164,16 +164,17 @@ class Truth:
     covariances: np.ndarray
 
 
-def many_components(seed, n, d, K, spread=4.0):
+def many_components(seed, n, d, K, distance=10.0):
     """A mixture of K overlapping components of different size, shape and direction.
 
-    Means are normal with `spread` in each feature, covariances A A' with A the identity plus normal
-    entries of standard deviation 0.3, weights uniform between 0.5 and 1.5 over their sum.
+    Means are normal with a root-mean-square `distance` from each other, covariances A A' with A the
+    identity plus normal entries of standard deviation 0.3, weights uniform between 0.5 and 1.5 over
+    their sum.
     """
     rng = np.random.default_rng(seed)
     weights = rng.uniform(0.5, 1.5, K)
     weights /= weights.sum()
-    means = spread * rng.normal(size=(K, d))
+    means = spread_out(rng, K, d, distance)
     roots = np.eye(d) + 0.3 * rng.normal(size=(K, d, d))
     labels = rng.choice(K, size=n, p=weights)
     X = rng.normal(size=(n, d))

@@ -4,7 +4,7 @@ Each part is a module with
 
 - `tasks(seeds, quick)`: arguments of `measure`, one dict for each piece of work, in the order in
   which they run (seeds outermost, so that a time limit leaves out seeds rather than tables);
-- `limit(task, records)`: seconds after which a task is ended, given the records so far;
+- `limit(task, records)`: processor seconds after which a task is ended, given the records so far;
 - `measure(**task)`: what was found, a dict for the results file; runs in a child process;
 - `figures(records)`: what the project asks of the part, and what was measured.
 """

@@ -1,11 +1,14 @@
 """A child process that measures: arguments in, records out, as lines of JSON.
 
 `Child` is the parent's side. A task that does not end in time costs the child, not the benchmark.
+Limits are of processor time, so that other work on the machine changes nothing.
 """
 
 import json
 import os
+import resource
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +17,7 @@ from pathlib import Path
 
 BENCHMARKS = Path(__file__).resolve().parent.parent
 THREAD_VARIABLES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS")
+WALL_CLOCK = 20  # how many times its processor time a task may take, should it hang
 SLOW_NUMPY = {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}  # they slow NumPy where they are set
 
 
@@ -30,18 +34,19 @@ class Child:
         """The record of a task; {"timed_out": seconds} or {"error": text} where there is none."""
         if self.process is None:
             self._start()
-        self.process.stdin.write(json.dumps({"part": part, "task": task}) + "\n")
+        request = {"part": part, "task": task, "seconds": seconds}
+        self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
-            if not selector.select(seconds):
-                self.close(kill=True)
-                return {"timed_out": seconds}
-        line = self.process.stdout.readline()
-        if not line:
-            self.close(kill=True)
-            return {"error": "the process died"}
-        return json.loads(line)
+            answered = selector.select(WALL_CLOCK * seconds)
+        line = self.process.stdout.readline() if answered else ""
+        if line:
+            return json.loads(line)
+        code = self.close(kill=not answered)
+        if not answered or code == -signal.SIGXCPU:
+            return {"timed_out": seconds}
+        return {"error": f"the process ended with code {code}"}
 
     def _start(self):
         self.process = subprocess.Popen(
@@ -53,14 +58,22 @@ class Child:
         )
 
     def close(self, kill=False):
+        """End the child; its exit code, negative for a signal."""
         if self.process is None:
-            return
+            return None
         if kill:
             self.process.kill()
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.wait()
+        code = self.process.wait()
         self.process = None
+        return code
+
+
+def limit_processor_time(seconds):
+    """Let the system end this process when it has used so many seconds since its start."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, hard))
 
 
 def serve():
@@ -73,6 +86,7 @@ def serve():
     for line in sys.stdin:
         request = json.loads(line)
         began = time.process_time()
+        limit_processor_time(began + request["seconds"])
         try:
             record = module_of(request["part"]).measure(**request["task"])
         except Exception as error:  # any failure is a result, and the next task goes on

@@ -46,12 +46,12 @@ def tasks(seeds, quick):
 
 
 def limit(task, records):
-    """A default fit gets a minute, or eight times what it takes without escape."""
+    """A default fit gets 20 seconds, or eight times what it takes without escape."""
     if task["how"] == "default":
         plain = task | {"how": "escape=False"}
         for record in records:
             if plain.items() <= record.items() and "seconds" in record:
-                return max(60, 8 * record["seconds"])
+                return max(20, 8 * record["seconds"])
     return 600
 
 

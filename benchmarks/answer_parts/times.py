@@ -58,7 +58,7 @@ CONSTANT = 0.01  # seconds
 
 
 def overlapping(seed, n, d, K):
-    return made.many_components(seed, n, d, K, spread=1.5).X
+    return made.many_components(seed, n, d, K, distance=4.5).X
 
 
 def noisy_digits():
