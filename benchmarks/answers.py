@@ -14,8 +14,8 @@ search       how many components are found in noise and in few samples?
 Each task runs in a child process with one thread (or --threads) and a limit of processor time; a
 part that has used up --minutes leaves out the rest, which is the later seeds of all tables. The end
 is a list of what the project asks of itself, what was measured, and whether it was reached. Results
-of the parts that ran replace those in the results file; `python benchmarks/answers_report.py` makes the table of
-the documentation from it.
+of the parts that ran replace those in the results file, from which `python
+benchmarks/answers_report.py` makes the table of the documentation.
 """
 
 import argparse
