@@ -7,10 +7,11 @@ is clearly below if the difference to scikit-learn's default is more than two st
 the mean over the held-out samples.
 
 A density of a discrete column says little: on the values themselves it is as high as `reg_covar` is
-small. So three kinds of tables are judged apart. "continuous": no column is discrete; plain scores.
-"mixed": both fit all columns, and the density of the continuous ones is compared, the mixture's
-marginal. "discrete": no column is continuous; both fit and score the data with the same uniform
-noise of one step added, whose density bounds the probability of the recorded values.
+small. The same goes for a pile of samples at one value. So three kinds of tables are judged apart.
+"continuous": no such column; plain scores. "mixed": both fit all columns, and the density of the
+continuous ones is compared, the mixture's marginal. "discrete": no column is continuous; both fit
+and score the discrete columns with the same uniform noise of one step added, and the density of
+these bounds the probability of the recorded values.
 """
 
 from collections import defaultdict
@@ -41,10 +42,12 @@ def limit(task, records):
 def measure(table, structure, seed):
     data = tables.table(table, seed)
     X, step = data.X, tables.steps(data.X)
-    continuous = np.flatnonzero(step == 0)
-    kind = "mixed" if step.any() else "continuous"
-    if not len(continuous):
-        X, continuous, kind = tables.dequantised(X, step, seed), np.arange(X.shape[1]), "discrete"
+    smooth = (step == 0) & ~tables.piled(X)
+    kind = "continuous" if smooth.all() else "mixed"
+    if not smooth.any():
+        X, kind = tables.dequantised(X, step, seed)[:, step > 0], "discrete"
+        smooth = np.ones(X.shape[1], dtype=bool)
+    continuous = np.flatnonzero(smooth)
     order = np.random.default_rng([seed, 3]).permutation(len(X))
     train, test = np.split(order, [int(TRAINED * len(X))])
     record, densities = {"kind": kind}, {}

@@ -40,7 +40,7 @@ def limit(task, records):
 def measure(table, structure, seed):
     data = tables.table(table, seed)
     step = tables.steps(data.X)
-    record = {"discrete": int((step > 0).sum()), "piled": tables.piled(data.X)}
+    record = {"discrete": int((step > 0).sum()), "piled": int(tables.piled(data.X).sum())}
     for method, estimator in METHODS.items():
         record[method] = index(data, data.X, estimator, structure, seed)
     if step.any():

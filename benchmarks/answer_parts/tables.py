@@ -179,15 +179,16 @@ def steps(X):
 
 
 def piled(X):
-    """How many continuous features have a pile of samples at one value, as zero inflation.
+    """Which features without a step have a pile of samples at one value, as zero inflation, (d,).
 
-    That is a tenth of the samples or more, and three times as many as at any other value.
+    A pile is a tenth of the samples or more, and three times as many as at any other value. A
+    constant feature is one.
     """
-    found = 0
-    for column in X.T[steps(X) == 0]:
-        counts = np.sort(np.unique(column, return_counts=True)[1])
+    found = np.zeros(X.shape[1], dtype=bool)
+    for j in np.flatnonzero(steps(X) == 0):
+        counts = np.sort(np.unique(X[:, j], return_counts=True)[1])
         rest = counts[-2] if len(counts) > 1 else 0
-        found += int(counts[-1] >= max(0.1 * len(column), 3 * rest))
+        found[j] = counts[-1] >= max(0.1 * len(X), 3 * rest)
     return found
 
 
