@@ -1,0 +1,51 @@
+"""Tasks for contributors, each in an environment of its own: `nox -l` lists them."""
+
+import nox
+
+nox.options.sessions = ["quick", "lint"]
+
+
+@nox.session
+def quick(session):
+    """Tests that are not marked slow."""
+    session.install(".[test]", "pytest-xdist")
+    session.run("pytest", "-n", "auto", "-m", "not slow", *session.posargs)
+
+
+@nox.session
+def tests(session):
+    """All tests."""
+    session.install(".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session):
+    """Style, types and the format of the C++ code."""
+    session.install(".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    sources = session.run("git", "ls-files", "*.cpp", "*.hpp", external=True, silent=True)
+    session.run("clang-format", "--dry-run", "--Werror", *sources.split())
+
+
+@nox.session
+def docs(session):
+    """Build the documentation; warnings are errors."""
+    session.install(".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build")
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "doctest", "docs", "docs/_build")
+
+
+@nox.session
+def sanitize(session):
+    """The kernel's tests with the address and undefined-behaviour sanitizers."""
+    session.run("bash", ".ci/sanitize", external=True)
+
+
+@nox.session
+def benchmark(session):
+    """One EM iteration beside scikit-learn."""
+    session.install(".")
+    session.run("python", "benchmarks/run.py", "--quick", *session.posargs)
