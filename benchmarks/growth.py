@@ -29,9 +29,9 @@ from problems import QUICK, Problem
 from run import processor
 
 from skgmm import _kernels
+from skgmm._objective import Problem as Fit
 from skgmm._parameters import MixtureParameters
-from skgmm._problem import Problem as Fit
-from skgmm._rows import InMemoryRows
+from skgmm._rows.base import InMemoryRows
 from skgmm._threads import single_threaded_blas
 from skgmm.covariance import STRUCTURES
 

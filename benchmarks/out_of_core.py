@@ -24,7 +24,7 @@ import numpy as np
 
 from skgmm import GaussianMixtureEM, RowBlocks
 from skgmm._moments import Scatter
-from skgmm._reading import rows_to_fit
+from skgmm._rows.intake import rows_to_fit
 
 WAYS = ("memory", "memmap", "blocks")
 WRITTEN = 500_000  # rows at a time

@@ -1,9 +1,8 @@
 """Gaussian mixture models for scikit-learn, right in every digit."""
 
 from skgmm._mixture import GaussianMixtureEM
-from skgmm._show_versions import show_versions
-from skgmm._sources import RowBlocks
-from skgmm._version import __version__
+from skgmm._rows.row_blocks import RowBlocks
+from skgmm._version import __version__, show_versions
 from skgmm.model_selection import (
     BootstrapLRT,
     GaussianMixtureSearch,

@@ -7,23 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from skgmm._callbacks import FitTasks
-from skgmm._collapse import CollapseTest
-from skgmm._em import run_em
-from skgmm._escape import escape
-from skgmm._following import followed
-from skgmm._iterations import FEW_ROWS
+from skgmm._em.collapse import CollapseTest
+from skgmm._em.compiled import FEW_ROWS
+from skgmm._em.loop import run_em
+from skgmm._em.result import EMResult
+from skgmm._em.stepwise import Memory
+from skgmm._em.watch import Watch
 from skgmm._linalg import Array
+from skgmm._objective import Problem, floor_of
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._problem import Problem, floor_of
-from skgmm._progress import Watch
-from skgmm._race import Candidate
-from skgmm._restarts import best_of
-from skgmm._result import EMResult
-from skgmm._rows import Rows
-from skgmm._starts import Start, alone, choose_start, table_of_starts
-from skgmm._streaming import Memory
-from skgmm._validation import representable
+from skgmm._progress.callbacks import FitTasks
+from skgmm._progress.follow import followed
+from skgmm._rows.base import Rows
+from skgmm._rows.checks import representable
+from skgmm._starts.choose import Start, alone, choose_start, table_of_starts
+from skgmm._starts.race import Candidate
+from skgmm._starts.restarts import best_of
+from skgmm._starts.split_merge import escape
 from skgmm.covariance import IllDefinedCovarianceError, Structure, find_structure
 
 

@@ -12,11 +12,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import of_one_fit, snapshot
+from skgmm._html import named_after
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._reading import rows_to_ask_about
-from skgmm._representation import named_after
-from skgmm._rows import Rows, as_dtype
+from skgmm._rows.base import Rows, as_dtype
+from skgmm._rows.intake import rows_to_ask_about
 from skgmm._summary import summarise
 from skgmm._validation import check_responsibilities, scale_of_weights
 from skgmm.covariance import Structure, find_structure

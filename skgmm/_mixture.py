@@ -13,19 +13,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skgmm import _validation
-from skgmm._callbacks import FitTasks
+from skgmm._em.result import EMStatus
 from skgmm._fitted import replacing
 from skgmm._fitting import attributes_of, fit_mixture
+from skgmm._html import RepresentationMixin
 from skgmm._inference import MixtureInference
-from skgmm._initialization import PARTITIONS, SEEDS
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
-from skgmm._reading import rows_to_fit
-from skgmm._representation import RepresentationMixin
-from skgmm._result import EMStatus
-from skgmm._rows import Rows
+from skgmm._partial_fit import MixtureStreams
+from skgmm._progress.callbacks import FitTasks
+from skgmm._rows.base import Rows
+from skgmm._rows.intake import rows_to_fit
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
-from skgmm._streams import MixtureStreams
+from skgmm._starts.methods import PARTITIONS, SEEDS
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.covariance import find_structure

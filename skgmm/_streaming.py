@@ -1,36 +1,198 @@
-"""Rows that come in pieces and are not kept: stepwise EM on discounted Moments.
-
-Stepwise EM (Cappe & Moulines 2009; Liang & Klein 2009) replaces the Moments of all rows by a
-running mean: what is remembered is discounted, the Moments of new rows are added, and an M-step
-follows. Here what is remembered of r rows weighs as much as
-
-    u^(1 - a) r^a    of them, and all r as long as r <= u,
-
-with the exponent a and the warm-up u. So the step of a row is 1/u (r/u)^(-a), the Robbins-Monro
-sequence of those papers in a form that does not depend on how rows are cut into pieces. a = 1 never
-forgets; 1/2 < a < 1 converges and forgets the rows that early, poor parameters looked at; a = 0
-remembers the last u rows or so, for ever.
-"""
+"""partial_fit and merge from end to end: fitted attributes, and what a stream remembers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
+from skgmm._em.collapse import CollapseTest
+from skgmm._em.merge import explained, merged
+from skgmm._em.result import EMResult, EMStatus
+from skgmm._em.stepwise import Forgetting, Memory
+from skgmm._fitted import snapshot
+from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._linalg import Array
-from skgmm._moments import Moments
+from skgmm._objective import Problem, relative_floor
 from skgmm._parameters import MixtureParameters
-from skgmm._problem import Problem
-from skgmm._result import EMResult, EMStatus
-from skgmm._rows import InMemoryRows
-from skgmm.covariance import IllDefinedCovarianceError, Structure
+from skgmm._rows.base import InMemoryRows
+from skgmm._threads import threads_for
+from skgmm.covariance import IllDefinedCovarianceError, Structure, find_structure
 
-# A piece weighs no more than this share of what is remembered: between two M-steps the parameters
-# are those of the rows before.
-_SHARE = 0.1
+
+def continue_fit(mixture: Any, rows: InMemoryRows) -> list[str]:
+    """Learn from these rows too; what the user should know.
+
+    Sets attributes on the way, so it is given a copy of the user's estimator.
+    """
+    structure = find_structure(mixture.covariance_type)
+    rows = rows.counted()
+    messages: list[str] = []
+    fitted = hasattr(mixture, "means_")
+    if fitted:
+        _check_unchanged(mixture, structure)
+    if not fitted or Kept.of(mixture).n_samples:
+        rows, messages = _warm_up(mixture, structure, rows)
+    if rows.n_samples:
+        messages = messages + _learn(mixture, structure, rows)
+    return messages
+
+
+def _check_unchanged(mixture: Any, structure: Structure) -> None:
+    was = {"n_components": len(mixture.means_), "covariance_type": mixture._structure().name}
+    now = {"n_components": mixture.n_components, "covariance_type": structure.name}
+    changed = [
+        f"{name} from {was[name]!r} to {now[name]!r}" for name in was if was[name] != now[name]
+    ]
+    if changed:
+        raise ValueError(
+            f"partial_fit cannot go on after a change of {' and '.join(changed)}. Set it back, or "
+            "begin afresh with fit or with a clone."
+        )
+
+
+def _warm_up(
+    mixture: Any, structure: Structure, rows: InMemoryRows
+) -> tuple[InMemoryRows, list[str]]:
+    """Keep rows, and fit them all when they are enough and whenever their number has doubled.
+
+    Returns those that are more than the warm-up, and what the user should know.
+    """
+    needed = max(2, structure.minimum_rows(mixture.n_components, rows.n_features))
+    size = max(mixture.warm_up, needed)
+    kept = Kept.of(mixture).joined(rows)
+    full = kept.n_samples >= size
+    if not full and kept.n_samples < max(needed, 2 * kept.n_fitted):
+        mixture._kept = kept.state()
+        return rows.part(slice(0)), []
+    X, weights = kept.arrays()
+    together = InMemoryRows(X, weights, threads_for(mixture.n_jobs, X, mixture.n_components))
+    whole, rest = together.part(slice(size)), together.part(slice(size, None))
+    afresh = clone(mixture)  # without an earlier fit, which warm_start would go on from
+    if hasattr(mixture, "feature_names_in_"):
+        afresh.feature_names_in_ = mixture.feature_names_in_
+    fit = fit_mixture(afresh, whole, check_random_state(afresh.random_state), None)
+    mixture.__dict__.update(fit.attributes())
+    if not full:
+        mixture._kept = replace(kept, n_fitted=kept.n_samples).state()
+    return rest, fit.messages
+
+
+def _learn(mixture: Any, structure: Structure, rows: InMemoryRows) -> list[str]:
+    """Learn from rows after the warm-up; what the user should know."""
+    parameters = mixture._parameters()
+    memory = Memory.of(mixture, structure, mixture.warm_up)
+    floor = _floor_of(mixture, memory)
+    forgetting = Forgetting(mixture.step_exponent, mixture.warm_up)
+    stream = Stream(structure, floor, forgetting, parameters, memory)
+    stream.learn(rows, partial(threads_for, mixture.n_jobs, n_components=len(parameters.means)))
+    result = _diagnosed(stream.result, stream.memory, floor)
+    dtype = np.result_type(mixture.means_, rows.X)
+    mixture.__dict__.update(_attributes(result, stream.memory, structure, floor, dtype))
+    mixture.n_iter_ = getattr(mixture, "n_iter_", 0) + stream.n_updates
+    return result.advice(getattr(mixture, "feature_names_in_", None))
+
+
+def _diagnosed(result: EMResult, memory: Memory, floor: Array) -> EMResult:
+    """With what the samples that are remembered say of it."""
+    return CollapseTest(floor, memory.moments, memory.n_samples).diagnosed(result)
+
+
+def _attributes(
+    result: EMResult, memory: Memory, structure: Structure, floor: Array, dtype: np.dtype
+) -> dict[str, Any]:
+    return {
+        **attributes_of(result.parameters, structure, dtype),
+        "converged_": False,
+        "status_": result.description,
+        "lower_bound_": result.objective,
+        "lower_bounds_": result.objectives,
+        "reg_covar_": floor,
+        "total_weight_": memory.seen,
+        "_degenerate": result.degenerate,
+        "_memory": memory.state(),
+        "_kept": None,
+    }
+
+
+def _floor_of(mixture: Any, memory: Memory) -> Array:
+    """The variance added along each axis, (d,): that of the start, where there was one."""
+    if hasattr(mixture, "reg_covar_"):
+        return mixture.reg_covar_
+    overall = memory.moments.overall()
+    if isinstance(mixture.reg_covar, str):
+        return relative_floor(overall)
+    return np.full(overall.mean.shape[1], float(mixture.reg_covar))
+
+
+def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
+    """A new mixture from the Moments of others, and what the user should know."""
+    for mixture in mixtures:
+        check_is_fitted(mixture)
+    mixtures = [snapshot(mixture) for mixture in mixtures]
+    _check_mergeable(mixtures)
+    first = mixtures[0]
+    structure = first._structure()
+    parts = [(m._parameters(), Memory.of(m, structure, m.warm_up)) for m in mixtures]
+    seen = np.array([memory.seen for _, memory in parts])
+    floors = np.stack(
+        [_floor_of(m, memory) for m, (_, memory) in zip(mixtures, parts, strict=True)]
+    )
+    floor = seen @ floors / seen.sum()
+    parameters, memory, loss = merged(parts, structure, floor)
+    result = EMResult(
+        parameters, memory.moments, [memory.moments.mean_log_likelihood], EMStatus.MERGED, []
+    )
+    result = _diagnosed(result, memory, floor)
+    mixture = cls(**clone(first).get_params(deep=False))
+    dtype = np.result_type(*(other.means_ for other in mixtures))
+    mixture.__dict__.update(_attributes(result, memory, structure, floor, dtype))
+    mixture.n_iter_ = 1
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(first, name):
+            setattr(mixture, name, getattr(first, name))
+    messages = result.advice(getattr(first, "feature_names_in_", None))
+    if loss > explained(structure, memory, len(parts)):
+        messages.append(
+            f"The merged mixture may lose {loss:.2g} nats per row against the mixtures it was made "
+            "of, which have not found the same components. Begin them from the same start."
+        )
+    return mixture, messages
+
+
+def _check_mergeable(mixtures: Sequence[Any]) -> None:
+    if len(mixtures) < 1:
+        raise ValueError("merge needs at least one mixture, but got none")
+    for number, mixture in enumerate(mixtures):
+        if n_kept := Kept.of(mixture).n_samples:
+            raise ValueError(
+                f"mixture {number} is in the warm-up of partial_fit, with "
+                f"{n_kept} of {mixture.warm_up} rows: give it the others, or make "
+                "warm_up smaller"
+            )
+        for what, value in _identity(mixture).items():
+            wanted = _identity(mixtures[0])[what]
+            if value != wanted:
+                raise ValueError(
+                    f"mixtures to merge should have the same {what}, but mixture {number} has "
+                    f"{value!r} and mixture 0 has {wanted!r}"
+                )
+
+
+def _identity(mixture: Any) -> dict[str, Any]:
+    """What mixtures have to have in common."""
+    return {
+        "n_components": len(mixture.means_),
+        "n_features": mixture.means_.shape[1],
+        "covariance_type": mixture._structure().name,
+        "feature_names_in_": list(getattr(mixture, "feature_names_in_", [])),
+    }
 
 
 @dataclass(frozen=True)
@@ -63,75 +225,6 @@ class Kept:
         if all(weights is None for _, weights in self.blocks):
             return X, None
         return X, np.concatenate([np.ones(len(X)) if w is None else w for X, w in self.blocks])
-
-
-@dataclass(frozen=True)
-class Forgetting:
-    """How a stream forgets."""
-
-    exponent: float
-    warm_up: int  # rows
-
-    def remembered(self, n_samples: int) -> float:
-        """The share of so many rows that is remembered."""
-        return min(1.0, (self.warm_up / n_samples) ** (1.0 - self.exponent))
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What is remembered of rows, and how many they were."""
-
-    moments: Moments  # discounted; the log-likelihood is that of rows before they were learned from
-    seen: float  # weight of all rows
-    n_samples: int
-
-    @classmethod
-    def of(cls, mixture: Any, structure: Structure, n_samples: int) -> Memory:
-        """That of an estimator; parameters that were given are worth so many rows."""
-        if not hasattr(mixture, "_memory"):
-            return cls.of_parameters(mixture._parameters(), structure, n_samples)
-        state = dict(mixture._memory)
-        numbers = state.pop("seen"), state.pop("n_samples")
-        return cls(Moments(form=structure.scatter, **state), *numbers)
-
-    def state(self) -> dict[str, Any]:
-        """As builtins and arrays, for an estimator to hold."""
-        state = {name: value for name, value in vars(self.moments).items() if name != "form"}
-        return {**state, "seen": self.seen, "n_samples": self.n_samples}
-
-    @classmethod
-    def of_fit(cls, moments: Moments, n_samples: int) -> Memory:
-        """After a fit of so many rows."""
-        return cls(moments, moments.total_weight, n_samples)
-
-    @classmethod
-    def of_parameters(
-        cls, parameters: MixtureParameters, structure: Structure, n_samples: int
-    ) -> Memory:
-        """As if so many rows had been fitted perfectly."""
-        mass = n_samples * parameters.weights
-        shape = parameters.n_components, parameters.n_features, parameters.n_features
-        dense = np.broadcast_to(parameters.covariance.dense(), shape)
-        scatter = structure.scatter.from_dense(mass[:, None, None] * dense)
-        weight = float(n_samples)
-        moments = Moments(structure.scatter, mass, parameters.means, scatter, np.nan, weight)
-        return cls.of_fit(moments, n_samples)
-
-    def undiscounted(self) -> Moments:
-        """The Moments as if all rows were like those that are remembered."""
-        return self.moments.scaled(self.seen / self.moments.total_weight)
-
-    def piece(self, forgetting: Forgetting, mean_weight: float) -> int:
-        """Rows of this mean weight to take between two M-steps, at most."""
-        remembered = forgetting.remembered(self.n_samples) * self.seen
-        return max(1, int(_SHARE * remembered / mean_weight))
-
-    def joined(self, fresh: Moments, n_samples: int, forgetting: Forgetting) -> Memory:
-        """With the Moments of new rows."""
-        kept = self.undiscounted().scaled(forgetting.remembered(self.n_samples))
-        if np.isnan(kept.log_likelihood):  # given parameters, which have seen no rows
-            kept = kept.likely(fresh.mean_log_likelihood)
-        return Memory(kept + fresh, self.seen + fresh.total_weight, self.n_samples + n_samples)
 
 
 @dataclass

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 import warnings
+from importlib.metadata import version
 from typing import Any
 
 from sklearn.exceptions import InconsistentVersionWarning
+
+from skgmm import _kernels
+from skgmm._threads import available_threads
 
 __version__ = "0.1.0"
 
@@ -33,3 +39,19 @@ class VersionedPickleMixin:
             )
         own = {name: value for name, value in state.items() if name != "_skgmm_version"}
         super().__setstate__(own)  # type: ignore[misc]
+
+
+def show_versions() -> None:
+    """Print versions, the instruction set of the kernel and the number of threads.
+
+    Examples
+    --------
+    >>> import skgmm
+    >>> skgmm.show_versions()  # doctest: +ELLIPSIS
+    skgmm...
+    """
+    for name in ("skgmm", "numpy", "scipy", "scikit-learn", "joblib", "threadpoolctl"):
+        print(f"{name:22}{version(name)}")
+    print(f"{'python':22}{sys.version.split()[0]} on {platform.platform()}")
+    print(f"{'kernel':22}{_kernels.active()} (of {', '.join(_kernels.available())})")
+    print(f"{'threads':22}{available_threads(None)}")

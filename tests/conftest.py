@@ -9,7 +9,9 @@ import pytest
 import sklearn
 from hypothesis import HealthCheck, settings
 
-from skgmm import _em, _kernels, _rows
+from skgmm import _kernels
+from skgmm._em import loop
+from skgmm._rows import base
 
 os.environ.setdefault("MPLBACKEND", "agg")
 
@@ -39,8 +41,8 @@ REFERENCE = Path(__file__).parent / "reference"
 def passes(monkeypatch):
     """A list that grows by 1 with every pass over rows in memory, whoever makes it."""
     seen = []
-    e_step, iterate = _rows._expectation.expectation_in_memory, _em.iterate
-    climb = _em.climb_in_one_go
+    e_step, iterate = base._expectation.expectation_in_memory, loop.iterate
+    climb = loop.climb_in_one_go
 
     def count_one(*arguments, **options):
         seen.append(1)
@@ -56,9 +58,9 @@ def passes(monkeypatch):
         seen.extend([1] * len(climbed.objectives) if climbed else [])
         return climbed
 
-    monkeypatch.setattr(_rows._expectation, "expectation_in_memory", count_one)
-    monkeypatch.setattr(_em, "iterate", count_all)
-    monkeypatch.setattr(_em, "climb_in_one_go", count_climb)
+    monkeypatch.setattr(base._expectation, "expectation_in_memory", count_one)
+    monkeypatch.setattr(loop, "iterate", count_all)
+    monkeypatch.setattr(loop, "climb_in_one_go", count_climb)
     return seen
 
 

@@ -12,11 +12,11 @@ from sklearn.cluster import KMeans
 from strategies import nearest_member, random_mixture, seeds
 
 from skgmm import GaussianMixtureEM
-from skgmm._acceleration import coordinates_around
+from skgmm._em.quasi_newton import coordinates_around
 from skgmm._moments import Scatter
+from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
-from skgmm._problem import Problem
-from skgmm._rows import InMemoryRows
+from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES, AxisAligned, Ellipsoidal, find_structure, register
 from skgmm.covariance._axis_aligned import Diagonal
 from skgmm.covariance._ellipsoidal import Full, Tied

@@ -16,7 +16,7 @@ from strategies import nearest_member, seeds
 
 from skgmm import GaussianMixtureEM
 from skgmm._moments import Moments, Scatter
-from skgmm._rows import InMemoryRows
+from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import (
     STRUCTURES,
     Ellipsoidal,

@@ -234,7 +234,7 @@ def test_dask_is_imported_for_nobody_else(tmp_path):
         "X = np.random.default_rng(0).normal(size=(50, 2))\n"
         "GaussianMixtureEM(1).fit(X).predict(X)\n"
         "GaussianMixtureEM(1).fit(RowBlocks.from_iterable(lambda: [X])).score(X)\n"
-        "asked = {'dask', 'distributed', 'skgmm._dask', 'skgmm._parquet'}\n"
+        "asked = {'dask', 'distributed', 'skgmm._rows.dask_rows', 'skgmm._rows.parquet'}\n"
         "print(sorted(asked & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
@@ -335,13 +335,13 @@ def test_chunks_that_are_not_what_they_were():
 
 
 def test_a_worker_that_dies_in_the_middle_of_a_fit(client, monkeypatch):
-    from skgmm import _dask
+    from skgmm._rows import dask_rows
 
     X = rows(n=20_000, chunks=1000)
     expected = GaussianMixtureEM(**START, n_components=2).fit(X.compute())
     X = X.persist()
     workers = client.run(os.getpid)
-    passes, share = [], _dask.shares
+    passes, share = [], dask_rows.shares
 
     def dying(X, chunks):
         shares = share(X, chunks)
@@ -350,7 +350,7 @@ def test_a_worker_that_dies_in_the_middle_of_a_fit(client, monkeypatch):
             os.kill(next(iter(workers.values())), signal.SIGKILL)
         return shares
 
-    monkeypatch.setattr(_dask, "shares", dying)
+    monkeypatch.setattr(dask_rows, "shares", dying)
     got = GaussianMixtureEM(**START, n_components=2).fit(X)
     assert len(passes) > 8
     assert_same_fit(got, expected)

@@ -13,7 +13,7 @@ da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
 dask = pytest.importorskip("dask")
 
-from skgmm._chunks import chunks_of, whole_units  # noqa: E402
+from skgmm._rows.dask_chunks import chunks_of, whole_units  # noqa: E402
 
 N = 20_001  # more than are gathered in memory, and no whole number of units
 RNG = np.random.default_rng(0)

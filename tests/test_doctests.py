@@ -19,10 +19,10 @@ MODULES = sorted(
 
 
 OPTIONAL = {
-    "skgmm._chunks": "dask",
-    "skgmm._dask": "dask",
-    "skgmm._dask_input": "dask",
-    "skgmm._parquet": "pyarrow",
+    "skgmm._rows.dask_chunks": "dask",
+    "skgmm._rows.dask_rows": "dask",
+    "skgmm._rows.dask_input": "dask",
+    "skgmm._rows.parquet": "pyarrow",
 }
 
 

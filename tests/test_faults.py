@@ -11,9 +11,9 @@ from sklearn.metrics import adjusted_rand_score
 from strategies import random_mixture
 
 from skgmm import GaussianMixtureEM
+from skgmm._em.result import EMResult, EMStatus
 from skgmm._moments import Moments, Scatter
-from skgmm._restarts import best_of
-from skgmm._result import EMResult, EMStatus
+from skgmm._starts.restarts import best_of
 from skgmm.covariance import STRUCTURES
 
 TYPES = sorted(STRUCTURES)

@@ -8,12 +8,12 @@ from sklearn.datasets import load_iris
 from strategies import problems
 
 from skgmm import GaussianMixtureEM
-from skgmm._em import run_em
-from skgmm._iterations import iterate
+from skgmm._em.compiled import iterate
+from skgmm._em.loop import run_em
+from skgmm._em.result import EMStatus
 from skgmm._kernels import Patience
-from skgmm._problem import Problem, floor_of
-from skgmm._result import EMStatus
-from skgmm._rows import InMemoryRows
+from skgmm._objective import Problem, floor_of
+from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES, Full, find_structure
 
 every_structure = pytest.mark.parametrize("name", STRUCTURES)
@@ -198,14 +198,14 @@ def test_an_empty_component_keeps_what_it_had(name, iris):
 
 
 def test_many_rows_are_for_the_general_code(monkeypatch):
-    from skgmm import _iterations
+    from skgmm._em import compiled
 
     X = np.random.default_rng(0).normal(size=(200, 2))
     problem = problem_of("full", X)
     start = start_of(problem, np.eye(2)[np.arange(200) % 2])
     arguments = problem, start, problem.evaluate(start), [], Patience(3, 0.0)
     assert iterate(*arguments) is not None
-    monkeypatch.setattr(_iterations, "FEW_ROWS", 199)
+    monkeypatch.setattr(compiled, "FEW_ROWS", 199)
     assert iterate(*arguments) is None
 
 

@@ -14,9 +14,10 @@ from oracle import assert_moments_equal
 from sklearn.datasets import load_iris
 from strategies import random_mixture, seeds
 
-from skgmm import GaussianMixtureEM, _expectation, _kernels
+from skgmm import GaussianMixtureEM, _kernels
 from skgmm._moments import Scatter
-from skgmm._rows import InMemoryRows
+from skgmm._rows import e_step
+from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES
 
 EPSILON = np.finfo(np.float64).eps
@@ -69,18 +70,18 @@ def test_values_equal_the_oracle(case):
     parameters, X, _, _ = case
     log_density, shares = oracle.responsibilities(X, parameters)
     rtol = 1e-12 if X.dtype == np.float64 else 1e-6
-    got = _expectation.log_densities(X, parameters)
+    got = e_step.log_densities(X, parameters)
     np.testing.assert_allclose(got, log_density, rtol=1e-12, atol=1e-12)
-    proba = _expectation.responsibilities(X, parameters)
+    proba = e_step.responsibilities(X, parameters)
     assert proba.dtype == X.dtype
     slack = 1e-12 * (1 + np.abs(log_density).max())
     np.testing.assert_allclose(proba, shares.T, rtol=rtol, atol=max(rtol * 1e-3, slack))
-    log_proba = _expectation.log_responsibilities(X, parameters)
+    log_proba = e_step.log_responsibilities(X, parameters)
     sure = shares.T > 1e-30
     np.testing.assert_allclose(
         log_proba[sure], np.log(shares.T[sure]), rtol=rtol, atol=1e2 * slack + rtol
     )
-    labels = _expectation.labels(X, parameters)
+    labels = e_step.labels(X, parameters)
     assert labels.dtype == np.int64
     assert (shares.T[np.arange(len(X)), labels] >= shares.max(axis=0) - 10 * slack).all()
 
@@ -95,7 +96,7 @@ def test_of_equally_probable_components_the_first_is_predicted(instructions, nam
         means = np.zeros((4, 3))
         means[:, 0] = apart
         equal = type(one).from_weights(np.full(4, 0.25), means, one.covariance)
-        labels = _expectation.labels(X, equal)
+        labels = e_step.labels(X, equal)
         assert set(labels) == {apart.index(min(apart))}
 
 
@@ -128,10 +129,8 @@ def test_every_instruction_set(instructions, d, form):
         got = InMemoryRows(X, weights).expectation(parameters, form)
         assert_moments_equal(got, expected, parameters)
         log_density, shares = oracle.responsibilities(X, parameters)
-        np.testing.assert_allclose(
-            _expectation.log_densities(X, parameters), log_density, rtol=1e-11
-        )
-        proba = _expectation.responsibilities(X, parameters)
+        np.testing.assert_allclose(e_step.log_densities(X, parameters), log_density, rtol=1e-11)
+        proba = e_step.responsibilities(X, parameters)
         np.testing.assert_allclose(proba, shares.T, rtol=1e-9, atol=1e-13)
 
 
@@ -156,8 +155,8 @@ def test_the_number_of_threads_does_not_change_a_bit(name, dtype):
         for field in ("mass", "mean", "scatter", "log_likelihood", "total_weight"):
             np.testing.assert_array_equal(getattr(many, field), getattr(one, field))
         np.testing.assert_array_equal(
-            _expectation.responsibilities(X, parameters, n_threads=n_threads),
-            _expectation.responsibilities(X, parameters, n_threads=1),
+            e_step.responsibilities(X, parameters, n_threads=n_threads),
+            e_step.responsibilities(X, parameters, n_threads=1),
         )
 
 
@@ -292,7 +291,7 @@ def test_given_partitions(partition, monkeypatch):
     shares = np.eye(4)[labels] if partition == "labels" else rng.dirichlet(np.ones(4), size=900)
     given = {"labels": labels, "shares": shares, "float32 shares": shares.astype(np.float32)}
     used = given[partition].astype(float) if partition != "labels" else shares
-    monkeypatch.setattr(_expectation, "_SLICE", 250)
+    monkeypatch.setattr(e_step, "_SLICE", 250)
     for form in Scatter:
         got = InMemoryRows(X, weights).partition_moments(given[partition], 4, form)
         mass = weights @ used
@@ -337,7 +336,7 @@ def test_sums_do_not_depend_on_the_cut(instructions, d, name, form, weighted):
         parts = [InMemoryRows(X, weights, 1).part(slice(*pair)) for pair in pairwise(edges)]
         rng.shuffle(parts)
         floor = np.zeros(d)
-        cut = _expectation.expectation(
+        cut = e_step.expectation(
             lambda function, parts=parts: reduce(add, map(function, parts)), parameters, form, floor
         )
         for part in ("mass", "mean", "scatter", "log_likelihood", "total_weight"):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import seeds as random_states
 
 from skgmm._kernels._native import draw_seeds, move_centres
-from skgmm._kmeans import kmeans, seeds
+from skgmm._starts.kmeans import kmeans, seeds
 
 
 @st.composite

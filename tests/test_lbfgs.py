@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from strategies import random_mixture, seeds
 
 from skgmm import _kernels
-from skgmm._acceleration import climb
-from skgmm._iterations import climb as climb_in_one_go
+from skgmm._em.compiled import climb as climb_in_one_go
+from skgmm._em.quasi_newton import climb
 from skgmm._kernels import Form, Sums
 from skgmm._kernels._native import descend
-from skgmm._problem import Problem
-from skgmm._rows import InMemoryRows
+from skgmm._objective import Problem
+from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import oracle
 import pytest
 
-from skgmm import _expectation
 from skgmm._moments import Scatter
 from skgmm._parameters import MixtureParameters
-from skgmm._rows import InMemoryRows
+from skgmm._rows import e_step
+from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES
 
 KINDS = ["tied", "one diagonal", "spherical", "diag"]
@@ -80,13 +80,13 @@ def assert_as_oracle(parameters, X, weights=None, rtol=1e-12):
         oracle.assert_moments_equal(got, expected, parameters)
         assert_scatter_equal(got, expected, rtol)
     log_density, shares = oracle.responsibilities(X, parameters)
-    got = _expectation.log_densities(X, parameters)
+    got = e_step.log_densities(X, parameters)
     np.testing.assert_allclose(got, log_density, rtol=1e-12, atol=1e-12)
     # Responsibilities inherit a rounding of the log-density.
     slack = 1e-12 * (1 + np.abs(log_density))
-    proba = _expectation.responsibilities(X, parameters).T
+    proba = e_step.responsibilities(X, parameters).T
     assert (np.abs(proba - shares) <= slack).all()
-    labels = _expectation.labels(X, parameters)
+    labels = e_step.labels(X, parameters)
     assert (shares[labels, np.arange(len(X))] >= shares.max(axis=0) - slack).all()
 
 
@@ -151,9 +151,9 @@ def test_one_row_as_far_as_float64_goes(instructions, kind, scale):
     X[77] = 1e150 * scale
     log_density, shares = oracle.responsibilities(X, parameters)
     assert np.isfinite(log_density).all()
-    got = _expectation.log_densities(X, parameters)
+    got = e_step.log_densities(X, parameters)
     np.testing.assert_allclose(got, log_density, rtol=1e-12, atol=1e-12)
-    labels = _expectation.labels(X, parameters)
+    labels = e_step.labels(X, parameters)
     others = np.arange(len(X)) != 77  # whose components are equally far, to the last digit
     assert (shares[labels, np.arange(len(X))] > 0.5 - 1e-12)[others].all() or kind == "diag"
     for form in FORMS:
@@ -209,7 +209,7 @@ def test_correlated_features(instructions):
     parameters = MixtureParameters.from_weights(np.full(4, 0.25), means, covariance)
     X, weights = weighted_rows(parameters)
     log_density, _ = oracle.responsibilities(X, parameters)
-    np.testing.assert_allclose(_expectation.log_densities(X, parameters), log_density, rtol=1e-8)
+    np.testing.assert_allclose(e_step.log_densities(X, parameters), log_density, rtol=1e-8)
     expected = oracle.expectation(X, weights, parameters, Scatter.POOLED)
     got = InMemoryRows(X, weights).expectation(parameters, Scatter.POOLED)
     assert got.log_likelihood == pytest.approx(expected.log_likelihood, rel=1e-8)

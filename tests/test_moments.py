@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 from strategies import mixtures, random_mixture, seeds
 
 from skgmm._moments import Moments, Scatter
-from skgmm._rows import InMemoryRows
+from skgmm._rows.base import InMemoryRows
 
 FORMS = list(Scatter)
 

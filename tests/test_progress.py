@@ -15,8 +15,9 @@ from conftest import SKLEARN
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skgmm import GaussianMixtureEM, GaussianMixtureSearch, _representation, _sklearn_compat
-from skgmm._progress import Together
+from skgmm import GaussianMixtureEM, GaussianMixtureSearch, _sklearn_compat
+from skgmm import _html as _representation
+from skgmm._progress.follow import Together
 
 # Fits that are cut short on purpose; the sentences that matter are looked for with pytest.warns.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

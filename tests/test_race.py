@@ -7,9 +7,9 @@ from sklearn.metrics import adjusted_rand_score
 from strategies import random_mixture
 
 from skgmm import GaussianMixtureEM
-from skgmm import _race as race_module
-from skgmm._escape import _lowest_kurtosis
-from skgmm._sample import StartSample
+from skgmm._rows.sample import StartSample
+from skgmm._starts import race as race_module
+from skgmm._starts.split_merge import _lowest_kurtosis
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

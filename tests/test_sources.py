@@ -15,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 from strategies import as_estimator, random_mixture, seeds, start_of, structures
 
 from skgmm import GaussianMixtureEM, RowBlocks
-from skgmm._block_rows import ahead
-from skgmm._sample import reservoir
+from skgmm._rows.block_rows import ahead
+from skgmm._rows.sample import reservoir
 
 BY_ROW = ("predict", "predict_proba", "predict_log_proba", "score_samples")
 FITTED = ("weights_", "means_", "covariances_", "reg_covar_", "total_weight_", "lower_bound_")

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from skgmm._inference import mixture_of
 from skgmm._linalg import Array
-from skgmm._validation import check_weights_of_rows
+from skgmm._rows.checks import check_weights_of_rows
 from skgmm.display import _style
 from skgmm.display._drawing import Drawing
 from skgmm.display._view import View, view_of

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from skgmm._expectation import log_densities
+from skgmm._em.result import EMPTY_WEIGHT
 from skgmm._inference import MixtureInference
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
-from skgmm._reading import array_of
-from skgmm._result import EMPTY_WEIGHT
+from skgmm._rows.e_step import log_densities
+from skgmm._rows.intake import array_of
 from skgmm.covariance import Ellipsoidal
 
 MOST_FEATURES = 10

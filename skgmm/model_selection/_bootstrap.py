@@ -16,8 +16,8 @@ from sklearn.utils import check_random_state
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._parameters import MixtureParameters
-from skgmm._reading import rows_in_memory
-from skgmm._rows import InMemoryRows
+from skgmm._rows.base import InMemoryRows
+from skgmm._rows.intake import rows_in_memory
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import single_threaded_blas
 from skgmm._workers import run_in_workers

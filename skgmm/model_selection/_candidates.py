@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skgmm._iterations import step
-from skgmm._kmeans import kmeans, nearest, seeds
+from skgmm._em.compiled import step
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
+from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
-from skgmm._problem import Problem
-from skgmm._race import scaled_rows, whitened_rows
-from skgmm._rows import InMemoryRows
-from skgmm._sample import StartSample
+from skgmm._rows.base import InMemoryRows
+from skgmm._rows.sample import StartSample
+from skgmm._starts.kmeans import kmeans, nearest, seeds
+from skgmm._starts.race import scaled_rows, whitened_rows
 from skgmm.covariance import AxisAligned, Ellipsoidal, Structure
 
 Start = tuple[MixtureParameters, Moments]

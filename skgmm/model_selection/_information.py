@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skgmm._acceleration import coordinates_around
+from skgmm._em.quasi_newton import coordinates_around
 from skgmm._linalg import Array
+from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._problem import Problem
 
 # In units of the complete-data standard errors of one row.
 _STEP = 1e-3

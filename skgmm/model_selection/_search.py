@@ -17,14 +17,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import replacing, snapshot
 from skgmm._fitting import Fit as MixtureFit
+from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
-from skgmm._problem import Problem
-from skgmm._reading import rows_in_memory
-from skgmm._representation import RepresentationMixin
-from skgmm._rows import InMemoryRows, effective_size
+from skgmm._objective import Problem
+from skgmm._rows.base import InMemoryRows, effective_size
+from skgmm._rows.intake import rows_in_memory
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
-from skgmm._starts import alone, table_of_starts
+from skgmm._starts.choose import alone, table_of_starts
 from skgmm._threads import single_threaded_blas
 from skgmm._validation import scale_of_weights
 from skgmm._version import VersionedPickleMixin

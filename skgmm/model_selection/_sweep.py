@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from skgmm._collapse import CollapseTest
-from skgmm._em import run_em
-from skgmm._initialization import EmptyStartError
+from skgmm._em.collapse import CollapseTest
+from skgmm._em.loop import run_em
+from skgmm._em.result import EMResult, EMStatus
 from skgmm._kernels import LostRowError
 from skgmm._moments import Moments, Scatter
+from skgmm._objective import Problem, feature_variances, floor_of
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._problem import Problem, feature_variances, floor_of
-from skgmm._race import thinned
-from skgmm._result import EMResult, EMStatus
-from skgmm._rows import InMemoryRows
+from skgmm._rows.base import InMemoryRows
+from skgmm._starts.methods import EmptyStartError
+from skgmm._starts.race import thinned
 from skgmm._workers import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 from skgmm.model_selection._candidates import (

@@ -13,14 +13,14 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import expit, logit, ndtri
 from sklearn.utils import check_random_state
 
-from skgmm._em import run_em
+from skgmm._em.loop import run_em
+from skgmm._em.result import EMStatus
 from skgmm._inference import mixture_of
 from skgmm._linalg import Array
+from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
-from skgmm._problem import Problem
-from skgmm._reading import rows_to_ask_about
-from skgmm._result import EMStatus
-from skgmm._rows import InMemoryRows
+from skgmm._rows.base import InMemoryRows
+from skgmm._rows.intake import rows_to_ask_about
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import single_threaded_blas
 from skgmm._workers import run_in_workers

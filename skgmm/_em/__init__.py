@@ -1,0 +1,1 @@
+"""The EM loop, convergence and quasi-Newton steps. Sees Moments, never data."""

@@ -1,0 +1,85 @@
+"""One mixture from several of different rows, through their Moments."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from skgmm._em.stepwise import Memory
+from skgmm._linalg import Array
+from skgmm._moments import Moments, Scatter
+from skgmm._parameters import MixtureParameters, maximise, n_parameters
+from skgmm.covariance import Structure
+
+# More than sampling explains by this many nats per row means that components were paired that are
+# not the same cluster.
+_TOO_MUCH = 0.1
+
+
+def merged(
+    parts: list[tuple[MixtureParameters, Memory]], structure: Structure, floor: Array
+) -> tuple[MixtureParameters, Memory, float]:
+    """The M-step from the Moments of all parts, and what it loses at most.
+
+    Components are paired one to one with those of the first part, such that the ECLL of each part
+    under the first's parameters is highest.
+
+    Returns
+    -------
+    parameters : MixtureParameters
+    memory : Memory
+    loss : float
+        By how much the mean log-likelihood of all rows, in nats per row, can be lower than with
+        each part's own parameters: the fall of their ECLL, which the log-likelihood cannot exceed
+        (Dempster, Laird & Rubin 1977).
+    """
+    first, _ = parts[0]
+    moments, own = [], []
+    for parameters, memory in parts:
+        seen = memory.undiscounted()
+        order = _pairing(seen, first)
+        moments.append(seen.reordered(order))
+        own.append(float(np.trace(component_values(seen, parameters))))
+    whole = reduce(add, moments)
+    parameters = maximise(whole, structure, floor, first)
+    reached = float(np.trace(component_values(whole, parameters)))
+    loss = max(0.0, (sum(own) - reached) / whole.total_weight)
+    n_samples = sum(memory.n_samples for _, memory in parts)
+    bound = whole.mean_log_likelihood - loss
+    return parameters, Memory.of_fit(whole.likely(bound), n_samples), loss
+
+
+def explained(structure: Structure, memory: Memory, n_parts: int) -> float:
+    """Nats per row that parts of the same distribution may lose without a word.
+
+    Each part's parameters are fitted to its own rows: the merged ones lose half a nat for each on
+    average (Wilks 1938); three times that are allowed.
+    """
+    free = n_parameters(structure, *memory.moments.mean.shape)
+    return _TOO_MUCH + 1.5 * (n_parts - 1) * free / memory.moments.total_weight
+
+
+def component_values(moments: Moments, parameters: MixtureParameters) -> Array:
+    """The ECLL of each component's rows (first axis) in each component's place, in nats, (K, K).
+
+    On the diagonal the components are where they are, so its sum is the ECLL.
+    """
+    n_components = parameters.n_components
+    precisions = np.linalg.inv(parameters.covariance.dense())  # (m, d, d)
+    spread = np.einsum("jab,kab->jk", moments.form.dense(moments.scatter), precisions)
+    if moments.form is Scatter.POOLED:
+        spread = spread / n_components
+    apart = moments.mean[:, None] - parameters.means
+    metric = np.broadcast_to(precisions, (n_components, *precisions.shape[1:]))
+    distance = np.einsum("jka,kab,jkb->jk", apart, metric, apart)
+    height = np.maximum(parameters.log_heights, np.log(np.finfo(np.float64).tiny))
+    return moments.mass[:, None] * (height - 0.5 * distance) - 0.5 * spread
+
+
+def _pairing(moments: Moments, parameters: MixtureParameters) -> Array:
+    """The order of the components in which the ECLL under the parameters is highest."""
+    own, place = linear_sum_assignment(-component_values(moments, parameters))
+    return own[np.argsort(place)]

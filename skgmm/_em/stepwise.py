@@ -1,0 +1,97 @@
+"""Rows that come in pieces and are not kept: stepwise EM on discounted Moments.
+
+Stepwise EM (Cappe & Moulines 2009; Liang & Klein 2009) replaces the Moments of all rows by a
+running mean: what is remembered is discounted, the Moments of new rows are added, and an M-step
+follows. Here what is remembered of r rows weighs as much as
+
+    u^(1 - a) r^a    of them, and all r as long as r <= u,
+
+with the exponent a and the warm-up u. So the step of a row is 1/u (r/u)^(-a), the Robbins-Monro
+sequence of those papers in a form that does not depend on how rows are cut into pieces. a = 1 never
+forgets; 1/2 < a < 1 converges and forgets the rows that early, poor parameters looked at; a = 0
+remembers the last u rows or so, for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skgmm._moments import Moments
+from skgmm._parameters import MixtureParameters
+from skgmm.covariance import Structure
+
+# A piece weighs no more than this share of what is remembered: between two M-steps the parameters
+# are those of the rows before.
+_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """How a stream forgets."""
+
+    exponent: float
+    warm_up: int  # rows
+
+    def remembered(self, n_samples: int) -> float:
+        """The share of so many rows that is remembered."""
+        return min(1.0, (self.warm_up / n_samples) ** (1.0 - self.exponent))
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered of rows, and how many they were."""
+
+    moments: Moments  # discounted; the log-likelihood is that of rows before they were learned from
+    seen: float  # weight of all rows
+    n_samples: int
+
+    @classmethod
+    def of(cls, mixture: Any, structure: Structure, n_samples: int) -> Memory:
+        """That of an estimator; parameters that were given are worth so many rows."""
+        if not hasattr(mixture, "_memory"):
+            return cls.of_parameters(mixture._parameters(), structure, n_samples)
+        state = dict(mixture._memory)
+        numbers = state.pop("seen"), state.pop("n_samples")
+        return cls(Moments(form=structure.scatter, **state), *numbers)
+
+    def state(self) -> dict[str, Any]:
+        """As builtins and arrays, for an estimator to hold."""
+        state = {name: value for name, value in vars(self.moments).items() if name != "form"}
+        return {**state, "seen": self.seen, "n_samples": self.n_samples}
+
+    @classmethod
+    def of_fit(cls, moments: Moments, n_samples: int) -> Memory:
+        """After a fit of so many rows."""
+        return cls(moments, moments.total_weight, n_samples)
+
+    @classmethod
+    def of_parameters(
+        cls, parameters: MixtureParameters, structure: Structure, n_samples: int
+    ) -> Memory:
+        """As if so many rows had been fitted perfectly."""
+        mass = n_samples * parameters.weights
+        shape = parameters.n_components, parameters.n_features, parameters.n_features
+        dense = np.broadcast_to(parameters.covariance.dense(), shape)
+        scatter = structure.scatter.from_dense(mass[:, None, None] * dense)
+        weight = float(n_samples)
+        moments = Moments(structure.scatter, mass, parameters.means, scatter, np.nan, weight)
+        return cls.of_fit(moments, n_samples)
+
+    def undiscounted(self) -> Moments:
+        """The Moments as if all rows were like those that are remembered."""
+        return self.moments.scaled(self.seen / self.moments.total_weight)
+
+    def piece(self, forgetting: Forgetting, mean_weight: float) -> int:
+        """Rows of this mean weight to take between two M-steps, at most."""
+        remembered = forgetting.remembered(self.n_samples) * self.seen
+        return max(1, int(_SHARE * remembered / mean_weight))
+
+    def joined(self, fresh: Moments, n_samples: int, forgetting: Forgetting) -> Memory:
+        """With the Moments of new rows."""
+        kept = self.undiscounted().scaled(forgetting.remembered(self.n_samples))
+        if np.isnan(kept.log_likelihood):  # given parameters, which have seen no rows
+            kept = kept.likely(fresh.mean_log_likelihood)
+        return Memory(kept + fresh, self.seen + fresh.total_weight, self.n_samples + n_samples)

@@ -1,0 +1,1 @@
+"""Progress of a fit: verbose lines and scikit-learn's callbacks."""

@@ -1,0 +1,64 @@
+"""Following a fit: the lines that `verbose` asks for, and scikit-learn's callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from skgmm._em.result import EMResult
+from skgmm._em.watch import Progress, Watch
+from skgmm._progress.callbacks import FitTasks, Fitted
+from skgmm._progress.log import StartLog
+from skgmm._starts.restarts import Run
+
+WatchedRun = Callable[[int, np.random.RandomState, Watch | None], EMResult]
+
+
+def followed(run: WatchedRun, mixture: Any, tasks: FitTasks | None, fitted: Fitted) -> Run:
+    """The run, told about to all who want to know; without them it costs nothing.
+
+    Parameters
+    ----------
+    tasks : FitTasks or None
+        Of this fit; None without callbacks.
+    fitted : callable
+        From parameters to fitted attributes, for callbacks that look at the mixture so far.
+    """
+
+    def run_followed(start: int, stream: np.random.RandomState) -> EMResult:
+        watches: list[Watch] = []
+        if tasks is not None:
+            watches.append(tasks.begin(start, fitted))
+        if mixture.verbose:
+            watches.append(StartLog(start, mixture.verbose, mixture.verbose_interval))
+        if not watches:
+            return run(start, stream, None)
+        watch, result = Together(watches), None
+        try:
+            result = run(start, stream, watch)
+        finally:
+            watch.done(result)
+        return result
+
+    return run_followed
+
+
+class Together:
+    """Several that watch the same start. Each of them can stop it."""
+
+    def __init__(self, watches: Sequence[Watch]) -> None:
+        self.watches = watches
+
+    def begin(self) -> None:
+        for watch in self.watches:
+            watch.begin()
+
+    def end(self, progress: Progress) -> bool:
+        wishes = [watch.end(progress) for watch in self.watches]  # all are told before one counts
+        return any(wishes)
+
+    def done(self, result: EMResult | None) -> None:
+        for watch in self.watches:
+            watch.done(result)

@@ -1,0 +1,1 @@
+"""The data side: samples in memory, in files or in Dask, and the E-step."""

@@ -1,0 +1,289 @@
+"""Rows, wherever they are: they give Moments, values by row, and a sample for starts.
+
+A source of rows is a way to visit them a part at a time. What is asked of a part is written once,
+here; `InMemoryRows` is all of them in one part.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from skgmm._linalg import Array
+from skgmm._moments import Moments, Scatter
+from skgmm._parameters import MixtureParameters
+from skgmm._rows import e_step
+from skgmm._rows.e_step import slices, some_row
+from skgmm._rows.sample import StartSample, start_sample
+from skgmm._threads import divide_threads
+
+
+class _Addable(Protocol):
+    def __add__(self, other: Any, /) -> Any: ...
+
+
+Sum = TypeVar("Sum", bound=_Addable)
+
+
+class Evidence(NamedTuple):
+    """What criteria are made of."""
+
+    log_likelihood: float  # nats, total
+    weight: float  # sum of the weights, which is the number of samples to the criteria
+    effective: float  # effective number of samples, which does not change with their scale
+
+
+class Rows(ABC):
+    """Weighted rows. A row of weight 0 is not looked at."""
+
+    n_samples: int
+    n_features: int
+    dtype: np.dtype  # float64 or float32
+    n_threads: int  # of a pass over the rows
+
+    @abstractmethod
+    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+        """One pass: the sum of what the function gives for each part of the rows.
+
+        In a fit every part begins with a whole unit of rows, so that their `Total` is exact.
+        """
+
+    @property
+    @abstractmethod
+    def origin(self) -> Array:
+        """The first row that counts, (1, d)."""
+
+    @abstractmethod
+    def by_row(
+        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+    ) -> Array:
+        """One pass: what the function gives for each row, in an array (n, *shape)."""
+
+    @abstractmethod
+    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+        """The rows that starts look at: all distinct ones, or a weighted random sample of them."""
+
+    @abstractmethod
+    def in_memory(self, sample: StartSample) -> InMemoryRows:
+        """These rows if they are in memory, else those of the sample."""
+
+    @abstractmethod
+    def gathered(self) -> InMemoryRows:
+        """All of them in memory, where that is known to be enough."""
+
+    @abstractmethod
+    def divided(self, n_starts: int) -> tuple[int, Rows]:
+        """How many starts run side by side, and the rows with the threads of each."""
+
+    def expectation(
+        self, parameters: MixtureParameters, form: Scatter, floor: Array | None = None
+    ) -> Moments:
+        """The E-step: Moments under the parameters, densities lowered for the floor."""
+        floor = np.zeros(self.n_features) if floor is None else floor
+        return e_step.expectation(self.summed, parameters, form, floor)
+
+    def partition_moments(self, partition: Array, n_components: int, form: Scatter) -> Moments:
+        """Moments of given labels (n,) or responsibilities (n, K); the log-likelihood is 0."""
+        return e_step.partition_moments(self.summed, self.origin, partition, n_components, form)
+
+    def overall_moments(self, form: Scatter) -> Moments:
+        """Moments of all rows as one component; the log-likelihood means nothing."""
+        return e_step.overall_moments(self.summed, self.origin, form)
+
+    def labels(self, parameters: MixtureParameters) -> Array:
+        """The most probable component of each row, (n,)."""
+        return self.by_row(
+            lambda part: e_step.labels(part.X, parameters, part.n_threads),
+            (),
+            np.dtype(np.int64),
+        )
+
+    def responsibilities(self, parameters: MixtureParameters) -> Array:
+        """Posterior probability of each component given each row, (n, K)."""
+        return self.by_row(
+            lambda part: e_step.responsibilities(part.X, parameters, part.n_threads),
+            (parameters.n_components,),
+            self.dtype,
+        )
+
+    def log_responsibilities(self, parameters: MixtureParameters) -> Array:
+        """Logarithms of the responsibilities, (n, K) in float64, whatever the rows are."""
+        return self.by_row(
+            lambda part: e_step.log_responsibilities(part.X, parameters, part.n_threads),
+            (parameters.n_components,),
+            np.dtype(np.float64),
+        )
+
+    def log_densities(self, parameters: MixtureParameters) -> Array:
+        """Log-density of each row in nats, (n,) in float64, whatever the rows are."""
+        return self.by_row(
+            lambda part: e_step.log_densities(part.X, parameters, part.n_threads),
+            (),
+            np.dtype(np.float64),
+        )
+
+    def log_likelihood(self, parameters: MixtureParameters) -> Evidence:
+        """Total log-likelihood in nats, and of how many samples."""
+        sums = self.summed(lambda part: _log_likelihood(part.counted(), parameters))
+        total, weight, squares = sums.tolist()
+        if weight == 0:
+            raise ValueError("X holds no row of positive weight")
+        return Evidence(total, weight, effective_size(weight, squares))
+
+    def mean_log_likelihood(self, parameters: MixtureParameters) -> float:
+        """Nats per row."""
+        total, weight, _ = self.log_likelihood(parameters)
+        return total / weight
+
+    def log_certainty(self, parameters: MixtureParameters) -> float:
+        """The sum over rows of the log of the largest responsibility, in nats."""
+        return self.summed(lambda part: _log_certainty(part.counted(), parameters))
+
+    def expected_complete_log_likelihood(
+        self, parameters: MixtureParameters, responsibilities: Array | None = None
+    ) -> float:
+        """ECLL in nats, total over rows, under given responsibilities (n, K) or its own."""
+        return self.summed(lambda part: _ecll(part, parameters, responsibilities))
+
+
+@dataclass(frozen=True)
+class InMemoryRows(Rows):
+    """Rows in arrays."""
+
+    X: Array  # (n, d)
+    sample_weight: Array | None = None  # (n,)
+    n_threads: int = 1
+    first: int = 0  # the number of the first row, where these are a part of others
+
+    @property
+    def n_samples(self) -> int:  # type: ignore[override]
+        return self.X.shape[0]
+
+    @property
+    def n_features(self) -> int:  # type: ignore[override]
+        return self.X.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:  # type: ignore[override]
+        return self.X.dtype
+
+    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+        return function(self)
+
+    def by_row(
+        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+    ) -> Array:
+        return function(self)
+
+    def expectation(
+        self, parameters: MixtureParameters, form: Scatter, floor: Array | None = None
+    ) -> Moments:
+        floor = np.zeros(self.n_features) if floor is None else floor
+        moments = e_step.expectation_in_memory(self, parameters, form, floor)
+        return super().expectation(parameters, form, floor) if moments is None else moments
+
+    @property
+    def origin(self) -> Array:
+        return some_row(self.X, self.sample_weight)
+
+    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+        return start_sample(self.X, self.sample_weight, n_components, rng)
+
+    def in_memory(self, sample: StartSample) -> InMemoryRows:
+        return self
+
+    def gathered(self) -> InMemoryRows:
+        return self
+
+    def divided(self, n_starts: int) -> tuple[int, InMemoryRows]:
+        n_parallel, n_threads = divide_threads(self.n_threads, n_starts)
+        return n_parallel, replace(self, n_threads=n_threads)
+
+    def mean_log_likelihood(self, parameters: MixtureParameters) -> float:
+        # The average of log-densities in the dtype of the rows, so that it is the mean of what
+        # `score_samples` returns to the last bit.
+        counted = self.counted()
+        values = as_dtype(counted.log_densities(parameters), self.dtype)
+        return float(np.average(values, weights=counted.sample_weight))
+
+    def part(self, rows: slice) -> InMemoryRows:
+        """Some of them that follow one another."""
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        first = self.first + rows.indices(self.n_samples)[0]
+        return replace(self, X=self.X[rows], sample_weight=weights, first=first)
+
+    def weighted(self) -> InMemoryRows:
+        """The same with a weight for each row."""
+        if self.sample_weight is not None:
+            return self
+        return replace(self, sample_weight=np.ones(self.n_samples))
+
+    def counted(self) -> InMemoryRows:
+        """Without the rows of weight 0."""
+        weights = self.sample_weight
+        if weights is None or weights.all():
+            return self
+        return replace(self, X=self.X[weights > 0], sample_weight=weights[weights > 0])
+
+
+def as_dtype(logarithms: Array, dtype: np.dtype) -> Array:
+    """Logarithms in the dtype of the rows, or in float64 where that cannot hold them.
+
+    Lazy ones, whose values nobody knows yet, in the dtype of the rows.
+    """
+    if dtype == logarithms.dtype:
+        return logarithms
+    if not isinstance(logarithms, np.ndarray):
+        return logarithms.astype(dtype)
+    lowest = np.min(logarithms, where=np.isfinite(logarithms), initial=0.0)
+    return logarithms.astype(dtype) if lowest >= np.finfo(dtype).min else logarithms
+
+
+def joined(parts: list[InMemoryRows]) -> InMemoryRows:
+    """Parts that follow one another, copied."""
+    if any(part.sample_weight is not None for part in parts):
+        parts = [part.weighted() for part in parts]
+    X = np.concatenate([part.X for part in parts])
+    weights = [part.sample_weight for part in parts if part.sample_weight is not None]
+    return replace(parts[0], X=X, sample_weight=np.concatenate(weights) if weights else None)
+
+
+def _log_likelihood(rows: InMemoryRows, parameters: MixtureParameters) -> Array:
+    """Total log-likelihood, sum of the weights and of their squares, (3,)."""
+    values, weights = rows.log_densities(parameters), rows.sample_weight
+    if weights is None:
+        return np.array([values.sum(), len(values), len(values)])
+    return np.array([weights @ values, weights.sum(), weights @ weights])
+
+
+def effective_size(weight: float, squares: float) -> float:
+    """Kish's effective number of samples, from the sums of weights and of their squares."""
+    return weight / squares * weight if squares > 0 else np.inf
+
+
+def _log_certainty(rows: InMemoryRows, parameters: MixtureParameters) -> float:
+    certainty, weights = 0.0, rows.sample_weight
+    for part in slices(rows.n_samples):
+        block = replace(rows, X=rows.X[part])
+        largest = block.log_responsibilities(parameters).max(axis=1)
+        certainty += float(largest.sum() if weights is None else weights[part] @ largest)
+    return certainty
+
+
+def _ecll(rows: InMemoryRows, parameters: MixtureParameters, given: Array | None) -> float:
+    ecll = 0.0
+    for part in slices(rows.n_samples):
+        block = replace(rows, X=rows.X[part].astype(np.float64, copy=False))
+        log_shares = block.log_responsibilities(parameters)
+        shares = np.exp(log_shares)
+        if given is not None:
+            shares = given[rows.first + part.start : rows.first + part.stop]
+        log_joint = log_shares + block.log_densities(parameters)[:, None]
+        # 0 x log 0 is 0: a component without weight that no row is given to costs nothing.
+        terms = np.multiply(shares, log_joint, out=np.zeros_like(log_joint), where=shares > 0)
+        ecll += float(terms.sum())
+    return ecll

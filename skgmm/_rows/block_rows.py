@@ -1,0 +1,185 @@
+"""RowBlocks as Rows: every pass reads all blocks in order, one ahead of those that are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import TypeVar
+
+import numpy as np
+
+from skgmm._kernels import LostRowError, unit_rows
+from skgmm._linalg import Array
+from skgmm._moments import Moments, Scatter
+from skgmm._rows.base import InMemoryRows, Rows, Sum, joined
+from skgmm._rows.block import Block, Features, opened
+from skgmm._rows.files import FileState, check_unchanged
+from skgmm._rows.first_pass import Survey, survey
+from skgmm._rows.row_blocks import RowBlocks
+from skgmm._rows.sample import StartSample, sample_key, sample_size
+from skgmm._rows.totals import Totals, totals_of
+
+Item = TypeVar("Item")
+
+_SAME_BLOCKS = "its factory does not return a fresh iterator over the same blocks at every call"
+
+
+@dataclass(frozen=True)
+class BlockRows(Rows):
+    """Rows of a source of blocks."""
+
+    blocks: RowBlocks
+    features: Features
+    dtype: np.dtype
+    n_threads: int
+    surveyed: Survey | None = None  # from a pass before, which has also looked at every number
+    files: dict[str, FileState] | None = None  # as they were in that pass
+
+    @property
+    def n_features(self) -> int:  # type: ignore[override]
+        return self.features.number
+
+    @property
+    def n_samples(self) -> int:  # type: ignore[override]
+        if self.surveyed is None:
+            return sum(part.n_samples for part in self.parts())
+        return self.surveyed.n_samples
+
+    def parts(self) -> Generator[InMemoryRows, None, None]:
+        """The blocks, checked: one pass."""
+        with closing(self._visited()) as visited:
+            for part, _ in visited:
+                yield part
+
+    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+        with closing(self.parts()) as parts:
+            values = map(_numbering_lost_rows(function), in_units(parts))
+            if (first := next(values, None)) is None:
+                raise ValueError("X holds no rows")
+            return reduce(add, values, first)
+
+    def by_row(
+        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+    ) -> Array:
+        with closing(self.parts()) as parts:
+            values = list(map(_numbering_lost_rows(function), parts))
+        return np.concatenate(values) if values else np.empty((0, *shape), dtype)
+
+    def overall_moments(self, form: Scatter) -> Moments:
+        known = None if self.surveyed is None else self.surveyed.moments
+        return known if known and known.form is form else super().overall_moments(form)
+
+    @property
+    def origin(self) -> Array:
+        return self._known().origin
+
+    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+        return self._known().reservoir.sample()
+
+    def in_memory(self, sample: StartSample) -> InMemoryRows:
+        return InMemoryRows(sample.rows, sample.weights, self.n_threads)
+
+    def gathered(self) -> InMemoryRows:
+        with closing(self.parts()) as parts:
+            return joined([replace(part, X=part.X.copy()) for part in parts])
+
+    def divided(self, n_starts: int) -> tuple[int, BlockRows]:
+        return 1, self  # side by side, each start would read the source for itself
+
+    def survey(self, n_components: int, rng: np.random.RandomState) -> BlockRows:
+        """The same rows, with what a fit must know of them: one pass."""
+        size, key, n_before = sample_size(n_components), sample_key(rng), 0
+        files, dtypes = self.blocks.source.files(), set()
+        total: Survey | None = None
+        with closing(self._visited()) as visited:
+            for part, largest in visited:
+                own = survey(part, largest, size, key, n_before)
+                n_before += own.n_counted
+                total = own if total is None else total + own
+                dtypes.add(part.dtype)
+        if total is None:
+            raise ValueError("X holds no rows")
+        total.check(n_components)
+        return replace(self, surveyed=total, files=files, dtype=np.result_type(*dtypes))
+
+    def _known(self) -> Survey:
+        assert self.surveyed is not None, "rows are surveyed before they are fitted"
+        return self.surveyed
+
+    def _visited(self) -> Generator[tuple[InMemoryRows, float], None, None]:
+        """Each block that has rows, and its largest absolute value (0 in passes after a survey)."""
+        files = self.blocks.source.files() if self.files is None else self.files
+        check_unchanged(files)
+        known, seen, first = self.surveyed, self._no_totals, 0
+        with (
+            closing(self.blocks.source.blocks()) as blocks,
+            closing(ahead(map(self._checked, blocks))) as opened_blocks,
+        ):
+            for part, largest, totals in opened_blocks:
+                if part.n_samples:
+                    part = part.weighted() if known and known.weighted else part
+                    yield replace(part, first=first), largest
+                    seen, first = seen + totals, first + part.n_samples
+        check_unchanged(files)
+        if known:
+            known.check_again(seen, _SAME_BLOCKS)
+
+    def _checked(self, block: Block) -> tuple[InMemoryRows, float, Totals]:
+        """A block as arrays, its largest absolute value, and totals (after a survey)."""
+        seen = self.surveyed is not None
+        part, largest = opened(block, self.features, self.n_threads, seen)
+        return part, largest, totals_of(part) if seen else self._no_totals
+
+    @property
+    def _no_totals(self) -> Totals:
+        return Totals(0, 0.0, np.zeros(self.n_features))
+
+
+def _numbering_lost_rows(function: Callable[[InMemoryRows], Item]) -> Callable[..., Item]:
+    """The function, whose error about a row counts from the first of all rows."""
+
+    def numbered(part: InMemoryRows) -> Item:
+        try:
+            return function(part)
+        except LostRowError as error:
+            raise LostRowError(part.first + error.row) from error
+
+    return numbered
+
+
+def in_units(parts: Iterator[InMemoryRows]) -> Iterator[InMemoryRows]:
+    """The same rows in parts that end with a unit, but for the last; what is left over is copied.
+
+    So sums do not depend on how a source is cut, and blocks of a few rows cost no more than others.
+    """
+    held: list[InMemoryRows] = []
+    missing = 0  # rows of the unit that is held
+    for part in parts:
+        begin = min(missing, part.n_samples)
+        end = begin + (part.n_samples - begin) // unit_rows * unit_rows
+        if begin:
+            held, missing = [*held, part.part(slice(begin))], missing - begin
+            if not missing:
+                yield joined(held)
+                held = []
+        if begin < end:
+            yield part.part(slice(begin, end))
+        if end < part.n_samples:
+            rest = part.part(slice(end, None))
+            held, missing = [replace(rest, X=rest.X.copy())], unit_rows - rest.n_samples
+    if held:
+        yield joined(held)
+
+
+def ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
+    """The items, the next of which another thread makes while one is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="skgmm-blocks") as reader:
+        end = object()
+        pending = reader.submit(next, items, end)
+        while (item := pending.result()) is not end:
+            pending = reader.submit(next, items, end)
+            yield item  # type: ignore[misc]

@@ -1,0 +1,223 @@
+"""Dask arrays as Rows: what is asked of a chunk is computed where the chunk is.
+
+The only room that imports Dask, and only for Dask's own objects. A pass is one graph: its function,
+with the parameters in it, goes to each worker once, each chunk gives one result, and the results of
+a worker's chunks are summed there before they travel. So the bytes that move depend on the number
+of workers and on the size of Moments, not on the number of rows. The conventions are dask-ml's:
+learned attributes are NumPy, values by row are lazy Dask arrays in the chunks of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from itertools import accumulate
+from operator import add
+from typing import Any
+
+import dask
+import numpy as np
+from dask.sizeof import sizeof
+
+from skgmm._kernels import LostRowError, Total
+from skgmm._linalg import Array
+from skgmm._moments import Moments, Scatter
+from skgmm._rows.base import InMemoryRows, Rows, Sum, joined
+from skgmm._rows.block import Block, Features, opened
+from skgmm._rows.dask_chunks import (
+    Chunk,
+    chunks_of,
+    firsts,
+    futures_of,
+    persisted,
+    shares,
+    whole_units,
+)
+from skgmm._rows.first_pass import Survey, survey
+from skgmm._rows.sample import Reservoir, StartSample, sample_key, sample_size
+from skgmm._rows.totals import Counted, Totals, counted, totals_of
+
+# Results that one task adds up.
+_FAN_IN = 8
+
+_SAME_CHUNKS = (
+    "its chunks are not the same whenever they are computed: persist X, or seed its random numbers"
+)
+
+
+@dataclass(frozen=True)
+class DaskRows(Rows):
+    """Rows of a Dask array (n, d) that is not cut along the features."""
+
+    X: Any
+    sample_weight: Any | None  # Dask array (n,), cut as X is
+    features: Features
+    n_threads: int  # of the client, which computes on the sample
+    surveyed: Survey | None = None
+    units: list[Chunk] | None = None  # chunks for sums, once the rows are surveyed
+
+    @property
+    def n_samples(self) -> int:  # type: ignore[override]
+        return self.X.shape[0]
+
+    @property
+    def n_features(self) -> int:  # type: ignore[override]
+        return self.X.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:  # type: ignore[override]
+        return np.dtype(np.float32 if self.X.dtype == np.float32 else np.float64)
+
+    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+        if self.surveyed is None:
+            chunks = chunks_of(self.X, self.sample_weight)
+            return _total(partial(_ask, function, self.features, False), self.X, chunks)
+        ask = partial(_ask, partial(counted, function), self.features, True)
+        total: Counted = _total(ask, self.X, self.units or [])
+        self.surveyed.check_again(total.totals, _SAME_CHUNKS)
+        return total.value
+
+    def by_row(
+        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+    ) -> Any:
+        return self.X.map_blocks(
+            _by_row,
+            function,
+            firsts(self.X),
+            self.features,
+            drop_axis=None if shape else 1,
+            chunks=(self.X.chunks[0], *((size,) for size in shape)),
+            dtype=dtype,
+            meta=np.empty((0,) * (1 + len(shape)), dtype),
+        )
+
+    def overall_moments(self, form: Scatter) -> Moments:
+        known = None if self.surveyed is None else self.surveyed.moments
+        return known if known and known.form is form else super().overall_moments(form)
+
+    @property
+    def origin(self) -> Array:
+        return self._known().origin
+
+    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+        return self._known().reservoir.sample()
+
+    def in_memory(self, sample: StartSample) -> InMemoryRows:
+        return InMemoryRows(sample.rows, sample.weights, self.n_threads)
+
+    def gathered(self) -> InMemoryRows:
+        chunks = chunks_of(self.X, self.sample_weight)
+        made = dask.compute([(chunk.rows, chunk.weights) for chunk in chunks])[0]
+        here = [
+            replace(chunk, rows=rows, weights=weights)
+            for chunk, (rows, weights) in zip(chunks, made, strict=True)
+            if chunk.length
+        ]
+        rows = joined([c.opened(self.features, self.n_threads, True)[0] for c in here])
+        self._known().check_again(totals_of(rows), _SAME_CHUNKS)
+        return rows
+
+    def divided(self, n_starts: int) -> tuple[int, DaskRows]:
+        return 1, self  # one start keeps all workers busy
+
+    def survey(self, n_components: int, rng: np.random.RandomState) -> DaskRows:
+        """The same rows, with what a fit must know of them: one pass."""
+        size, key = sample_size(n_components), sample_key(rng)
+        chunks = numbered = chunks_of(self.X, self.sample_weight)
+        if self.sample_weight is not None:  # rows of weight 0 are not numbered
+            count = dask.delayed(np.count_nonzero)
+            counts = dask.compute(*(count(chunk.weights) for chunk in chunks))
+            before = accumulate(map(int, counts), initial=0)
+            numbered = [replace(chunk, before=n) for chunk, n in zip(chunks, before, strict=False)]
+        total: Survey = _total(partial(_survey, size, key, self.features), self.X, numbered)
+        total.check(n_components)
+        inner, cut = whole_units(chunks)
+        held = futures_of(self.X)
+        return replace(self, surveyed=total, units=inner + (persisted(cut) if held else cut))
+
+    def _known(self) -> Survey:
+        assert self.surveyed is not None, "rows are surveyed before they are fitted"
+        return self.surveyed
+
+
+def _total(function: Callable[[int, list[Chunk]], Any], X: Any, chunks: list[Chunk]) -> Any:
+    """The sum over all chunks of X of what the function gives for some of them."""
+    each = shares(X, chunks)
+    if not each:
+        raise ValueError("X holds no rows")
+    # To many workers the function travels from one to the next, as a value of the graph; to a
+    # few it goes with their tasks, which saves them the wait for each other.
+    shared = _Shared(function)
+    if len(each) > _FAN_IN:
+        shared = dask.delayed(shared)
+    parts = [_run(shared, n, own) for own, n in each]
+    while len(parts) > _FAN_IN:
+        parts = [_add(parts[i : i + _FAN_IN]) for i in range(0, len(parts), _FAN_IN)]
+    return reduce(add, dask.compute(*parts))
+
+
+class _Shared:
+    """A function as one value of a graph."""
+
+    def __init__(self, function: Callable[[int, list[Chunk]], Any]) -> None:
+        self.function = function
+
+
+@sizeof.register((Total, Moments, Survey, Reservoir, Counted, Totals))
+def _sizeof(record: Any) -> int:
+    """Bytes, by which the scheduler decides what should travel."""
+    return sum(map(sizeof, vars(record).values()))
+
+
+@dask.delayed
+def _add(parts: list[Any]) -> Any:
+    return reduce(add, parts)
+
+
+@dask.delayed
+def _run(shared: _Shared, n_threads: int, chunks: list[Chunk]) -> Any:
+    return shared.function(n_threads, chunks)
+
+
+def _ask(
+    function: Callable[[InMemoryRows], Any],
+    features: Features,
+    seen: bool,
+    n_threads: int,
+    chunks: list[Chunk],
+) -> Any:
+    """The sum of what the function gives for each chunk."""
+
+    def of(chunk: Chunk) -> Any:
+        part, _ = chunk.opened(features, n_threads, seen)
+        try:
+            return function(part)
+        except LostRowError as error:
+            raise chunk.lost(error) from error
+
+    return reduce(add, map(of, chunks))
+
+
+def _survey(size: int, key: int, features: Features, n_threads: int, chunks: list[Chunk]) -> Survey:
+    """The sum of the surveys of the chunks."""
+
+    def of(chunk: Chunk) -> Survey:
+        return survey(*chunk.opened(features, n_threads, False), size, key, chunk.before)
+
+    return reduce(add, map(of, chunks))
+
+
+def _by_row(
+    chunk: Array,
+    function: Callable[[InMemoryRows], Array],
+    firsts: tuple[int, ...],
+    features: Features,
+    block_id: tuple[int, ...],
+) -> Array:
+    number = block_id[0]
+    part, _ = opened(Block(chunk, None, f"chunk {number}"), features, 1, False)
+    try:
+        return function(part)
+    except LostRowError as error:
+        raise LostRowError(firsts[number] + error.row) from error

@@ -1,0 +1,156 @@
+"""From what a user hands in to Rows: where kinds of data part, before anything is converted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import validate_data
+
+from skgmm._linalg import Array
+from skgmm._rows import checks
+from skgmm._rows.array_input import converted, plain, refuse_not_finite
+from skgmm._rows.bad_values import names_of
+from skgmm._rows.base import InMemoryRows, Rows
+from skgmm._rows.block import Features
+from skgmm._rows.block_rows import BlockRows
+from skgmm._rows.row_blocks import RowBlocks
+from skgmm._threads import available_threads, threads_for
+
+if TYPE_CHECKING:
+    from skgmm._rows.dask_rows import DaskRows
+
+
+def rows_to_fit(
+    mixture: Any, X: Any, sample_weight: ArrayLike | None, rng: np.random.RandomState
+) -> Rows:
+    """Rows that the mixture is fitted to; sets its `n_features_in_` and `feature_names_in_`."""
+    if isinstance(X, RowBlocks):
+        return _blocks(mixture, X, sample_weight, reset=True).survey(mixture.n_components, rng)
+    if _is_dask(X):
+        return _chunks(mixture, X, sample_weight, reset=True).survey(mixture.n_components, rng)
+    return rows_in_memory(mixture, X, sample_weight, mixture.n_components)
+
+
+def rows_in_memory(
+    estimator: Any, X: Any, sample_weight: ArrayLike | None, n_components: int
+) -> InMemoryRows:
+    """Rows that so many components can be fitted to, as `rows_to_fit`."""
+    if isinstance(X, RowBlocks) or _is_dask(X):
+        raise TypeError(
+            f"{type(estimator).__name__} takes X in memory, but got a {type(X).__name__}: "
+            "search on a random sample of the rows, and fit the chosen GaussianMixtureEM to all"
+        )
+    rows, largest = _in_memory(estimator, X, sample_weight, n_components, reset=True)
+    n_counted = total_weight = float(rows.n_samples)
+    if (weights := rows.sample_weight) is not None:
+        n_counted, total_weight = float(np.count_nonzero(weights)), float(weights.sum())
+        checks.check_weighted_squares(total_weight, largest)
+    checks.check_enough_rows(n_counted, total_weight, n_components)
+    return rows
+
+
+def rows_to_learn_from(mixture: Any, X: Any, sample_weight: ArrayLike | None) -> InMemoryRows:
+    """Rows of a stream; the first set the mixture's features."""
+    if isinstance(X, RowBlocks) or _is_dask(X):
+        raise TypeError(
+            f"partial_fit takes X in memory, but got a {type(X).__name__}: give it one block at a "
+            "time, or use fit"
+        )
+    first = not hasattr(mixture, "n_features_in_")
+    rows, largest = _in_memory(mixture, X, sample_weight, mixture.n_components, reset=first)
+    if rows.sample_weight is not None:
+        checks.check_weighted_squares(float(rows.sample_weight.sum()), largest)
+    return rows
+
+
+def rows_to_ask_about(
+    mixture: Any, X: Any, sample_weight: ArrayLike | None, n_components: int
+) -> Rows:
+    """Rows with the features of the fit."""
+    if isinstance(X, RowBlocks):
+        return _blocks(mixture, X, sample_weight, reset=False)
+    if _is_dask(X):
+        return _chunks(mixture, X, sample_weight, reset=False)
+    return _in_memory(mixture, X, sample_weight, n_components, reset=False)[0]
+
+
+def _in_memory(
+    mixture: Any, X: Any, sample_weight: ArrayLike | None, n_components: int, reset: bool
+) -> tuple[InMemoryRows, float]:
+    """Rows as float64 or float32, in place where they are that, and their largest magnitude."""
+    if isinstance(X, Iterator):
+        raise TypeError(
+            f"X is an iterator ({type(X).__name__}), which can be read only once. Use "
+            "RowBlocks.from_iterable with a function that returns a fresh one at every call."
+        )
+    array, largest = array_of(mixture, X, reset)
+    checks.check_magnitude(largest)
+    weights = checks.check_weights_of_rows(sample_weight, array)
+    n_threads = threads_for(mixture.n_jobs, array, n_components)
+    return InMemoryRows(checks.readable(array), weights, n_threads), largest
+
+
+def array_of(estimator: Any, X: Any, reset: bool) -> tuple[Array, float]:
+    """X as float64 or float32, in place where it is that, and its largest magnitude.
+
+    Sets the features of the estimator, or checks them.
+    """
+
+    def convert(X: Any) -> Array:
+        dtypes = [np.float64, np.float32]
+        return validate_data(estimator, X, dtype=dtypes, ensure_all_finite=False, reset=reset)
+
+    array = converted(plain(X, "X"), convert)
+    largest = checks.magnitude(array)
+    if not np.isfinite(largest):
+        refuse_not_finite(X, array)
+    return array, largest
+
+
+def _is_dask(X: Any) -> bool:
+    """Told by the name of its module, so that Dask is imported for nobody else."""
+    return type(X).__module__.partition(".")[0] == "dask"
+
+
+def _chunks(mixture: Any, X: Any, sample_weight: Any, reset: bool) -> DaskRows:
+    """The chunks of a Dask array or data frame, once scikit-learn has seen their features."""
+    from skgmm._rows.dask_input import dask_rows, header_of
+
+    validate_data(mixture, header_of(X), skip_check_array=True, reset=reset)
+    if reset and mixture.responsibilities_init is not None:
+        raise ValueError(
+            "responsibilities_init is not used with Dask arrays, because it would have to travel "
+            "to the workers. Give means_init, or the parameters of a fit to a sample."
+        )
+    return dask_rows(X, sample_weight, available_threads(mixture.n_jobs), to_fit=reset)
+
+
+def _blocks(mixture: Any, X: RowBlocks, sample_weight: ArrayLike | None, reset: bool) -> BlockRows:
+    """The blocks, once scikit-learn has seen their features."""
+    if sample_weight is not None:
+        raise ValueError(
+            "sample_weight is not used with RowBlocks, whose weights come with the rows: give "
+            "sample_weight to RowBlocks.from_npy or .from_parquet, or make pairs of rows and "
+            "weights in .from_iterable"
+        )
+    header = X.source.header()
+    if len(header.shape) != 2:
+        raise ValueError(f"X: blocks should have two dimensions, but have {len(header.shape)}")
+    validate_data(mixture, header, skip_check_array=True, reset=reset)
+    return BlockRows(
+        X,
+        Features(header.shape[1], names_of(header)),
+        np.dtype(np.float32 if _is_single(header) else np.float64),
+        available_threads(mixture.n_jobs),
+    )
+
+
+def _is_single(header: Any) -> bool:
+    """Whether all columns are float32."""
+    try:
+        return bool(np.asarray(header).dtype == np.float32)
+    except TypeError:  # numbers beside dates; the blocks will be refused
+        return False

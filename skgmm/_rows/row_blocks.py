@@ -1,0 +1,225 @@
+"""RowBlocks: files, and functions that make blocks, in the place of an array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from skgmm._rows.array_input import plain
+from skgmm._rows.block import Block, Source
+from skgmm._rows.files import FileState
+from skgmm._rows.npy import NpyFiles
+
+Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
+
+
+class RowBlocks:
+    """Rows that are read a block at a time, at every pass anew: data larger than memory.
+
+    Made by `from_npy`, `from_parquet` or `from_iterable`, and passed to the methods of
+    :class:`GaussianMixtureEM` in the place of X. A fit reads every row once per pass, in order,
+    the next block while one is computed, and holds no more than two blocks; the answer is that of
+    the rows in memory, to the last bit. Iterating gives the rows of each block, for what does not
+    fit in memory either, such as ``for X in blocks: mixture.predict_proba(X)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgmm import GaussianMixtureEM, RowBlocks
+    >>> def made():  # anew at every call: 20 blocks of 1,000 rows
+    ...     for seed in range(20):
+    ...         rng = np.random.default_rng(seed)
+    ...         yield rng.normal(size=(1000, 2)) + 6 * rng.integers(2, size=(1000, 1))
+    >>> blocks = RowBlocks.from_iterable(made)
+    >>> mixture = GaussianMixtureEM(2, random_state=0).fit(blocks)
+    >>> np.sort(mixture.means_[:, 0]).round(1)
+    array([0., 6.])
+    >>> mixture.predict(blocks).shape
+    (20000,)
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    @classmethod
+    def from_npy(
+        cls, paths: Paths, *, sample_weight: Paths | None = None, block_rows: int | None = None
+    ) -> RowBlocks:
+        """Rows of one or more .npy files, one after the other.
+
+        Parameters
+        ----------
+        paths : path or list of paths
+            Arrays of shape (n_samples, n_features) of real numbers, in C or Fortran order.
+        sample_weight : path or list of paths, default=None
+            For each of `paths` the file of its weights, of shape (n_samples,).
+        block_rows : int, default=None
+            Rows of a block; None takes about 16 MB.
+
+        Raises
+        ------
+        ValueError
+            If a file is not an .npy file of that shape, or not as long as its header says.
+        """
+        files = _paths(paths, "paths")
+        weights = None if sample_weight is None else _paths(sample_weight, "sample_weight")
+        if weights is not None and len(weights) != len(files):
+            raise ValueError(
+                f"sample_weight should name a file for each of paths, {len(files)}, but names "
+                f"{len(weights)}"
+            )
+        source = NpyFiles(files, weights, _checked_size(block_rows))
+        source.check()
+        return cls(source)
+
+    @classmethod
+    def from_parquet(
+        cls,
+        path: Paths,
+        columns: Sequence[str] | None = None,
+        *,
+        sample_weight: str | None = None,
+        block_rows: int | None = None,
+    ) -> RowBlocks:
+        """Rows of Parquet files; needs pyarrow (``pip install 'skgmm[parquet]'``).
+
+        A row group is decoded at a time, which bounds the memory. Integers, booleans and decimals
+        are read as float64; columns are float32 where they are that in all files.
+
+        Parameters
+        ----------
+        path : path or list of paths
+            A file, a folder (all ``*.parquet`` in it and below it, sorted), or several.
+        columns : list of str, default=None
+            The features; None takes all columns but that of the weights.
+        sample_weight : str, default=None
+            The column of weights.
+        block_rows : int, default=None
+            Rows of a block; None takes about 16 MB.
+
+        Raises
+        ------
+        ImportError
+            If pyarrow is not installed.
+        ValueError
+            If a file is not a Parquet file or lacks a column. A fit refuses missing values, text,
+            and dates and times.
+        """
+        try:
+            from skgmm._rows.parquet import ParquetFiles
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                "RowBlocks.from_parquet needs pyarrow: pip install 'skgmm[parquet]'"
+            ) from error
+        files = tuple(
+            str(file)
+            for name in _paths(path, "path")
+            for file in (sorted(Path(name).rglob("*.parquet")) if Path(name).is_dir() else [name])
+        )
+        if not files:
+            raise ValueError(f"path: there is no *.parquet file in {path}")
+        chosen = None if columns is None else tuple(columns)
+        if chosen is not None and len(set(chosen)) < len(chosen):
+            raise ValueError(f"columns should name each column once, but is {list(chosen)}")
+        return cls(ParquetFiles.of(files, chosen, sample_weight, _checked_size(block_rows)))
+
+    @classmethod
+    def from_iterable(cls, factory: Callable[[], Iterable[Any]]) -> RowBlocks:
+        """Blocks that a function makes.
+
+        Parameters
+        ----------
+        factory : callable
+            Called without arguments at every pass, returns a fresh iterator (or list) of blocks,
+            the same every time: arrays or data frames of shape (m, n_features), or pairs of one
+            and its weights, of shape (m,). Each in memory of its own: the next one is made while
+            one is used. An iterator that has a method `close` (a generator, or a reader of
+            `pandas.read_csv`) is closed at the end of a pass, also of one that stops early. To
+            pickle the RowBlocks, the function must be picklable.
+
+        Raises
+        ------
+        TypeError
+            If `factory` is not callable: an iterator can be read once, EM reads rows many times.
+        """
+        if not callable(factory):
+            raise TypeError(
+                "factory should be a function that returns a fresh iterator of blocks at every "
+                f"call, because EM reads the rows many times, but got {type(factory).__name__}"
+            )
+        return cls(_Made(factory))
+
+    def __iter__(self) -> Iterator[Any]:
+        with closing(self.source.blocks()) as blocks:
+            for block in blocks:
+                yield block.rows
+
+    def __array__(self, *arguments: Any, **options: Any) -> NoReturn:
+        raise TypeError(
+            "RowBlocks is not turned into an array, because it may not fit in memory. For one "
+            "block at a time: for X in blocks"
+        )
+
+    def __repr__(self) -> str:
+        return f"RowBlocks({self.source!r})"
+
+
+def _checked_size(block_rows: int | None) -> int | None:
+    if block_rows is not None and block_rows < 1:
+        raise ValueError(f"block_rows should be at least 1, but got {block_rows}")
+    return block_rows
+
+
+def _paths(paths: Paths, name: str) -> tuple[str, ...]:
+    if isinstance(paths, (str, PathLike)):
+        return (fspath(paths),)
+    listed = tuple(fspath(path) for path in paths)
+    if not listed:
+        raise ValueError(f"{name} should name at least one file, but is empty")
+    return listed
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Blocks from the user's function."""
+
+    factory: Callable[[], Iterable[Any]]
+
+    def files(self) -> dict[str, FileState]:
+        return {}
+
+    def header(self) -> Any:
+        with closing(self.blocks()) as blocks:
+            first = next(blocks, None)
+        if first is None:
+            raise ValueError("X holds no rows: its factory made no block")
+        rows = plain(first.rows, "X, block 0")
+        return rows[:0] if hasattr(rows, "shape") else np.asarray(rows)[:0]
+
+    def blocks(self) -> Generator[Block, None, None]:
+        made = self.factory()
+        if not isinstance(made, Iterable):
+            raise TypeError(
+                f"factory should return an iterator of blocks, but returned {type(made).__name__}"
+            )
+        with _closed(made), _closed(iter(made)) as blocks:
+            for number, block in enumerate(blocks):
+                weighted = isinstance(block, tuple) and len(block) == 2
+                rows, weights = block if weighted else (block, None)
+                yield Block(rows, weights, f"block {number}")
+
+
+@contextmanager
+def _closed(resource: Any) -> Iterator[Any]:
+    """The same, and then closed if it can be: a reader of a file, also when a pass stops early."""
+    try:
+        yield resource
+    finally:
+        if hasattr(resource, "close"):
+            resource.close()

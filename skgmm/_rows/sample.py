@@ -1,0 +1,147 @@
+"""What starts see of the data: a weighted set of distinct rows in a fixed order.
+
+A weight of 3 is three rows, a weight of 0 is none, and the order of the rows does not matter: with
+the same seed the start is the same, to the last bit. Of more than SAMPLE_ROWS rows a start sees a
+random sample, and then these hold on average.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+
+from skgmm._linalg import Array
+from skgmm._rows.e_step import slices
+
+SAMPLE_ROWS = 25_000
+"""A start looks at no more than this many rows, or at 250 for each component."""
+
+# Draws that the counter-based generator makes at a time.
+_DRAWS = 4
+
+
+@dataclass(frozen=True)
+class StartSample:
+    """Distinct rows in lexicographic order and their weights."""
+
+    rows: Array  # (m, d)
+    weights: Array  # (m,), positive
+    complete: bool  # whether these are all of them
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Reservoir:
+    """The rows of the highest priorities among those that went by: a weighted random sample.
+
+    Priority sampling (Duffield, Lund & Thorup 2007) chooses without replacement, and its weights
+    keep every total unbiased: a row's priority is its weight divided by a uniform draw, heavy rows
+    keep their weight, light ones are chosen in proportion to it and share one weight, the priority
+    of the best row left out. So one row more than the sample is held.
+
+    Reservoirs of disjoint sets of rows add up to that of their union.
+    """
+
+    size: int  # of the sample
+    rows: Array  # (m, d), m no more than size + 1
+    weights: Array  # (m,)
+    priorities: Array  # (m,)
+    numbers: Array  # (m,) of each row among all that count
+
+    def __add__(self, other: Reservoir) -> Reservoir:
+        both = (self.rows, other.rows), (self.weights, other.weights)
+        rows, weights = map(np.concatenate, both)
+        priorities = np.concatenate([self.priorities, other.priorities])
+        numbers = np.concatenate([self.numbers, other.numbers])
+        if len(rows) > self.size + 1:
+            kept = np.argpartition(priorities, -self.size - 1)[-self.size - 1 :]
+            rows, weights, priorities, numbers = (
+                array[kept] for array in (rows, weights, priorities, numbers)
+            )
+        return Reservoir(self.size, rows, weights, priorities, numbers)
+
+    @property
+    def threshold(self) -> float:
+        """A row of no higher priority cannot come in."""
+        return float(self.priorities.min()) if len(self.rows) > self.size else 0.0
+
+    def sample(self) -> StartSample:
+        """What starts look at, whatever the order in which the rows were held."""
+        complete, threshold = len(self.rows) <= self.size, self.threshold
+        order = np.argsort(self.numbers)
+        if not complete:
+            order = order[self.priorities[order] > threshold]
+        weights = np.maximum(self.weights[order], 0.0 if complete else threshold)
+        return StartSample(*_distinct(self.rows[order], weights), complete)
+
+
+def sample_size(n_components: int) -> int:
+    """Rows that starts look at."""
+    return max(SAMPLE_ROWS, 250 * n_components)
+
+
+def sample_key(rng: np.random.RandomState) -> int:
+    """A key for the draws of a reservoir; the stream itself does not move.
+
+    So what is drawn after it does not depend on whether the rows had to be sampled.
+    """
+    return int(deepcopy(rng).randint(np.iinfo(np.int32).max))
+
+
+def reservoir(
+    X: Array, sample_weight: Array | None, size: int, key: int, first: int = 0
+) -> Reservoir:
+    """The reservoir of rows; `first` is the number of rows that count before these."""
+    none = np.empty(0)
+    held = Reservoir(size, np.empty((0, X.shape[1])), none, none, np.empty(0, np.int64))
+    for part in slices(len(X)):
+        weights = np.ones(part.stop - part.start) if sample_weight is None else sample_weight[part]
+        counted = np.flatnonzero(weights)
+        # The draw is uniform on (0, 1]: 0 would give an infinite priority.
+        priorities = weights[counted] / (1.0 - _uniform(key, first, len(counted)))
+        chosen = np.flatnonzero(priorities > held.threshold)
+        rows = np.asarray(X[part][counted[chosen]], dtype=np.float64)
+        own = weights[counted[chosen]], priorities[chosen], first + chosen
+        held = held + Reservoir(size, rows, *own)
+        first += len(counted)
+    return held
+
+
+def _uniform(key: int, first: int, n_draws: int) -> Array:
+    """Draws number `first` and following of the stream of a key, uniform on [0, 1).
+
+    Counter-based (Philox; Salmon et al. 2011): a draw depends on its number alone, so the sample
+    depends neither on how the rows are cut into parts nor on the order in which parts are visited.
+    """
+    skipped = first % _DRAWS
+    stream = np.random.Generator(np.random.Philox(key=key, counter=first // _DRAWS))
+    return stream.random(skipped + n_draws)[skipped:]
+
+
+def start_sample(
+    X: Array, sample_weight: Array | None, n_components: int, rng: np.random.RandomState
+) -> StartSample:
+    """The rows that starts look at: all distinct ones, or a weighted random sample of them."""
+    size = sample_size(n_components)
+    n_counted = len(X) if sample_weight is None else int(np.count_nonzero(sample_weight))
+    if n_counted > size:
+        return reservoir(X, sample_weight, size, sample_key(rng)).sample()
+    weights = np.ones(len(X)) if sample_weight is None else sample_weight
+    counted = np.flatnonzero(weights)
+    rows = np.asarray(X[counted], dtype=np.float64)
+    return StartSample(*_distinct(rows, weights[counted]), complete=True)
+
+
+def _distinct(rows: Array, weights: Array) -> tuple[Array, Array]:
+    """Sort rows and merge equal ones."""
+    order = np.argsort(rows[:, 0], kind="stable")
+    first = rows[order, 0]
+    if (first[1:] == first[:-1]).any():  # only then do the other columns matter
+        order = np.lexsort(rows.T[::-1])
+    rows, weights = rows[order], weights[order]
+    new = np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)]
+    return rows[new], np.add.reduceat(weights, np.flatnonzero(new))

@@ -1,0 +1,1 @@
+"""Initialisation: starts, their comparison, and split-and-merge moves."""

@@ -1,0 +1,147 @@
+"""Starts: functions from what they see of the data (`StartSample`) to valid MixtureParameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from skgmm._linalg import Array
+from skgmm._moments import Moments
+from skgmm._objective import Problem
+from skgmm._parameters import MixtureParameters, maximise
+from skgmm._rows.base import InMemoryRows, Rows
+from skgmm._rows.sample import StartSample
+from skgmm._starts.given import GivenParameters, matched
+from skgmm._starts.kmeans import kmeans, nearest, seeds
+from skgmm.covariance import Structure
+
+
+class EmptyStartError(ValueError):
+    """A start gives some component no rows."""
+
+    def __init__(self, components: list[int]) -> None:
+        super().__init__(
+            f"The start leaves components without rows: {components}. Every component needs at "
+            "least one."
+        )
+
+
+def initial_parameters(
+    kind: str,
+    sample: StartSample,
+    n_components: int,
+    structure: Structure,
+    floor: Array,
+    given: GivenParameters,
+    rng: np.random.RandomState,
+    n_threads: int = 1,
+) -> MixtureParameters:
+    """A start of one of scikit-learn's four kinds, with the given parameters put in.
+
+    Raises
+    ------
+    IllDefinedCovarianceError
+        If the start's covariances are not positive definite.
+    """
+    if (complete := given.complete()) is not None:
+        return complete
+    if given.means is not None:
+        start = _around(given.means, sample, structure, floor, n_threads)
+        return given.imposed_on(start)
+    if kind in SEEDS and len(sample) >= n_components:
+        means = sample.rows[SEEDS[kind](sample, n_components, rng)]
+        start = _around(means, sample, structure, floor, n_threads)
+    else:
+        partition = PARTITIONS[kind] if len(sample) >= n_components else _shared_rows
+        start = from_partition(
+            InMemoryRows(sample.rows, sample.weights, n_threads),
+            partition(sample, n_components, rng, n_threads),
+            n_components,
+            structure,
+            floor,
+        )
+    return given.imposed_on(matched(start, given))
+
+
+def start_of(problem: Problem, partition: Array, n_components: int) -> MixtureParameters:
+    """M-step from labels (n,) or responsibilities (n, K) of the rows of a problem."""
+    return from_partition(problem.rows, partition, n_components, problem.structure, problem.floor)
+
+
+def from_partition(
+    rows: Rows, partition: Array, n_components: int, structure: Structure, floor: Array
+) -> MixtureParameters:
+    """M-step from labels (n,) or responsibilities (n, K)."""
+    moments = rows.partition_moments(partition, n_components, structure.scatter)
+    if not (moments.mass > 0).all():
+        raise EmptyStartError(np.flatnonzero(moments.mass <= 0).tolist())
+    return maximise(moments, structure, floor)
+
+
+def _kmeans(
+    sample: StartSample, n_components: int, rng: np.random.RandomState, n_threads: int
+) -> Array:
+    return kmeans(sample.rows, sample.weights, n_components, rng, n_threads)
+
+
+def _random(
+    sample: StartSample, n_components: int, rng: np.random.RandomState, n_threads: int
+) -> Array:
+    shares = rng.uniform(size=(len(sample), n_components))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _shared_rows(
+    sample: StartSample, n_components: int, rng: np.random.RandomState, n_threads: int
+) -> Array:
+    """Fewer distinct rows than components: every row has components of its own, equally."""
+    owner = np.arange(n_components) % len(sample)
+    shares = (owner == np.arange(len(sample))[:, None]).astype(np.float64)
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _kmeans_plusplus(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Array:
+    return seeds(sample.rows, sample.weights, n_components, rng)
+
+
+def _random_from_data(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Array:
+    # Exponential race: the first arrivals are a draw without replacement in proportion to weight,
+    # for weights of any range.
+    arrivals = rng.standard_exponential(len(sample)) / sample.weights
+    return np.argsort(arrivals, kind="stable")[:n_components]
+
+
+PARTITIONS: dict[str, Callable[..., Array]] = {"kmeans": _kmeans, "random": _random}
+"""Starts that share the rows out among components: labels or responsibilities."""
+
+SEEDS: dict[str, Callable[..., Array]] = {
+    "k-means++": _kmeans_plusplus,
+    "random_from_data": _random_from_data,
+}
+"""Starts that choose rows as means: their numbers."""
+
+
+def _around(
+    means: Array, sample: StartSample, structure: Structure, floor: Array, n_threads: int
+) -> MixtureParameters:
+    """Equal weights, the given means, and the covariance within nearest-mean groups for all.
+
+    One covariance for all, because a group of a few rows would start on the verge of collapse.
+    """
+    n_components = len(means)
+    spread = sample.rows.std(axis=0)
+    labels = nearest(sample.rows, means, n_threads, scale=np.where(spread > 0, spread, 1.0))
+    if len(sample) < 2 * n_components:  # groups of single rows have no covariance within
+        labels = np.zeros(len(sample), dtype=np.int64)
+    rows = InMemoryRows(sample.rows, sample.weights, n_threads)
+    groups = rows.partition_moments(labels, n_components, structure.scatter)
+    return maximise(_evened(replace(groups, mean=means)), structure, floor)
+
+
+def _evened(moments: Moments) -> Moments:
+    """The same mass and scatter for every component, the means as they are."""
+    n_components = len(moments.mean)
+    mass = np.full(n_components, moments.total_weight / n_components)
+    return replace(moments, mass=mass, scatter=moments.form.evened(moments.scatter))

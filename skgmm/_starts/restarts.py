@@ -1,0 +1,54 @@
+"""Independent starts, each with a random stream of its own; the best one wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from skgmm._em.result import EMResult, EMStatus
+from skgmm._starts.methods import EmptyStartError
+from skgmm._workers import run_in_threads
+from skgmm.covariance import IllDefinedCovarianceError
+
+
+class LeftOutError(ValueError):
+    """A start that a callback did not want any more."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped by callback before it began")
+
+
+Run = Callable[[int, np.random.RandomState], EMResult]
+
+
+def best_of(
+    run: Run, n_init: int, random_state: np.random.RandomState, n_parallel: int = 1
+) -> tuple[EMResult, list[EMResult | ValueError]]:
+    """Run starts 0 .. n_init - 1: the result with the highest objective, and how each ended.
+
+    The streams are drawn before anything runs, so the answer depends neither on `n_parallel` nor
+    on which starts fail. A start that fails numerically, or is left out, is skipped.
+
+    Raises
+    ------
+    IllDefinedCovarianceError, EmptyStartError
+        If every start failed: the error of the first.
+    """
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=n_init)
+
+    def attempt(start: int) -> EMResult | ValueError:
+        try:
+            return run(start, np.random.RandomState(seeds[start]))
+        except (IllDefinedCovarianceError, EmptyStartError, LeftOutError) as error:
+            return error
+
+    outcomes = run_in_threads(attempt, range(n_init), n_parallel)
+    results = [outcome for outcome in outcomes if isinstance(outcome, EMResult)]
+    if not results:
+        raise next(outcome for outcome in outcomes if isinstance(outcome, Exception))
+    # Near collapse the likelihood grows without bound: it must not beat a sound result.
+    best = max(
+        results, key=lambda r: (r.status is not EMStatus.COLLAPSED, not r.spikes, r.objective)
+    )
+    return best, outcomes
