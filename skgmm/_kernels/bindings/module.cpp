@@ -1,0 +1,229 @@
+// Python's way into the kernel: arrays are checked and packed.
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <string>
+#include <vector>
+
+#include "bindings/arrays.hpp"
+#include "bindings/bind_fit.hpp"
+#include "bindings/bind_stop.hpp"
+#include "bindings/bind_m_step.hpp"
+#include "m_step/factors.hpp"
+#include "bindings/gil.hpp"
+#include "block/kernel.hpp"
+#include "passes/moments.hpp"
+#include "passes/packed.hpp"
+#include "passes/passes.hpp"
+#include "passes/processor.hpp"
+#include "bindings/bind_kmeans.hpp"
+
+using namespace skgmm;
+
+namespace {
+
+PackedMixture packed(const Table& means, const Factors& factors, const double* log_heights) {
+    const int64_t K = means.shape(0), d = means.shape(1);
+    const Factor form = check_factors(K, d, factors);
+    return {K, d, form, means.data(), factors.data(), int64_t(factors.shape(0)), log_heights};
+}
+
+// Adds the sums of rows to a total, in terms of a linear mixture where that is asked for and as
+// accurate; the first row that is lost, or -1.
+template <typename T>
+int64_t add_total(Matrix<T> X, std::optional<Vector> weight, Table means, Factors factors,
+                  Vector log_heights, Table centres, std::optional<Labels> labels,
+                  std::optional<Table> shares, int form, bool linear, Out<double> total,
+                  int64_t n_threads) {
+    const Rows<T> rows = rows_of(X, weight);
+    const int64_t K = means.shape(0), d = means.shape(1);
+    require(int64_t(log_heights.shape(0)) == K, "log_heights: one for each component");
+    PackedMixture mixture = packed(means, factors, log_heights.data());
+    require(rows.n_features == d, "means: as many features as X");
+    require(centres.shape(0) == means.shape(0) && int64_t(centres.shape(1)) == d,
+            "centres: as means");
+    require(int64_t(total.size()) == 2 * sums_size(Form(form), K, d),
+            "total: a pair for each number of the sums");
+    require(!labels || int64_t(labels->shape(0)) == rows.n_samples, "labels: one for each row");
+    require(
+        !shares || (int64_t(shares->shape(0)) == rows.n_samples && int64_t(shares->shape(1)) == K),
+        "shares: (n, K)");
+    const Given given{labels ? labels->data() : nullptr, shares ? shares->data() : nullptr};
+    int64_t lost = -1;
+    without_gil([&] {
+        if (linear && Form(form) != Form::full) mixture.linearise(centres.data());
+        lost = add_up(rows, mixture.mixture, given, centres.data(), Form(form), total.data(),
+                      n_threads);
+    });
+    return lost;
+}
+
+// The sums of a total of `add_total`; false if they have lost their digits by being linear.
+bool sums_of_total(Table means, Factors factors, Vector log_heights, Table centres, int form,
+                   bool linear, Vector total, Out<double> out) {
+    const int64_t size = sums_size(Form(form), means.shape(0), means.shape(1));
+    require(int64_t(total.shape(0)) == 2 * size && int64_t(out.size()) == size,
+            "total and out: pairs and numbers of the sums");
+    PackedMixture mixture = packed(means, factors, log_heights.data());
+    if (linear && Form(form) != Form::full) mixture.linearise(centres.data());
+    return round_total(mixture, centres.data(), Form(form), total.data(), out.data());
+}
+
+// Sums about centres become moments; false if second moments have lost their digits.
+bool centre_sums(Table centres, int form, Out<double> out) {
+    const int64_t K = centres.shape(0), d = centres.shape(1);
+    require(int64_t(out.size()) == sums_size(Form(form), K, d),
+            "out: as many numbers as the sums");
+    return centre(sums_at(out.data(), Form(form), centres.data(), K, d), K, d);
+}
+
+void find_log_heights(Vector log_weights, Factors factors, Vector floor, Out<double> out) {
+    const int64_t K = log_weights.shape(0), d = floor.shape(0), m = factors.shape(0);
+    require((m == 1 || m == K) && int64_t(factors.shape(1)) == d && int64_t(out.size()) == K,
+            "factors and out: as log_weights and floor");
+    log_heights(K, d, factors.ndim() == 3, m, factors.data(), log_weights.data(), floor.data(),
+                out.data());
+}
+
+template <typename T>
+int64_t add_moments(Matrix<T> X, std::optional<Vector> weight, Vector log_weights, Table means,
+                    Factors factors, Vector floor, int form, Out<double> out, int64_t n_threads) {
+    const Rows<T> rows = rows_of(X, weight);
+    const int64_t K = means.shape(0), d = means.shape(1);
+    require(int64_t(log_weights.shape(0)) == K, "log_weights: one for each component");
+    require(rows.n_features == d, "means: as many features as X");
+    require(int64_t(floor.shape(0)) == d, "floor: one for each feature");
+    require(int64_t(out.size()) == sums_size(Form(form), K, d),
+            "out: as many numbers as the sums");
+    const Factor factor = check_factors(K, d, factors);
+    const Parameters parameters{
+        K,
+        d,
+        factor,
+        int64_t(factors.shape(0)),
+        log_weights.data(),
+        means.data(),
+        factors.data(),
+    };
+    int64_t lost = -1;
+    without_gil([&] {
+        lost = moments_of(rows, parameters, floor.data(), Form(form), out.data(), n_threads);
+    });
+    return lost;
+}
+
+template <typename T>
+int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_heights,
+                     std::optional<Out<double>> log_density, std::optional<Out<T>> responsibilities,
+                     std::optional<Out<double>> log_responsibilities,
+                     std::optional<Out<int64_t>> labels, int64_t n_threads) {
+    const Rows<T> rows = rows_of<T>(X, std::nullopt);
+    require(log_heights.shape(0) == means.shape(0), "log_heights: one for each component");
+    PackedMixture mixture = packed(means, factors, log_heights.data());
+    const int64_t n = rows.n_samples, K = means.shape(0);
+    require(rows.n_features == int64_t(means.shape(1)), "means: as many features as X");
+    require(!log_density || int64_t(log_density->size()) == n, "log_density: one for each row");
+    require(!labels || int64_t(labels->size()) == n, "labels: one for each row");
+    require(!responsibilities || int64_t(responsibilities->size()) == n * K,
+            "responsibilities: (n, K)");
+    require(!log_responsibilities || int64_t(log_responsibilities->size()) == n * K,
+            "log_responsibilities: (n, K)");
+    const Values<T> values{log_density ? log_density->data() : nullptr,
+                           responsibilities ? responsibilities->data() : nullptr,
+                           log_responsibilities ? log_responsibilities->data() : nullptr,
+                           labels ? labels->data() : nullptr};
+    const auto attempt = [&] {
+        return write_rows(rows, mixture.mixture, values, n_threads);
+    };
+    int64_t lost = -1;
+    without_gil([&] {
+        const bool linear = mixture.linearise(means.data());
+        lost = attempt();
+        if (linear && lost >= 0) {
+            mixture.mixture.linear = nullptr;  // squares that overflow before they are scaled
+            lost = attempt();
+        }
+    });
+    return lost;
+}
+
+using Stack = nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+// The first of the matrices (m, d, d) that is singular, or -1.
+int64_t factors_of_matrices(Stack matrices, Out<double> out) {
+    const int64_t m = matrices.shape(0), d = matrices.shape(1);
+    require(int64_t(matrices.shape(2)) == d, "matrices: square");
+    require(int64_t(out.size()) == m * d * d, "out: as the matrices");
+    for (int64_t k = 0; k < m; ++k)
+        if (!factor_of_matrix(d, matrices.data() + k * d * d, out.data() + k * d * d)) return k;
+    return -1;
+}
+
+void factors_of_axes(Stack axes, Table variances, Out<double> out) {
+    const int64_t n_axes = axes.shape(0), m = variances.shape(0), d = variances.shape(1);
+    require(n_axes == 1 || n_axes == m, "axes: one, or one for each row of variances");
+    require(int64_t(axes.shape(1)) == d && int64_t(axes.shape(2)) == d, "axes: square");
+    require(int64_t(out.size()) == m * d * d, "out: a matrix for each row of variances");
+    for (int64_t k = 0; k < m; ++k)
+        factor_of_axes(d, axes.data() + (n_axes == 1 ? 0 : k * d * d), variances.data() + k * d,
+                       out.data() + k * d * d);
+}
+
+std::vector<std::string> available() {
+    std::vector<std::string> names;
+    for (const Kernel* kernel : runnable_kernels()) names.emplace_back(kernel->name);
+    return names;
+}
+
+void use(const std::string& name) {
+    for (const Kernel* kernel : runnable_kernels())
+        if (name == kernel->name) {
+            active = kernel;
+            return;
+        }
+    throw std::invalid_argument("no such instruction set here: " + name);
+}
+
+template <typename T>
+void bind(nb::module_& m) {
+    m.def("add_total", &add_total<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
+          nb::arg("means"), nb::arg("factors"), nb::arg("log_heights"), nb::arg("centres"),
+          nb::arg("labels").none(), nb::arg("shares").none(), nb::arg("form"), nb::arg("linear"),
+          nb::arg("total").noconvert(), nb::arg("n_threads"));
+    m.def("add_moments", &add_moments<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
+          nb::arg("log_weights"), nb::arg("means"), nb::arg("factors"), nb::arg("floor"),
+          nb::arg("form"),
+          nb::arg("out").noconvert(), nb::arg("n_threads"));
+    m.def("write_values", &write_values<T>, nb::arg("X").noconvert(), nb::arg("means"),
+          nb::arg("factors"), nb::arg("log_heights"), nb::arg("log_density").none(),
+          nb::arg("responsibilities").none(), nb::arg("log_responsibilities").none(),
+          nb::arg("labels").none(), nb::arg("n_threads"));
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+    m.doc() = "The compiled block kernel.";
+    bind<double>(m);
+    bind<float>(m);
+    m.attr("unit_rows") = unit_rows;
+    m.def("sums_of_total", &sums_of_total, nb::arg("means"), nb::arg("factors"),
+          nb::arg("log_heights"), nb::arg("centres"), nb::arg("form"), nb::arg("linear"),
+          nb::arg("total"), nb::arg("out").noconvert());
+    m.def("centre_sums", &centre_sums, nb::arg("centres"), nb::arg("form"),
+          nb::arg("out").noconvert());
+    m.def("log_heights", &find_log_heights, nb::arg("log_weights"), nb::arg("factors"),
+          nb::arg("floor"), nb::arg("out").noconvert());
+    m.def("factors_of_matrices", &factors_of_matrices, nb::arg("matrices"),
+          nb::arg("out").noconvert());
+    m.def("factors_of_axes", &factors_of_axes, nb::arg("axes"), nb::arg("variances"),
+          nb::arg("out").noconvert());
+    bind_estimates(m);
+    bind_searching(m);
+    bind_iterations(m);
+    bind_stop(m);
+    m.def("available", &available, "Instruction sets that this processor can run, best first.");
+    m.def("active", [] { return std::string(active->name); }, "The instruction set in use.");
+    m.def("use", &use, nb::arg("name"), "Use another instruction set, for tests.");
+}

@@ -1,0 +1,118 @@
+#include "fit/em_loop.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace skgmm {
+
+namespace {
+
+// Sums of matrices or diagonals with the floor of each component's rows added.
+void add_floor(Form form, int64_t K, int64_t d, const double* mass, double total,
+               const double* floor, double* scatter) {
+    const int64_t n = form == Form::pooled ? 1 : K;
+    const int64_t size = form == Form::diagonal ? d : d * d;
+    const int64_t stride = form == Form::diagonal ? 1 : d + 1;
+    for (int64_t k = 0; k < n; ++k)
+        for (int64_t j = 0; j < d; ++j)
+            scatter[k * size + j * stride] +=
+                (form == Form::pooled ? total : mass[k]) * floor[j];
+}
+
+template <typename T>
+class Iteration {
+public:
+    Iteration(const Rows<T>& rows_, const Family& family_, const double* floor_,
+              int64_t n_components, int64_t n_threads_)
+        : rows(rows_),
+          family(family_),
+          floor(floor_),
+          K(n_components),
+          d(rows_.n_features),
+          n_threads(n_threads_) {}
+
+    // Finds the moments. False: they are for the general code.
+    bool evaluate(State& state) const {
+        const Parameters parameters{
+            K,
+            d,
+            family.factor,
+            family.one ? 1 : K,
+            state.log_weights.data(),
+            state.means.data(),
+            state.factors.data(),
+        };
+        return moments_of(rows, parameters, floor, family.form, state.moments.data(), n_threads) ==
+               -1;
+    }
+
+    // From the moments of `here` to the parameters of `ahead`, and their moments. False: not so.
+    bool step(const State& here, State& ahead) {
+        ahead.factors = here.factors;
+        ahead.axes = here.axes;
+        return maximise(here, ahead) && evaluate(ahead);
+    }
+
+private:
+    bool maximise(const State& here, State& ahead) {
+        const double *mass = here.moments.data() + 2, *mean = mass + K;
+        double total = 0.0;
+        for (int64_t k = 0; k < K; ++k) {
+            if (!(mass[k] > 0.0)) return false;
+            total += mass[k];
+        }
+        for (int64_t k = 0; k < K; ++k) ahead.log_weights[k] = std::log(mass[k] / total);
+        std::copy(mean, mean + K * d, ahead.means.begin());
+        scatter.assign(mean + K * d, here.moments.data() + here.moments.size());
+        add_floor(family.form, K, d, mass, total, floor, scatter.data());
+        const Spread spread{K, d, mass, total, scatter.data()};
+        return family.estimate(spread, {ahead.factors.data(), ahead.axes.data()});
+    }
+
+    const Rows<T>& rows;
+    const Family& family;
+    const double* floor;
+    int64_t K, d, n_threads;
+    std::vector<double> scatter;
+};
+
+// Gains that leave hardly anything, or shrink or grow at a slow and steady rate, are for others to
+// judge.
+bool decisive(const double* gains, const Patience& patience) {
+    const double before = gains[1] / gains[0], last = gains[2] / gains[1];
+    const bool steady =
+        last > 0.5 && std::abs(last - before) <= patience.steady * std::abs(1.0 - last);
+    if (!(last < 1.0)) return steady && -std::log(gains[2]) > patience.ahead * std::log(last);
+    const double left = gains[2] * last / (1.0 - last);
+    if (left < patience.enough) return true;
+    if (!steady) return false;
+    return std::log(std::max(patience.enough, 1e-15) / left) / std::log(last) > patience.ahead;
+}
+
+}  // namespace
+
+template <typename T>
+int64_t iterate(const Rows<T>& rows, const Family& family, const double* floor,
+                const Patience& patience, int64_t n_threads, bool evaluated, State& here,
+                double* gains, double* objectives) {
+    Iteration<T> iteration(rows, family, floor, int64_t(here.log_weights.size()), n_threads);
+    if (!evaluated && !iteration.evaluate(here)) return 0;
+    State ahead = here;
+    int64_t done = 0;
+    while (done < patience.most && iteration.step(here, ahead)) {
+        const double gain = ahead.objective() - here.objective();
+        gains[2 + done] = gain;
+        if (gain > 0.0) std::swap(here, ahead);
+        objectives[done] = here.objective();
+        ++done;
+        if (!(gain > 0.0) || decisive(gains + done - 1, patience)) break;
+    }
+    return done;
+}
+
+template int64_t iterate<float>(const Rows<float>&, const Family&, const double*, const Patience&,
+                                int64_t, bool, State&, double*, double*);
+template int64_t iterate<double>(const Rows<double>&, const Family&, const double*,
+                                 const Patience&, int64_t, bool, State&, double*, double*);
+
+}  // namespace skgmm

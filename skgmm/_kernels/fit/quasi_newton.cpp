@@ -1,0 +1,161 @@
+#include "fit/quasi_newton.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "fit/lbfgs.hpp"
+
+namespace skgmm {
+
+namespace {
+
+// Steps and changes of the gradient that are remembered.
+constexpr int64_t most_pairs = 20;
+// Iterations from one anchor: the coordinates fit where they were drawn.
+constexpr int most_iterations = 60;
+// Iterations whose gain together must be worth while.
+constexpr size_t patience = 3;
+// Wolfe's conditions: share of the promised gain that a step must make, and of the slope that may
+// be left; and steps along a line until it is given up.
+constexpr double armijo = 1e-4, wolfe = 0.9;
+constexpr int most_trials = 15;
+// Gains smaller than this share of the value are rounding, and a line search would only wander.
+constexpr double unseen = 16.0 * std::numeric_limits<double>::epsilon();
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+    return skgmm::dot(int64_t(a.size()), a.data(), b.data());
+}
+
+// The last pairs, the oldest first.
+class Memory {
+public:
+    explicit Memory(int64_t size_) : size(size_) {}
+
+    void remember(const std::vector<double>& step, const std::vector<double>& change) {
+        if (!(dot(step, change) > std::numeric_limits<double>::epsilon() * dot(change, change)))
+            return;
+        if (count == most_pairs) {
+            steps.erase(steps.begin(), steps.begin() + size);
+            changes.erase(changes.begin(), changes.begin() + size);
+            --count;
+        }
+        steps.insert(steps.end(), step.begin(), step.end());
+        changes.insert(changes.end(), change.begin(), change.end());
+        ++count;
+    }
+
+    void direction(const std::vector<double>& gradient, std::vector<double>& out) const {
+        quasi_newton(count, size, steps.data(), changes.data(), gradient.data(), out.data());
+    }
+
+private:
+    int64_t size, count = 0;
+    std::vector<double> steps, changes;
+};
+
+struct Place {
+    std::vector<double> vector, gradient;
+    double value;
+};
+
+// A point along the direction that fulfils Wolfe's conditions, in `there`; false if there is none.
+bool search_line(const Place& here, const std::vector<double>& direction, double slope,
+                 const Evaluate& evaluate, Place& there) {
+    double low = 0.0, high = INFINITY, step = 1.0;
+    for (int trial = 0; trial < most_trials; ++trial) {
+        for (size_t i = 0; i < direction.size(); ++i)
+            there.vector[i] = here.vector[i] + step * direction[i];
+        there.value = evaluate(there.vector.data(), there.gradient.data());
+        const double promised = step * slope;
+        if (!(there.value <= here.value + armijo * promised)) {
+            high = step;
+            // The least of the parabola through what is known.
+            const double ratio = -0.5 * promised / (there.value - here.value - promised);
+            step = low + (high - low) * std::min(std::max(ratio, 0.1), 0.5);
+            continue;
+        }
+        const double left = dot(there.gradient, direction);
+        if (left >= wolfe * slope) return true;
+        low = step;
+        if (high < INFINITY) {
+            step = 0.5 * (low + high);
+        } else {
+            step *= left > slope ? std::min(std::max(slope / (slope - left), 2.0), 10.0) : 4.0;
+        }
+    }
+    return false;
+}
+
+struct Exhausted {};
+
+}  // namespace
+
+bool descend(std::vector<double> gradient, double value, double enough, const Evaluate& evaluate) {
+    const size_t size = gradient.size();
+    Memory memory(static_cast<int64_t>(size));
+    Place here{std::vector<double>(size), std::move(gradient), value}, there = here;
+    std::vector<double> direction(size), step(size), change(size), values{value};
+    for (int n = 0; n < most_iterations; ++n) {
+        memory.direction(here.gradient, direction);
+        const double slope = dot(here.gradient, direction);
+        if (!(-slope > unseen * std::abs(here.value))) break;
+        if (!search_line(here, direction, slope, evaluate, there)) break;
+        for (size_t i = 0; i < size; ++i) {
+            step[i] = there.vector[i] - here.vector[i];
+            change[i] = there.gradient[i] - here.gradient[i];
+        }
+        memory.remember(step, change);
+        std::swap(here, there);
+        values.push_back(here.value);
+        const size_t last = values.size() - 1;
+        if (last >= patience && values[last - patience] - values[last] < enough) return false;
+    }
+    return values.front() - values.back() >= enough;
+}
+
+template <typename T>
+Climb climb(const Rows<T>& rows, Form form, Factor factor, int64_t n_factors, Tying ties,
+            const double* floor, double enough, int64_t most, int64_t n_threads, State& best,
+            std::vector<double>& objectives) {
+    const State anchor = best;
+    Chart chart(anchor, form, factor, n_factors, rows.n_features, ties, floor);
+    State tried = best;
+    const int64_t K = int64_t(best.log_weights.size());
+    std::vector<double> gradient(chart.size());
+    const auto judge = [&](double* slope) {
+        chart.slope(tried, slope);
+        for (int64_t i = 0; i < chart.size(); ++i) slope[i] /= -tried.moments[1];
+        return -tried.objective();
+    };
+    const auto evaluate = [&](const double* vector, double* slope) {
+        if (int64_t(objectives.size()) == most) throw Exhausted();
+        const bool fine = chart.place(vector, tried) &&
+                          moments_of(rows,
+                                     {K, rows.n_features, factor, n_factors,
+                                      tried.log_weights.data(), tried.means.data(),
+                                      tried.factors.data()},
+                                     floor, form, tried.moments.data(), n_threads) == -1;
+        if (!fine) {
+            std::fill(slope, slope + chart.size(), 0.0);
+            return double(INFINITY);
+        }
+        if (tried.objective() > best.objective()) best = tried;
+        objectives.push_back(best.objective());
+        return judge(slope);
+    };
+    chart.place(gradient.data(), tried);  // the anchor, whose moments are known
+    const double value = judge(gradient.data());
+    try {
+        return descend(gradient, value, enough, evaluate) ? Climb::more : Climb::done;
+    } catch (const Exhausted&) {
+        return Climb::exhausted;
+    }
+}
+
+template Climb climb<float>(const Rows<float>&, Form, Factor, int64_t, Tying, const double*,
+                            double, int64_t, int64_t, State&, std::vector<double>&);
+template Climb climb<double>(const Rows<double>&, Form, Factor, int64_t, Tying, const double*,
+                             double, int64_t, int64_t, State&, std::vector<double>&);
+
+}  // namespace skgmm

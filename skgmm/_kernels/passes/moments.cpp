@@ -1,0 +1,87 @@
+#include "passes/moments.hpp"
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace skgmm {
+
+using std::int64_t;
+
+namespace {
+
+// As in _expectation.py: centring on the mean of the last iteration loses this share of the digits
+// of a second moment at most.
+constexpr double most_lost = 1e-4;
+
+constexpr double epsilon = std::numeric_limits<double>::epsilon();
+
+// Whether second moments along an axis are nearly all distance from the centre.
+bool lost(double about_centre, double about_mean) { return about_mean < most_lost * about_centre; }
+
+// Whether the mean is off its centre by more than rounding. A feature that is constant has nothing
+// to lose.
+bool moved(double mean, double at) { return std::abs(mean - at) > 64 * epsilon * std::abs(at); }
+
+}  // namespace
+
+void log_heights(int64_t K, int64_t d, bool triangular, int64_t n_factors, const double* factors,
+                 const double* log_weights, const double* floor, double* heights) {
+    constexpr double log_2_pi = 1.8378770664093454836;
+    const int64_t size = triangular ? d * d : d;
+    double height = 0.0;  // without the weight, which may be 0; one factor may be that of all
+    for (int64_t k = 0; k < K; ++k) {
+        if (k >= n_factors) {
+            heights[k] = log_weights[k] + height;
+            continue;
+        }
+        const double* factor = factors + k * size;
+        double log_diagonal = 0.0, penalty = 0.0;
+        for (int64_t i = 0; i < d; ++i) {
+            log_diagonal += std::log(triangular ? factor[i * (d + 1)] : factor[i]);
+            double precision = 0.0;
+            for (int64_t j = triangular ? i * d : i; j < (triangular ? (i + 1) * d : i + 1); ++j)
+                precision += factor[j] * factor[j];
+            penalty += 0.5 * floor[i] * precision;
+        }
+        height = log_diagonal - 0.5 * d * log_2_pi - penalty;
+        heights[k] = log_weights[k] + height;
+    }
+}
+
+bool centre(const Sums& sums, int64_t K, int64_t d) {
+    bool kept = true;
+    std::vector<double> shift(d), before(d, 0.0);
+    std::vector<char> any_moved(d, 0);  // for the pooled form, which has no component of its own
+    const bool diagonal = sums.form == Form::diagonal, pooled = sums.form == Form::pooled;
+    if (pooled)
+        for (int64_t j = 0; j < d; ++j) before[j] = sums.second[j * (d + 1)];
+    for (int64_t k = 0; k < K; ++k) {
+        const double mass = sums.mass[k], *at = sums.centres + k * d;
+        double* mean = sums.first + k * d;
+        double* second = sums.second + (pooled ? 0 : k * (diagonal ? d : d * d));
+        for (int64_t j = 0; j < d; ++j) {
+            shift[j] = mass > 0 ? mean[j] / mass : 0.0;
+            mean[j] = at[j] + shift[j];
+            any_moved[j] |= moved(mean[j], at[j]);
+        }
+        for (int64_t i = 0; i < d; ++i) {
+            if (diagonal) {
+                const double about_centre = second[i];
+                second[i] -= mass * shift[i] * shift[i];
+                kept &= !(lost(about_centre, second[i]) && moved(mean[i], at[i]));
+                continue;
+            }
+            const double about_centre = second[i * (d + 1)];
+            for (int64_t j = 0; j < d; ++j) second[i * d + j] -= mass * shift[i] * shift[j];
+            if (!pooled)
+                kept &= !(lost(about_centre, second[i * (d + 1)]) && moved(mean[i], at[i]));
+        }
+    }
+    if (pooled)
+        for (int64_t j = 0; j < d; ++j)
+            kept &= !(lost(before[j], sums.second[j * (d + 1)]) && any_moved[j]);
+    return kept;
+}
+
+}  // namespace skgmm

@@ -1,0 +1,17 @@
+// From parameters to the heights of densities, and from sums about centres to moments.
+#pragma once
+#include "block/kernel.hpp"
+
+namespace skgmm {
+
+// log(weight x density) at the means (K,), less half the trace of precision x floor. Factors:
+// n_factors (1 or K) upper triangles (d, d) or diagonals (d,).
+void log_heights(std::int64_t K, std::int64_t d, bool triangular, std::int64_t n_factors,
+                 const double* factors, const double* log_weights, const double* floor,
+                 double* heights);
+
+// Sums about centres, of whole matrices, become moments about their means, which take the place of
+// `first`. False if second moments lose their digits by that: the centres were far off.
+bool centre(const Sums& sums, std::int64_t K, std::int64_t d);
+
+}  // namespace skgmm

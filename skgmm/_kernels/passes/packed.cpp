@@ -1,0 +1,172 @@
+#include "passes/packed.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace skgmm {
+
+using std::int64_t;
+
+namespace {
+
+// Squared distance of a mean from the common point, in standard deviations of its component: what a
+// linear density loses is this times a rounding.
+constexpr double most_distant = 256.0;
+
+// A second moment about the common point exceeds the one about the mean at most by this factor.
+constexpr double most_lost = 256.0;
+
+// Scales whose squares are far from the ends of the range of a double.
+bool squarable(double scale) { return scale > 1e-70 && scale < 1e70; }
+
+}  // namespace
+
+void mirror(double* matrix, int64_t d) {
+    for (int64_t i = 0; i < d; ++i)
+        for (int64_t j = 0; j < i; ++j) matrix[j * d + i] = matrix[i * d + j];
+}
+
+PackedMixture::PackedMixture(int64_t n_components, int64_t n_features, Factor factor,
+                             const double* means, const double* given_factors, int64_t n_factors,
+                             const double* log_heights)
+    : given(given_factors) {
+    const int64_t d = n_features;
+    mixture = {n_components, d, factor, means, given, 0, log_heights, nullptr};
+    int64_t size = d;
+    if (factor == Factor::triangular) {
+        factors.reserve(n_factors * d * (d + tile) / 2);
+        for (int64_t k = 0; k < n_factors; ++k) pack(given + k * d * d);
+        mixture.packed = factors.data();
+        size = int64_t(factors.size()) / n_factors;
+    }
+    mixture.packed_size = n_factors == 1 ? 0 : size;
+}
+
+// Tile by tile of columns, each feature's entries side by side.
+void PackedMixture::pack(const double* factor) {
+    const int64_t d = mixture.n_features;
+    for (int64_t i = 0; i < d; i += tile) {
+        const int64_t end = std::min(i + tile, d);
+        for (int64_t j = 0; j < end; ++j)
+            for (int64_t column = i; column < end; ++column)
+                factors.push_back(j <= column ? factor[j * d + column] : 0.0);
+    }
+}
+
+bool PackedMixture::linearise(const double* centres) {
+    const int64_t K = mixture.n_components, d = mixture.n_features;
+    if (K == 1) return false;  // nothing to share
+    if (mixture.packed_size == 0) {
+        linear.terms = Terms::whitened;
+    } else if (mixture.factor == Factor::diagonal) {
+        if (!std::all_of(given, given + K * d, squarable)) return false;
+        linear.terms = Terms::spherical;
+        for (int64_t k = 0; k < K; ++k)
+            for (int64_t j = 1; j < d; ++j)
+                if (given[k * d + j] != given[k * d]) linear.terms = Terms::diagonal;
+    } else {
+        return false;
+    }
+    // From differences, so that it is exact for a feature that all means share.
+    common.assign(mixture.means, mixture.means + d);
+    for (int64_t j = 0; j < d; ++j) {
+        double apart = 0.0;
+        for (int64_t k = 1; k < K; ++k) apart += mixture.means[k * d + j] - mixture.means[j];
+        common[j] += apart / double(K);
+    }
+    std::vector<double> whitened(d);
+    for (int64_t k = 0; k < K; ++k)
+        for (const double* point : {centres + k * d, mixture.means + k * d})
+            if (!(distance(k, point, whitened) <= most_distant)) return false;  // or not a number
+    fill_coefficients();
+    mixture.linear = &linear;
+    return true;
+}
+
+// Squared distance of a point from the common one, as component k sees it, and its coordinates.
+double PackedMixture::distance(int64_t k, const double* point, std::vector<double>& out) const {
+    const int64_t d = mixture.n_features;
+    const bool shared = mixture.packed_size == 0;
+    double squares = 0.0;
+    for (int64_t column = 0; column < d; ++column) {
+        out[column] = 0.0;
+        if (mixture.factor == Factor::diagonal)
+            out[column] = given[(shared ? 0 : k * d) + column] * (point[column] - common[column]);
+        else
+            for (int64_t j = 0; j <= column; ++j)
+                out[column] += given[j * d + column] * (point[j] - common[j]);
+        squares += out[column] * out[column];
+    }
+    return squares;
+}
+
+void PackedMixture::fill_coefficients() {
+    const int64_t K = mixture.n_components, d = mixture.n_features;
+    const Terms terms = linear.terms;
+    const int64_t n_terms = terms == Terms::diagonal ? 2 * d : d;
+    heights.resize(K);
+    curvatures.resize(K);
+    slopes.resize(K * n_terms);
+    std::vector<double> whitened(d);
+    for (int64_t k = 0; k < K; ++k) {
+        const int64_t first = k / tile * tile, width = std::min(tile, K - first);
+        double* slope = slopes.data() + first * n_terms + k - first;
+        const double* scale = given + k * d;
+        heights[k] = mixture.log_heights[k] - 0.5 * distance(k, mixture.means + k * d, whitened);
+        curvatures[k] = terms == Terms::whitened    ? 1.0
+                        : terms == Terms::spherical ? scale[0] * scale[0]
+                                                    : 0.0;
+        for (int64_t j = 0; j < d; ++j) {
+            slope[j * width] = whitened[j] * (terms == Terms::whitened ? 1.0 : scale[j]);
+            if (terms == Terms::diagonal) slope[(d + j) * width] = -0.5 * scale[j] * scale[j];
+        }
+    }
+    linear = {terms, common.data(), heights.data(), curvatures.data(), slopes.data(), n_terms};
+}
+
+bool PackedMixture::move_sums(Sums& sums) const {
+    return sums.form == Form::diagonal ? move_diagonal(sums) : move_pooled(sums);
+}
+
+bool PackedMixture::move_diagonal(Sums& sums) const {
+    const int64_t K = mixture.n_components, d = mixture.n_features;
+    for (int64_t k = 0; k < K; ++k) {
+        const double mass = sums.mass[k];
+        for (int64_t i = k * d; i < (k + 1) * d; ++i) {
+            double &first = sums.first[i], &second = sums.second[i];
+            // The mean before the square, which could leave the range of a double.
+            if (mass > 0.0 && second - first * (first / mass) < second / most_lost) return false;
+            const double apart = sums.centres[i] - common[i - k * d];
+            second -= apart * (2.0 * first - mass * apart);
+            first -= mass * apart;
+        }
+    }
+    return true;
+}
+
+bool PackedMixture::move_pooled(Sums& sums) const {
+    const int64_t K = mixture.n_components, d = mixture.n_features;
+    for (int64_t j = 0; j < d; ++j) {
+        double between = 0.0;
+        for (int64_t k = 0; k < K; ++k) {
+            const double first = sums.first[k * d + j];
+            if (sums.mass[k] > 0.0) between += first * (first / sums.mass[k]);
+        }
+        const double total = sums.second[j * d + j];
+        if (total - between < total / most_lost) return false;
+    }
+    std::vector<double> apart(d);
+    for (int64_t k = 0; k < K; ++k) {
+        double* first = sums.first + k * d;
+        for (int64_t i = 0; i < d; ++i) apart[i] = sums.centres[k * d + i] - common[i];
+        for (int64_t i = 0; i < d; ++i)
+            for (int64_t j = 0; j <= i; ++j)
+                sums.second[i * d + j] -=
+                    apart[i] * first[j] + first[i] * apart[j] - sums.mass[k] * apart[i] * apart[j];
+        for (int64_t i = 0; i < d; ++i) first[i] -= sums.mass[k] * apart[i];
+    }
+    mirror(sums.second, d);
+    return true;
+}
+
+}  // namespace skgmm

@@ -1,0 +1,44 @@
+// Parameters as the kernel wants them: factors in tiles, or a mixture that is linear in its terms.
+#pragma once
+#include <vector>
+
+#include "block/kernel.hpp"
+
+namespace skgmm {
+
+// A mixture and the memory of what it points to. Not to be copied: it points into itself.
+class PackedMixture {
+public:
+    // n_factors: 1, or n_components; upper triangles (d, d) or diagonals (d,).
+    PackedMixture(std::int64_t n_components, std::int64_t n_features, Factor factor,
+                  const double* means, const double* factors, std::int64_t n_factors,
+                  const double* log_heights);
+    PackedMixture(const PackedMixture&) = delete;
+    PackedMixture& operator=(const PackedMixture&) = delete;
+
+    // Makes the mixture linear, if its density and sums about `centres` (K, d) lose no more than
+    // rounding by that.
+    bool linearise(const double* centres);
+
+    // Moves sums about the common point of a linear mixture to their centres. False if they have
+    // lost their digits: components far narrower than the factors foretold.
+    bool move_sums(Sums& sums) const;
+
+    Mixture mixture;
+
+private:
+    void pack(const double* factor);
+    double distance(std::int64_t k, const double* point, std::vector<double>& out) const;
+    void fill_coefficients();
+    bool move_diagonal(Sums& sums) const;
+    bool move_pooled(Sums& sums) const;
+
+    const double* given;  // factors as they came
+    Linear linear{};
+    std::vector<double> factors, common, heights, curvatures, slopes;
+};
+
+// The upper triangle of a matrix (d, d) from its lower one.
+void mirror(double* matrix, std::int64_t d);
+
+}  // namespace skgmm

@@ -1,0 +1,192 @@
+#include "passes/passes.hpp"
+
+#include "passes/moments.hpp"
+#include "passes/processor.hpp"
+#include "passes/stop.hpp"
+
+namespace skgmm {
+
+const Kernel* active = best_kernel();
+
+namespace {
+
+template <typename T>
+SumsOf<T> sums_function();
+template <>
+SumsOf<float> sums_function<float>() {
+    return active->sums_float;
+}
+template <>
+SumsOf<double> sums_function<double>() {
+    return active->sums_double;
+}
+
+template <typename T>
+ValuesOf<T> values_function();
+template <>
+ValuesOf<float> values_function<float>() {
+    return active->values_float;
+}
+template <>
+ValuesOf<double> values_function<double>() {
+    return active->values_double;
+}
+
+// Adds work's sums over all chunks of rows to a total; the first row that is lost, or -1.
+template <typename Work>
+int64_t total_of_chunks(int64_t n_samples, int64_t size, int64_t n_threads, double* total,
+                        Work work) {
+    const int64_t n_chunks = chunks_for(n_samples, 2 * size);
+    if (n_chunks == 1) {
+        std::vector<double> unit(size, 0.0);
+        return work(Total{unit.data(), total, total + size, size}, 0, n_samples);
+    }
+    std::vector<std::vector<double>> parts(n_chunks);
+    std::vector<int64_t> lost(n_chunks, -1);
+    for_chunks(n_samples, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
+        std::vector<double> unit(size, 0.0);
+        parts[chunk].assign(2 * size, 0.0);
+        double* own = parts[chunk].data();
+        lost[chunk] = work(Total{unit.data(), own, own + size, size}, first, last);
+    });
+    for (const std::vector<double>& part : parts)
+        for (int64_t i = 0; i < size; ++i) {
+            add_exactly(part[i], total[i], total[size + i]);
+            total[size + i] += part[size + i];
+        }
+    return earliest(lost);
+}
+
+// Runs work(begin, end) over rows first .. last - 1, in pieces of about a tenth of a second that
+// begin with a unit, and looks at the stop flag before each. The first row that is lost, or -1.
+template <typename Work>
+int64_t in_pieces(const Mixture& mixture, const StopFlag* stop, int64_t first, int64_t last,
+                  Work work) {
+    constexpr int64_t operations = int64_t(1) << 29;
+    const int64_t d = mixture.n_features, products = mixture.factor == Factor::diagonal ? d : d * d;
+    const int64_t of_unit = unit_rows * mixture.n_components * products;
+    const int64_t n_units = (last - first) / unit_rows;
+    const int64_t units = std::max(int64_t(1), operations / of_unit);
+    const int64_t n_pieces = std::max(int64_t(1), n_units / units);
+    for (int64_t piece = 0; piece < n_pieces; ++piece) {
+        end_if(stop);
+        const int64_t begin = first + n_units * piece / n_pieces * unit_rows;
+        const int64_t end = piece + 1 < n_pieces
+                                ? first + n_units * (piece + 1) / n_pieces * unit_rows
+                                : last;
+        const int64_t lost = work(begin, end);
+        if (lost >= 0) return lost;
+    }
+    return -1;
+}
+
+}  // namespace
+
+int64_t chunks_for(int64_t n_samples, int64_t size) {
+    constexpr int64_t most = 64, memory = int64_t(1) << 21;  // doubles: 16 MB
+    int64_t chunks = 1;
+    while (2 * chunks <= std::min(most, n_samples / unit_rows) && 2 * chunks * size <= memory)
+        chunks *= 2;
+    return chunks;
+}
+
+int64_t earliest(const std::vector<int64_t>& lost) {
+    int64_t row = -1;
+    for (int64_t candidate : lost)
+        if (candidate >= 0 && (row < 0 || candidate < row)) row = candidate;
+    return row;
+}
+
+int64_t sums_size(Form form, int64_t K, int64_t d) {
+    const int64_t second = form == Form::full ? K * d * d : form == Form::pooled ? d * d : K * d;
+    return 2 + K + K * d + second;
+}
+
+Sums sums_at(double* memory, Form form, const double* centres, int64_t K, int64_t d) {
+    double *mass = memory + 2, *first = mass + K, *second = first + K * d;
+    return {form, centres, mass, first, second, memory[0], memory[1]};
+}
+
+template <typename T>
+int64_t add_up(const Rows<T>& rows, const Mixture& mixture, const Given& given,
+               const double* centres, Form form, double* total, int64_t n_threads) {
+    const int64_t K = mixture.n_components, d = rows.n_features;
+    const auto function = sums_function<T>();
+    const StopFlag* const stop = stop_flag();
+    const auto work = [&](const Total& own, int64_t first, int64_t last) {
+        Sums sums = sums_at(own.unit, form, centres, K, d);
+        return in_pieces(mixture, stop, first, last, [&](int64_t begin, int64_t end) {
+            return function(rows, mixture, given, begin, end, sums, own);
+        });
+    };
+    return total_of_chunks(rows.n_samples, sums_size(form, K, d), n_threads, total, work);
+}
+
+bool round_total(const PackedMixture& mixture, const double* centres, Form form,
+                 const double* total, double* out) {
+    const int64_t K = mixture.mixture.n_components, d = mixture.mixture.n_features;
+    const int64_t size = sums_size(form, K, d);
+    for (int64_t i = 0; i < size; ++i) out[i] = total[i] + total[size + i];
+    if (mixture.mixture.linear) {
+        Sums sums = sums_at(out, form, centres, K, d);
+        return mixture.move_sums(sums);
+    }
+    if (form != Form::diagonal)
+        for (double* matrix = out + 2 + K + K * d; matrix < out + size; matrix += d * d)
+            mirror(matrix, d);
+    return true;
+}
+
+template <typename T>
+int64_t write_rows(const Rows<T>& rows, const Mixture& mixture, const Values<T>& values,
+                   int64_t n_threads) {
+    const int64_t n = rows.n_samples, n_chunks = chunks_for(n, 1);
+    const auto function = values_function<T>();
+    const StopFlag* const stop = stop_flag();
+    std::vector<int64_t> lost(n_chunks, -1);
+    for_chunks(n, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
+        lost[chunk] = in_pieces(mixture, stop, first, last, [&](int64_t begin, int64_t end) {
+            return function(rows, mixture, begin, end, values);
+        });
+    });
+    return earliest(lost);
+}
+
+template <typename T>
+int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const double* floor,
+                   Form form, double* out, int64_t n_threads) {
+    const Parameters& p = parameters;
+    const int64_t K = p.n_components, d = p.n_features, size = sums_size(form, K, d);
+    std::vector<double> heights(K), total;
+    log_heights(K, d, p.factor == Factor::triangular, p.n_factors, p.factors, p.log_weights, floor,
+                heights.data());
+    PackedMixture mixture(K, d, p.factor, p.means, p.factors, p.n_factors, heights.data());
+    const auto attempt = [&] {
+        total.assign(2 * size, 0.0);
+        return add_up(rows, mixture.mixture, Given{}, p.means, form, total.data(), n_threads);
+    };
+    const auto round = [&] { return round_total(mixture, p.means, form, total.data(), out); };
+    const bool linear = form != Form::full && mixture.linearise(p.means);
+    if (!linear || attempt() >= 0 || !round()) {
+        mixture.mixture.linear = nullptr;  // it would lose digits
+        const int64_t lost = attempt();
+        if (lost >= 0) return lost;
+        round();
+    }
+    return centre(sums_at(out, form, p.means, K, d), K, d) ? -1 : digits_lost;
+}
+
+template int64_t add_up<float>(const Rows<float>&, const Mixture&, const Given&, const double*,
+                               Form, double*, int64_t);
+template int64_t add_up<double>(const Rows<double>&, const Mixture&, const Given&, const double*,
+                                Form, double*, int64_t);
+template int64_t write_rows<float>(const Rows<float>&, const Mixture&, const Values<float>&,
+                                   int64_t);
+template int64_t write_rows<double>(const Rows<double>&, const Mixture&, const Values<double>&,
+                                    int64_t);
+template int64_t moments_of<float>(const Rows<float>&, const Parameters&, const double*, Form,
+                                   double*, int64_t);
+template int64_t moments_of<double>(const Rows<double>&, const Parameters&, const double*, Form,
+                                    double*, int64_t);
+
+}  // namespace skgmm

@@ -1,0 +1,93 @@
+// Passes over rows: chunks of them shared among threads, and what they add up to.
+#pragma once
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <vector>
+
+#include "block/kernel.hpp"
+#include "passes/packed.hpp"
+#include "passes/pool.hpp"
+
+namespace skgmm {
+
+using std::int64_t;
+
+// Passes end early, by throwing Stopped, where the stop flag of the calling thread is set.
+
+// The compilation of the kernel in use.
+extern const Kernel* active;
+
+// Runs work(chunk, first, last) over all chunks of rows on some threads. The cut depends on the
+// rows alone, so that neither does the answer depend on the number of threads.
+template <typename Work>
+void for_chunks(int64_t n_samples, int64_t n_chunks, int64_t n_threads, Work work) {
+    const int64_t n_units = (n_samples + unit_rows - 1) / unit_rows;
+    const auto start = [&](int64_t chunk) {
+        return std::min(n_samples, n_units * chunk / n_chunks * unit_rows);
+    };
+    std::atomic<int64_t> next{0};
+    std::exception_ptr failure;
+    std::mutex guard;
+    auto loop = [&] {
+        try {
+            for (int64_t chunk; (chunk = next++) < n_chunks;)
+                work(chunk, start(chunk), start(chunk + 1));
+        } catch (...) {  // out of memory: an exception must not leave a thread
+            const std::lock_guard<std::mutex> lock(guard);
+            failure = std::current_exception();
+        }
+    };
+    run_on_threads(int(std::min(n_threads, n_chunks)), loop);
+    if (failure) std::rethrow_exception(failure);
+}
+
+// A power of two, which threads share evenly, of chunks of no fewer rows than a unit; `size`
+// numbers of memory to each.
+int64_t chunks_for(int64_t n_samples, int64_t size);
+
+// The smallest row number that is not -1.
+int64_t earliest(const std::vector<int64_t>& lost);
+
+// Numbers in sums, and where their parts lie in one array: two totals, mass, first and second.
+int64_t sums_size(Form form, int64_t K, int64_t d);
+Sums sums_at(double* memory, Form form, const double* centres, int64_t K, int64_t d);
+
+// Adds sums over all rows to a total, pairs for as many numbers as the sums have: first their high
+// parts, then the low ones. The first row that is lost, or -1.
+template <typename T>
+int64_t add_up(const Rows<T>& rows, const Mixture& mixture, const Given& given,
+               const double* centres, Form form, double* total, int64_t n_threads);
+
+// Writes values by row. The first row that is lost, or -1.
+template <typename T>
+int64_t write_rows(const Rows<T>& rows, const Mixture& mixture, const Values<T>& values,
+                   int64_t n_threads);
+
+// The sums of a total about the centres, whole matrices and not only their lower triangles. False
+// if they are those of a linear mixture, and have lost their digits.
+bool round_total(const PackedMixture& mixture, const double* centres, Form form,
+                 const double* total, double* out);
+
+// Parameters as they come: factors are n_factors upper triangles (d, d) or diagonals (d,).
+struct Parameters {
+    int64_t n_components, n_features;
+    Factor factor;
+    int64_t n_factors;
+    const double* log_weights;  // (K,)
+    const double* means;        // (K, d)
+    const double* factors;
+};
+
+// What `moments_of` returns when the moments have to be taken about the means found.
+constexpr int64_t digits_lost = -2;
+
+// The E-step: sums whose `first` are the means and whose `second` are about these; the densities
+// lowered by half the trace of precision x floor (d,). The first row that is lost, digits_lost,
+// or -1.
+template <typename T>
+int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const double* floor,
+                   Form form, double* out, int64_t n_threads);
+
+}  // namespace skgmm
