@@ -40,7 +40,9 @@ class Fit:
         """The fitted attributes, and what `partial_fit` goes on from."""
         result, problem = self.result, self.problem
         log_likelihood = problem.mean_log_likelihood(result.parameters, result.moments)
-        memory = Memory.of_fit(result.moments.likely(log_likelihood), problem.rows.n_samples)
+        memory = Memory.of_fit(
+            result.moments.with_objective(log_likelihood), problem.rows.n_samples
+        )
         return {
             **attributes_of(result.parameters, problem.structure, problem.rows.dtype),
             "converged_": result.status.converged,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from operator import add
+from typing import NamedTuple
 
 import numpy as np
 
@@ -83,38 +85,90 @@ class Scatter(Enum):
         return np.broadcast_to(scatter.mean(axis=0), scatter.shape)
 
 
+class Counts(NamedTuple):
+    """How many samples stand behind each kind of parameter, three arrays (K,).
+
+    They differ where some samples tell of one kind only, as those that a prior stands for.
+    """
+
+    weights: Array
+    means: Array
+    covariances: Array
+
+
 @dataclass(frozen=True)
 class Moments:
-    """Weighted moments of rows shared out among components. All arrays are float64.
+    """Weighted moments of samples, divided among components. All arrays are float64.
 
-    Two Moments of disjoint sets of rows add up to the Moments of their union.
+    Two Moments of disjoint sets of samples add up to the Moments of their union. What is known
+    before any sample is seen adds in the same way.
     """
 
     form: Scatter
-    mass: Array  # (K,) sum of weight x responsibility
+    mass: Array  # (K,) sum of weight x responsibility; total_weight less their sum is noise
     mean: Array  # (K, d) weighted mean; where mass is 0, any finite vector
-    scatter: Array  # second moments about `mean`, in `form`
-    log_likelihood: float  # nats, total, of the parameters that gave the responsibilities
+    scatter: Array  # second moments about `mean`, reg_covar included, in `form`
+    objective: float  # nats, total, of the parameters that gave the responsibilities
     total_weight: float
+    counts: Counts | None = None  # where they are not the mass
 
     @property
-    def mean_log_likelihood(self) -> float:
-        """Nats per row."""
-        return self.log_likelihood / self.total_weight
+    def mean_objective(self) -> float:
+        """Nats per sample."""
+        return self.objective / self.total_weight
 
-    def likely(self, mean_log_likelihood: float) -> Moments:
-        """With another log-likelihood, in nats per row."""
-        return replace(self, log_likelihood=mean_log_likelihood * self.total_weight)
+    @property
+    def counted(self) -> Counts:
+        """How many samples each parameter rests on."""
+        return self.counts or Counts(self.mass, self.mass, self.mass)
+
+    @property
+    def weights(self) -> Array:
+        """The mixing proportions that maximise the expected complete log-likelihood, (K,).
+
+        They sum to 1, or to less where a part of the samples is noise.
+        """
+        if self.counts is None:
+            return self.mass / self.total_weight
+        unseen = float((self.counts.weights - self.mass).sum())
+        return self.counts.weights / (self.total_weight + unseen)
+
+    def with_objective(self, mean_objective: float) -> Moments:
+        """With another objective, in nats per sample."""
+        return replace(self, objective=mean_objective * self.total_weight)
+
+    def with_added_variance(self, variances: Array) -> Moments:
+        """Each sample a cloud with these variances (d,) along the axes."""
+        return replace(self, scatter=self.form.widened(self.scatter, self.mass, variances))
+
+    def without_rounding(self, variances: Array) -> Moments:
+        """Exact zeros in place of what is no more than rounding, where `variances` (d,) are 0."""
+        if variances.all():
+            return self
+        form, mean, mass = self.form, np.abs(self.mean), self.mass[:, None]
+        if form is Scatter.POOLED:
+            mean, mass = mean.max(axis=0), self.mass.sum()
+        # A variance that is no more than the rounding of the mean says nothing.
+        rounding = mass * (4 * np.finfo(np.float64).eps * mean) ** 2
+        resolved = (form.diagonal(self.scatter) > rounding) | (variances > 0)
+        if form is not Scatter.DIAGONAL:
+            resolved = resolved[..., :, None] & resolved[..., None, :]
+        return replace(self, scatter=np.where(resolved, self.scatter, 0.0))
+
+    def regularised(self, variances: Array) -> Moments:
+        """With added variance, and without rounding where there is none."""
+        return self.with_added_variance(variances).without_rounding(variances)
 
     def scaled(self, factor: float) -> Moments:
-        """The same rows with `factor` times their weight; 0 < factor."""
+        """The same samples with `factor` times their weight; 0 < factor."""
         return Moments(
             form=self.form,
             mass=factor * self.mass,
             mean=self.mean,
             scatter=factor * self.scatter,
-            log_likelihood=factor * self.log_likelihood,
+            objective=factor * self.objective,
             total_weight=factor * self.total_weight,
+            counts=self.counts and Counts(*(factor * count for count in self.counts)),
         )
 
     def overall(self, form: Scatter = Scatter.DIAGONAL) -> Moments:
@@ -128,6 +182,7 @@ class Moments:
             within = self.form.dense(self.scatter).sum(axis=0)
         return replace(
             self,
+            counts=None,
             form=form,
             mass=self.mass.sum(keepdims=True),
             mean=mean[None],
@@ -142,21 +197,25 @@ class Moments:
             mass=self.mass[order],
             mean=self.mean[order],
             scatter=self.scatter if pooled else self.scatter[order],
+            counts=self.counts and Counts(*(count[order] for count in self.counts)),
         )
 
     def __add__(self, other: Moments) -> Moments:
-        mass = self.mass + other.mass
+        own, others = self.counted, other.counted
+        count = own.means + others.means
         # The share is formed before the product: mass x mass could overflow or underflow.
-        share = np.divide(other.mass, mass, out=np.zeros_like(mass), where=mass > 0)
+        share = np.divide(others.means, count, out=np.zeros_like(count), where=count > 0)
         shift = other.mean - self.mean
         # Pairwise update (Chan, Golub & LeVeque 1983). Adding raw second moments instead loses
         # every digit once the distance from the origin dwarfs the spread.
-        between = self.form.outer((self.mass * share)[:, None], shift[:, None, :])
+        between = self.form.outer((own.means * share)[:, None], shift[:, None, :])
+        same = self.counts is None and other.counts is None
         return Moments(
             form=self.form,
-            mass=mass,
+            mass=self.mass + other.mass,
             mean=self.mean + share[:, None] * shift,
             scatter=self.scatter + other.scatter + between,
-            log_likelihood=self.log_likelihood + other.log_likelihood,
+            objective=self.objective + other.objective,
             total_weight=self.total_weight + other.total_weight,
+            counts=None if same else Counts(*map(add, own, others)),
         )

@@ -26,9 +26,10 @@ _SMALL_PENALTY = 1e-8
 class Problem:
     """Maximum likelihood for weighted rows within a structure.
 
-    The M-step adds `floor` to the covariances. That maximises exactly one objective, the
-    log-likelihood with each component's density lowered by its `penalty`, half the trace of
-    precision x floor; so the E-step uses those densities, and EM never lowers the objective.
+    Each sample counts as a small cloud of variance `floor` about itself. EM then maximises exactly
+    one objective, the log-likelihood with each component's density lowered by its `penalty`, half
+    the trace of precision x floor; the E-step uses those densities, and adds the clouds' variance
+    to the scatter of its Moments.
     """
 
     rows: Rows
@@ -50,21 +51,21 @@ class Problem:
         return 0.5 * parameters.covariance.precision_diagonal() @ self.floor
 
     def evaluate(self, parameters: MixtureParameters) -> Moments:
-        """E-step: one pass over the data. Its log-likelihood is the objective."""
+        """E-step: one pass over the data."""
         return self.rows.expectation(parameters, self.structure.scatter, self.floor)
 
     def maximise(self, moments: Moments, previous: MixtureParameters | None) -> MixtureParameters:
         """M-step."""
-        return maximise(moments, self.structure, self.floor, previous)
+        return maximise(moments, self.structure, previous)
 
     def mean_log_likelihood(self, parameters: MixtureParameters, moments: Moments) -> float:
         """Nats per row of the parameters that gave the moments, without the penalty."""
         penalty = self.penalty(parameters)
         if penalty.max() > _SMALL_PENALTY:
             plain = replace(self, floor=np.zeros_like(self.floor)).evaluate(parameters)
-            return plain.mean_log_likelihood
+            return plain.mean_objective
         paid = float((moments.mass * penalty).sum())
-        return (moments.log_likelihood + paid) / moments.total_weight
+        return (moments.objective + paid) / moments.total_weight
 
 
 def floor_of(reg_covar: float | str, rows: Rows) -> Array:

@@ -63,7 +63,6 @@ class MixtureParameters:
 def maximise(
     moments: Moments,
     structure: Structure,
-    floor: Array,
     previous: MixtureParameters | None = None,
 ) -> MixtureParameters:
     """The M-step: the parameters that maximise the expected complete log-likelihood.
@@ -76,9 +75,8 @@ def maximise(
     IllDefinedCovarianceError
         If the structure finds no positive definite covariance.
     """
-    covariance = structure.estimate(moments, floor, previous.covariance if previous else None)
-    weights = moments.mass / moments.mass.sum()
-    return MixtureParameters.from_weights(weights, moments.mean, covariance)
+    covariance = structure.estimate(moments, previous.covariance if previous else None)
+    return MixtureParameters.from_weights(moments.weights, moments.mean, covariance)
 
 
 def n_parameters(structure: Structure, n_components: int, n_features: int) -> int:

@@ -145,9 +145,9 @@ def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
         [_floor_of(m, memory) for m, (_, memory) in zip(mixtures, parts, strict=True)]
     )
     floor = seen @ floors / seen.sum()
-    parameters, memory, loss = merged(parts, structure, floor)
+    parameters, memory, loss = merged(parts, structure)
     result = EMResult(
-        parameters, memory.moments, [memory.moments.mean_log_likelihood], EMStatus.MERGED, []
+        parameters, memory.moments, [memory.moments.mean_objective], EMStatus.MERGED, []
     )
     result = _diagnosed(result, memory, floor)
     mixture = cls(**clone(first).get_params(deep=False))
@@ -253,11 +253,12 @@ class Stream:
     def _step(self, rows: InMemoryRows) -> None:
         problem = Problem(rows, self.structure, self.floor)
         fresh = problem.evaluate(self.parameters)
-        fresh = fresh.likely(problem.mean_log_likelihood(self.parameters, fresh))
+        fresh = fresh.with_objective(problem.mean_log_likelihood(self.parameters, fresh))
         self.memory = self.memory.joined(fresh, rows.n_samples, self.forgetting)
         self.n_updates, self.collapsed = self.n_updates + 1, []
         try:
-            self.parameters = problem.maximise(self.memory.moments, self.parameters)
+            moments = self.memory.moments.without_rounding(self.floor)  # which discounting brings
+            self.parameters = problem.maximise(moments, self.parameters)
         except IllDefinedCovarianceError as error:
             # The parameters stay; the rows are remembered, and the next ones may help.
             self.collapsed = error.components
@@ -267,5 +268,5 @@ class Stream:
         """How the stream stands."""
         status = EMStatus.COLLAPSED if self.collapsed else EMStatus.STREAMED
         moments = self.memory.moments
-        likelihood = [moments.mean_log_likelihood]
+        likelihood = [moments.mean_objective]
         return EMResult(self.parameters, moments, likelihood, status, self.collapsed)

@@ -41,7 +41,7 @@ REFERENCE = Path(__file__).parent / "reference"
 def passes(monkeypatch):
     """A list that grows by 1 with every pass over rows in memory, whoever makes it."""
     seen = []
-    e_step, iterate = base._expectation.expectation_in_memory, loop.iterate
+    e_step, iterate = base.e_step.expectation_in_memory, loop.iterate
     climb = loop.climb_in_one_go
 
     def count_one(*arguments, **options):

@@ -78,5 +78,5 @@ def assert_moments_equal(got, expected, parameters, rtol=1e-12):
     scatter = np.abs(expected.scatter).max() + expected.total_weight * size**2
     np.testing.assert_allclose(got.scatter, expected.scatter, atol=rtol * scatter)
     assert got.total_weight == pytest.approx(expected.total_weight, rel=rtol)
-    lost = rtol * (abs(expected.log_likelihood) + expected.total_weight)
-    assert got.log_likelihood == pytest.approx(expected.log_likelihood, abs=lost)
+    lost = rtol * (abs(expected.objective) + expected.total_weight)
+    assert got.objective == pytest.approx(expected.objective, abs=lost)

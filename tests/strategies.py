@@ -28,7 +28,7 @@ def nearest_member(structure, mass, dense):
     scatter = structure.scatter.from_dense(mass[:, None, None] * dense)
     means = np.zeros(dense.shape[:2])
     moments = Moments(structure.scatter, mass, means, scatter, 0.0, mass.sum())
-    return structure.estimate(moments, np.zeros(dense.shape[1]))
+    return structure.estimate(moments)
 
 
 @st.composite

@@ -86,7 +86,7 @@ def difference(problem, parameters, reach, step):
     at = reach * rng.normal(size=coordinates.size)
 
     def objective(vector):
-        return problem.evaluate(coordinates.at(vector).parameters).log_likelihood
+        return problem.evaluate(coordinates.at(vector).parameters).objective
 
     point = coordinates.at(at)
     gradient = point.gradient(problem.evaluate(point.parameters))

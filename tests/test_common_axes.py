@@ -63,7 +63,7 @@ def found_axes(code, mass, dense, previous=None):
     structure = find_structure(code)
     scatter = mass[:, None, None] * dense
     moments = Moments(structure.scatter, mass, np.zeros(dense.shape[:2]), scatter, 0.0, mass.sum())
-    return structure.estimate(moments, np.zeros(dense.shape[1]), previous).axes
+    return structure.estimate(moments, previous).axes
 
 
 def best_turn(code, mass, dense, axes, i, j):

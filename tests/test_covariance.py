@@ -190,7 +190,7 @@ def test_weights_are_repetitions_and_blocks_are_the_whole(structure, seed, K, d)
             ).partition_moments(partition[i::cuts], K, structure.scatter)
             for i in range(cuts)
         ]
-        return stacked(structure.estimate(reduce(add, parts), np.zeros(d)), K)
+        return stacked(structure.estimate(reduce(add, parts)), K)
 
     weighted = estimate(X, times.astype(float), shares)
     scale = np.abs(weighted).max()
@@ -209,7 +209,7 @@ def test_a_step_from_a_previous_covariance_never_lowers_the_ecll(structure, size
     moments = moments_of(structure, mass, dense)
     before = ecll(stacked(previous, K), mass, dense)
     for _ in range(3):
-        previous = structure.estimate(moments, np.zeros(d), previous)
+        previous = structure.estimate(moments, previous)
         reached = ecll(stacked(previous, K), mass, dense)
         assert reached >= before - 1e-12 * (1 + abs(before))
         before = reached
@@ -219,7 +219,7 @@ def test_a_step_from_a_previous_covariance_never_lowers_the_ecll(structure, size
 def test_reg_covar_is_added_to_the_spread_before_the_family_is_fitted(structure):
     mass, dense = random_spread(0, 3, 4)
     floor = np.array([1.0, 2.0, 3.0, 0.5])
-    got = structure.estimate(moments_of(structure, mass, dense), floor)
+    got = structure.estimate(moments_of(structure, mass, dense).regularised(floor))
     expected = nearest_member(structure, mass, dense + np.diag(floor))
     np.testing.assert_allclose(stacked(got, 3), stacked(expected, 3), rtol=1e-9, atol=1e-12)
 
@@ -234,14 +234,14 @@ def test_a_component_without_mass(structure, dead):
     mass = np.where(alive, mass, 0.0)
     got = previous
     for _ in range(10):  # steps towards common axes are cut short
-        got = structure.estimate(moments_of(structure, mass, dense), np.zeros(3), got)
+        got = structure.estimate(moments_of(structure, mass, dense), got)
     rest = nearest_member(structure, mass[alive], dense[alive])
     np.testing.assert_allclose(stacked(got, 3)[alive], stacked(rest, 2), rtol=1e-5, atol=1e-8)
     structure.check_member(got, 3)
     if structure.code[0] == "V" and structure.code != "VVE":  # there along axes it did not have
         volumes = [np.linalg.det(stacked(c, 3)[dead]) for c in (got, previous)]
         assert volumes[0] == pytest.approx(volumes[1], rel=1e-6)
-    without = structure.estimate(moments_of(structure, mass, dense), np.zeros(3))
+    without = structure.estimate(moments_of(structure, mass, dense))
     assert (np.linalg.eigvalsh(stacked(without, 3)) > 0).all()
 
 
@@ -294,7 +294,7 @@ def test_proportional_scatters_of_very_different_size():
         structure = find_structure(code)
         for previous in (None, nearest_member(structure, mass, dense)):
             moments = moments_of(structure, mass, members)
-            got = structure.estimate(moments, np.zeros(3), previous)
+            got = structure.estimate(moments, previous)
             np.testing.assert_allclose(stacked(got, 4), members, rtol=1e-6)
 
 
@@ -328,19 +328,19 @@ def moments_of_noise(structure, lost):
 def test_a_variance_below_the_rounding_of_the_mean_is_ill_defined(structure):
     all_lost = moments_of_noise(structure, np.array([True, True]))
     with pytest.raises(IllDefinedCovarianceError, match=r"Components: \[0\]"):
-        structure.estimate(all_lost, np.zeros(2))
-    assert np.isfinite(structure.estimate(all_lost, np.full(2, 1e-40)).log_det).all()
+        structure.estimate(all_lost.regularised(np.zeros(2)))
+    assert np.isfinite(structure.estimate(all_lost.regularised(np.full(2, 1e-40))).log_det).all()
 
 
 @every_structure
 def test_one_feature_without_variance(structure):
     moments = moments_of_noise(structure, np.array([True, False]))
     if structure.code[1] == "I":  # round: it is no matter
-        covariance = structure.estimate(moments, np.zeros(2))
+        covariance = structure.estimate(moments.regularised(np.zeros(2)))
         np.testing.assert_allclose(covariance.factor, np.sqrt(20.0))
     else:
         with pytest.raises(IllDefinedCovarianceError):
-            structure.estimate(moments, np.zeros(2))
+            structure.estimate(moments.regularised(np.zeros(2)))
 
 
 SHARED_RANK = {"EII", "EEI", "EEE", "EEV"}  # a component without spread borrows all of it
@@ -359,12 +359,12 @@ def test_a_component_of_less_rank(structure):
         if structure.code == "EVE" and case is line:
             continue  # depends on what the axes of the others make of it
         if structure.code in able:
-            covariance = structure.estimate(moments, np.zeros(3))
+            covariance = structure.estimate(moments.regularised(np.zeros(3)))
             assert (np.linalg.eigvalsh(stacked(covariance, 3)) > 0).all()
         else:
             with pytest.raises(IllDefinedCovarianceError, match=r"Components: .*1"):
-                structure.estimate(moments, np.zeros(3))
-        floored = structure.estimate(moments, np.full(3, 1e-3))
+                structure.estimate(moments.regularised(np.zeros(3)))
+        floored = structure.estimate(moments.regularised(np.full(3, 1e-3)))
         assert (np.linalg.eigvalsh(stacked(floored, 3)) > 0).all()
         structure.check_member(floored, 3)
 
@@ -379,12 +379,12 @@ def test_a_component_on_a_line_may_hold_a_third_of_the_rows(code, rotated):
     dense = turn @ dense @ turn.T
     for share in (0.1, 0.3):
         mass = 100 * np.array([share, 1 - share])
-        covariance = structure.estimate(moments_of(structure, mass, dense), np.zeros(3))
+        covariance = structure.estimate(moments_of(structure, mass, dense))
         assert (np.linalg.eigvalsh(stacked(covariance, 2)) > 0).all()
     for share in (0.36, 0.6, 0.9):
         mass = 100 * np.array([share, 1 - share])
         with pytest.raises(IllDefinedCovarianceError, match=r"Components: \[0\]"):
-            structure.estimate(moments_of(structure, mass, dense), np.zeros(3))
+            structure.estimate(moments_of(structure, mass, dense))
 
 
 @pytest.mark.parametrize("code", ["VEI", "VEE", "VEV"])
@@ -413,10 +413,10 @@ def test_collinear_rows(structure):
     X = np.column_stack([line, 3 * line + 1])
     moments = InMemoryRows(X, None).overall_moments(structure.scatter)
     if structure.scatter is Scatter.DIAGONAL:
-        assert np.isfinite(structure.estimate(moments, np.zeros(2)).log_det).all()
+        assert np.isfinite(structure.estimate(moments.regularised(np.zeros(2))).log_det).all()
     else:
         with pytest.raises(IllDefinedCovarianceError):
-            structure.estimate(moments, np.zeros(2))
+            structure.estimate(moments.regularised(np.zeros(2)))
 
 
 @every_structure
@@ -427,7 +427,7 @@ def test_a_covariance_of_condition_1e10_keeps_its_digits(structure):
     Q = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     X = np.random.default_rng(0).normal(size=(500, 2)) * axes
     moments = InMemoryRows(X @ Q.T, None).overall_moments(structure.scatter)
-    log_det = structure.estimate(moments, np.zeros(2)).log_det
+    log_det = structure.estimate(moments.regularised(np.zeros(2))).log_det
     _, expected = np.linalg.slogdet(np.cov(X.T, bias=True))
     if shape == "I":
         expected = 2 * np.log(X.var(axis=0).mean())

@@ -109,9 +109,9 @@ def test_the_registered_structures_are_made_in_one_go(name, iris):
     reached = iterate(problem, start, problem.evaluate(start), [], Patience(5, 0.0))
     assert len(reached.gains) == 5
     assert min(reached.gains) > 0
-    assert reached.objectives[-1] == reached.moments.mean_log_likelihood
+    assert reached.objectives[-1] == reached.moments.mean_objective
     again = problem.evaluate(reached.parameters)
-    assert again.mean_log_likelihood == reached.moments.mean_log_likelihood
+    assert again.mean_objective == reached.moments.mean_objective
     assert type(reached.parameters.covariance) is type(start.covariance)
 
 

@@ -339,7 +339,7 @@ def test_sums_do_not_depend_on_the_cut(instructions, d, name, form, weighted):
         cut = e_step.expectation(
             lambda function, parts=parts: reduce(add, map(function, parts)), parameters, form, floor
         )
-        for part in ("mass", "mean", "scatter", "log_likelihood", "total_weight"):
+        for part in ("mass", "mean", "scatter", "objective", "total_weight"):
             np.testing.assert_array_equal(getattr(cut, part), getattr(whole, part))
 
 

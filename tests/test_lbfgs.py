@@ -106,9 +106,9 @@ class OneByOne:
         if len(self.objectives) == self.most:
             raise EnoughError
         moments = self.problem.evaluate(candidate)
-        if moments.log_likelihood > self.moments.log_likelihood:
+        if moments.objective > self.moments.objective:
             self.parameters, self.moments = candidate, moments
-        self.objectives.append(self.moments.mean_log_likelihood)
+        self.objectives.append(self.moments.mean_objective)
         return moments
 
 
@@ -144,7 +144,7 @@ def test_the_compiled_climb_is_the_general_one(name, data, most):
         assert len(objectives) <= most
         assert objectives[same:] == pytest.approx([objectives[same - 1]] * len(objectives[same:]))
     again = problem.evaluate(compiled.parameters)
-    assert again.mean_log_likelihood == pytest.approx(compiled.objectives[-1], rel=1e-12, abs=1e-12)
+    assert again.mean_objective == pytest.approx(compiled.objectives[-1], rel=1e-12, abs=1e-12)
     np.testing.assert_allclose(again.mean, compiled.moments.mean, rtol=1e-9, atol=1e-9)
 
 

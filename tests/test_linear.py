@@ -212,4 +212,4 @@ def test_correlated_features(instructions):
     np.testing.assert_allclose(e_step.log_densities(X, parameters), log_density, rtol=1e-8)
     expected = oracle.expectation(X, weights, parameters, Scatter.POOLED)
     got = InMemoryRows(X, weights).expectation(parameters, Scatter.POOLED)
-    assert got.log_likelihood == pytest.approx(expected.log_likelihood, rel=1e-8)
+    assert got.objective == pytest.approx(expected.objective, rel=1e-8)

@@ -45,7 +45,7 @@ def assert_close(a, b, rtol=1e-12):
     np.testing.assert_allclose(a.mass, b.mass, rtol=rtol, atol=rtol * b.total_weight)
     np.testing.assert_allclose(a.mean, b.mean, rtol=rtol, atol=rtol * abs(b.mean).max())
     np.testing.assert_allclose(a.scatter, b.scatter, rtol=rtol, atol=rtol * abs(b.scatter).max())
-    assert a.log_likelihood == pytest.approx(b.log_likelihood, rel=rtol, abs=rtol * b.total_weight)
+    assert a.objective == pytest.approx(b.objective, rel=rtol, abs=rtol * b.total_weight)
     assert a.total_weight == pytest.approx(b.total_weight, rel=rtol)
 
 

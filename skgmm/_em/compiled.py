@@ -191,5 +191,5 @@ def climb(
 
 def _sums(moments: Moments) -> Sums:
     return Sums(
-        moments.mass, moments.mean, moments.scatter, moments.log_likelihood, moments.total_weight
+        moments.mass, moments.mean, moments.scatter, moments.objective, moments.total_weight
     )

@@ -30,14 +30,10 @@ class Coordinates:
     moments : Moments
         Of the anchor.
     ties : Ties
-    floor : ndarray of shape (d,)
-        As of the problem whose objective is climbed.
     """
 
-    def __init__(
-        self, anchor: MixtureParameters, moments: Moments, ties: Ties, floor: Array
-    ) -> None:
-        self.anchor, self.floor = anchor, floor
+    def __init__(self, anchor: MixtureParameters, moments: Moments, ties: Ties) -> None:
+        self.anchor = anchor
         shares = np.maximum(moments.mass / moments.total_weight, _LEAST_SHARE)
         self.covariances = coordinates_of(anchor.covariance, ties, shares)
         information = {
@@ -87,7 +83,7 @@ class Point:
         covariances = coordinates.covariances
         shift = moments.mean - self.parameters.means
         pull = times_precision(self.covariance.root, covariances.whitened(shift))
-        spread = covariances.whitened_spread(_spread(moments, shift, coordinates.floor))
+        spread = covariances.whitened_spread(_spread(moments, shift))
         return coordinates.joined(
             {
                 "weights": mass - moments.total_weight * self.parameters.weights,
@@ -97,9 +93,8 @@ class Point:
         )
 
 
-def _spread(moments: Moments, shift: Array, floor: Array) -> Array:
-    """Second moments about the current means, the floor included."""
+def _spread(moments: Moments, shift: Array) -> Array:
+    """Second moments about the current means."""
     mass, form = moments.mass, moments.form
     spread = moments.scatter + form.outer(mass[:, None], shift[:, None, :])
-    spread = spread + form.of_axes(mass, floor)
     return spread[None] if form is Scatter.POOLED else spread

@@ -97,10 +97,10 @@ class _Ascent:
 
     def leap(self) -> float:
         """The gain of an M-step that does not start at the present covariances."""
-        before = self.moments.mean_log_likelihood
+        before = self.moments.mean_objective
         candidate = self.problem.maximise(self.moments, None)
         self.evaluate(candidate)
-        return self.moments.mean_log_likelihood - before
+        return self.moments.mean_objective - before
 
     def _visit(self, candidate: MixtureParameters) -> tuple[Moments, float]:
         if len(self.objectives) >= self.max_iter:
@@ -108,10 +108,10 @@ class _Ascent:
         if self.watch is not None:
             self.watch.begin()
         reached = self.problem.evaluate(candidate)
-        gain = reached.mean_log_likelihood - self.moments.mean_log_likelihood
+        gain = reached.mean_objective - self.moments.mean_objective
         if gain > 0:
             self.parameters, self.moments = candidate, reached
-        self.objectives.append(self.moments.mean_log_likelihood)
+        self.objectives.append(self.moments.mean_objective)
         return reached, gain
 
     def _tell(self, gain: float, remaining: float | None) -> None:
@@ -216,9 +216,9 @@ class EM:
 
     def _climb(self) -> float:
         """The gain of quasi-Newton steps."""
-        before = self.ascent.moments.mean_log_likelihood
+        before = self.ascent.moments.mean_objective
         climb(self.problem, self.ascent, 0.1 * self.tol)
-        return self.ascent.moments.mean_log_likelihood - before
+        return self.ascent.moments.mean_objective - before
 
     def _result(self, status: EMStatus, collapsed: list[int] | None = None) -> EMResult:
         left = self.rate.remaining() if self.rate.gains else np.inf

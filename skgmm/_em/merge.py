@@ -20,7 +20,7 @@ _TOO_MUCH = 0.1
 
 
 def merged(
-    parts: list[tuple[MixtureParameters, Memory]], structure: Structure, floor: Array
+    parts: list[tuple[MixtureParameters, Memory]], structure: Structure
 ) -> tuple[MixtureParameters, Memory, float]:
     """The M-step from the Moments of all parts, and what it loses at most.
 
@@ -44,12 +44,12 @@ def merged(
         moments.append(seen.reordered(order))
         own.append(float(np.trace(component_values(seen, parameters))))
     whole = reduce(add, moments)
-    parameters = maximise(whole, structure, floor, first)
+    parameters = maximise(whole, structure, first)
     reached = float(np.trace(component_values(whole, parameters)))
     loss = max(0.0, (sum(own) - reached) / whole.total_weight)
     n_samples = sum(memory.n_samples for _, memory in parts)
-    bound = whole.mean_log_likelihood - loss
-    return parameters, Memory.of_fit(whole.likely(bound), n_samples), loss
+    bound = whole.mean_objective - loss
+    return parameters, Memory.of_fit(whole.with_objective(bound), n_samples), loss
 
 
 def explained(structure: Structure, memory: Memory, n_parts: int) -> float:

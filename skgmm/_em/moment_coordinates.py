@@ -47,7 +47,7 @@ class MomentCoordinates:
         self.problem, self.anchor = problem, anchor
         self.form, self.total_weight = moments.form, moments.total_weight
         free = replace(anchor, covariance=_free(anchor.covariance, self.form))
-        self.chart = Coordinates(free, moments, _FREE[self.form], problem.floor)
+        self.chart = Coordinates(free, moments, _FREE[self.form])
         self.size = self.chart.size
 
     def at(self, vector: Array) -> MomentPoint:
@@ -64,12 +64,11 @@ class MomentPoint:
         self.parameters = coordinates.problem.maximise(self.moments, coordinates.anchor)
 
     def _moments(self) -> Moments:
-        """Those to which the M-step adds the floor to find, without ties, what is at this point."""
+        """Those of which an M-step without ties makes what is at this point."""
         coordinates, mixture = self.coordinates, self.free.parameters
         form, mass = coordinates.form, coordinates.total_weight * mixture.weights
         dense = mixture.covariance.dense()
         scatter = form.from_dense(mass[:, None, None] * dense)
-        scatter = form.widened(scatter, mass, -coordinates.problem.floor)
         return Moments(form, mass, mixture.means, scatter, 0.0, coordinates.total_weight)
 
     def gradient(self, moments: Moments) -> Array:

@@ -39,7 +39,7 @@ def coordinates_around(
     ties = problem.structure.ties
     if ties is None:
         return MomentCoordinates(problem, anchor, moments)
-    return Coordinates(anchor, moments, ties, problem.floor)
+    return Coordinates(anchor, moments, ties)
 
 
 def climb(problem: Problem, ascent: Ascent, enough: float) -> None:
@@ -71,7 +71,7 @@ def _from_anchor(problem: Problem, ascent: Ascent, enough: float) -> bool:
         except (FloatingPointError, LostRowError, IllDefinedCovarianceError, LinAlgError):
             gradient[:] = 0.0
             return np.inf
-        return -moments.mean_log_likelihood
+        return -moments.mean_objective
 
     value = tried(lambda _: ascent.moments)
     return descend(

@@ -155,7 +155,7 @@ class EMResult:
 
     @property
     def objective(self) -> float:
-        return self.moments.mean_log_likelihood
+        return self.moments.mean_objective
 
     @property
     def empty(self) -> list[int]:

@@ -44,7 +44,7 @@ class Forgetting:
 class Memory:
     """What is remembered of rows, and how many they were."""
 
-    moments: Moments  # discounted; the log-likelihood is that of rows before they were learned from
+    moments: Moments  # discounted; their objective is that of samples before they were learned from
     seen: float  # weight of all rows
     n_samples: int
 
@@ -55,11 +55,16 @@ class Memory:
             return cls.of_parameters(mixture._parameters(), structure, n_samples)
         state = dict(mixture._memory)
         numbers = state.pop("seen"), state.pop("n_samples")
+        if "log_likelihood" in state:  # a pickle of an earlier version
+            state["objective"] = state.pop("log_likelihood")
+            moments = Moments(form=structure.scatter, **state)
+            return cls(moments.with_added_variance(mixture.reg_covar_), *numbers)
         return cls(Moments(form=structure.scatter, **state), *numbers)
 
     def state(self) -> dict[str, Any]:
         """As builtins and arrays, for an estimator to hold."""
-        state = {name: value for name, value in vars(self.moments).items() if name != "form"}
+        told = ("form", "counts")  # the structure knows the form; only a prior has counts
+        state = {name: value for name, value in vars(self.moments).items() if name not in told}
         return {**state, "seen": self.seen, "n_samples": self.n_samples}
 
     @classmethod
@@ -92,6 +97,6 @@ class Memory:
     def joined(self, fresh: Moments, n_samples: int, forgetting: Forgetting) -> Memory:
         """With the Moments of new rows."""
         kept = self.undiscounted().scaled(forgetting.remembered(self.n_samples))
-        if np.isnan(kept.log_likelihood):  # given parameters, which have seen no rows
-            kept = kept.likely(fresh.mean_log_likelihood)
+        if np.isnan(kept.objective):  # given parameters, which have seen no rows
+            kept = kept.with_objective(fresh.mean_objective)
         return Memory(kept + fresh, self.seen + fresh.total_weight, self.n_samples + n_samples)

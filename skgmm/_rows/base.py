@@ -82,16 +82,21 @@ class Rows(ABC):
     def expectation(
         self, parameters: MixtureParameters, form: Scatter, floor: Array | None = None
     ) -> Moments:
-        """The E-step: Moments under the parameters, densities lowered for the floor."""
+        """The E-step: Moments under the parameters, each sample a cloud of variance `floor`."""
         floor = np.zeros(self.n_features) if floor is None else floor
         return e_step.expectation(self.summed, parameters, form, floor)
 
-    def partition_moments(self, partition: Array, n_components: int, form: Scatter) -> Moments:
-        """Moments of given labels (n,) or responsibilities (n, K); the log-likelihood is 0."""
-        return e_step.partition_moments(self.summed, self.origin, partition, n_components, form)
+    def partition_moments(
+        self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
+    ) -> Moments:
+        """The same for given labels (n,) or responsibilities (n, K); the objective is 0."""
+        floor = np.zeros(self.n_features) if floor is None else floor
+        return e_step.partition_moments(
+            self.summed, self.origin, partition, n_components, form, floor
+        )
 
     def overall_moments(self, form: Scatter) -> Moments:
-        """Moments of all rows as one component; the log-likelihood means nothing."""
+        """Moments of all samples as one component, as they are; the objective means nothing."""
         return e_step.overall_moments(self.summed, self.origin, form)
 
     def labels(self, parameters: MixtureParameters) -> Array:

@@ -69,7 +69,8 @@ def expectation(
     Parameters
     ----------
     floor : ndarray of shape (d,)
-        Half the trace of precision x floor is taken from the components' log-densities.
+        Variances of each sample about itself: they are added to the scatter, and half the trace of
+        precision x floor is taken from the components' log-densities.
     """
     means = np.ascontiguousarray(parameters.means)
     factors = np.ascontiguousarray(parameters.covariance.factor)
@@ -81,8 +82,8 @@ def expectation(
         model = replace(model, linear=linear)
         sums = _kernels.moments_of(summed(partial(_total, model=model)), model)
         if sums is not None:
-            return moments_from(sums, form)
-    return _moments_about(summed, _total, model, form)
+            return moments_from(sums, form).regularised(floor)
+    return _moments_about(summed, _total, model, form).regularised(floor)
 
 
 def expectation_in_memory(
@@ -99,7 +100,7 @@ def expectation_in_memory(
         form=FORMS[form],
         n_threads=part.n_threads,
     )
-    return None if sums is None else moments_from(sums, form)
+    return None if sums is None else moments_from(sums, form).without_rounding(floor)
 
 
 def moments_from(sums: Sums, form: Scatter) -> Moments:
@@ -108,9 +109,14 @@ def moments_from(sums: Sums, form: Scatter) -> Moments:
 
 
 def partition_moments(
-    summed: Summed, origin: Array, partition: Array, n_components: int, form: Scatter
+    summed: Summed,
+    origin: Array,
+    partition: Array,
+    n_components: int,
+    form: Scatter,
+    floor: Array,
 ) -> Moments:
-    """Moments of rows whose assignment is given; the log-likelihood is left at 0.
+    """Moments of samples whose assignment is given; the objective is left at 0.
 
     Parameters
     ----------
@@ -121,11 +127,12 @@ def partition_moments(
     """
     centres = np.repeat(origin, n_components, axis=0)
     model = _one_for_all(centres, form)
-    return _moments_about(summed, partial(_total_given, partition=partition), model, form)
+    total = partial(_total_given, partition=partition)
+    return _moments_about(summed, total, model, form).regularised(floor)
 
 
 def overall_moments(summed: Summed, origin: Array, form: Scatter) -> Moments:
-    """Moments of all rows as one component; the log-likelihood means nothing."""
+    """Moments of all rows as one component; the objective means nothing."""
     return _moments_about(summed, _total, _one_for_all(origin, form), form)
 
 
@@ -203,7 +210,7 @@ def _centred(sums: Sums, centres: Array, form: Scatter) -> Moments:
         mass=sums.mass,
         mean=centres + shift,
         scatter=sums.second - between,
-        log_likelihood=sums.log_likelihood,
+        objective=sums.log_likelihood,
         total_weight=sums.weight,
     )
 

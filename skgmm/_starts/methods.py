@@ -74,10 +74,10 @@ def from_partition(
     rows: Rows, partition: Array, n_components: int, structure: Structure, floor: Array
 ) -> MixtureParameters:
     """M-step from labels (n,) or responsibilities (n, K)."""
-    moments = rows.partition_moments(partition, n_components, structure.scatter)
+    moments = rows.partition_moments(partition, n_components, structure.scatter, floor)
     if not (moments.mass > 0).all():
         raise EmptyStartError(np.flatnonzero(moments.mass <= 0).tolist())
-    return maximise(moments, structure, floor)
+    return maximise(moments, structure)
 
 
 def _kmeans(
@@ -136,8 +136,8 @@ def _around(
     if len(sample) < 2 * n_components:  # groups of single rows have no covariance within
         labels = np.zeros(len(sample), dtype=np.int64)
     rows = InMemoryRows(sample.rows, sample.weights, n_threads)
-    groups = rows.partition_moments(labels, n_components, structure.scatter)
-    return maximise(_evened(replace(groups, mean=means)), structure, floor)
+    groups = rows.partition_moments(labels, n_components, structure.scatter, floor)
+    return maximise(_evened(replace(groups, mean=means)), structure)
 
 
 def _evened(moments: Moments) -> Moments:

@@ -144,7 +144,7 @@ def _level(problem: Problem, sample: StartSample, parameters: MixtureParameters)
     If those are other rows, after EM on them: fitted to the sample alone any optimum gains.
     """
     if sample.complete:
-        return problem.evaluate(parameters).mean_log_likelihood
+        return problem.evaluate(parameters).mean_objective
     return EM(problem, parameters, tol=_ROUGHLY).until(_STEPS).objective
 
 

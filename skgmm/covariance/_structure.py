@@ -28,7 +28,7 @@ class Spread:
     """
 
     mass: Array  # (K,)
-    scatter: Array  # in the structure's form, the floor included; 0 without mass
+    scatter: Array  # in the structure's form, reg_covar included; 0 without mass
     own_mass: Array  # (K,), positive
     own_scatter: Array  # as scatter
 
@@ -104,18 +104,13 @@ class Structure(ABC):
         """Volume, shape and orientation: E equal, V varying, I identity."""
         return self.aliases[0] if self.aliases else self.name
 
-    def estimate(
-        self, moments: Moments, floor: Array, previous: Covariance | None = None
-    ) -> Covariance:
+    def estimate(self, moments: Moments, previous: Covariance | None = None) -> Covariance:
         """The member of the family that maximises the ECLL given the moments.
 
         Parameters
         ----------
         moments : Moments
             With scatter in this structure's form.
-        floor : ndarray of shape (d,)
-            Variances added along the axes (`reg_covar`): to the rows' own spread, before the family
-            is fitted to it, so that the result is positive definite and of the family.
         previous : Covariance or None
             Where iterations start, and what a component without mass keeps as far as the family
             allows.
@@ -126,16 +121,15 @@ class Structure(ABC):
             Naming the components whose covariance is not positive definite, or whose precision is
             beyond float64.
         """
-        covariance = self._maximise(self._spread(moments, floor, previous), previous)
+        covariance = self._maximise(self._spread(moments, previous), previous)
         with np.errstate(over="ignore"):
             precisions = 4.0 * covariance.precision_diagonal()  # with room for sums of two
         if not np.isfinite(precisions).all():  # so small that their inverses are no numbers
-            refuse(~np.isfinite(precisions).all(axis=1))
+            refuse(np.asarray(~np.isfinite(precisions).all(axis=1)))
         return covariance
 
-    def _spread(self, moments: Moments, floor: Array, previous: Covariance | None) -> Spread:
-        mass = moments.mass
-        scatter = self._regularised(moments, floor)
+    def _spread(self, moments: Moments, previous: Covariance | None) -> Spread:
+        mass, scatter = moments.counted.covariances, moments.scatter
         if self.scatter is Scatter.POOLED or mass.min() > 0:
             return Spread(mass, scatter, mass, scatter)
         empty = mass <= 0
@@ -145,21 +139,6 @@ class Structure(ABC):
             kept = previous.variances() if self.scatter is Scatter.DIAGONAL else previous.dense()
         empty_too = empty.reshape((-1,) + (1,) * (scatter.ndim - 1))
         return Spread(mass, scatter, np.where(empty, 1.0, mass), np.where(empty_too, kept, scatter))
-
-    def _regularised(self, moments: Moments, floor: Array) -> Array:
-        """The scatter with `floor` added, and without a floor exact zeros in place of roundings."""
-        scatter, mass = moments.scatter, moments.mass
-        if floor.all():
-            return self.scatter.widened(scatter, mass, floor)
-        mean, rows = np.abs(moments.mean), mass[:, None]
-        if self.scatter is Scatter.POOLED:
-            mean, rows = mean.max(axis=0), mass.sum()
-        # A variance that is no more than the rounding of the mean says nothing.
-        rounding = rows * (4 * np.finfo(np.float64).eps * mean) ** 2
-        resolved = (self.scatter.diagonal(scatter) > rounding) | (floor > 0)
-        if self.scatter is not Scatter.DIAGONAL:
-            resolved = resolved[..., :, None] & resolved[..., None, :]
-        return self.scatter.widened(np.where(resolved, scatter, 0.0), mass, floor)
 
     @abstractmethod
     def _maximise(self, spread: Spread, previous: Covariance | None) -> Covariance:

@@ -42,14 +42,16 @@ class Groups:
         return self.unitless
 
 
-def grouped(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Groups | None:
+def grouped(
+    sample: StartSample, n_components: int, rng: np.random.RandomState, floor: Array
+) -> Groups | None:
     """Groups for every structure; None where the distinct rows are too few."""
     if len(sample) < n_components:
         return None
     rows = InMemoryRows(sample.rows, sample.weights)
 
     def moments(labels: Array) -> Moments:
-        return rows.partition_moments(labels, n_components, Scatter.FULL)
+        return rows.partition_moments(labels, n_components, Scatter.FULL, floor)
 
     if n_components == 1:
         return Groups([moments(np.zeros(len(sample), dtype=np.int64))], [])

@@ -104,11 +104,13 @@ class Ground:
         sample = rows.start_sample(max(sizes), rng)
         few = thinned(sample, max(sizes), rng)
         streams = [np.random.RandomState(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
-        groups = {K: grouped(few, K, stream) for K, stream in zip(sizes, streams, strict=True)}
         trial = InMemoryRows(few.rows, few.weights)
         if few.complete:  # equal rows are one row with a weight
             rows = replace(trial, n_threads=rows.n_threads)
         floor = floor_of(reg_covar, rows)
+        groups = {
+            K: grouped(few, K, stream, floor) for K, stream in zip(sizes, streams, strict=True)
+        }
         axes_only = all(structure.scatter is Scatter.DIAGONAL for structure in structures)
         overall = rows.overall_moments(Scatter.DIAGONAL if axes_only else Scatter.FULL)
         variances = feature_variances(overall)[0] + floor
@@ -269,7 +271,7 @@ class _Runner:
 
     @property
     def objective(self) -> float:
-        return self.moments.mean_log_likelihood
+        return self.moments.mean_objective
 
     def again(self, problem: Problem) -> Start:
         """As a start for other rows than those of the trial, or the same."""

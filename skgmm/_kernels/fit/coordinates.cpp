@@ -33,15 +33,14 @@ void multiply_by_triangle(int64_t d, const double* left, const double* right, do
 }  // namespace
 
 Chart::Chart(const State& anchor_, Form form_, Factor factor, int64_t n_factors, int64_t n_features,
-             Tying ties_, const double* floor_)
+             Tying ties_)
     : anchor(anchor_),
       form(form_),
       dense(factor == Factor::triangular),
       K(int64_t(anchor_.log_weights.size())),
       d(n_features),
       m(n_factors),
-      ties(ties_),
-      floor(floor_) {
+      ties(ties_) {
     const double total = anchor.moments[1], *mass = anchor.moments.data() + 2;
     std::vector<double> shares(K);
     for (int64_t k = 0; k < K; ++k) shares[k] = std::max(mass[k] / total, least_share);
@@ -153,11 +152,10 @@ void Chart::slope(const State& there, double* gradient) {
         for (int64_t i = 0; i < d; ++i) shift[i] = mean[k * d + i] - there.means[k * d + i];
         for (int64_t i = 0; i < d; ++i) {
             if (!dense) {
-                spread[i] += mass[k] * (shift[i] * shift[i] + floor[i]);
+                spread[i] += mass[k] * shift[i] * shift[i];
                 continue;
             }
             for (int64_t j = 0; j < d; ++j) spread[i * d + j] += mass[k] * shift[i] * shift[j];
-            spread[i * (d + 1)] += mass[k] * floor[i];
         }
         slope_of_mean(k, mass[k], shift.data(), gradient);
         if (!dense) {

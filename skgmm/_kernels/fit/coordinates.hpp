@@ -22,7 +22,7 @@ public:
     // The anchor's moments are in `form`, and it has one factor for each component unless none of
     // these parts varies.
     Chart(const State& anchor, Form form, Factor factor, int64_t n_factors, int64_t n_features,
-          Tying ties, const double* floor);
+          Tying ties);
 
     int64_t size() const { return int64_t(scale.size()); }
 
@@ -57,7 +57,6 @@ private:
     bool dense;
     int64_t K, d, m;
     Tying ties;
-    const double* floor;
     Part weights, means, shape, volume, rotation;
     std::vector<double> scale, parts;          // (size,): units, and coordinates in them
     std::vector<double> scales, root;          // (K, d) exp(t); (m, d, d) exp(t)(I + r)

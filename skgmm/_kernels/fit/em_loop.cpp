@@ -7,18 +7,6 @@ namespace skgmm {
 
 namespace {
 
-// Sums of matrices or diagonals with the floor of each component's rows added.
-void add_floor(Form form, int64_t K, int64_t d, const double* mass, double total,
-               const double* floor, double* scatter) {
-    const int64_t n = form == Form::pooled ? 1 : K;
-    const int64_t size = form == Form::diagonal ? d : d * d;
-    const int64_t stride = form == Form::diagonal ? 1 : d + 1;
-    for (int64_t k = 0; k < n; ++k)
-        for (int64_t j = 0; j < d; ++j)
-            scatter[k * size + j * stride] +=
-                (form == Form::pooled ? total : mass[k]) * floor[j];
-}
-
 template <typename T>
 class Iteration {
 public:
@@ -61,11 +49,10 @@ private:
             if (!(mass[k] > 0.0)) return false;
             total += mass[k];
         }
-        for (int64_t k = 0; k < K; ++k) ahead.log_weights[k] = std::log(mass[k] / total);
+        const double total_weight = here.moments[1];
+        for (int64_t k = 0; k < K; ++k) ahead.log_weights[k] = std::log(mass[k] / total_weight);
         std::copy(mean, mean + K * d, ahead.means.begin());
-        scatter.assign(mean + K * d, here.moments.data() + here.moments.size());
-        add_floor(family.form, K, d, mass, total, floor, scatter.data());
-        const Spread spread{K, d, mass, total, scatter.data()};
+        const Spread spread{K, d, mass, total, mean + K * d};
         return family.estimate(spread, {ahead.factors.data(), ahead.axes.data()});
     }
 
@@ -73,7 +60,6 @@ private:
     const Family& family;
     const double* floor;
     int64_t K, d, n_threads;
-    std::vector<double> scatter;
 };
 
 // Gains that leave hardly anything, or shrink or grow at a slow and steady rate, are for others to

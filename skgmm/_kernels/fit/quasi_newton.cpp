@@ -119,7 +119,7 @@ Climb climb(const Rows<T>& rows, Form form, Factor factor, int64_t n_factors, Ty
             const double* floor, double enough, int64_t most, int64_t n_threads, State& best,
             std::vector<double>& objectives) {
     const State anchor = best;
-    Chart chart(anchor, form, factor, n_factors, rows.n_features, ties, floor);
+    Chart chart(anchor, form, factor, n_factors, rows.n_features, ties);
     State tried = best;
     const int64_t K = int64_t(best.log_weights.size());
     std::vector<double> gradient(chart.size());

@@ -7,8 +7,8 @@
 
 namespace skgmm {
 
-// What an M-step is given: every component has rows, and `scatter` (K, d, d), (K, d) or (d, d) has
-// the floor in it.
+// What an M-step is given: every component has rows, and `scatter` (K, d, d), (K, d) or (d, d)
+// includes reg_covar.
 struct Spread {
     std::int64_t n_components, n_features;
     const double* mass;  // (K,)

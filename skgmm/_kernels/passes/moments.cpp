@@ -84,4 +84,15 @@ bool centre(const Sums& sums, int64_t K, int64_t d) {
     return kept;
 }
 
+void add_variances(const Sums& moments, int64_t K, int64_t d, const double* variances) {
+    const bool diagonal = moments.form == Form::diagonal, pooled = moments.form == Form::pooled;
+    const int64_t size = diagonal ? d : d * d, stride = diagonal ? 1 : d + 1;
+    double total = 0.0;
+    for (int64_t k = 0; k < K; ++k) total += moments.mass[k];
+    for (int64_t k = 0; k < (pooled ? 1 : K); ++k)
+        for (int64_t j = 0; j < d; ++j)
+            moments.second[k * size + j * stride] +=
+                (pooled ? total : moments.mass[k]) * variances[j];
+}
+
 }  // namespace skgmm

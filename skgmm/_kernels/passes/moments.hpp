@@ -14,4 +14,7 @@ void log_heights(std::int64_t K, std::int64_t d, bool triangular, std::int64_t n
 // `first`. False if second moments lose their digits by that: the centres were far off.
 bool centre(const Sums& sums, std::int64_t K, std::int64_t d);
 
+// Moments of samples become those of clouds with these variances (d,) about each sample.
+void add_variances(const Sums& moments, std::int64_t K, std::int64_t d, const double* variances);
+
 }  // namespace skgmm

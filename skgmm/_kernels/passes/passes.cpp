@@ -173,7 +173,10 @@ int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const doub
         if (lost >= 0) return lost;
         round();
     }
-    return centre(sums_at(out, form, p.means, K, d), K, d) ? -1 : digits_lost;
+    const Sums moments = sums_at(out, form, p.means, K, d);
+    if (!centre(moments, K, d)) return digits_lost;
+    add_variances(moments, K, d, floor);
+    return -1;
 }
 
 template int64_t add_up<float>(const Rows<float>&, const Mixture&, const Given&, const double*,
