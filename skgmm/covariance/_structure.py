@@ -205,7 +205,7 @@ class Structure(ABC):
             scatter = self.scatter.from_dense(dense)
         means = np.zeros((n_components, n_features))
         moments = Moments(self.scatter, np.ones(n_components), means, scatter, 0.0, 1.0)
-        nearest = self.estimate(moments, np.zeros(n_features))
+        nearest = self.estimate(moments)
         if diagonal:
             return float(np.abs(nearest.variances() / variances - 1.0).max()), 1.0
         scale = np.sqrt(variances)
