@@ -58,7 +58,7 @@ def passes(monkeypatch):
         seen.extend([1] * len(climbed.objectives) if climbed else [])
         return climbed
 
-    monkeypatch.setattr(base._expectation, "expectation_in_memory", count_one)
+    monkeypatch.setattr(base.e_step, "expectation_in_memory", count_one)
     monkeypatch.setattr(loop, "iterate", count_all)
     monkeypatch.setattr(loop, "climb_in_one_go", count_climb)
     return seen

@@ -11,149 +11,107 @@ import skgmm
 
 PACKAGE = Path(skgmm.__file__).parent
 
-# Upper rooms first. A room may import from the rooms below it, not from itself or above.
-ROOMS = [
+# Upper layers first. A module imports from its own package and from layers below, never from above.
+LAYERS = [
     "__main__",
-    "_command.__init__",
-    "_command._input",
-    "_command._output",
-    "_command._streams",
-    "_command._csv",
-    "display.__init__",
-    "display._criterion",
-    "display._convergence",
-    "display._uncertainty",
-    "display._mixture",
-    "display._drawing",
-    "display._view",
-    "display._style",
+    "display",
     "__init__",
-    "_show_versions",
-    "model_selection.__init__",
-    "model_selection._search",
-    "model_selection._bootstrap",
-    "model_selection._uncertainty",
-    "model_selection._information",
-    "model_selection._cross_validation",
-    "model_selection._table",
-    "model_selection._scorers",
-    "model_selection._sweep",
-    "model_selection._tasks",
-    "model_selection._candidates",
-    "model_selection._nesting",
+    "model_selection",
     "_mixture",
-    "_streams",
-    "_inference",
-    "_summary",
-    "_partial",
-    "_reading",
-    "_dask_input",
-    "_dask",
-    "_chunks",
-    "_block_rows",
-    "_survey",
-    "_totals",
-    "_sources",
-    "_parquet",
-    "_npy",
-    "_block",
-    "_files",
-    "_fitting",
-    "_merging",
+    "_partial_fit",
     "_streaming",
-    "_escape",
-    "_starts",
-    "_race",
-    "_validation",
-    "_array_input",
-    "_bad_values",
-    "_sklearn_compat",
-    "_representation",
-    "_version",
-    "_following",
-    "_callbacks",
-    "_verbose",
-    "_restarts",
-    "_workers",
-    "_collapse",
-    "_em",
-    "_acceleration",
-    "_moment_coordinates",
-    "_coordinates",
+    "_inference",
+    "_fitting",
+    "_summary",
+    "_html",
     "_progress",
-    "_result",
-    "_initialization",
-    "_kmeans",
-    "_iterations",
-    "_problem",
+    "_starts",
+    "_em",
+    "_objective",
+    "_validation",
     "_rows",
-    "_sample",
-    "_expectation",
     "_parameters",
-    "covariance.__init__",
-    "covariance._coordinates",
-    "covariance._common_axes",
-    "covariance._own_axes",
-    "covariance._ellipsoidal",
-    "covariance._spherical",
-    "covariance._axis_aligned",
-    "covariance._volumes",
-    "covariance._axes",
-    "covariance._structure",
-    "covariance._base",
+    "covariance",
     "_moments",
     "_fitted",
+    "_version",
+    "_workers",
     "_threads",
-    "_kernels.__init__",
+    "_kernels",
+    "_sklearn_compat",
     "_linalg",
 ]
 
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")
+)
 
-def imported_rooms(path):
-    """Rooms of skgmm that a file imports from."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("skgmm"):
-            base = node.module.removeprefix("skgmm").removeprefix(".")
-            if base == "_kernels._native":  # compiled; it imports nothing
-                continue
-            for name in node.names:
-                full = f"{base}.{name.name}".removeprefix(".")
-                if full in ROOMS:
-                    yield full
-                elif f"{full}.__init__" in ROOMS:
-                    yield f"{full}.__init__"
-                elif base in ROOMS:
-                    yield base
-                else:
-                    yield f"{base}.__init__".removeprefix(".")
-        elif isinstance(node, ast.Import):
+
+def path_of(module):
+    return PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def imported_modules(module):
+    """Modules of skgmm that a module imports from."""
+    for node in ast.walk(ast.parse(path_of(module).read_text())):
+        if isinstance(node, ast.Import):
             for name in node.names:
                 assert not name.name.startswith("skgmm"), "use from-imports within the package"
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("skgmm"):
+            continue
+        base = node.module.removeprefix("skgmm").removeprefix(".")
+        if base == "_kernels._native":  # compiled; it imports nothing
+            continue
+        for name in node.names:
+            full = f"{base}.{name.name}".removeprefix(".")
+            candidates = (full, f"{full}.__init__", base, f"{base}.__init__".removeprefix("."))
+            yield next(candidate for candidate in candidates if candidate in MODULES)
 
 
-def test_every_module_has_a_room():
-    modules = {
-        ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")
-    }
-    assert modules == set(ROOMS)
+def layer_of(module):
+    return LAYERS.index(module.split(".")[0])
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_imports_point_downward(room):
-    path = PACKAGE.joinpath(*room.split(".")).with_suffix(".py")
-    lower = ROOMS[ROOMS.index(room) + 1 :]
-    upward = [other for other in imported_rooms(path) if other not in lower]
-    assert not upward, f"{room} imports from {upward}"
+def test_every_module_is_in_a_layer():
+    assert {module.split(".")[0] for module in MODULES} == set(LAYERS)
 
 
-def test_data_side_and_model_side_meet_only_in_moments():
-    """The M-step never sees a row; the E-step never asks which structure it serves."""
-    model = [room for room in ROOMS if room.startswith("covariance.")]
-    for room in [*model, "_parameters", "_moments"]:
-        path = PACKAGE.joinpath(*room.split(".")).with_suffix(".py")
-        assert not {"_expectation", "_rows"} & set(imported_rooms(path))
-    for room in ["_expectation", "_sample", "_rows"]:
-        assert not set(imported_rooms(PACKAGE / f"{room}.py")) & {*model, "_problem"}
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_to_the_same_package_or_to_lower_layers(module):
+    own = layer_of(module)
+    packaged = "." in module
+    upward = [
+        other
+        for other in imported_modules(module)
+        if layer_of(other) < own or (layer_of(other) == own and not packaged)
+    ]
+    assert not upward, f"{module} imports from {upward}"
+
+
+def test_no_import_cycle():
+    remaining = {module: set(imported_modules(module)) - {module} for module in MODULES}
+    while remaining:
+        free = [module for module, needs in remaining.items() if not needs & set(remaining)]
+        assert free, f"these modules import each other: {sorted(remaining)}"
+        for module in free:
+            del remaining[module]
+
+
+@pytest.mark.parametrize("package", ["covariance", "_em"])
+def test_the_model_side_never_imports_the_data_side(package):
+    """The M-step and the EM loop see Moments, never data."""
+    for module in MODULES:
+        if module.startswith(f"{package}."):
+            data_side = [o for o in imported_modules(module) if o.startswith("_rows")]
+            assert not data_side, f"{module} imports from {data_side}"
+
+
+def test_the_data_side_never_imports_the_model_side():
+    """The E-step never asks which structure it serves, only which form of scatter to return."""
+    for module in MODULES:
+        if module.startswith("_rows."):
+            model_side = [o for o in imported_modules(module) if o.startswith("covariance")]
+            assert not model_side, f"{module} imports from {model_side}"
 
 
 def test_no_switch_on_the_name_of_a_structure():

@@ -10,7 +10,7 @@ using std::int64_t;
 
 namespace {
 
-// As in _expectation.py: centring on the mean of the last iteration loses this share of the digits
+// As in _rows/e_step.py: centring on the mean of the last iteration loses this share of the digits
 // of a second moment at most.
 constexpr double most_lost = 1e-4;
 
