@@ -25,6 +25,13 @@ from skgmm.model_selection._table import best_row
 
 CLASSIC = ["spherical", "diag", "tied", "full"]
 
+# What the search says of its range and of spurious models is tested in test_admissible.py.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The best number of components",
+    "ignore:.* models with a better value",
+    "ignore:.* models are left out",
+)
+
 
 @pytest.fixture(scope="module")
 def iris():
@@ -199,7 +206,7 @@ def test_no_model_ends_below_one_that_it_contains(name, reg_covar):
                     continue
                 assert low <= high + 1e-6 * len(X), (simple, fewer, rich, K)
                 compared += 1
-    assert compared > 900  # of 1,065: models that collapse are few
+    assert compared > 800  # of 1,065: few models collapse or rest on too few samples
 
 
 def test_a_spike_does_not_win():
@@ -212,7 +219,8 @@ def test_a_spike_does_not_win():
     variances = [search.best_estimator_.covariances_]
     assert np.min(variances) > 0.1 or search.best_covariance_type_ in ("full", "tied")
     failed = np.isnan(search.results_["bic"])
-    assert all("collapsed" in status for status in search.results_["status"][failed])
+    reasons = search.results_["status"][failed]
+    assert all("collapsed" in reason or "inadmissible" in reason for reason in reasons)
 
 
 def test_constant_features_are_no_collapse():

@@ -29,6 +29,7 @@ from skgmm._threads import single_threaded_blas
 from skgmm._validation import scale_of_weights
 from skgmm._version import VersionedPickleMixin
 from skgmm.covariance import STRUCTURES, Structure, find_structure
+from skgmm.model_selection._advice import largest_tried, left_out
 from skgmm.model_selection._cross_validation import cross_validated
 from skgmm.model_selection._sweep import Fit, Ground, sweep
 from skgmm.model_selection._table import NOT_REACHED, add_held_out, best_row, table_of
@@ -255,7 +256,9 @@ class GaussianMixtureSearch(
 
         def prepare(some: InMemoryRows) -> Ground:
             options = {"tol": self.tol, "max_iter": self.max_iter}
-            return Ground.prepare(some, self.reg_covar, sizes, rng, options, structures)
+            return Ground.prepare(
+                some, self.reg_covar, sizes, rng, options, structures, admissible_only=True
+            )
 
         ground = prepare(rows)
         table, complete = sweep(ground, structures, rows.n_threads, tasks.fit)
@@ -281,8 +284,11 @@ class GaussianMixtureSearch(
         chosen = table[self.best_covariance_type_, self.best_n_components_]
         self.best_estimator_ = self._mixture_of(chosen, rows, ground.floor)
         messages = ground.collapsed.span.advice(getattr(self, "feature_names_in_", None), None)
+        messages += largest_tried(sizes, self.best_n_components_)
         if self.criterion != HELD_OUT:
             messages += _relative_weights(rows.sample_weight, int(results["n_parameters"][best]))
+            penalty = 2.0 if self.criterion == "aic" else float(np.log(ground.total_weight))
+            messages += left_out(table, results, self.best_score_, penalty)
         return messages if complete else [*messages, _interrupted(results)]
 
     def _folds(self) -> Any:

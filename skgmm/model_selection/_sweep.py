@@ -26,6 +26,7 @@ from skgmm._starts.methods import EmptyStartError
 from skgmm._starts.race import thinned
 from skgmm._workers import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError, Structure
+from skgmm.model_selection._admissible import needed_samples, unsupported
 from skgmm.model_selection._candidates import (
     Candidate,
     Groups,
@@ -58,6 +59,14 @@ _SLACK = 1e-8
 _NUMERICAL = (IllDefinedCovarianceError, EmptyStartError, LostRowError)
 
 
+class InadmissibleError(ValueError):
+    """Every run of EM ended with components of too few samples."""
+
+    def __init__(self, reason: str, objective: float = np.nan) -> None:
+        super().__init__(reason)
+        self.objective = objective  # of the first, nats per sample
+
+
 @dataclass(frozen=True)
 class Fit:
     """A model of the table: what EM reached, or why there is nothing."""
@@ -69,6 +78,7 @@ class Fit:
     fit_time: float  # seconds
     log_likelihood: float = np.nan  # nats, total, without the penalty of reg_covar
     log_certainty: float = np.nan  # sum over rows of the log of the largest responsibility
+    rejected: float = np.nan  # log-likelihood of an inadmissible end, nats, total
 
     def n_parameters(self, n_features: int) -> int:
         return n_parameters(self.structure, self.n_components, n_features)
@@ -84,11 +94,13 @@ class Ground:
 
     rows: InMemoryRows
     trial: InMemoryRows  # those on which candidates are compared
+    n_samples: int  # equal ones counted
     floor: Any  # (d,)
     collapsed: CollapseTest
     groups: dict[int, Groups | None]
     deviations: Any  # (d,) of all rows
     options: dict[str, Any]  # of run_em
+    admissible_only: bool  # whether each component must rest on enough samples
 
     @classmethod
     def prepare(
@@ -99,9 +111,10 @@ class Ground:
         rng: np.random.RandomState,
         options: dict[str, Any],
         structures: Sequence[Structure],
+        admissible_only: bool = False,
     ) -> Ground:
         """Starts for each number of components, made once for all structures."""
-        sample = rows.start_sample(max(sizes), rng)
+        sample, n_samples = rows.start_sample(max(sizes), rng), rows.n_samples
         few = thinned(sample, max(sizes), rng)
         streams = [np.random.RandomState(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
         trial = InMemoryRows(few.rows, few.weights)
@@ -115,8 +128,33 @@ class Ground:
         overall = rows.overall_moments(Scatter.DIAGONAL if axes_only else Scatter.FULL)
         variances = feature_variances(overall)[0] + floor
         deviations = np.sqrt(np.where(variances > 0, variances, 1.0))
-        collapsed = CollapseTest(floor, overall, rows.n_samples)
-        return cls(rows, trial, floor, collapsed, groups, deviations, options)
+        collapsed = CollapseTest(floor, overall, n_samples)
+        return cls(
+            rows, trial, n_samples, floor, collapsed, groups, deviations, options, admissible_only
+        )
+
+    @property
+    def total_weight(self) -> float:
+        weights = self.rows.sample_weight
+        return float(self.rows.n_samples if weights is None else weights.sum())
+
+    def check_enough(self, structure: Structure, n_components: int) -> None:
+        """Raise InadmissibleError where the samples cannot be enough for so many components."""
+        n_samples = max(self.total_weight, float(self.n_samples))
+        needed = needed_samples(structure, self.rows.n_features)
+        if self.admissible_only and n_components > 1 and n_samples < n_components * needed:
+            raise InadmissibleError(
+                f"inadmissible: {structure.name!r} needs {needed} samples for each of "
+                f"{n_components} components in {self.rows.n_features} features, but X has "
+                f"{n_samples:g}"
+            )
+
+    def unsupported(self, structure: Structure, end: EMResult) -> str | None:
+        """Why a result is inadmissible. Weights that sum to less than n_samples are relative."""
+        if not self.admissible_only:
+            return None
+        scale = max(1.0, self.n_samples / self.total_weight)
+        return unsupported(structure, scale * end.moments.mass, self.rows.n_features)
 
     def units(self, structure: Structure) -> Any:
         """What features are measured in (d,) where the structure does not say so itself."""
@@ -192,6 +230,9 @@ def fit_model(
             result.parameters, result.moments
         )
         certainty = ground.rows.log_certainty(result.parameters)
+    except InadmissibleError as error:
+        seconds, rejected = perf_counter() - began, error.objective * ground.total_weight
+        return Fit(structure, n_components, None, str(error), seconds, rejected=rejected)
     except Exception as error:  # whatever it is, the other models are still to come
         status = f"failed: {error}"
         return Fit(structure, n_components, None, status, perf_counter() - began)
@@ -209,6 +250,7 @@ def _best_end(
         raise ValueError(
             f"X has {len(ground.trial.X)} distinct rows, fewer than n_components={n_components}"
         )
+    ground.check_enough(problem.structure, n_components)
     best = neighbours.best
     level = -np.inf if best is None else best.objective
     ranked = _ranked(
@@ -217,7 +259,7 @@ def _best_end(
     ways: list[Candidate] = [runner.again for runner in ranked]
     if best is not None:
         ways.insert(1, _no_worse_than(best.parameters, n_components))
-    reason = ""
+    reason, inadmissible = "", None
     for way in ways[:_TRIES]:
         try:
             start, moments = way(problem)
@@ -228,8 +270,14 @@ def _best_end(
         collapsed = end.collapsed or ground.collapsed(end.parameters)
         if collapsed:
             reason = reason or f"components {collapsed} collapsed onto reg_covar"
+        elif why := ground.unsupported(problem.structure, end):
+            inadmissible = inadmissible or InadmissibleError(why, end.objective)
+        elif inadmissible and end.duplicates:
+            continue  # a contained model in disguise
         elif end.objective >= level - _SLACK:
             return end
+    if inadmissible is not None:
+        raise inadmissible
     raise ValueError(reason or "every run of EM ended below a model that this one contains")
 
 
