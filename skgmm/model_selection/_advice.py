@@ -44,12 +44,13 @@ def left_out(
     if not len(better):
         return _too_few_for_some(results)
     first = better[np.argmin(scores[better])]
+    name, n_components = str(results["covariance_type"][first]), results["n_components"][first]
+    reason = results["status"][first].removeprefix("inadmissible: ")
     return [
-        f"{len(better)} models with a better value of the criterion are inadmissible: some of "
-        "their components rest on too few samples for what they do not share, as in "
-        f"{str(results['covariance_type'][first])!r} with {results['n_components'][first]} components "
-        f"({results['status'][first].removeprefix('inadmissible: ')}). The column 'status' of "
-        "results_ tells which, and why."
+        f"{len(better)} models with a better value of the criterion are inadmissible, because some "
+        "of their components rest on too few samples for what they do not share, as in "
+        f"{name!r} with {n_components} components ({reason}). The column 'status' of results_ "
+        "tells which, and why."
     ]
 
 
