@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgmm._kernels import Form
 from skgmm._linalg import Array
 
 
@@ -23,6 +24,11 @@ class Scatter(Enum):
 
     POOLED = "pooled"
     """The sum over components, (d, d)."""
+
+    @property
+    def kernel_form(self) -> Form:
+        """What the kernel calls it."""
+        return Form[self.name]
 
     def outer(self, coefficients: Array, vectors: Array) -> Array:
         """The sum of coefficient x vector x vector' over each component's vectors, in this form.

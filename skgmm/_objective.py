@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,14 @@ even when clusters are ten thousand standard deviations apart, and far above rou
 
 # Up to this penalty its first-order effect on the log-likelihood is exact to rounding.
 _SMALL_PENALTY = 1e-8
+
+
+class PlainData(NamedTuple):
+    """Samples in memory, as the compiled loop reads them."""
+
+    X: Array  # (n, d)
+    sample_weight: Array | None  # (n,)
+    n_threads: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,14 @@ class Problem:
     def has_floor(self) -> bool:
         """Whether `floor` is positive for every feature."""
         return bool(self.floor.all())
+
+    @property
+    def arrays(self) -> PlainData | None:
+        """The samples as arrays, where they are in memory."""
+        rows = self.rows
+        if not isinstance(rows, InMemoryRows):
+            return None
+        return PlainData(rows.X, rows.sample_weight, rows.n_threads)
 
     def on(self, sample: StartSample) -> Problem:
         """The same problem for the rows of a sample."""

@@ -14,8 +14,6 @@ from skgmm._kernels import Iterated, Patience, Sums
 from skgmm._moments import Moments, Scatter
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.base import InMemoryRows
-from skgmm._rows.e_step import FORMS
 from skgmm.covariance import CommonAxes
 
 # Of more rows, a pass takes longer than what is around it, and an interrupt would have to wait.
@@ -36,22 +34,24 @@ class Reached(NamedTuple):
     objectives: list[float]  # of the best so far
 
 
-def in_one_go(problem: Problem) -> bool:
-    """Whether the kernel can iterate: few rows, in memory, and a structure that it knows."""
-    rows = problem.rows
-    return (
-        problem.structure.compiled is not None
-        and isinstance(rows, InMemoryRows)
-        and rows.n_samples <= FEW_ROWS
-        and rows.n_features <= _FEW_FEATURES
-        and problem.has_floor
-    )
+def supports(problem: Problem) -> str | None:
+    """Why the compiled loop cannot serve an objective; None if it can."""
+    data = problem.arrays
+    if data is None:
+        return "the samples are not in memory"
+    if problem.structure.compiled is None:
+        return f"the kernel does not know the structure {problem.structure.name!r}"
+    if len(data.X) > FEW_ROWS or data.X.shape[1] > _FEW_FEATURES:
+        return f"X has more than {FEW_ROWS} samples or {_FEW_FEATURES} features"
+    if not problem.has_floor:
+        return "reg_covar is 0 for some feature"
+    return None
 
 
 def climbs_in_one_go(problem: Problem) -> bool:
     """Whether the kernel can make quasi-Newton steps as well: all but turns of principal axes."""
     ties = problem.structure.ties
-    return ties is not None and ties.rotation in ("I", ties.shape) and in_one_go(problem)
+    return ties is not None and ties.rotation in ("I", ties.shape) and supports(problem) is None
 
 
 def iterate(
@@ -76,16 +76,16 @@ def iterate(
         None where the next iteration is for the general code: the rows are many or elsewhere, the
         kernel does not know the structure, or something is the matter.
     """
-    if not in_one_go(problem):
+    data, structure = problem.arrays, problem.structure
+    if supports(problem) is not None:
         return None
-    rows, structure = problem.rows, problem.structure
-    assert isinstance(rows, InMemoryRows)
+    assert data is not None
     assert structure.compiled is not None
     covariance = parameters.covariance
     axes = covariance.axes if isinstance(covariance, CommonAxes) else None
     end = _kernels.iterate(
-        rows.X,
-        rows.sample_weight,
+        data.X,
+        data.sample_weight,
         Iterated(
             parameters.log_weights,
             parameters.means,
@@ -96,10 +96,10 @@ def iterate(
             [],
         ),
         code=structure.compiled,
-        form=FORMS[structure.scatter],
+        form=structure.scatter.kernel_form,
         floor=problem.floor,
         patience=patience,
-        n_threads=rows.n_threads,
+        n_threads=data.n_threads,
     )
     if end is None or end.sums is None:
         return None
@@ -157,30 +157,30 @@ def climb(
     climbed : Climbed or None
         None where it is for the general code, as `iterate`.
     """
-    rows, ties, covariance = problem.rows, problem.structure.ties, parameters.covariance
+    data, ties, covariance = problem.arrays, problem.structure.ties, parameters.covariance
     factor = covariance.factor
     if not climbs_in_one_go(problem):
         return None
     if problem.structure.scatter is Scatter.POOLED and len(factor) > 1:
         return None
-    assert isinstance(rows, InMemoryRows)
+    assert data is not None
     assert ties is not None
     code = ties.volume + ties.shape + ties.rotation
     if "V" in code:
         factor = np.broadcast_to(factor, (parameters.n_components, *factor.shape[1:]))
     end = _kernels.climb(
-        rows.X,
-        rows.sample_weight,
+        data.X,
+        data.sample_weight,
         parameters.log_weights,
         parameters.means,
         factor,
         _sums(moments),
         ties=code,
-        form=FORMS[problem.structure.scatter],
+        form=problem.structure.scatter.kernel_form,
         floor=problem.floor,
         enough=enough,
         most=most,
-        n_threads=rows.n_threads,
+        n_threads=data.n_threads,
     )
     return Climbed(
         MixtureParameters(end.log_weights, end.means, replace(covariance, factor=end.factors)),

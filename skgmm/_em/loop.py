@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skgmm._em.compiled import climb as climb_in_one_go
-from skgmm._em.compiled import climbs_in_one_go, in_one_go, iterate
+from skgmm._em.compiled import climbs_in_one_go, iterate, supports
 from skgmm._em.convergence import _ahead, _Rate
 from skgmm._em.quasi_newton import climb
 from skgmm._em.result import EMResult, EMStatus
@@ -123,7 +123,7 @@ class _Ascent:
 
 def _worthwhile(problem: Problem, n_components: int) -> float:
     """Iterations ahead from which on quasi-Newton steps take less time."""
-    if climbs_in_one_go(problem) or not in_one_go(problem):
+    if climbs_in_one_go(problem) or supports(problem) is not None:
         return _WORTHWHILE
     return _WORTHWHILE * (1.0 + _MEANWHILE / (problem.rows.n_samples * n_components))
 

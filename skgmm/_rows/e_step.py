@@ -16,16 +16,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from skgmm import _kernels
-from skgmm._kernels import Form, Model, Sums, Total, unit_rows
+from skgmm._kernels import Model, Sums, Total, unit_rows
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
-
-FORMS = {
-    Scatter.FULL: Form.FULL,
-    Scatter.DIAGONAL: Form.DIAGONAL,
-    Scatter.POOLED: Form.POOLED,
-}
 
 # Centring on the mean of the last iteration loses this share of a second moment's digits at most.
 _LOST = 1e-4
@@ -77,7 +71,7 @@ def expectation(
     heights = _kernels.log_heights(
         np.ascontiguousarray(parameters.log_weights), factors, np.ascontiguousarray(floor)
     )
-    model = Model(means, factors, heights, means, FORMS[form])
+    model = Model(means, factors, heights, means, form.kernel_form)
     for linear in (False,) if form is Scatter.FULL else (True, False):
         model = replace(model, linear=linear)
         sums = _kernels.moments_of(summed(partial(_total, model=model)), model)
@@ -97,7 +91,7 @@ def expectation_in_memory(
         np.ascontiguousarray(parameters.means),
         np.ascontiguousarray(parameters.covariance.factor),
         floor,
-        form=FORMS[form],
+        form=form.kernel_form,
         n_threads=part.n_threads,
     )
     return None if sums is None else moments_from(sums, form).without_rounding(floor)
@@ -139,7 +133,7 @@ def overall_moments(summed: Summed, origin: Array, form: Scatter) -> Moments:
 def _one_for_all(centres: Array, form: Scatter) -> Model:
     """Components of unit variances at the centres."""
     unit, heights = np.ones((1, centres.shape[1])), np.zeros(len(centres))
-    return Model(centres, unit, heights, centres, FORMS[form])
+    return Model(centres, unit, heights, centres, form.kernel_form)
 
 
 def _total(part: Part, model: Model) -> Total:
