@@ -157,7 +157,7 @@ def _best(
         if start.random and result.collapsed and not result.objectives:
             # But for rounding the start was singular. One that is given is returned with a word.
             raise IllDefinedCovarianceError(result.collapsed)
-        collapse = CollapseTest(problem.floor, result.moments, rows.n_samples)
+        collapse = CollapseTest.of_fit(problem.floor, result.moments, rows.n_samples)
         result = collapse.judged(result)
         if mixture.escape and start.sample is not None:
             result = escape(

@@ -101,7 +101,7 @@ def _learn(mixture: Any, structure: Structure, rows: InMemoryRows) -> list[str]:
 
 def _diagnosed(result: EMResult, memory: Memory, floor: Array) -> EMResult:
     """With what the samples that are remembered say of it."""
-    return CollapseTest(floor, memory.moments, memory.n_samples).diagnosed(result)
+    return CollapseTest.of_fit(floor, memory.moments, memory.n_samples).diagnosed(result)
 
 
 def _attributes(

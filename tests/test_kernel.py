@@ -152,7 +152,7 @@ def test_the_number_of_threads_does_not_change_a_bit(name, dtype):
     one = InMemoryRows(X, weights, 1).expectation(parameters, form)
     for n_threads in (2, 3, 8):
         many = InMemoryRows(X, weights, n_threads).expectation(parameters, form)
-        for field in ("mass", "mean", "scatter", "log_likelihood", "total_weight"):
+        for field in ("mass", "mean", "scatter", "objective", "total_weight"):
             np.testing.assert_array_equal(getattr(many, field), getattr(one, field))
         np.testing.assert_array_equal(
             e_step.responsibilities(X, parameters, n_threads=n_threads),

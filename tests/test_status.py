@@ -27,6 +27,10 @@ from skgmm import (
 from skgmm.covariance import STRUCTURES
 from skgmm.display import CriterionDisplay, MixtureDisplay, UncertaintyDisplay
 
+# What the search says of its range is tested in test_admissible.py.
+pytestmark = pytest.mark.filterwarnings("ignore:The best number of components")
+
+
 IRIS = load_iris().data
 EVERY = np.arange(len(IRIS))
 

@@ -39,8 +39,13 @@ class CollapseTest:
     """
 
     floor: Array  # (d,) what `reg_covar` adds to the variances
-    moments: Moments  # of all samples, whatever the components
+    moments: Moments  # of all samples, whatever the components, without `floor`
     n_samples: int
+
+    @classmethod
+    def of_fit(cls, floor: Array, moments: Moments, n_samples: int) -> CollapseTest:
+        """From the Moments of a fit, which include `floor`."""
+        return cls(floor, moments.with_added_variance(-floor), n_samples)
 
     @cached_property
     def overall(self) -> Moments:
