@@ -14,6 +14,7 @@ PACKAGE = Path(skgmm.__file__).parent
 # Upper layers first. A module imports from its own package and from layers below, never from above.
 LAYERS = [
     "__main__",
+    "_command",
     "display",
     "__init__",
     "model_selection",
