@@ -14,7 +14,7 @@ from skgmm._em.result import EMResult
 from skgmm._em.stepwise import Memory
 from skgmm._em.watch import Watch
 from skgmm._linalg import Array
-from skgmm._objective import Problem, floor_of
+from skgmm._objective import Problem, Regularisation
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._progress.callbacks import FitTasks
 from skgmm._progress.follow import followed
@@ -52,6 +52,7 @@ class Fit:
             "lower_bounds_": result.objectives,
             "starts_": self.starts,
             "reg_covar_": problem.floor,
+            "_cells": problem.regularisation.cells,
             "total_weight_": result.moments.total_weight,
             "_degenerate": result.degenerate,
             "_memory": memory.state(),
@@ -98,7 +99,7 @@ def fit_mixture(
     structure = find_structure(mixture.covariance_type)
     if rows.n_samples <= FEW_ROWS:  # so that they are iterated as those in memory are
         rows = rows.gathered()
-    problem = Problem(rows, structure, floor_of(mixture.reg_covar, rows))
+    problem = Problem(rows, structure, *Regularisation.of(mixture.reg_covar, rows))
     previous, message = _previous(mixture, structure, rows.n_features)
     messages = [message] if message else []
     if previous is None:
@@ -157,7 +158,7 @@ def _best(
         if start.random and result.collapsed and not result.objectives:
             # But for rounding the start was singular. One that is given is returned with a word.
             raise IllDefinedCovarianceError(result.collapsed)
-        collapse = CollapseTest.of_fit(problem.floor, result.moments, rows.n_samples)
+        collapse = CollapseTest.of_fit(problem.regularisation, result.moments, rows.n_samples)
         result = collapse.judged(result)
         if mixture.escape and start.sample is not None:
             result = escape(

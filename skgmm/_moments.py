@@ -195,6 +195,12 @@ class Moments:
             scatter=within + form.outer(self.mass[None], (self.mean - mean)[None]),
         )
 
+    def feature_variances(self) -> tuple[Array, Array]:
+        """Of one component: variances of the features (d,), and which are more than rounding."""
+        variances = self.form.diagonal(self.scatter)[0] / self.total_weight
+        rounding = (4 * np.finfo(np.float64).eps * self.mean[0]) ** 2
+        return variances, variances > rounding
+
     def reordered(self, order: Array) -> Moments:
         """With the components in another order (K,)."""
         pooled = self.form is Scatter.POOLED

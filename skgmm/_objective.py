@@ -9,15 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from skgmm._linalg import Array
-from skgmm._moments import Moments, Scatter
+from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters, maximise
 from skgmm._rows.base import InMemoryRows, Rows
+from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.sample import StartSample
 from skgmm.covariance import Structure
-
-RELATIVE_FLOOR = 1e-10
-"""reg_covar="auto" in units of each feature's variance: far below the variance within a cluster,
-even when clusters are ten thousand standard deviations apart, and far above rounding."""
 
 # Up to this penalty its first-order effect on the log-likelihood is exact to rounding.
 _SMALL_PENALTY = 1e-8
@@ -44,11 +41,17 @@ class Problem:
     rows: Rows
     structure: Structure
     floor: Array  # (d,) variance added along each axis
+    cells: Array | float = 0.0  # (d,) the part of it that stands for recorded cells
 
     @cached_property
     def has_floor(self) -> bool:
         """Whether `floor` is positive for every feature."""
         return bool(self.floor.all())
+
+    @property
+    def regularisation(self) -> Regularisation:
+        """What is added to the variances, and which part of it stands for recorded cells."""
+        return Regularisation(self.floor, np.zeros_like(self.floor) + self.cells)
 
     @property
     def arrays(self) -> PlainData | None:
@@ -71,6 +74,15 @@ class Problem:
         """E-step: one pass over the data."""
         return self.rows.expectation(parameters, self.structure.scatter, self.floor)
 
+    def mean_log_probability(self, parameters: MixtureParameters, moments: Moments) -> float:
+        """As `mean_log_likelihood`, of the recorded cells where features are coarse (a bound).
+
+        Densities at recorded values could be increased without end by components that sit on them.
+        """
+        paid = 0.5 * (parameters.covariance.precision_diagonal() * self.cells).sum(axis=1)
+        likelihood = self.mean_log_likelihood(parameters, moments)
+        return likelihood - float((moments.mass * paid).sum()) / moments.total_weight
+
     def maximise(self, moments: Moments, previous: MixtureParameters | None) -> MixtureParameters:
         """M-step."""
         return maximise(moments, self.structure, previous)
@@ -85,28 +97,29 @@ class Problem:
         return (moments.objective + paid) / moments.total_weight
 
 
-def floor_of(reg_covar: float | str, rows: Rows) -> Array:
-    """reg_covar, a number or "auto", as a variance for each axis, (d,)."""
-    if isinstance(reg_covar, str):
-        return relative_floor(rows.overall_moments(Scatter.DIAGONAL))
-    return np.full(rows.n_features, float(reg_covar))
+class Regularisation(NamedTuple):
+    """`reg_covar` as variances along the axes."""
 
+    variances: Array  # (d,) added
+    cells: Array  # (d,) the part that stands for the recorded cells of coarse features
 
-def relative_floor(moments: Moments) -> Array:
-    """A small share of each feature's variance, (d,), from the diagonal Moments of all rows.
+    @classmethod
+    def of(cls, reg_covar: float | str, rows: Rows) -> Regularisation:
+        """From the constructor parameter, a number or "auto"."""
+        if isinstance(reg_covar, str):
+            return cls.of_scale(rows.feature_scale())
+        return cls.given(reg_covar, rows.n_features)
 
-    A constant feature has no scale of its own and takes the mean of the others'; if all are
-    constant, any positive variance serves.
-    """
-    variances, varying = feature_variances(moments)
-    usual = variances[varying].mean() if varying.any() else 1.0
-    # Seven digits, so that no rounding of the sums, which depends on the cut of the rows, is left.
-    significand, exponent = np.frexp(np.where(varying, variances, usual))
-    return RELATIVE_FLOOR * np.ldexp(np.round(significand * 2.0**24), exponent - 24)
+    @classmethod
+    def of_scale(cls, scale: FeatureScale) -> Regularisation:
+        cells = scale.cells
+        return cls(np.where(cells > 0, cells, scale.collapsed_variances), cells)
 
+    @classmethod
+    def given(cls, variance: float, n_features: int) -> Regularisation:
+        return cls(np.full(n_features, float(variance)), np.zeros(n_features))
 
-def feature_variances(moments: Moments) -> tuple[Array, Array]:
-    """Variances of the features (d,), and which are more than rounding, from overall Moments."""
-    variances = moments.form.diagonal(moments.scatter)[0] / moments.total_weight
-    rounding = (4 * np.finfo(np.float64).eps * moments.mean[0]) ** 2
-    return variances, variances > rounding
+    @property
+    def artificial(self) -> Array:
+        """What does not stand for recorded cells, (d,): nothing may rest on it."""
+        return self.variances - self.cells

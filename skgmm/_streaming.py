@@ -19,9 +19,10 @@ from skgmm._em.stepwise import Forgetting, Memory
 from skgmm._fitted import snapshot
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._linalg import Array
-from skgmm._objective import Problem, relative_floor
+from skgmm._objective import Problem, Regularisation
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.feature_scale import FeatureScale
 from skgmm._threads import threads_for
 from skgmm.covariance import IllDefinedCovarianceError, Structure, find_structure
 
@@ -88,24 +89,28 @@ def _learn(mixture: Any, structure: Structure, rows: InMemoryRows) -> list[str]:
     """Learn from rows after the warm-up; what the user should know."""
     parameters = mixture._parameters()
     memory = Memory.of(mixture, structure, mixture.warm_up)
-    floor = _floor_of(mixture, memory)
+    reg = _regularisation(mixture, memory)
     forgetting = Forgetting(mixture.step_exponent, mixture.warm_up)
-    stream = Stream(structure, floor, forgetting, parameters, memory)
+    stream = Stream(structure, reg.variances, forgetting, parameters, memory)
     stream.learn(rows, partial(threads_for, mixture.n_jobs, n_components=len(parameters.means)))
-    result = _diagnosed(stream.result, stream.memory, floor)
+    result = _diagnosed(stream.result, stream.memory, reg)
     dtype = np.result_type(mixture.means_, rows.X)
-    mixture.__dict__.update(_attributes(result, stream.memory, structure, floor, dtype))
+    mixture.__dict__.update(_attributes(result, stream.memory, structure, reg, dtype))
     mixture.n_iter_ = getattr(mixture, "n_iter_", 0) + stream.n_updates
     return result.advice(getattr(mixture, "feature_names_in_", None))
 
 
-def _diagnosed(result: EMResult, memory: Memory, floor: Array) -> EMResult:
+def _diagnosed(result: EMResult, memory: Memory, reg: Regularisation) -> EMResult:
     """With what the samples that are remembered say of it."""
-    return CollapseTest.of_fit(floor, memory.moments, memory.n_samples).diagnosed(result)
+    return CollapseTest.of_fit(reg, memory.moments, memory.n_samples).diagnosed(result)
 
 
 def _attributes(
-    result: EMResult, memory: Memory, structure: Structure, floor: Array, dtype: np.dtype
+    result: EMResult,
+    memory: Memory,
+    structure: Structure,
+    reg: Regularisation,
+    dtype: np.dtype,
 ) -> dict[str, Any]:
     return {
         **attributes_of(result.parameters, structure, dtype),
@@ -113,7 +118,8 @@ def _attributes(
         "status_": result.description,
         "lower_bound_": result.objective,
         "lower_bounds_": result.objectives,
-        "reg_covar_": floor,
+        "reg_covar_": reg.variances,
+        "_cells": reg.cells,
         "total_weight_": memory.seen,
         "_degenerate": result.degenerate,
         "_memory": memory.state(),
@@ -121,14 +127,16 @@ def _attributes(
     }
 
 
-def _floor_of(mixture: Any, memory: Memory) -> Array:
-    """The variance added along each axis, (d,): that of the start, where there was one."""
+def _regularisation(mixture: Any, memory: Memory) -> Regularisation:
+    """The variances added along the axes: those of the start, where there was one."""
     if hasattr(mixture, "reg_covar_"):
-        return mixture.reg_covar_
-    overall = memory.moments.overall()
+        cells = getattr(mixture, "_cells", np.zeros_like(mixture.reg_covar_))
+        return Regularisation(mixture.reg_covar_, cells)
+    variances, varying = memory.moments.overall().feature_variances()
     if isinstance(mixture.reg_covar, str):
-        return relative_floor(overall)
-    return np.full(overall.mean.shape[1], float(mixture.reg_covar))
+        scale = FeatureScale(np.where(varying, variances, 0.0), np.zeros_like(variances))
+        return Regularisation.of_scale(scale)
+    return Regularisation.given(mixture.reg_covar, len(variances))
 
 
 def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
@@ -141,18 +149,16 @@ def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
     structure = first._structure()
     parts = [(m._parameters(), Memory.of(m, structure, m.warm_up)) for m in mixtures]
     seen = np.array([memory.seen for _, memory in parts])
-    floors = np.stack(
-        [_floor_of(m, memory) for m, (_, memory) in zip(mixtures, parts, strict=True)]
-    )
-    floor = seen @ floors / seen.sum()
+    regs = [_regularisation(m, memory) for m, (_, memory) in zip(mixtures, parts, strict=True)]
+    reg = Regularisation(*(seen @ np.stack(part) / seen.sum() for part in zip(*regs, strict=True)))
     parameters, memory, loss = merged(parts, structure)
     result = EMResult(
         parameters, memory.moments, [memory.moments.mean_objective], EMStatus.MERGED, []
     )
-    result = _diagnosed(result, memory, floor)
+    result = _diagnosed(result, memory, reg)
     mixture = cls(**clone(first).get_params(deep=False))
     dtype = np.result_type(*(other.means_ for other in mixtures))
-    mixture.__dict__.update(_attributes(result, memory, structure, floor, dtype))
+    mixture.__dict__.update(_attributes(result, memory, structure, reg, dtype))
     mixture.n_iter_ = 1
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(first, name):

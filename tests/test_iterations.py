@@ -12,7 +12,7 @@ from skgmm._em.compiled import iterate
 from skgmm._em.loop import run_em
 from skgmm._em.result import EMStatus
 from skgmm._kernels import Patience
-from skgmm._objective import Problem, floor_of
+from skgmm._objective import Problem, Regularisation
 from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES, Full, find_structure
 
@@ -39,7 +39,7 @@ class Silent:
 
 def problem_of(name, X, weights=None, reg_covar="auto"):
     rows = InMemoryRows(X, weights)
-    return Problem(rows, find_structure(name), floor_of(reg_covar, rows))
+    return Problem(rows, find_structure(name), Regularisation.of(reg_covar, rows).variances)
 
 
 def start_of(problem, partition):
@@ -158,7 +158,7 @@ def test_a_structure_of_ones_own_is_asked_itself(iris):
             return super()._maximise(spread, previous)
 
     rows = InMemoryRows(iris)
-    problem = Problem(rows, Rounded(), floor_of("auto", rows))
+    problem = Problem(rows, Rounded(), Regularisation.of("auto", rows).variances)
     start = start_of(problem, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
     result = run_em(problem, start, tol=0.0, max_iter=5, acceleration=None)
     assert Rounded.asked == 1 + len(result.objectives)

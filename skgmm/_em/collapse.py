@@ -13,7 +13,7 @@ from scipy.linalg import eigh
 from skgmm._em.result import EMPTY_WEIGHT, EMResult, Span
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
-from skgmm._objective import RELATIVE_FLOOR, feature_variances
+from skgmm._objective import Regularisation
 from skgmm._parameters import MixtureParameters
 
 # Largest part of a component's variance along some direction that may come from `reg_covar`.
@@ -22,8 +22,9 @@ _LARGEST_SHARE = 0.5
 # A component has few samples when it has less than so many times what a covariance matrix needs.
 _FEW = 2.0
 
-# Variances along a direction, in units of the features' own, that are rounding.
-_ROUNDING = 1e-12
+# Variances along a direction, in units of the features' own, that are rounding, and no more than
+# the default reg_covar.
+_ROUNDING, _NO_VARIANCE = 1e-12, 1e-10
 
 # Columns with a smaller coefficient take no part in a linear dependence.
 _TAKES_PART = 1e-3
@@ -43,16 +44,17 @@ class CollapseTest:
     n_samples: int
 
     @classmethod
-    def of_fit(cls, floor: Array, moments: Moments, n_samples: int) -> CollapseTest:
-        """From the Moments of a fit, which include `floor`."""
-        return cls(floor, moments.with_added_variance(-floor), n_samples)
+    def of_fit(cls, reg: Regularisation, moments: Moments, n_samples: int) -> CollapseTest:
+        """From the Moments of a fit, which include the added variances."""
+        without = moments.with_added_variance(-reg.variances)
+        return cls(reg.artificial, without, n_samples)
 
     @cached_property
     def overall(self) -> Moments:
         """Moments of all samples as one component, with cross products where they are known."""
         form = Scatter.DIAGONAL if self.moments.form is Scatter.DIAGONAL else Scatter.FULL
         overall = self.moments.overall(form)
-        _, varying = feature_variances(overall)
+        _, varying = overall.feature_variances()
         # What is left of a constant column is rounding of its mean.
         kept = varying if form is Scatter.DIAGONAL else varying[:, None] & varying
         return replace(overall, scatter=np.where(kept, overall.scatter, 0.0))
@@ -77,7 +79,7 @@ class CollapseTest:
         if not len(suspects):
             return []
         if covariance.factor.ndim == 2:
-            variances, _ = feature_variances(self.overall)
+            variances, _ = self.overall.feature_variances()
             vary = self.floor <= _LARGEST_SHARE * (variances + self.floor)
             found = (shares[suspects][:, vary] > _LARGEST_SHARE).any(axis=1)
             collapsed = suspects[found].tolist()
@@ -134,7 +136,7 @@ class CollapseTest:
         Without cross products only constant columns are seen, and only they matter to such
         structures.
         """
-        variances, varying = feature_variances(self.overall)
+        variances, varying = self.overall.feature_variances()
         columns = np.flatnonzero(varying)
         constant = np.flatnonzero(~varying).tolist()
         if self.overall.form is Scatter.DIAGONAL or len(columns) < 2:
@@ -164,7 +166,7 @@ class CollapseTest:
         deviations = np.sqrt(variances)
         values, vectors = eigh(covariance / deviations / deviations[:, None])
         added = (self.floor[columns] / variances).max()
-        return vectors[:, values <= np.clip(added, _ROUNDING, RELATIVE_FLOOR)]
+        return vectors[:, values <= np.clip(added, _ROUNDING, _NO_VARIANCE)]
 
 
 def _shares(added: Array, matrix: Array) -> tuple[Array, Array]:

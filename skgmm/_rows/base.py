@@ -18,7 +18,8 @@ from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import e_step
 from skgmm._rows.e_step import slices, some_row
-from skgmm._rows.sample import StartSample, start_sample
+from skgmm._rows.feature_scale import FeatureScale
+from skgmm._rows.sample import StartSample, reservoir_for_scale, start_sample
 from skgmm._threads import divide_threads
 
 
@@ -66,6 +67,19 @@ class Rows(ABC):
     @abstractmethod
     def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
         """The rows that starts look at: all distinct ones, or a weighted random sample of them."""
+
+    @abstractmethod
+    def scale_sample(self) -> StartSample:
+        """Samples that the scale of the features is taken from: the same for every seed."""
+
+    def feature_scale(self) -> FeatureScale:
+        """Robust variances of the features, and the steps of coarse ones."""
+        sample = self.scale_sample()
+        scale = FeatureScale.of(sample.rows, sample.weights)
+        if sample.complete or scale.variances.all():
+            return scale
+        overall = self.overall_moments(Scatter.DIAGONAL)  # a sample may miss a rare value
+        return scale.with_variances(*overall.feature_variances())
 
     @abstractmethod
     def in_memory(self, sample: StartSample) -> InMemoryRows:
@@ -197,6 +211,9 @@ class InMemoryRows(Rows):
 
     def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
         return start_sample(self.X, self.sample_weight, n_components, rng)
+
+    def scale_sample(self) -> StartSample:
+        return reservoir_for_scale(self.X, self.sample_weight).sample()
 
     def in_memory(self, sample: StartSample) -> InMemoryRows:
         return self

@@ -80,6 +80,9 @@ class BlockRows(Rows):
     def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
         return self._known().reservoir.sample()
 
+    def scale_sample(self) -> StartSample:
+        return self._known().for_scale.sample()
+
     def in_memory(self, sample: StartSample) -> InMemoryRows:
         return InMemoryRows(sample.rows, sample.weights, self.n_threads)
 

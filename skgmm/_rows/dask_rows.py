@@ -103,6 +103,9 @@ class DaskRows(Rows):
     def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
         return self._known().reservoir.sample()
 
+    def scale_sample(self) -> StartSample:
+        return self._known().for_scale.sample()
+
     def in_memory(self, sample: StartSample) -> InMemoryRows:
         return InMemoryRows(sample.rows, sample.weights, self.n_threads)
 

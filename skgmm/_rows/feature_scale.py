@@ -46,6 +46,11 @@ class FeatureScale(NamedTuple):
         variances, steps = np.array(columns).T
         return cls(variances, steps)
 
+    def with_variances(self, variances: Array, varying: Array) -> FeatureScale:
+        """With other variances where these are 0, but for features that do not vary."""
+        missing = (self.variances == 0) & varying
+        return self._replace(variances=np.where(missing, variances, self.variances))
+
     @property
     def collapsed_variances(self) -> Array:
         """Variances (d,), all positive, of which a component has no more only if it has collapsed.
@@ -60,9 +65,10 @@ class FeatureScale(NamedTuple):
         return RELATIVE_VARIANCE * np.ldexp(np.round(significand * 2.0**24), exponent - 24)
 
     @property
-    def added_variances(self) -> Array:
-        """What `reg_covar="auto"` adds along each axis, (d,)."""
-        return np.maximum(self.collapsed_variances, self.steps**2 / 12.0)
+    def cells(self) -> Array:
+        """Variances within the cells that the values of coarse features stand for, (d,)."""
+        cells = self.steps**2 / 12.0
+        return np.where(cells > self.collapsed_variances, cells, 0.0)
 
 
 def _variance_and_step(column: Array, weights: Array) -> tuple[float, float]:

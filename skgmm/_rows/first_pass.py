@@ -10,7 +10,7 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._rows import checks
 from skgmm._rows.base import InMemoryRows
-from skgmm._rows.sample import Reservoir, reservoir
+from skgmm._rows.sample import Reservoir, reservoir, reservoir_for_scale
 from skgmm._rows.totals import Totals, sum_of_features, totals_of
 
 
@@ -27,6 +27,7 @@ class Survey:
     largest: float  # absolute value
     moments: Moments  # diagonal, of all rows as one component
     reservoir: Reservoir
+    for_scale: Reservoir  # from which the scale of the features is taken
 
     @property
     def n_samples(self) -> int:
@@ -43,6 +44,7 @@ class Survey:
             max(self.largest, other.largest),
             self.moments + other.moments,
             self.reservoir + other.reservoir,
+            self.for_scale + other.for_scale,
         )
 
     def check_again(self, totals: Totals, hint: str) -> None:
@@ -81,4 +83,5 @@ def survey(rows: InMemoryRows, largest: float, size: int, key: int, n_before: in
         largest=largest,
         moments=rows.overall_moments(Scatter.DIAGONAL),
         reservoir=reservoir(rows.X, weights, size, key, n_before),
+        for_scale=reservoir_for_scale(rows.X, weights, n_before),
     )

@@ -18,6 +18,9 @@ from skgmm._rows.e_step import slices
 SAMPLE_ROWS = 25_000
 """A start looks at no more than this many rows, or at 250 for each component."""
 
+# The scale of the features is taken from no more than so many samples, the same for every seed.
+_SCALE_SAMPLES, _SCALE_KEY = 5_000, 0
+
 # Draws that the counter-based generator makes at a time.
 _DRAWS = 4
 
@@ -109,6 +112,11 @@ def reservoir(
         held = held + Reservoir(size, rows, *own)
         first += len(counted)
     return held
+
+
+def reservoir_for_scale(X: Array, sample_weight: Array | None, first: int = 0) -> Reservoir:
+    """The reservoir from which the scale of the features is taken."""
+    return reservoir(X, sample_weight, _SCALE_SAMPLES, _SCALE_KEY, first)
 
 
 def _uniform(key: int, first: int, n_draws: int) -> Array:

@@ -38,10 +38,6 @@ _FOR_PARAMETERS, _MOST = 40, 25
 # EM iterations of all candidates, how many stay, and for how many more: 8 x 2 + 3 x 4 = 28 in all.
 _FIRST, _STAY, _MORE = 2, 3, 4
 
-# Two clusters that k-means finds in scaled and in whitened rows alike, but for this share of the
-# rows, are no matter of doubt.
-_DOUBTFUL = 0.05
-
 # Half of the candidates this close to the best, in nats per row: they are on the way to the same.
 _CONSENSUS = 1e-4
 
@@ -163,8 +159,6 @@ def _partitions(
     first = kmeans(scaled, weights, n_components, rng, n_threads)
     yield "k-means, scaled", first
     second = kmeans(white, weights, n_components, rng, n_threads)
-    if n_components <= 2 and _agree(first, second, weights):
-        return  # no doubt about the clusters: there is nothing to race for
     yield f"k-means, {name}", second
     yield "k-means, scaled", kmeans(scaled, weights, n_components, rng, n_threads)
     yield f"k-means, {name}", kmeans(white, weights, n_components, rng, n_threads)
@@ -193,12 +187,6 @@ def whitened_rows(scaled: Array, weights: Array) -> Array:
     variances, axes = np.linalg.eigh(covariance)
     kept = variances > 1e-10 * variances.max(initial=0.0)
     return np.ascontiguousarray(scaled @ axes[:, kept] / np.sqrt(variances[kept]))
-
-
-def _agree(first: Array, second: Array, weights: Array) -> bool:
-    """Whether two partitions in no more than two groups are the same, but for a few rows."""
-    share = weights[first == second].sum() / weights.sum()
-    return max(share, 1.0 - share) > 1.0 - _DOUBTFUL
 
 
 def _advanced(problem: Problem, candidate: Candidate, n_steps: int) -> Candidate:

@@ -56,7 +56,7 @@ def left_out(
 
 def _too_few_for_some(results: dict[str, Array]) -> list[str]:
     """How many models were left out because X has too few samples for them."""
-    inadmissible = np.array([status.startswith("inadmissible") for status in results["status"]])
+    inadmissible = np.array(["but X has" in status for status in results["status"]])
     if not inadmissible.any():
         return []
     return [

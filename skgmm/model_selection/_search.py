@@ -20,7 +20,7 @@ from skgmm._fitting import Fit as MixtureFit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
-from skgmm._objective import Problem
+from skgmm._objective import Problem, Regularisation
 from skgmm._rows.base import InMemoryRows, effective_size
 from skgmm._rows.intake import rows_in_memory
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
@@ -282,7 +282,7 @@ class GaussianMixtureSearch(
         self.best_n_components_ = int(results["n_components"][best])
         self.best_covariance_type_ = str(results["covariance_type"][best])
         chosen = table[self.best_covariance_type_, self.best_n_components_]
-        self.best_estimator_ = self._mixture_of(chosen, rows, ground.floor)
+        self.best_estimator_ = self._mixture_of(chosen, rows, ground.reg)
         messages = ground.collapsed.span.advice(getattr(self, "feature_names_in_", None), None)
         messages += largest_tried(sizes, self.best_n_components_)
         if self.criterion != HELD_OUT:
@@ -300,7 +300,9 @@ class GaussianMixtureSearch(
 
         return check_cv(self.cv)  # once: an iterator of folds is used up by it
 
-    def _mixture_of(self, chosen: Fit, rows: InMemoryRows, floor: Array) -> GaussianMixtureEM:
+    def _mixture_of(
+        self, chosen: Fit, rows: InMemoryRows, reg: Regularisation
+    ) -> GaussianMixtureEM:
         """The model as an estimator of its own."""
         assert chosen.result is not None
         mixture = GaussianMixtureEM(
@@ -313,7 +315,7 @@ class GaussianMixtureSearch(
             n_jobs=self.n_jobs,
         )
         starts, _ = alone("search", chosen.result.parameters)
-        problem = Problem(rows, chosen.structure, floor)
+        problem = Problem(rows, chosen.structure, *reg)
         fit = MixtureFit(problem, chosen.result, table_of_starts([starts], [chosen.result]), [])
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):

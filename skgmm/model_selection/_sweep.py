@@ -19,7 +19,7 @@ from skgmm._em.loop import run_em
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._kernels import LostRowError
 from skgmm._moments import Moments, Scatter
-from skgmm._objective import Problem, feature_variances, floor_of
+from skgmm._objective import Problem, Regularisation
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.methods import EmptyStartError
@@ -95,7 +95,7 @@ class Ground:
     rows: InMemoryRows
     trial: InMemoryRows  # those on which candidates are compared
     n_samples: int  # equal ones counted
-    floor: Any  # (d,)
+    reg: Regularisation
     collapsed: CollapseTest
     groups: dict[int, Groups | None]
     deviations: Any  # (d,) of all rows
@@ -120,17 +120,18 @@ class Ground:
         trial = InMemoryRows(few.rows, few.weights)
         if few.complete:  # equal rows are one row with a weight
             rows = replace(trial, n_threads=rows.n_threads)
-        floor = floor_of(reg_covar, rows)
+        reg = Regularisation.of(reg_covar, rows)
         groups = {
-            K: grouped(few, K, stream, floor) for K, stream in zip(sizes, streams, strict=True)
+            K: grouped(few, K, stream, reg.variances)
+            for K, stream in zip(sizes, streams, strict=True)
         }
         axes_only = all(structure.scatter is Scatter.DIAGONAL for structure in structures)
         overall = rows.overall_moments(Scatter.DIAGONAL if axes_only else Scatter.FULL)
-        variances = feature_variances(overall)[0] + floor
+        variances = overall.feature_variances()[0] + reg.variances
         deviations = np.sqrt(np.where(variances > 0, variances, 1.0))
-        collapsed = CollapseTest(floor, overall, n_samples)
+        collapsed = CollapseTest(reg.artificial, overall, n_samples)
         return cls(
-            rows, trial, n_samples, floor, collapsed, groups, deviations, options, admissible_only
+            rows, trial, n_samples, reg, collapsed, groups, deviations, options, admissible_only
         )
 
     @property
@@ -223,10 +224,10 @@ def fit_model(
 ) -> Fit:
     """One model; a failure is a fit without a result, whose status tells the reason."""
     began = perf_counter()
-    problem = Problem(ground.rows, structure, ground.floor)
+    problem = Problem(ground.rows, structure, *ground.reg)
     try:
         result = _best_end(ground, problem, n_components, neighbours)
-        log_likelihood = result.moments.total_weight * problem.mean_log_likelihood(
+        log_likelihood = result.moments.total_weight * problem.mean_log_probability(
             result.parameters, result.moments
         )
         certainty = ground.rows.log_certainty(result.parameters)

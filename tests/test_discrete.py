@@ -1,0 +1,128 @@
+"""Features that take few values, and far values: neither decides the clusters."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
+
+from skgmm import GaussianMixtureEM, GaussianMixtureSearch, RowBlocks
+from skgmm._rows.feature_scale import FeatureScale
+from skgmm.covariance import STRUCTURES
+
+
+def scale_of(X):
+    return FeatureScale.of(X, np.ones(len(X)))
+
+
+def quiet_fit(X, *arguments, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return GaussianMixtureEM(*arguments, random_state=0, **options).fit(X)
+
+
+def two_clusters(seed, n_each):
+    rng = np.random.default_rng(seed)
+    return np.r_[rng.normal(-3, 1, (n_each, 2)), rng.normal(3, 1, (n_each, 2))]
+
+
+@pytest.mark.parametrize(
+    ("column", "step"),
+    [
+        (np.arange(200) % 10 == 0, 1.0),
+        (np.arange(200) % 5 + 1.0, 1.0),
+        (2.5 * (np.arange(200) % 17), 2.5),
+        (np.random.default_rng(0).poisson(3.0, 200), 1.0),
+        (np.random.default_rng(0).normal(size=200), 0.0),
+        (np.round(np.random.default_rng(0).normal(size=200), 1), 0.0),
+        (np.full(200, 7.0), 0.0),
+    ],
+)
+def test_the_step_of_features_with_few_values(column, step):
+    X = np.column_stack([column, np.random.default_rng(1).normal(size=200)]).astype(float)
+    np.testing.assert_allclose(scale_of(X).steps, [step, 0.0], rtol=1e-12)
+
+
+def test_finely_rounded_data_have_no_step():
+    assert not scale_of(load_iris().data).steps.any()
+
+
+@given(st.integers(-30, 30), st.floats(-5.0, 5.0))
+def test_scale_and_step_follow_the_units(exponent, offset):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=90), rng.integers(4, size=90)])
+    factor = 2.0**exponent
+    plain, moved = scale_of(X), scale_of(factor * (X + offset))
+    np.testing.assert_allclose(moved.variances, factor**2 * plain.variances, rtol=1e-9)
+    np.testing.assert_allclose(moved.steps, factor * plain.steps, rtol=1e-9)
+
+
+def test_weights_are_repetitions():
+    rng = np.random.default_rng(0)
+    X, times = rng.integers(6, size=(60, 3)) + rng.normal(size=(60, 1)), rng.integers(1, 4, size=60)
+    repeated = scale_of(np.repeat(X, times, axis=0))
+    weighted = FeatureScale.of(X, times.astype(float))
+    np.testing.assert_allclose(weighted.variances, repeated.variances, rtol=1e-12)
+    np.testing.assert_array_equal(weighted.steps, repeated.steps)
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag"])
+@pytest.mark.parametrize("seed", range(5))
+def test_one_hot_columns_do_not_decide_the_clusters(name, seed):
+    X = np.c_[two_clusters(seed, 30), np.eye(3)[np.arange(60) % 3]]
+    labels = quiet_fit(X, 2, covariance_type=name).predict(X)
+    assert adjusted_rand_score(np.repeat([0, 1], 30), labels) == 1.0
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_every_structure_fits_pixels(name):
+    X = load_digits().data[:500, :30]
+    mixture = quiet_fit(X, 3, covariance_type=name, escape=False)
+    assert np.isfinite(mixture.lower_bound_)
+    assert "flat" not in mixture.status_
+    assert "collapsed" not in mixture.status_
+
+
+def test_reg_covar_says_what_was_added():
+    X = np.c_[two_clusters(0, 100), np.arange(200) % 10 == 0]
+    mixture = quiet_fit(X, 2)
+    assert mixture.reg_covar_[2] == pytest.approx(1 / 12)
+    assert (mixture.reg_covar_[:2] < 1e-8).all()
+
+
+def test_far_values_do_not_make_the_scale():
+    """Ten fill values of 1e20 among 600 measurements."""
+    X = np.r_[np.random.default_rng(0).normal(280, 10, 600), np.full(10, 1e20)][:, None]
+    mixture = quiet_fit(X, 2)
+    near = np.argmin(mixture.means_[:, 0])
+    assert np.sqrt(mixture.covariances_[near, 0, 0]) == pytest.approx(X[:600].std(), rel=1e-6)
+
+
+def test_blocks_have_the_scale_of_the_whole():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=12_000), rng.integers(5, size=12_000)])
+    whole = quiet_fit(X, 2, max_iter=1, escape=False)
+    blocks = RowBlocks.from_iterable(lambda: iter(np.array_split(X, 7)))
+    np.testing.assert_array_equal(
+        quiet_fit(blocks, 2, max_iter=1, escape=False).reg_covar_, whole.reg_covar_
+    )
+
+
+def test_a_rare_value_is_no_constant():
+    """A sample of 5,000 misses three values among 30,000."""
+    X = np.random.default_rng(0).normal(size=(30_000, 2))
+    X[:, 1] = 0.0
+    X[[5, 17, 29_000], 1] = 1.0
+    mixture = quiet_fit(X, 1)
+    assert "constant" not in mixture.status_
+    assert mixture.reg_covar_[1] < 1e-3
+
+
+def test_the_search_does_not_put_components_on_rounded_values():
+    """Ten distinct values of one normal distribution."""
+    X = np.round(np.random.default_rng(2).normal(40, 1.5, 1000))[:, None]
+    assert GaussianMixtureSearch(random_state=0).fit(X).best_n_components_ == 1
