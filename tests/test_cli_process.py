@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -303,8 +304,11 @@ def test_a_folder_or_file_without_write_permission_is_refused(data, tmp_path):
         "    try:\n        check_output(Path(path), {})\n"
         "    except ValueError as error:\n        print(error)\n"
     )
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(parent.stat().st_mode | 0o055)
+    for parent in (tmp_path, *tmp_path.parents):
+        if parent.stat().st_uid == os.getuid() and str(parent).startswith(
+            tempfile.gettempdir() + os.sep
+        ):
+            parent.chmod(parent.stat().st_mode | 0o055)
     result = subprocess.run(
         [sys.executable, "-P", "-c", code, folder / "out.csv", output],
         capture_output=True,

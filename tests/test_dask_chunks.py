@@ -95,7 +95,7 @@ def test_masses_add_up_to_the_number_of_samples(lengths):
         # Lengths of partitions are not known here: every chunk is numbered from 0.
         asked = NAMED if hasattr(lazy, "columns") else MIXTURE
         rows = asked._rows(lazy, lazy_weights)
-        _, total = rows.log_likelihood(asked._parameters())
+        _, total, _ = rows.log_likelihood(asked._parameters())
         assert total == weights.sum()
         responsibilities = asked.predict_proba(lazy).compute()
         assert responsibilities.sum() == N

@@ -99,7 +99,10 @@ BAD = [
     ),
     (frame(b="x", c="1.5"), r"text in column 'b' \(first in row 0: 'x'\)\. Drop columns of text"),
     (frame(b=pd.Categorical(["u", "v"] * HALF)), r"text in column 'b' \(first in row 0: 'u'\)"),
-    (frame(b=pd.array([1, None] * HALF, dtype="Int64")), r"NaN in column 'b' \(first in row 1\)"),
+    (
+        frame(b=pd.array([n if n % 2 else None for n in range(2 * HALF)], dtype="Int64")),
+        r"NaN in column 'b' \(first in row 1\)",
+    ),
     (frame(b=pd.array([1.5, None] * HALF, dtype="Float64")), r"NaN in column 'b' \(first in row"),
     (frame(b=pd.array([1, None] * HALF, dtype="int64[pyarrow]")), r"NaN in column 'b' \(first in"),
     (frame(b=X[:, 1] + 0j), r"values of type complex128 in column 'b'"),
@@ -108,12 +111,18 @@ BAD = [
         r"X is sparse, but dense data is required\. Use \.sparse\.to_dense\(\)",
     ),
     (pd.DataFrame(X, columns=["a", "a"]).assign(b="x"), r"text in column 'b'"),
-    (pl.DataFrame({"a": [1, None] * HALF, "b": X[:, 1]}), r"NaN in column 'a' \(first in row 1\)"),
+    (
+        pl.DataFrame({"a": [n if n % 2 else None for n in range(2 * HALF)], "b": X[:, 1]}),
+        r"NaN in column 'a' \(first in row 1\)",
+    ),
     (pl.DataFrame({"a": [True, None] * HALF}), r"NaN in column 'a' \(first in row 1\)"),
     (pl.DataFrame({"a": ["x"] * N, "b": X[:, 1]}), r"text in column 'a' \(first in row 0: 'x'\)"),
     (pl.DataFrame({"a": [[1.0, 2.0]] * N}), r"values of type ndarray in column 'a' \(first in row"),
     (pl.DataFrame({"a": X[:, 0]}).lazy(), r"X is a lazy LazyFrame\. Use X\.collect\(\)"),
-    (pa.table({"a": [1, None] * HALF, "b": X[:, 1]}), r"NaN in column 'a' \(first in row 1\)"),
+    (
+        pa.table({"a": [n if n % 2 else None for n in range(2 * HALF)], "b": X[:, 1]}),
+        r"NaN in column 'a' \(first in row 1\)",
+    ),
     (pa.table({"a": ["x"] * N, "b": X[:, 1]}), r"text in column 'a' \(first in row 0: 'x'\)"),
 ]
 
@@ -135,8 +144,13 @@ def test_what_is_no_number_is_named_with_its_column_and_first_row(given, message
         put(np.nan, dtype=float),
         put(np.inf, dtype=float),
         frame(b=put(np.nan, dtype=float)[:, 1]),
-        frame(b=pd.array([1, None] * HALF, dtype="Int64")),
-        pl.DataFrame({"a": [1, None] * HALF, "b": put(np.inf, dtype=float)[:, 1]}),
+        frame(b=pd.array([n if n % 2 else None for n in range(2 * HALF)], dtype="Int64")),
+        pl.DataFrame(
+            {
+                "a": [n if n % 2 else None for n in range(2 * HALF)],
+                "b": put(np.inf, dtype=float)[:, 1],
+            }
+        ),
         np.ma.array(X, mask=X > 1),
     ],
     ids=lambda given: type(given).__name__,
