@@ -59,7 +59,10 @@ class GaussianMixtureEM(
         nats per row. With 0 it runs `max_iter` iterations, unless a step gains nothing.
     reg_covar : 'auto' or float, default='auto'
         Variance added along every axis to keep covariances positive definite. A number is
-        absolute; 'auto' is 1e-10 of each feature's variance, so that units do not matter.
+        absolute. 'auto' is 1e-10 of each feature's variance (of a robust one where far values make
+        it larger), so that units do not matter; for features that take at most 20 values, such as
+        dummies and counts, it is a twelfth of the squared step between values, the variance of the
+        cell that a recorded value stands for.
     max_iter : int, default=1000
         Most evaluations of a start (EM iterations and quasi-Newton steps); 0 returns the start.
     acceleration : {'auto', 'lbfgs'} or None, default='auto'

@@ -17,7 +17,7 @@ from skgmm._rows.sample import StartSample
 from skgmm.covariance import Structure
 
 # Up to this penalty its first-order effect on the log-likelihood is exact to rounding.
-_SMALL_PENALTY = 1e-8
+_SMALL_PENALTY = 1e-7
 
 
 class PlainData(NamedTuple):

@@ -84,14 +84,15 @@ def _variance_and_step(column: Array, weights: Array) -> tuple[float, float]:
 
 
 def _variance(values: Array, weights: Array) -> float:
-    """From quantiles; of a feature that has one value nearly always, the variance itself."""
+    """The variance, or that of a normal distribution with these quantiles if that is smaller."""
+    mean = np.average(values, weights=weights)
+    variance = float(np.average((values - mean) ** 2, weights=weights))
     ranks = np.cumsum(weights)
     for tail, width in _QUANTILES:
         low, high = values[np.searchsorted(ranks, np.array([tail, 1.0 - tail]) * ranks[-1])]
         if high > low:
-            return float(((high - low) / width) ** 2)
-    mean = np.average(values, weights=weights)
-    return float(np.average((values - mean) ** 2, weights=weights))
+            return min(variance, float(((high - low) / width) ** 2))
+    return variance
 
 
 def _step(values: Array, deviation: float, n_samples: float) -> float:

@@ -201,7 +201,14 @@ def _advanced(problem: Problem, candidate: Candidate, n_steps: int) -> Candidate
 
 
 def _ranked(candidates: list[Candidate]) -> list[Candidate]:
-    return sorted(candidates, key=lambda candidate: -candidate.objective)
+    """The best first, and those that have found the same in the order given."""
+    ranked = sorted(candidates, key=lambda candidate: -candidate.objective)
+    order, groups = {id(candidate): n for n, candidate in enumerate(candidates)}, [ranked[:1]]
+    for candidate in ranked[1:]:
+        if groups[-1][0].objective - candidate.objective > _SAME:
+            groups.append([])
+        groups[-1].append(candidate)
+    return [c for group in groups for c in sorted(group, key=lambda each: order[id(each)])]
 
 
 def _distinct(ranked: list[Candidate]) -> list[Candidate]:

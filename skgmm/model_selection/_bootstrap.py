@@ -91,7 +91,10 @@ class _Test:
             if fit.result is None:
                 raise ValueError(f"{fit.n_components} components: {fit.status}")
         assert less.result is not None
-        return 2.0 * (more.log_likelihood - less.log_likelihood), less.result.parameters
+        statistic = 2.0 * (more.log_likelihood - less.log_likelihood)
+        return max(
+            0.0, statistic
+        ), less.result.parameters  # less is rounding: the models are nested
 
     def replicate(self, null: MixtureParameters, n_samples: int, seed: int) -> float:
         """The statistic of rows drawn from the mixture; NaN where it cannot be fitted."""
