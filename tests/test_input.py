@@ -100,7 +100,7 @@ BAD = [
     (frame(b="x", c="1.5"), r"text in column 'b' \(first in row 0: 'x'\)\. Drop columns of text"),
     (frame(b=pd.Categorical(["u", "v"] * HALF)), r"text in column 'b' \(first in row 0: 'u'\)"),
     (
-        frame(b=pd.array([n if n % 2 else None for n in range(2 * HALF)], dtype="Int64")),
+        frame(b=pd.array([None if n % 2 else n for n in range(2 * HALF)], dtype="Int64")),
         r"NaN in column 'b' \(first in row 1\)",
     ),
     (frame(b=pd.array([1.5, None] * HALF, dtype="Float64")), r"NaN in column 'b' \(first in row"),
@@ -112,7 +112,7 @@ BAD = [
     ),
     (pd.DataFrame(X, columns=["a", "a"]).assign(b="x"), r"text in column 'b'"),
     (
-        pl.DataFrame({"a": [n if n % 2 else None for n in range(2 * HALF)], "b": X[:, 1]}),
+        pl.DataFrame({"a": [None if n % 2 else n for n in range(2 * HALF)], "b": X[:, 1]}),
         r"NaN in column 'a' \(first in row 1\)",
     ),
     (pl.DataFrame({"a": [True, None] * HALF}), r"NaN in column 'a' \(first in row 1\)"),
@@ -120,7 +120,7 @@ BAD = [
     (pl.DataFrame({"a": [[1.0, 2.0]] * N}), r"values of type ndarray in column 'a' \(first in row"),
     (pl.DataFrame({"a": X[:, 0]}).lazy(), r"X is a lazy LazyFrame\. Use X\.collect\(\)"),
     (
-        pa.table({"a": [n if n % 2 else None for n in range(2 * HALF)], "b": X[:, 1]}),
+        pa.table({"a": [None if n % 2 else n for n in range(2 * HALF)], "b": X[:, 1]}),
         r"NaN in column 'a' \(first in row 1\)",
     ),
     (pa.table({"a": ["x"] * N, "b": X[:, 1]}), r"text in column 'a' \(first in row 0: 'x'\)"),
@@ -144,10 +144,10 @@ def test_what_is_no_number_is_named_with_its_column_and_first_row(given, message
         put(np.nan, dtype=float),
         put(np.inf, dtype=float),
         frame(b=put(np.nan, dtype=float)[:, 1]),
-        frame(b=pd.array([n if n % 2 else None for n in range(2 * HALF)], dtype="Int64")),
+        frame(b=pd.array([None if n % 2 else n for n in range(2 * HALF)], dtype="Int64")),
         pl.DataFrame(
             {
-                "a": [n if n % 2 else None for n in range(2 * HALF)],
+                "a": [None if n % 2 else n for n in range(2 * HALF)],
                 "b": put(np.inf, dtype=float)[:, 1],
             }
         ),

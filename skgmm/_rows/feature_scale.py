@@ -39,10 +39,11 @@ class FeatureScale(NamedTuple):
 
     @classmethod
     def of(cls, samples: Array, weights: Array) -> FeatureScale:
-        """From samples (m, d) and their positive weights (m,)."""
-        # Weights that sum to less than the number of samples are relative.
-        repeats = weights * max(1.0, len(weights) / weights.sum())
-        columns = [_variance_and_step(column, repeats) for column in samples.T]
+        """From distinct samples (m, d) and their positive weights (m,)."""
+        # Repeated samples repeat all their values; only with a single feature can that not be told
+        # from coarse values. Weights that sum to less than the number of samples are relative.
+        n_samples = len(samples) if samples.shape[1] > 1 else max(len(samples), weights.sum())
+        columns = [_variance_and_step(column, weights, n_samples) for column in samples.T]
         variances, steps = np.array(columns).T
         return cls(variances, steps)
 
@@ -71,7 +72,7 @@ class FeatureScale(NamedTuple):
         return np.where(cells > self.collapsed_variances, cells, 0.0)
 
 
-def _variance_and_step(column: Array, weights: Array) -> tuple[float, float]:
+def _variance_and_step(column: Array, weights: Array, n_samples: float) -> tuple[float, float]:
     """Robust variance of one feature, and its step or 0."""
     order = np.argsort(column)
     values, weights = column[order], weights[order]
@@ -80,7 +81,7 @@ def _variance_and_step(column: Array, weights: Array) -> tuple[float, float]:
     if not highest - lowest > rounding:
         return 0.0, 0.0
     variance = _variance(values, weights)
-    return variance, _step(values, np.sqrt(variance), float(weights.sum()))
+    return variance, _step(values, np.sqrt(variance), n_samples)
 
 
 def _variance(values: Array, weights: Array) -> float:
