@@ -361,3 +361,16 @@ def test_pickles_without_a_version_are_read():
     assert search.best_score_ == pytest.approx(561.7284621143384)
     assert bic_scorer(search, IRIS) == pytest.approx(-search.best_score_)
     assert mixture.summary()
+
+
+@pytest.mark.parametrize("structure", ["full", "diag", "VEE", "VVE", "spherical"])
+@pytest.mark.parametrize("far", [1e3, 1e12, 1e20])
+def test_a_component_on_one_far_sample_is_named(far, structure):
+    """However far: where the sample hides the variance of all others, it hides no collapse."""
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(size=(60, 3)), rng.normal(size=(60, 3)) + 6, np.full((1, 3), far)])
+    mixture = GaussianMixtureEM(2, covariance_type=structure, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="collapsed"):
+        mixture.fit(X)
+    (alone,) = np.flatnonzero(np.round(mixture.weights_ * len(X)) == 1)
+    assert f"components [{alone}] collapsed" in mixture.status_

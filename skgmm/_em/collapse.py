@@ -61,12 +61,24 @@ class CollapseTest:
 
     @cached_property
     def directions(self) -> Array:
-        """Directions in which the samples as a whole vary, (d, r)."""
+        """Directions in which the samples vary, as a whole or within the components, (d, r)."""
+        return max(map(self._varying, self._scatters), key=lambda axes: axes.shape[1])
+
+    @property
+    def _scatters(self) -> tuple[Array, Array]:
+        """Scatter (d, d) of all samples, and within the components.
+
+        Far outliers can hide all other variance in the first: it is then seen in the second.
+        """
+        within = self.moments.form.dense(self.moments.scatter).sum(axis=0)
+        return self.overall.scatter[0], within
+
+    def _varying(self, scatter: Array) -> Array:
+        """Axes (d, r) along which less than half of the variance is added."""
         added = np.diag(self.floor)
-        total = self.overall.scatter[0] / self.overall.total_weight + added
         try:
-            shares, axes = _shares(added, total)  # axes: identity covariance of all samples
-        except np.linalg.LinAlgError:  # rounding hides reg_covar, and nothing can be told
+            shares, axes = _shares(added, scatter / self.overall.total_weight + added)
+        except np.linalg.LinAlgError:  # rounding hides reg_covar
             return np.empty((len(added), 0))
         return axes[:, shares <= _LARGEST_SHARE]
 
@@ -141,13 +153,8 @@ class CollapseTest:
         constant = np.flatnonzero(~varying).tolist()
         if self.overall.form is Scatter.DIAGONAL or len(columns) < 2:
             return Span(len(variances), len(columns), constant, [])
-        within = self.moments.form.dense(self.moments.scatter).sum(axis=0)
-        # Far outliers can hide all other variance, which is seen within the components.
         null = min(
-            (
-                self._null_directions(scatter, columns)
-                for scatter in (*self.overall.scatter, within)
-            ),
+            (self._null_directions(scatter, columns) for scatter in self._scatters),
             key=lambda directions: directions.shape[1],
         )
         takes_part = np.abs(null).max(axis=1, initial=0.0) > _TAKES_PART
