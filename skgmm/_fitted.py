@@ -1,11 +1,16 @@
-"""Fitted attributes while several threads use an estimator: read together, replaced together."""
+"""Fitted attributes while several threads use an estimator: read together, replaced together, and
+left as they were by a call that fails. And the warnings of a fit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar
+
+from sklearn.exceptions import ConvergenceWarning
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 Estimator = TypeVar("Estimator")
@@ -50,3 +55,23 @@ def replacing(estimator: Estimator) -> Iterator[Estimator]:
     }
     kept = {name: value for name, value in vars(estimator).items() if name not in removed}
     estimator.__dict__ = kept | changed
+
+
+@contextmanager
+def undone_on_error(estimator: Any) -> Iterator[None]:
+    """An error leaves all attributes of the estimator as they were, also what was replaced."""
+    before = estimator.__dict__
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__ = before
+        raise
+
+
+def warn_after_fit(messages: Iterable[str], stacklevel: int = 4) -> None:
+    """Warn the caller of `fit`. The fit is done: a warning that is made an error must not undo it.
+
+    The level is that of a public method behind a decorator, which calls this function.
+    """
+    for message in messages:
+        warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skgmm._fitted import of_one_fit, snapshot
 from skgmm._html import named_after
 from skgmm._linalg import Array
-from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._parameters import MixtureParameters, aic, bic, n_parameters
 from skgmm._rows.base import Rows, as_dtype
 from skgmm._rows.intake import rows_to_ask_about
 from skgmm._summary import summarise
@@ -182,7 +181,7 @@ class MixtureInference:
             If weights sum to far less than their effective number or to fewer than there are
             parameters.
         """
-        return self._penalised(self._rows(X, sample_weight), np.log)
+        return float(bic(*self._totals(self._rows(X, sample_weight))))
 
     @of_one_fit
     def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -206,7 +205,8 @@ class MixtureInference:
             If weights sum to far less than their effective number or to fewer than there are
             parameters.
         """
-        return self._penalised(self._rows(X, sample_weight), lambda _: 2.0)
+        log_likelihood, n_free, _ = self._totals(self._rows(X, sample_weight))
+        return float(aic(log_likelihood, n_free))
 
     @of_one_fit
     def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -232,7 +232,8 @@ class MixtureInference:
             parameters.
         """
         rows = self._rows(X, sample_weight)
-        return self._penalised(rows, np.log) - 2.0 * rows.log_certainty(self._parameters())
+        penalty = -2.0 * rows.log_certainty(self._parameters())
+        return float(bic(*self._totals(rows))) + penalty
 
     @of_one_fit
     def expected_complete_log_likelihood(
@@ -302,13 +303,13 @@ class MixtureInference:
         check_is_fitted(self)
         return summarise(self, self._parameters(), self._structure())
 
-    def _penalised(self, rows: Rows, penalty: Callable[[float], float]) -> float:
-        """-2 log-likelihood and a penalty for each parameter, from the number of samples."""
+    def _totals(self, rows: Rows) -> tuple[float, int, float]:
+        """Log-likelihood, free parameters and number of samples: what criteria are made of."""
         n_free = self._n_free()
         log_likelihood, weight, effective = rows.log_likelihood(self._parameters())
         if (message := scale_of_weights(weight, effective, n_free)) is not None:
             warnings.warn(message, UserWarning, stacklevel=3)
-        return -2.0 * log_likelihood + n_free * float(penalty(weight))
+        return log_likelihood, n_free, weight
 
 
 def mixture_of(estimator: object) -> MixtureInference:

@@ -1,10 +1,11 @@
-"""Batched triangular algebra. Knows nothing of mixtures."""
+"""Batched triangular algebra, and matching. Knows nothing of mixtures."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
+from scipy.optimize import linear_sum_assignment
 
 Array = NDArray[Any]
 """float64 where nothing else is said."""
@@ -65,3 +66,9 @@ def log_diagonal_sum(factors: Array) -> Array:
 def symmetrised(matrices: Array) -> Array:
     """The symmetric part of a stack of matrices, so that rounding cannot make them lopsided."""
     return 0.5 * (matrices + np.swapaxes(matrices, -1, -2))
+
+
+def best_matching(value: Array) -> Array:
+    """The order (K,) of the rows of value (K, K) in which the sum of its diagonal is largest."""
+    rows, columns = linear_sum_assignment(-value)
+    return rows[np.argsort(columns)]

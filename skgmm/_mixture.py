@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skgmm import _validation
 from skgmm._em.result import EMStatus
-from skgmm._fitted import replacing
+from skgmm._fitted import replacing, undone_on_error, warn_after_fit
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._html import RepresentationMixin
 from skgmm._inference import MixtureInference
@@ -368,18 +366,13 @@ default='auto'
         A failure leaves the estimator as it was.
         """
         tasks = FitTasks.of(self, X, y, sample_weight)
-        before = self.__dict__
-        with single_threaded_blas(), replacing(self) as working:
-            rng = check_random_state(working.random_state)
-            rows = rows_to_fit(working, X, sample_weight, rng)
-            fit = fit_mixture(working, rows, rng, tasks)
-            working.__dict__.update(fit.attributes())
-        if tasks is not None:
-            try:
+        with undone_on_error(self):
+            with single_threaded_blas(), replacing(self) as working:
+                rng = check_random_state(working.random_state)
+                rows = rows_to_fit(working, X, sample_weight, rng)
+                fit = fit_mixture(working, rows, rng, tasks)
+                working.__dict__.update(fit.attributes())
+            if tasks is not None:
                 tasks.done()
-            except BaseException:
-                self.__dict__ = before
-                raise
-        for message in fit.messages:  # the fit is done: a warning made an error must not undo it
-            warnings.warn(message, ConvergenceWarning, stacklevel=4)
+        warn_after_fit(fit.messages, stacklevel=5)
         return rows, working

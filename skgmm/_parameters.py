@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,12 @@ class MixtureParameters:
         norm = 0.5 * (self.n_features * LOG_2_PI + self.covariance.log_det)
         return self.log_weights - norm
 
+    def reordered(self, order: Array) -> MixtureParameters:
+        """The components in another order: the first is the one that was order[0]."""
+        return MixtureParameters(
+            self.log_weights[order], self.means[order], self.covariance.reordered(order)
+        )
+
     def draw(self, n_samples: int, rng: np.random.RandomState) -> tuple[Array, Array]:
         """Rows drawn from the mixture in random order, (n, d), and their components, (n,)."""
         weights = self.weights
@@ -77,6 +84,16 @@ def maximise(
     """
     covariance = structure.estimate(moments, previous.covariance if previous else None)
     return MixtureParameters.from_weights(moments.weights, moments.mean, covariance)
+
+
+def bic(log_likelihood: Any, n_free: Any, n_samples: float) -> Any:
+    """Bayesian information criterion (Schwarz 1978) of total log-likelihoods; lower is better."""
+    return -2.0 * log_likelihood + n_free * np.log(n_samples)
+
+
+def aic(log_likelihood: Any, n_free: Any) -> Any:
+    """Akaike information criterion (Akaike 1974) of total log-likelihoods; lower is better."""
+    return -2.0 * log_likelihood + 2.0 * n_free
 
 
 def n_parameters(structure: Structure, n_components: int, n_features: int) -> int:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 
-from skgmm._fitted import replacing
+from skgmm._fitted import replacing, warn_after_fit
 from skgmm._html import named_after
 from skgmm._rows.intake import rows_to_learn_from
 from skgmm._sklearn_compat import fit_context
@@ -76,8 +74,7 @@ class MixtureStreams:
         """
         with single_threaded_blas(), replacing(self) as working:
             messages = continue_fit(working, rows_to_learn_from(working, X, sample_weight))
-        for message in messages:
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        warn_after_fit(messages)
         return self
 
     @classmethod
@@ -130,6 +127,5 @@ class MixtureStreams:
         array([0., 8.])
         """
         mixture, messages = merge_into(cls, mixtures)
-        for message in messages:
-            warnings.warn(message, ConvergenceWarning, stacklevel=2)
+        warn_after_fit(messages, stacklevel=3)
         return mixture

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skgmm._linalg import Array
-from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._parameters import MixtureParameters, bic, n_parameters
 from skgmm.covariance import Covariance, Structure
 
 WIDEST = 12
@@ -76,10 +76,9 @@ def _ending(mixture: Any, n_free: int) -> list[str]:
     if not hasattr(mixture, "lower_bound_"):
         return [f"Ended: {mixture.status_}"]
     total = mixture.lower_bound_ * mixture.total_weight_
-    bic = -2.0 * total + n_free * np.log(mixture.total_weight_)
     return [
         f"Log-likelihood: {total:.4f} nats over {mixture.total_weight_:g} rows "
         f"({mixture.lower_bound_:.6f} per row)",
-        f"BIC: {bic:.4f} (lower is better)",
+        f"BIC: {bic(total, n_free, mixture.total_weight_):.4f} (lower is better)",
         f"Ended: {mixture.status_} after {_count(mixture.n_iter_, 'iteration')}",
     ]

@@ -382,6 +382,20 @@ def test_silent_by_default(rows, capsys):
     assert printed_by(lambda: GaussianMixtureEM(2, random_state=0).fit(rows), capsys) == []
 
 
+@pytest.mark.parametrize("criterion", ["bic", "log_likelihood"])
+def test_a_verbose_search_prints_a_line_for_each_model(criterion, rows, capsys):
+    """Folds count too, so that the last line is that of n of n."""
+    search = GaussianMixtureSearch(
+        [1, 2], ["full", "diag"], criterion, cv=2, random_state=0, n_jobs=1, verbose=1
+    )
+    lines = printed_by(lambda: search.fit(rows), capsys)
+    n_models = 4 if criterion == "bic" else 12
+    numbers = [line.split(":")[0] for line in lines]
+    assert numbers == [f"model {i + 1} of {n_models}" for i in range(n_models)]
+    total = search.results_["log_likelihood"][0]
+    assert f"diag, n_components=1: log-likelihood {total:.3f} nats, converged" in lines[0]
+
+
 def test_verbose_interval(rows, capsys):
     lines = printed_by(lambda: slow(verbose=1, verbose_interval=7).fit(rows), capsys)
     told = [line for line in lines if "evaluation " in line]

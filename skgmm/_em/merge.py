@@ -6,10 +6,9 @@ from functools import reduce
 from operator import add
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from skgmm._em.stepwise import Memory
-from skgmm._linalg import Array
+from skgmm._linalg import Array, best_matching
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters, maximise, n_parameters
 from skgmm.covariance import Structure
@@ -40,7 +39,7 @@ def merged(
     moments, own = [], []
     for parameters, memory in parts:
         seen = memory.undiscounted()
-        order = _pairing(seen, first)
+        order = best_matching(component_values(seen, first))
         moments.append(seen.reordered(order))
         own.append(float(np.trace(component_values(seen, parameters))))
     whole = reduce(add, moments)
@@ -77,9 +76,3 @@ def component_values(moments: Moments, parameters: MixtureParameters) -> Array:
     distance = np.einsum("jka,kab,jkb->jk", apart, metric, apart)
     height = np.maximum(parameters.log_heights, np.log(np.finfo(np.float64).tiny))
     return moments.mass[:, None] * (height - 0.5 * distance) - 0.5 * spread
-
-
-def _pairing(moments: Moments, parameters: MixtureParameters) -> Array:
-    """The order of the components in which the ECLL under the parameters is highest."""
-    own, place = linear_sum_assignment(-component_values(moments, parameters))
-    return own[np.argsort(place)]

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linear_sum_assignment
 
-from skgmm._linalg import Array
+from skgmm._linalg import Array, best_matching
 from skgmm._parameters import MixtureParameters
 from skgmm._validation import check_covariance, check_means, check_weights
 from skgmm.covariance import Covariance, Structure
@@ -77,9 +76,4 @@ def matched(start: MixtureParameters, given: GivenParameters) -> MixtureParamete
         metric = "kab" if given.covariance is not None else "jab"
         metric_of = np.broadcast_to(precisions, (start.n_components, *precisions.shape[1:]))
         value -= 0.5 * np.einsum(f"jka,{metric},jkb->jk", apart, metric_of, apart)
-    own, order = linear_sum_assignment(-start.weights[:, None] * value)
-    inverse = np.argsort(order[own])
-    covariance = start.covariance
-    if len(covariance.factor) > 1:
-        covariance = type(covariance)(covariance.factor[inverse])
-    return MixtureParameters(start.log_weights[inverse], start.means[inverse], covariance)
+    return start.reordered(best_matching(start.weights[:, None] * value))

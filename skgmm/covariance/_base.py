@@ -7,7 +7,8 @@ log-determinants, coloured noise, dense matrices, diagonals of the precisions.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -60,6 +61,10 @@ class Covariance(ABC):
     @abstractmethod
     def precision_diagonal(self) -> Array:
         """Diagonals of Sigma^-1, shape (m, d)."""
+
+    def reordered(self, order: Array) -> Self:
+        """Those of the components in another order: the first is the one that was order[0]."""
+        return self if len(self.factor) == 1 else replace(self, factor=self.factor[order])
 
     def variances(self) -> Array:
         """Diagonals of Sigma, shape (m, d)."""

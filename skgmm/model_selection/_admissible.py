@@ -19,6 +19,14 @@ from skgmm.covariance import Structure
 _MEAN, _VOLUME, _SHAPE, _ORIENTATION = 2, 3, 5, 2
 
 
+class InadmissibleError(ValueError):
+    """Every run of EM ended with components of too few samples."""
+
+    def __init__(self, reason: str, objective: float = np.nan) -> None:
+        super().__init__(reason)
+        self.objective = objective  # of the first, nats per sample
+
+
 def needed_samples(structure: Structure, n_features: int) -> int:
     """Effective samples that each component must have, by the parts that components do not share.
 

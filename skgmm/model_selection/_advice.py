@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from skgmm._linalg import Array
-from skgmm.model_selection._sweep import Table
+from skgmm._rows.base import effective_size
+from skgmm._validation import scale_of_weights
+from skgmm.model_selection._table import NOT_REACHED, Table
 
 # A better score by less says nothing (Kass & Raftery 1995).
 _DECISIVE = 2.0
@@ -64,3 +66,25 @@ def _too_few_for_some(results: dict[str, Array]) -> list[str]:
         "samples for so many components of their own shape. The column 'status' of results_ tells "
         "which, and why. Decrease n_components, or leave structures with many parameters out."
     ]
+
+
+def relative_weights(weights: Array | None, n_free: int) -> list[str]:
+    """What the user should know where weights are no counts."""
+    if weights is None:
+        return []
+    total = float(weights.sum())
+    message = scale_of_weights(total, effective_size(total, float(weights @ weights)), n_free)
+    return [] if message is None else [message]
+
+
+def interrupted(results: dict[str, Array]) -> str:
+    n_missing = int((results["status"] == NOT_REACHED).sum())
+    if not n_missing:
+        return (
+            "The search was interrupted in its cross-validation; models are judged by the folds "
+            "before that, or by the first as far as it went."
+        )
+    return (
+        f"The search was interrupted with {n_missing} of {len(results['status'])} models still to "
+        "be fitted; the best is the best of the others."
+    )

@@ -22,7 +22,8 @@ from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import single_threaded_blas
 from skgmm._workers import run_in_workers
 from skgmm.covariance import Structure, find_structure
-from skgmm.model_selection._sweep import Ground, sweep
+from skgmm.model_selection._search_data import SearchData
+from skgmm.model_selection._sweep import sweep
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ class _Test:
         K = self.n_components
         sizes = list(range(max(1, K - 1), K + 2))
         rng = np.random.RandomState(seed)
-        ground = Ground.prepare(rows, self.reg_covar, sizes, rng, self.options, [self.structure])
-        table, complete = sweep(ground, [self.structure], 1)
+        data = SearchData.prepare(rows, self.reg_covar, sizes, rng, self.options, [self.structure])
+        table, complete = sweep(data, [self.structure], 1)
         if not complete:
             raise KeyboardInterrupt
         less, more = table[self.structure.name, K], table[self.structure.name, K + 1]

@@ -10,10 +10,12 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import Structure
-from skgmm.model_selection._sweep import Ground, Table, sweep
-from skgmm.model_selection._tasks import StoppedSearchError, Told
+from skgmm.model_selection._search_data import SearchData
+from skgmm.model_selection._sweep import sweep
+from skgmm.model_selection._table import Table
+from skgmm.model_selection._tasks import StoppedSearchError, Tasks
 
-Prepare = Callable[[InMemoryRows], Ground]
+Prepare = Callable[[InMemoryRows], SearchData]
 
 
 def cross_validated(
@@ -22,12 +24,12 @@ def cross_validated(
     structures: Sequence[Structure],
     prepare: Prepare,
     n_parallel: int,
-    told: Told,
+    tasks: Tasks,
 ) -> tuple[dict[tuple[str, int], tuple[float, float]], bool]:
     """Mean held-out log-likelihood of each model in nats per row, and its standard error.
 
     A model that fails in a fold has NaN. Also whether all folds were reached: an interrupt, or a
-    callback that is `told`, leaves the folds before; of the first, the models that were reached.
+    callback of the `tasks`, leaves the folds before; of the first, the models that were reached.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def cross_validated(
         known, held_out = _taken(rows, train), _taken(rows, test)
         _check_fold(fold, known, held_out)
         try:
-            table, complete = sweep(prepare(known), structures, n_parallel, told)
+            table, complete = sweep(prepare(known), structures, n_parallel, tasks)
         except (KeyboardInterrupt, StoppedSearchError):
             if not scores:
                 raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from functools import wraps
 from numbers import Integral, Real
@@ -11,28 +10,27 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skgmm._fitted import replacing, snapshot
-from skgmm._fitting import Fit as MixtureFit
+from skgmm._fitted import replacing, snapshot, undone_on_error, warn_after_fit
+from skgmm._fitting import Fit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._objective import Problem, Regularisation
-from skgmm._rows.base import InMemoryRows, effective_size
+from skgmm._rows.base import InMemoryRows
 from skgmm._rows.intake import rows_in_memory
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._starts.choose import alone, table_of_starts
 from skgmm._threads import single_threaded_blas
-from skgmm._validation import scale_of_weights
 from skgmm._version import VersionedPickleMixin
 from skgmm.covariance import STRUCTURES, Structure, find_structure
-from skgmm.model_selection._advice import largest_tried, left_out
+from skgmm.model_selection._advice import interrupted, largest_tried, left_out, relative_weights
 from skgmm.model_selection._cross_validation import cross_validated
-from skgmm.model_selection._sweep import Fit, Ground, sweep
-from skgmm.model_selection._table import NOT_REACHED, add_held_out, best_row, table_of
+from skgmm.model_selection._search_data import SearchData
+from skgmm.model_selection._sweep import sweep
+from skgmm.model_selection._table import ModelFit, add_held_out, best_row, table_of
 from skgmm.model_selection._tasks import SearchTasks
 
 HELD_OUT = "log_likelihood"
@@ -90,6 +88,9 @@ class GaussianMixtureSearch(
         Threads that share the fits. The result does not depend on it. None follows a
         :class:`joblib.parallel_config` context; outside of one it is all processors for large
         data, and 1 for small data, where threads would wait for each other.
+    verbose : int, default=0
+        With 1 or more, a line for each model as soon as it is fitted, through the logger 'skgmm',
+        or printed where logging is not configured.
 
     Attributes
     ----------
@@ -145,6 +146,7 @@ class GaussianMixtureSearch(
             Interval(Integral, 1, None, closed="left"),
             None,
         ],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -159,6 +161,7 @@ class GaussianMixtureSearch(
         max_iter: int = 1000,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
+        verbose: int = 0,
     ) -> None:
         self.n_components = n_components
         self.covariance_types = covariance_types
@@ -169,12 +172,13 @@ class GaussianMixtureSearch(
         self.max_iter = max_iter
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> GaussianMixtureSearch:
-        """Fit every model, and keep the best.
+        """ModelFit every model, and keep the best.
 
         Parameters
         ----------
@@ -204,23 +208,18 @@ class GaussianMixtureSearch(
         folds = self._folds()
         n_folds = 0 if folds is None else folds.get_n_splits(X)
         tasks = SearchTasks(self, X, y, sample_weight, n_models * (1 + n_folds))
-        before = self.__dict__
-        with single_threaded_blas(), replacing(self) as working:
-            messages = working._fit(X, sample_weight, folds, tasks)
-        try:
+        with undone_on_error(self):
+            with single_threaded_blas(), replacing(self) as working:
+                messages = working._fit(X, sample_weight, folds, tasks)
             tasks.done()
-        except BaseException:
-            self.__dict__ = before
-            raise
-        for message in messages:
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        warn_after_fit(messages)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit_predict(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> Array:
-        """Fit every model, and return the most probable component of each row under the best.
+        """ModelFit every model, and return the most probable component of each row under the best.
 
         Parameters
         ----------
@@ -254,21 +253,21 @@ class GaussianMixtureSearch(
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
         rng = check_random_state(self.random_state)
 
-        def prepare(some: InMemoryRows) -> Ground:
+        def prepare(some: InMemoryRows) -> SearchData:
             options = {"tol": self.tol, "max_iter": self.max_iter}
-            return Ground.prepare(
+            return SearchData.prepare(
                 some, self.reg_covar, sizes, rng, options, structures, admissible_only=True
             )
 
-        ground = prepare(rows)
-        table, complete = sweep(ground, structures, rows.n_threads, tasks.fit)
+        data = prepare(rows)
+        table, complete = sweep(data, structures, rows.n_threads, tasks)
         results = table_of(table, structures, sizes, rows)
         column = self.criterion
         if column == HELD_OUT:
             if not complete:
                 raise tasks.interruption
             held_out, complete = cross_validated(
-                rows, folds, structures, prepare, rows.n_threads, tasks.fit
+                rows, folds, structures, prepare, rows.n_threads, tasks
             )
             column = add_held_out(results, held_out)
         best = best_row(results, column, higher_is_better=self.criterion == HELD_OUT)
@@ -282,14 +281,14 @@ class GaussianMixtureSearch(
         self.best_n_components_ = int(results["n_components"][best])
         self.best_covariance_type_ = str(results["covariance_type"][best])
         chosen = table[self.best_covariance_type_, self.best_n_components_]
-        self.best_estimator_ = self._mixture_of(chosen, rows, ground.reg)
-        messages = ground.collapsed.span.advice(getattr(self, "feature_names_in_", None), None)
+        self.best_estimator_ = self._mixture_of(chosen, rows, data.reg)
+        messages = data.collapsed.span.advice(getattr(self, "feature_names_in_", None), None)
         messages += largest_tried(sizes, self.best_n_components_)
         if self.criterion != HELD_OUT:
-            messages += _relative_weights(rows.sample_weight, int(results["n_parameters"][best]))
-            penalty = 2.0 if self.criterion == "aic" else float(np.log(ground.total_weight))
+            messages += relative_weights(rows.sample_weight, int(results["n_parameters"][best]))
+            penalty = 2.0 if self.criterion == "aic" else float(np.log(data.total_weight))
             messages += left_out(table, results, self.best_score_, penalty)
-        return messages if complete else [*messages, _interrupted(results)]
+        return messages if complete else [*messages, interrupted(results)]
 
     def _folds(self) -> Any:
         """What splits rows into folds, if the criterion asks for it."""
@@ -301,7 +300,7 @@ class GaussianMixtureSearch(
         return check_cv(self.cv)  # once: an iterator of folds is used up by it
 
     def _mixture_of(
-        self, chosen: Fit, rows: InMemoryRows, reg: Regularisation
+        self, chosen: ModelFit, rows: InMemoryRows, reg: Regularisation
     ) -> GaussianMixtureEM:
         """The model as an estimator of its own."""
         assert chosen.result is not None
@@ -316,7 +315,7 @@ class GaussianMixtureSearch(
         )
         starts, _ = alone("search", chosen.result.parameters)
         problem = Problem(rows, chosen.structure, *reg)
-        fit = MixtureFit(problem, chosen.result, table_of_starts([starts], [chosen.result]), [])
+        fit = Fit(problem, chosen.result, table_of_starts([starts], [chosen.result]), [])
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 setattr(mixture, name, getattr(self, name))
@@ -350,25 +349,3 @@ class GaussianMixtureSearch(
         if not names:
             raise ValueError("covariance_types is empty; allowed is 'all' or names of structures")
         return [structure for name, structure in STRUCTURES.items() if name in names]
-
-
-def _relative_weights(weights: Array | None, n_free: int) -> list[str]:
-    """What the user should know where weights are no counts."""
-    if weights is None:
-        return []
-    total = float(weights.sum())
-    message = scale_of_weights(total, effective_size(total, float(weights @ weights)), n_free)
-    return [] if message is None else [message]
-
-
-def _interrupted(results: dict[str, Array]) -> str:
-    n_missing = int((results["status"] == NOT_REACHED).sum())
-    if not n_missing:
-        return (
-            "The search was interrupted in its cross-validation; models are judged by the folds "
-            "before that, or by the first as far as it went."
-        )
-    return (
-        f"The search was interrupted with {n_missing} of {len(results['status'])} models still to "
-        "be fitted; the best is the best of the others."
-    )

@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from skgmm._em.result import EMResult
 from skgmm._linalg import Array
+from skgmm._parameters import aic, bic, n_parameters
 from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import Structure
-from skgmm.model_selection._sweep import Fit, Table
 
 NOT_REACHED = "interrupted"
 
 # Scores this close, as a share of their size, are the same: of those the simplest is chosen.
 _TIE = 1e-9
+
+
+@dataclass(frozen=True)
+class ModelFit:
+    """A model of the table: what EM reached, or why there is nothing."""
+
+    structure: Structure
+    n_components: int
+    result: EMResult | None
+    status: str
+    fit_time: float  # seconds
+    log_likelihood: float = np.nan  # nats, total, without the penalty of reg_covar
+    log_certainty: float = np.nan  # sum over rows of the log of the largest responsibility
+    rejected: float = np.nan  # log-likelihood of an inadmissible end, nats, total
+
+    def n_parameters(self, n_features: int) -> int:
+        return n_parameters(self.structure, self.n_components, n_features)
+
+
+Table = dict[tuple[str, int], ModelFit]
+"""Fits by structure and number of components."""
 
 
 def table_of(
@@ -28,21 +51,21 @@ def table_of(
     weights = rows.sample_weight
     n_samples = float(rows.n_samples if weights is None else weights.sum())
     fits = [
-        table.get((s.name, K), Fit(s, K, None, NOT_REACHED, np.nan))
+        table.get((s.name, K), ModelFit(s, K, None, NOT_REACHED, np.nan))
         for K in sizes
         for s in structures
     ]
     log_likelihood = np.array([fit.log_likelihood for fit in fits])
     n_free = np.array([fit.n_parameters(rows.n_features) for fit in fits], dtype=np.int64)
-    bic = -2.0 * log_likelihood + n_free * np.log(n_samples)
+    bic_values = bic(log_likelihood, n_free, n_samples)
     return {
         "n_components": np.array([fit.n_components for fit in fits], dtype=np.int64),
         "covariance_type": np.array([fit.structure.name for fit in fits]),
         "log_likelihood": log_likelihood,
         "n_parameters": n_free,
-        "bic": bic,
-        "aic": -2.0 * log_likelihood + 2.0 * n_free,
-        "icl": bic - 2.0 * np.array([fit.log_certainty for fit in fits]),
+        "bic": bic_values,
+        "aic": aic(log_likelihood, n_free),
+        "icl": bic_values - 2.0 * np.array([fit.log_certainty for fit in fits]),
         "converged": np.array([_converged(fit) for fit in fits]),
         "status": np.array([fit.status for fit in fits]),
         "fit_time": np.array([fit.fit_time for fit in fits]),
@@ -61,7 +84,7 @@ def add_held_out(
     return "held_out_log_likelihood"
 
 
-def _converged(fit: Fit) -> bool:
+def _converged(fit: ModelFit) -> bool:
     return fit.result is not None and fit.result.status.converged
 
 

@@ -1,14 +1,16 @@
-"""A search as scikit-learn's callbacks see it: one task, and below it a task for each fit."""
+"""A search while it runs: scikit-learn's callbacks (one task, and below it a task for each model),
+and the lines that `verbose` asks for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-Told = Callable[[str, int], AbstractContextManager[None]]
-"""What a fit runs in, given the name of the structure and the number of components."""
+from skgmm._progress.log import say
+from skgmm.model_selection._table import ModelFit
 
 
 class StoppedSearchError(Exception):
@@ -18,13 +20,20 @@ class StoppedSearchError(Exception):
         super().__init__("A callback ended the search before there was a model to choose")
 
 
-def untold(name: str, n_components: int) -> AbstractContextManager[None]:
-    """A fit that nobody is told about."""
-    return nullcontext()
+class Tasks:
+    """The tasks of models that nobody follows."""
+
+    @contextmanager
+    def model(self, name: str, n_components: int) -> Iterator[None]:
+        """What the fit of a model runs in."""
+        yield
+
+    def fitted(self, model: ModelFit) -> None:
+        """A model has been fitted, or has failed."""
 
 
-class SearchTasks:
-    """The tasks of one search, if it has callbacks.
+class SearchTasks(Tasks):
+    """The tasks of one search.
 
     Parameters
     ----------
@@ -33,19 +42,16 @@ class SearchTasks:
     """
 
     def __init__(self, search: Any, X: Any, y: Any, sample_weight: Any, n_fits: int) -> None:
-        self.followed = hasattr(search, "_skl_callbacks")
+        self.has_callbacks = hasattr(search, "_skl_callbacks")
+        self.verbose, self.n_fits = search.verbose, n_fits
         self.stopped = False
-        if not self.followed:
+        self.numbers, self.ended = count(), count(1)  # models are fitted side by side
+        if not self.has_callbacks:
             return
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self.told = {"estimator": search, "X": X, "y": y, "metadata": metadata}
+        self.arguments = {"estimator": search, "X": X, "y": y, "metadata": metadata}
         self.root = search._init_callback_context(max_subtasks=n_fits, sequential_subtasks=False)
-        self.root.call_on_fit_task_begin(**self.told)
-        self.numbers = count()  # fits run side by side
-
-    @property
-    def fit(self) -> Told:
-        return self._fit if self.followed else untold
+        self.root.call_on_fit_task_begin(**self.arguments)
 
     @property
     def interruption(self) -> BaseException:
@@ -53,19 +59,30 @@ class SearchTasks:
         return StoppedSearchError() if self.stopped else KeyboardInterrupt()
 
     @contextmanager
-    def _fit(self, name: str, n_components: int) -> Iterator[None]:
+    def model(self, name: str, n_components: int) -> Iterator[None]:
+        if not self.has_callbacks:
+            yield
+            return
         if self.stopped:
             raise StoppedSearchError
         plural = "" if n_components == 1 else "s"
         task = f"{name}, {n_components} component{plural}"
         context = self.root.subcontext(task, task_id=next(self.numbers))
-        context.call_on_fit_task_begin(**self.told)
+        context.call_on_fit_task_begin(**self.arguments)
         yield
-        if context.call_on_fit_task_end(**self.told):
+        if context.call_on_fit_task_end(**self.arguments):
             self.stopped = True
             raise StoppedSearchError
 
+    def fitted(self, model: ModelFit) -> None:
+        if self.verbose:
+            say(
+                f"model {next(self.ended)} of {self.n_fits}: {model.structure.name}, n_components="
+                f"{model.n_components}: log-likelihood {model.log_likelihood:.3f} nats, "
+                f"{model.status}, {model.fit_time:.3f} s"
+            )
+
     def done(self) -> None:
         """The search has ended, and is fitted."""
-        if self.followed:
-            self.root.call_on_fit_task_end(**self.told, reconstruction_attributes={})
+        if self.has_callbacks:
+            self.root.call_on_fit_task_end(**self.arguments, reconstruction_attributes={})

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linear_sum_assignment
 from scipy.special import expit, logit, ndtri
 from sklearn.utils import check_random_state
 
 from skgmm._em.loop import run_em
 from skgmm._em.result import EMStatus
 from skgmm._inference import mixture_of
-from skgmm._linalg import Array
+from skgmm._linalg import Array, best_matching
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
@@ -289,8 +288,4 @@ def _matched(
     ours, theirs = (rows.responsibilities(some) for some in (parameters, drawn))
     if rows.sample_weight is not None:
         ours = ours * rows.sample_weight[:, None]
-    _, order = linear_sum_assignment(-(ours.T @ theirs))
-    covariance = drawn.covariance
-    if len(covariance.factor) > 1:
-        covariance = type(covariance)(covariance.factor[order])
-    return MixtureParameters(drawn.log_weights[order], drawn.means[order], covariance)
+    return drawn.reordered(best_matching(theirs.T @ ours))

@@ -1,0 +1,95 @@
+"""What all fits of a search have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from skgmm._em.collapse import CollapseTest
+from skgmm._em.result import EMResult
+from skgmm._moments import Scatter
+from skgmm._objective import Regularisation
+from skgmm._rows.base import InMemoryRows
+from skgmm._starts.race import thinned
+from skgmm.covariance import Structure
+from skgmm.model_selection._admissible import InadmissibleError, needed_samples, unsupported
+from skgmm.model_selection._candidates import Groups, grouped
+
+
+@dataclass(frozen=True)
+class SearchData:
+    """What the fits of a search have in common."""
+
+    rows: InMemoryRows
+    trial: InMemoryRows  # those on which candidates are compared
+    n_samples: int  # equal ones counted
+    reg: Regularisation
+    collapsed: CollapseTest
+    groups: dict[int, Groups | None]
+    deviations: Any  # (d,) of all rows
+    options: dict[str, Any]  # of run_em
+    admissible_only: bool  # whether each component must rest on enough samples
+
+    @classmethod
+    def prepare(
+        cls,
+        rows: InMemoryRows,
+        reg_covar: float | str,
+        sizes: Sequence[int],
+        rng: np.random.RandomState,
+        options: dict[str, Any],
+        structures: Sequence[Structure],
+        admissible_only: bool = False,
+    ) -> SearchData:
+        """Starts for each number of components, made once for all structures."""
+        sample, n_samples = rows.start_sample(max(sizes), rng), rows.n_samples
+        few = thinned(sample, max(sizes), rng)
+        streams = [np.random.RandomState(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
+        trial = InMemoryRows(few.rows, few.weights)
+        if few.complete:  # equal rows are one row with a weight
+            rows = replace(trial, n_threads=rows.n_threads)
+        reg = Regularisation.of(reg_covar, rows)
+        groups = {
+            K: grouped(few, K, stream, reg.variances)
+            for K, stream in zip(sizes, streams, strict=True)
+        }
+        axes_only = all(structure.scatter is Scatter.DIAGONAL for structure in structures)
+        overall = rows.overall_moments(Scatter.DIAGONAL if axes_only else Scatter.FULL)
+        variances = overall.feature_variances()[0] + reg.variances
+        deviations = np.sqrt(np.where(variances > 0, variances, 1.0))
+        collapsed = CollapseTest(reg.artificial, overall, n_samples)
+        return cls(
+            rows, trial, n_samples, reg, collapsed, groups, deviations, options, admissible_only
+        )
+
+    @property
+    def total_weight(self) -> float:
+        weights = self.rows.sample_weight
+        return float(self.rows.n_samples if weights is None else weights.sum())
+
+    def check_enough(self, structure: Structure, n_components: int) -> None:
+        """Raise InadmissibleError where the samples cannot be enough for so many components."""
+        n_samples = max(self.total_weight, float(self.n_samples))
+        needed = needed_samples(structure, self.rows.n_features)
+        if self.admissible_only and n_components > 1 and n_samples < n_components * needed:
+            raise InadmissibleError(
+                f"inadmissible: {structure.name!r} needs {needed} samples for each of "
+                f"{n_components} components in {self.rows.n_features} features, but X has "
+                f"{n_samples:g}"
+            )
+
+    def unsupported(self, structure: Structure, end: EMResult) -> str | None:
+        """Why a result is inadmissible. Weights that sum to less than n_samples are relative."""
+        if not self.admissible_only:
+            return None
+        scale = max(1.0, self.n_samples / self.total_weight)
+        return unsupported(structure, scale * end.moments.mass, self.rows.n_features)
+
+    def units(self, structure: Structure) -> Any:
+        """What features are measured in (d,) where the structure does not say so itself."""
+        if structure.equivariant == "rotation":
+            return np.ones_like(self.deviations)
+        return self.deviations
