@@ -12,6 +12,7 @@ from conftest import REFERENCE
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.testing.compare import compare_images
 from matplotlib.testing.decorators import remove_ticks_and_titles
+from scipy.integrate import trapezoid
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
@@ -132,7 +133,7 @@ def test_the_marginal_of_a_feature_is_that_of_the_mixture():
     assert shown.shape == (150, 1)
     grid = np.linspace(-5, 15, 20_001)[:, None]
     density = view.density(grid)
-    assert np.trapezoid(density, grid[:, 0]) == pytest.approx(1.0, abs=1e-9)
+    assert trapezoid(density, grid[:, 0]) == pytest.approx(1.0, abs=1e-9)
     total = sum(view.component_density(k, grid) for k in range(3))
     np.testing.assert_allclose(total, density, rtol=1e-12)
 
