@@ -19,6 +19,13 @@ def tests(session):
     session.run("pytest", *session.posargs)
 
 
+@nox.session(python="3.11")
+def oldest(session):
+    """All tests with the oldest releases of all dependencies that are allowed."""
+    session.install(".[test]", "-c", ".ci/oldest.txt")
+    session.run("pytest", *session.posargs)
+
+
 @nox.session
 def lint(session):
     """Style, types and the format of the C++ code."""
