@@ -23,7 +23,7 @@ from skgmm._rows.checks import representable
 from skgmm._starts.choose import Start, alone, choose_start, table_of_starts
 from skgmm._starts.race import Candidate
 from skgmm._starts.restarts import best_of
-from skgmm._starts.split_merge import escape
+from skgmm._starts.split_merge import split_and_merge
 from skgmm.covariance import IllDefinedCovarianceError, Structure, find_structure
 
 
@@ -152,8 +152,8 @@ def _best(
 
     def run(index: int, stream: np.random.RandomState, watch: Watch | None) -> EMResult:
         options = {**common, "watch": watch}
-        histories[index], agree = start.make(stream)
-        chosen, *rest = (candidate.parameters for candidate in histories[index])
+        histories[index] = start.make(stream)
+        chosen = histories[index][0].parameters
         result = run_em(divided, chosen, resumed=resumed, **options)
         if start.random and result.collapsed and not result.objectives:
             # But for rounding the start was singular. One that is given is returned with a word.
@@ -161,14 +161,16 @@ def _best(
         collapse = CollapseTest.of_fit(problem.regularisation, result.moments, rows.n_samples)
         result = collapse.judged(result)
         if mixture.escape and start.sample is not None:
-            result = escape(
+            result = split_and_merge(
                 divided,
                 collapse.judged,
                 start.sample,
                 result,
-                [] if agree else rest,
+                (one.parameters for one in histories[index][1:]),
                 stream,
-                only_repair=not start.random,
+                n_raced=sum(one.evaluations for one in histories[index]),
+                # Where samples are too few for the structure, no optimum is better than another.
+                only_repair=not start.random or start.warning is not None,
                 **options,
             )
         result = collapse.diagnosed(result)

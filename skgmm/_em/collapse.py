@@ -19,8 +19,16 @@ from skgmm._parameters import MixtureParameters
 # Largest part of a component's variance along some direction that may come from `reg_covar`.
 _LARGEST_SHARE = 0.5
 
-# A component has few samples when it has less than so many times what a covariance matrix needs.
-_FEW = 2.0
+# Samples of a component are few when they are less than so many times what a covariance matrix
+# needs, and not so many more than that.
+_FEW, _SPARE = 2.0, 10.0
+
+
+def few_samples(n_features: int) -> float:
+    """A component of fewer samples may be degenerate by chance."""
+    needed = n_features + 1.0
+    return min(_FEW * needed, needed + _SPARE)
+
 
 # Variances along a direction, in units of the features' own, that are rounding, and no more than
 # the default reg_covar.
@@ -115,7 +123,7 @@ class CollapseTest:
         n_samples = max(self.overall.total_weight, float(self.n_samples))
         shared = len(parameters.covariance.factor) == 1
         shares = np.ones(parameters.n_components) if shared else parameters.weights
-        few = n_samples * shares < _FEW * (parameters.n_features + 1)
+        few = n_samples * shares < few_samples(parameters.n_features)
         return replace(
             result,
             spikes=[k for k in collapsed if few[k]],

@@ -158,6 +158,15 @@ class EMResult:
         return self.moments.mean_objective
 
     @property
+    def rank(self) -> tuple[bool, bool, bool, float]:
+        """A key by which results are sorted, the best first.
+
+        The likelihood of a degenerate component grows without end as `reg_covar` shrinks, so that a
+        result with one is never better than a result without, however high its objective.
+        """
+        return bool(self.collapsed), bool(self.spikes), bool(self.flat), -self.objective
+
+    @property
     def empty(self) -> list[int]:
         """Components with less than a trace of the rows."""
         return np.flatnonzero(self.parameters.weights < EMPTY_WEIGHT).tolist()

@@ -314,7 +314,7 @@ class GaussianMixtureSearch(
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
-        starts, _ = alone("search", chosen.result.parameters)
+        starts = alone("search", chosen.result.parameters)
         problem = Problem(rows, chosen.structure, *reg)
         fit = MixtureFit(problem, chosen.result, table_of_starts([starts], [chosen.result]), [])
         for name in ("n_features_in_", "feature_names_in_"):
