@@ -19,6 +19,9 @@ from skgmm._parameters import MixtureParameters
 # Largest part of a component's variance along some direction that may come from `reg_covar`.
 _LARGEST_SHARE = 0.5
 
+# Where so much of it does, the samples of the component share a value.
+_WHOLE = 0.99
+
 # Samples of a component are few when they are less than so many times what a covariance matrix
 # needs, and not so many more than that.
 _FEW, _SPARE = 2.0, 10.0
@@ -118,17 +121,53 @@ class CollapseTest:
         empty = parameters.weights < EMPTY_WEIGHT
         collapsed = [k for k in self(parameters) if not empty[k]]
         if not collapsed:
-            return replace(result, spikes=[], flat=[])
+            return replace(result, spikes=[], flat=[], artificial=0.0)
         # Weights that sum to less than the number of samples are relative.
         n_samples = max(self.overall.total_weight, float(self.n_samples))
         shared = len(parameters.covariance.factor) == 1
         shares = np.ones(parameters.n_components) if shared else parameters.weights
         few = n_samples * shares < few_samples(parameters.n_features)
+        flat = [k for k in collapsed if not few[k]]
         return replace(
             result,
             spikes=[k for k in collapsed if few[k]],
-            flat=[k for k in collapsed if not few[k]],
+            flat=flat,
+            artificial=self._artificial_gain(parameters, flat),
         )
+
+    def _artificial_gain(self, parameters: MixtureParameters, flat: list[int]) -> float:
+        """What flat components gain where their samples share a value, in nats per sample.
+
+        There a density is as high as `reg_covar` makes it, in place of one as wide as all samples.
+        Where the samples vary at all, the likelihood has a maximum of its own, and may decide.
+        """
+        covariance, gain = parameters.covariance, 0.0
+        shared = len(covariance.factor) == 1
+        dense = covariance.factor.ndim == 3 and flat
+        matrices = covariance.dense() if dense else np.empty(0)
+        for k in [0] if shared and flat else flat:
+            if covariance.factor.ndim == 2:
+                of_component = self._gain_of_variances(covariance.factor[k] ** -2.0)
+            else:
+                of_component = self._gain_of_matrix(matrices[k])
+            gain += of_component * (1.0 if shared else parameters.weights[k])
+        return float(gain)
+
+    def _gain_of_variances(self, variances: Array) -> float:
+        overall = self.overall.feature_variances()[0] + self.floor
+        flat = self.floor > _WHOLE * variances
+        return float(0.5 * np.log(np.where(flat, overall / variances, 1.0)).sum())
+
+    def _gain_of_matrix(self, matrix: Array) -> float:
+        directions = self.directions  # along which all samples have the identity covariance
+        try:
+            shares, axes = _shares(
+                directions.T @ np.diag(self.floor) @ directions, directions.T @ matrix @ directions
+            )
+        except np.linalg.LinAlgError:
+            return np.inf
+        flat = axes[:, shares > _WHOLE]  # with variance 1 in the component
+        return float(0.5 * np.linalg.slogdet(flat.T @ flat)[1])
 
     def diagnosed(self, result: EMResult) -> EMResult:
         """As `judged`, and with the directions in which the samples vary.

@@ -149,6 +149,7 @@ class EMResult:
     remaining: float = 0.0  # estimate of what is still to be gained, nats per row
     spikes: list[int] = field(default_factory=list)  # components flat on few rows
     flat: list[int] = field(default_factory=list)  # and on many
+    artificial: float = 0.0  # what flat ones gain where samples share a value, nats per sample
     span: Span | None = None  # where it is known
     shortage: str | None = None  # what the user should know where samples are too few
     n_distinct: int | None = None  # samples, where they have been counted
@@ -158,13 +159,19 @@ class EMResult:
         return self.moments.mean_objective
 
     @property
-    def rank(self) -> tuple[bool, bool, bool, float]:
+    def comparable_objective(self) -> float:
+        """The objective without what it owes to `reg_covar`, nats per sample."""
+        return self.objective - self.artificial
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
         """A key by which results are sorted, the best first.
 
-        The likelihood of a degenerate component grows without end as `reg_covar` shrinks, so that a
-        result with one is never better than a result without, however high its objective.
+        The likelihood of a degenerate component grows without end as `reg_covar` shrinks. A result
+        with one of few samples is never better than a result without; and what a flat one gains
+        where its samples share a value does not count.
         """
-        return bool(self.collapsed), bool(self.spikes), bool(self.flat), -self.objective
+        return bool(self.collapsed), bool(self.spikes), -self.comparable_objective
 
     @property
     def empty(self) -> list[int]:

@@ -57,24 +57,22 @@ _FOLLOWED_STARTS, _FOLLOWED_MOVES = 2, 3
 _PASSES_OF_STEP, _CALLS_OF_STEP = 3, 5
 
 
-def beats(end: EMResult, here: EMResult, n_flat: int) -> bool:
-    """Whether an end is better; both are judged, and so many flat components are no fault.
+def beats(end: EMResult, here: EMResult) -> bool:
+    """Whether an end is better; both are judged.
 
-    With fewer components on few samples it is, and with none that is flat against some. Otherwise
-    the objective counts, if no component rests on few samples: it says nothing of these.
+    With fewer components on few samples it is. Otherwise the objective counts, if neither has any:
+    it says nothing of these. Where a component was empty, one may be flat instead.
     """
-    if end.collapsed or len(end.flat) > n_flat:
+    if end.collapsed:
         return False
     if len(end.spikes) != len(here.spikes):
         fewer = len(end.spikes) < len(here.spikes)
         return fewer and len(end.spikes + end.flat) <= len(here.spikes + here.flat)
-    if bool(end.flat) != bool(here.flat):
-        return end.rank < here.rank or (n_flat > len(here.flat) and _higher(end, here))
-    return not end.spikes and _higher(end, here)
-
-
-def _higher(end: EMResult, here: EMResult) -> bool:
-    return end.objective > here.objective + _GAIN
+    if end.spikes:
+        return False
+    if len(end.empty) < len(here.empty):
+        return end.objective > here.objective + _GAIN
+    return end.comparable_objective > here.comparable_objective + _GAIN
 
 
 class MoveSearch:
@@ -106,8 +104,6 @@ class MoveSearch:
         self.budget, self.rng, self.only_repair = budget, rng, only_repair
         self.others: Iterator[MixtureParameters] = iter(()) if only_repair else others
         self.n_components = K = result.parameters.n_components
-        # What is flatter may be found for its height alone, unless a component was empty.
-        self.n_flat = K if result.empty else len(result.flat)
         d, n = problem.rows.n_features, problem.rows.n_samples
         free = n_parameters(problem.structure, K, d)
         own = free - n_parameters(problem.structure, K - 1, d)
@@ -141,32 +137,20 @@ class MoveSearch:
             proposal = self._proposed(here.parameters)
             if proposal.stable and not broken:
                 return None
-            if (end := self._released(proposal, here)) is not None:
+            start = proposal.parameters
+            if start is not None and (end := self._end(start, here)) is not None:
                 return end
         if self._quick and not broken:
             return self._best_of(self.others, here, _FOLLOWED_STARTS) or self._best_of(
                 moves_by_overlap(self.problem, here), here, _FOLLOWED_MOVES
             )
         for start in self._starts(here, broken):
-            end = None if start is None else self._end(start, here, self.n_flat)
+            end = None if start is None else self._end(start, here)
             if end is not None or self.budget.exhausted:
                 return end
         return None
 
     # Where samples are few: leave-one-out responsibilities.
-
-    def _released(self, proposal: Proposal, here: EMResult) -> EMResult | None:
-        """The end of a leave-one-out proposal, if that is better.
-
-        It may have more flat components: each sample has been judged without itself, so that the
-        others support them.
-        """
-        if proposal.parameters is None:
-            return None
-        end = self._end(proposal.parameters, here, self.n_components)
-        if end is not None:
-            self.n_flat = max(self.n_flat, len(end.flat))
-        return end
 
     def _proposed(self, parameters: MixtureParameters) -> Proposal:
         moments = self.problem.evaluate(parameters)
@@ -198,12 +182,12 @@ class MoveSearch:
                 begun.append((self._spent(run.until(_TRIAL[-1]), 1), run))
             if self.budget.exhausted:
                 break
-        begun.sort(key=lambda pair: -pair[0].objective)
+        begun.sort(key=lambda pair: self.judged(pair[0]).rank)
         best, left = here, max(1, self.n_ways // one_in)
         for so_far, run in begun:
             end = self._followed(so_far, run, best)
             left -= not end.spikes  # if it has some, the next one takes its turn
-            if beats(end, best, self.n_flat):
+            if beats(end, best):
                 best = end
             if not left:
                 break
@@ -211,7 +195,7 @@ class MoveSearch:
 
     def _followed(self, so_far: EMResult, run: EM, best: EMResult) -> EMResult:
         """The end of a run, or where it is given up."""
-        hopeful = so_far.objective + _HOPE * so_far.remaining > best.objective
+        hopeful = so_far.objective + _HOPE * so_far.remaining > best.comparable_objective
         if so_far.status is not EMStatus.MAX_ITER or not hopeful:
             return self.judged(so_far)
         return self.judged(self._spent(run.until(_STEPS), -len(so_far.objectives)))
@@ -253,7 +237,7 @@ class MoveSearch:
         except IllDefinedCovarianceError:
             return None
 
-    def _end(self, start: MixtureParameters, here: EMResult, n_flat: int) -> EMResult | None:
+    def _end(self, start: MixtureParameters, here: EMResult) -> EMResult | None:
         """Where EM ends from there, if that is better."""
         run = self._run(start)
         if run is None:
@@ -263,10 +247,10 @@ class MoveSearch:
             end = self.judged(self._spent(run.until(most), -evaluated))
             evaluated = len(end.objectives)
             ahead = end.objective + _HOPE * end.remaining
-            hopeful = beats(replace(end, moments=end.moments.with_objective(ahead)), here, n_flat)
+            hopeful = beats(replace(end, moments=end.moments.with_objective(ahead)), here)
             if end.status is not EMStatus.MAX_ITER or not hopeful:
                 break
-        return end if beats(end, here, n_flat) else None
+        return end if beats(end, here) else None
 
     def _run(self, start: MixtureParameters) -> EM | None:
         try:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 
@@ -58,8 +59,12 @@ class Candidate:
     moments: Moments | None = None  # of the parameters, on the starts' sample
     volume: float = np.inf  # log-determinant of the covariance within groups
     gain: float = np.inf  # of the last iterations
-    degenerate: bool = False  # whether a component has collapsed
-    flat: bool = False  # whether one of many samples rests on `reg_covar`
+    rank: tuple[Any, ...] = ()  # as of an `EMResult`
+
+    @property
+    def degenerate(self) -> bool:
+        """Whether a component has collapsed."""
+        return any(self.rank[:-1])
 
 
 def race(
@@ -226,8 +231,7 @@ def _advanced(
         evaluations=candidate.evaluations + len(result.objectives),
         moments=result.moments,
         gain=result.objective - moments.mean_objective,
-        degenerate=bool(result.collapsed or result.spikes),
-        flat=bool(result.flat),
+        rank=result.rank,
     )
 
 
@@ -243,8 +247,7 @@ def spare_starts(
 
 def _may_win(one: Candidate, best: Candidate) -> bool:
     """Whether a candidate may get above the best, by several times its last gain."""
-    rests = one.degenerate or one.flat
-    return rests or one.objective + _HOPE * one.gain >= best.objective
+    return one.degenerate or -one.rank[-1] + _HOPE * one.gain >= -best.rank[-1]
 
 
 def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -254,14 +257,13 @@ def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
     rest on `reg_covar`: of these the one is best whose components are tight on average.
     """
     runners = list(candidates)
-    degenerate, flat = any(one.degenerate for one in runners), any(one.flat for one in runners)
+    some = any(one.degenerate for one in runners)
 
-    def key(one: Candidate) -> tuple[bool, bool, float]:
+    def key(one: Candidate) -> tuple[bool, float]:
         # Random responsibilities have not had the time to degenerate.
-        early = one.kind == "random"
-        if one.degenerate or (early and degenerate):
-            return True, False, one.volume
-        return False, one.flat or (early and flat), -one.objective
+        if one.degenerate or (some and one.kind == "random"):
+            return True, one.volume
+        return False, one.rank[-1]
 
     ranked: list[list[Candidate]] = []
     for one in sorted(runners, key=key):
@@ -274,8 +276,8 @@ def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 def _same(one: Candidate, other: Candidate) -> bool:
     """Whether two have found the same."""
-    faults = (one.degenerate, one.flat) == (other.degenerate, other.flat)
-    return faults and abs(one.objective - other.objective) <= _SAME
+    alike = one.rank[:-1] == other.rank[:-1]
+    return alike and abs(one.rank[-1] - other.rank[-1]) <= _SAME
 
 
 def _volume(moments: Moments) -> float:

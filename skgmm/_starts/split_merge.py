@@ -92,7 +92,7 @@ def split_and_merge(
     if found is None or left < 1:
         return result
     reached = judged(run_em(problem, found, max_iter=left, **options))
-    better = beats(reached, result, search.n_flat)
+    better = beats(reached, result)
     mend = better and len(reached.spikes) < len(result.spikes)
     return _joined(result, reached, mend, better)
 
