@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
+from numpy.random import RandomState
 
 from skgmm._em.collapse import CollapseTest
 from skgmm._em.loop import run_em
@@ -72,7 +73,7 @@ def race(
     sample: StartSample,
     n_components: int,
     given: GivenParameters,
-    rng: np.random.RandomState,
+    rng: RandomState,
 ) -> list[Candidate]:
     """All candidates, the best one first.
 
@@ -132,7 +133,7 @@ def _candidates(
 
 
 def thinned(
-    sample: StartSample, n_components: int, rng: np.random.RandomState, per_component: int = 100
+    sample: StartSample, n_components: int, rng: RandomState, per_component: int = 100
 ) -> StartSample:
     """No more samples than the race needs, drawn in proportion to weight."""
     size = max(RACE_ROWS, per_component * n_components)
@@ -157,7 +158,7 @@ def _views(sample: StartSample, problem: Problem) -> list[tuple[str, Array]]:
 
 
 def _partitions(
-    sample: StartSample, n_components: int, rng: np.random.RandomState, problem: Problem
+    sample: StartSample, n_components: int, rng: RandomState, problem: Problem
 ) -> Iterator[tuple[str, Array]]:
     """Kind and labels (m,) or responsibilities (m, K) of each candidate."""
     weights, n_threads = sample.weights, problem.rows.n_threads
@@ -236,11 +237,14 @@ def _advanced(
 
 
 def spare_starts(
-    problem: Problem, sample: StartSample, n_components: int, rng: np.random.RandomState
+    problem: Problem, sample: StartSample, n_components: int, n_tries: int, rng: RandomState
 ) -> Iterator[MixtureParameters]:
-    """Starts by k-means without end, after a race; the problem is that of the sample."""
-    for _, rows in cycle(_views(sample, problem)):
-        labels = kmeans(rows, sample.weights, n_components, rng, problem.rows.n_threads)
+    """Starts by k-means, after a race; the problem is that of the sample."""
+    partitions = (
+        (view, kmeans(rows, sample.weights, n_components, rng, problem.rows.n_threads))
+        for view, rows in islice(cycle(_views(sample, problem)), n_tries)
+    )
+    for _, labels in _distinct_partitions(partitions):
         with suppress(IllDefinedCovarianceError, EmptyStartError):
             yield start_of(problem, labels, n_components)
 

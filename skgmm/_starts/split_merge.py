@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ from skgmm._starts.race import spare_starts, thinned
 # Samples that moves are tried on: as many as the race looks at, or this many for each component.
 _PER_COMPONENT = 250
 
-# Starts by k-means beyond those of the race.
+# Tries of k-means beyond those of the race.
 _SPARE = 10
 
 
@@ -84,8 +84,7 @@ def split_and_merge(
         return result
     sample = thinned(sample, n_components, rng, _PER_COMPONENT)
     on_sample, budget = problem.on(sample), Budget.after(problem, result, n_raced)
-    spare = islice(spare_starts(on_sample, sample, n_components, rng), _SPARE)
-    starts = chain(others, spare)
+    starts = chain(others, spare_starts(on_sample, sample, n_components, _SPARE, rng))
     search = MoveSearch(on_sample, judged, result, starts, budget, rng, only_repair)
     found = search.best(sample.complete)
     left = max_iter - len(result.objectives)
