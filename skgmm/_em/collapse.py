@@ -211,9 +211,21 @@ class CollapseTest:
         variances = np.diagonal(covariance)
         variances = np.where(variances > 0, variances, 1.0)
         deviations = np.sqrt(variances)
-        values, vectors = eigh(covariance / deviations / deviations[:, None])
-        added = (self.floor[columns] / variances).max()
-        return vectors[:, values <= np.clip(added, _ROUNDING, _NO_VARIANCE)]
+        correlations = covariance / deviations / deviations[:, None]
+        least = np.clip((self.floor[columns] / variances).max(), _ROUNDING, _NO_VARIANCE)
+        if _all_above(correlations, 2.0 * least):
+            return np.empty((len(columns), 0))
+        values, vectors = eigh(correlations)
+        return vectors[:, values <= least]
+
+
+def _all_above(matrix: Array, least: float) -> bool:
+    """Whether all eigenvalues are certainly greater, without finding them."""
+    try:
+        np.linalg.cholesky(matrix - least * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _shares(added: Array, matrix: Array) -> tuple[Array, Array]:
