@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ class Fit:
     result: EMResult
     starts: dict[str, list[Any]]
     messages: list[str]  # what the user should know
+    random_state: Any = None  # of the estimator
 
     def attributes(self) -> dict[str, Any]:
         """The fitted attributes, and what `partial_fit` goes on from."""
@@ -57,7 +59,20 @@ class Fit:
             "_degenerate": result.degenerate,
             "_memory": memory.state(),
             "_kept": None,
+            "_draws": seeded_draws(self.random_state),
         }
+
+
+# Tells the stream of `sample` from that of the starts.
+_OF_SAMPLE = 1
+
+
+def seeded_draws(random_state: Any) -> np.random.RandomState | None:
+    """The stream that `sample` draws from, where the estimator has a seed."""
+    if not isinstance(random_state, Integral):
+        return None
+    seeds = np.random.SeedSequence([int(random_state), _OF_SAMPLE])
+    return np.random.RandomState(np.random.MT19937(seeds))
 
 
 def attributes_of(
@@ -108,7 +123,8 @@ def fit_mixture(
         start = Start(lambda _: alone("previous fit", previous), random=False)
     result, starts = _best(mixture, problem, start, previous is not None, rng, tasks)
     names = getattr(mixture, "feature_names_in_", None)
-    return Fit(problem, result, starts, messages + result.advice(names))
+    messages += result.advice(names)
+    return Fit(problem, result, starts, messages, mixture.random_state)
 
 
 def _previous(

@@ -171,7 +171,8 @@ class EMResult:
         with one of few samples is never better than a result without; and what a flat one gains
         where its samples share a value does not count.
         """
-        return bool(self.collapsed), bool(self.spikes), -self.comparable_objective
+        singular = self.status is EMStatus.COLLAPSED
+        return singular, bool(self.spikes), -self.comparable_objective
 
     @property
     def empty(self) -> list[int]:

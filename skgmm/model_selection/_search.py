@@ -316,7 +316,8 @@ class GaussianMixtureSearch(
         )
         starts = alone("search", chosen.result.parameters)
         problem = Problem(rows, chosen.structure, *reg)
-        fit = MixtureFit(problem, chosen.result, table_of_starts([starts], [chosen.result]), [])
+        table = table_of_starts([starts], [chosen.result])
+        fit = MixtureFit(problem, chosen.result, table, [], self.random_state)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 setattr(mixture, name, getattr(self, name))
