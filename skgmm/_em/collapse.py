@@ -121,53 +121,64 @@ class CollapseTest:
         empty = parameters.weights < EMPTY_WEIGHT
         collapsed = [k for k in self(parameters) if not empty[k]]
         if not collapsed:
-            return replace(result, spikes=[], flat=[], artificial=0.0)
+            return replace(result, spikes=[], flat=[], artificial=0.0, own_variance=0.0)
         # Weights that sum to less than the number of samples are relative.
         n_samples = max(self.overall.total_weight, float(self.n_samples))
         shared = len(parameters.covariance.factor) == 1
         shares = np.ones(parameters.n_components) if shared else parameters.weights
         few = n_samples * shares < few_samples(parameters.n_features)
         flat = [k for k in collapsed if not few[k]]
+        gain, own = self._rests(parameters, flat)
         return replace(
             result,
             spikes=[k for k in collapsed if few[k]],
             flat=flat,
-            artificial=self._artificial_gain(parameters, flat),
+            artificial=gain,
+            own_variance=own,
         )
 
-    def _artificial_gain(self, parameters: MixtureParameters, flat: list[int]) -> float:
-        """What flat components gain where their samples share a value, in nats per sample.
+    def _rests(self, parameters: MixtureParameters, flat: list[int]) -> tuple[float, float]:
+        """What flat components gain by their samples' sharing a value, in nats per sample; or, if
+        none does, the least variance that they have of their own along some direction.
 
-        There a density is as high as `reg_covar` makes it, in place of one as wide as all samples.
-        Where the samples vary at all, the likelihood has a maximum of its own, and may decide.
+        Where samples share a value a density is as high as `reg_covar` makes it, and counts as one
+        as wide as all samples. Where they vary at all, the likelihood has a maximum of its own.
         """
-        covariance, gain = parameters.covariance, 0.0
+        covariance = parameters.covariance
         shared = len(covariance.factor) == 1
         dense = covariance.factor.ndim == 3 and flat
         matrices = covariance.dense() if dense else np.empty(0)
+        gain, least = 0.0, np.inf
         for k in [0] if shared and flat else flat:
             if covariance.factor.ndim == 2:
-                of_component = self._gain_of_variances(covariance.factor[k] ** -2.0)
+                of_component, own = self._rest_of_variances(covariance.factor[k] ** -2.0)
             else:
-                of_component = self._gain_of_matrix(matrices[k])
+                of_component, own = self._rest_of_matrix(matrices[k])
             gain += of_component * (1.0 if shared else parameters.weights[k])
-        return float(gain)
+            least = min(least, own)
+        return float(gain), float(least if flat else 0.0)
 
-    def _gain_of_variances(self, variances: Array) -> float:
+    def _rest_of_variances(self, variances: Array) -> tuple[float, float]:
         overall = self.overall.feature_variances()[0] + self.floor
-        flat = self.floor > _WHOLE * variances
-        return float(0.5 * np.log(np.where(flat, overall / variances, 1.0)).sum())
+        whole = self.floor > _WHOLE * variances
+        gain = 0.5 * np.log(np.where(whole, overall / variances, 1.0)).sum()
+        flat = self.floor > _LARGEST_SHARE * variances
+        own = np.where(whole, 0.0, variances - self.floor)
+        return gain, own[flat & (self.floor <= _LARGEST_SHARE * overall)].min(initial=np.inf)
 
-    def _gain_of_matrix(self, matrix: Array) -> float:
+    def _rest_of_matrix(self, matrix: Array) -> tuple[float, float]:
         directions = self.directions  # along which all samples have the identity covariance
         try:
             shares, axes = _shares(
                 directions.T @ np.diag(self.floor) @ directions, directions.T @ matrix @ directions
             )
         except np.linalg.LinAlgError:
-            return np.inf
-        flat = axes[:, shares > _WHOLE]  # with variance 1 in the component
-        return float(0.5 * np.linalg.slogdet(flat.T @ flat)[1])
+            return np.inf, 0.0
+        whole = axes[:, shares > _WHOLE]  # with variance 1 in the component
+        gain = 0.5 * np.linalg.slogdet(whole.T @ whole)[1]
+        along = directions @ axes[:, shares > _LARGEST_SHARE]
+        own = (1.0 - shares[shares > _LARGEST_SHARE]) / (along**2).sum(axis=0)
+        return gain, 0.0 if whole.shape[1] else own.min(initial=np.inf)
 
     def diagnosed(self, result: EMResult) -> EMResult:
         """As `judged`, and with the directions in which the samples vary.
@@ -178,7 +189,7 @@ class CollapseTest:
 
     @cached_property
     def span(self) -> Span:
-        """Constant and linearly dependent columns.
+        """Constant and linearly dependent columns, and those that vary less than `reg_covar` adds.
 
         Without cross products only constant columns are seen, and only they matter to such
         structures.
@@ -186,8 +197,10 @@ class CollapseTest:
         variances, varying = self.overall.feature_variances()
         columns = np.flatnonzero(varying)
         constant = np.flatnonzero(~varying).tolist()
+        hidden = np.flatnonzero(varying & (variances < self.floor))
+        lost = hidden.tolist(), float(variances[hidden].min(initial=np.inf))
         if self.overall.form is Scatter.DIAGONAL or len(columns) < 2:
-            return Span(len(variances), len(columns), constant, [])
+            return Span(len(variances), len(columns), constant, [], *lost)
         within = self.moments.form.dense(self.moments.scatter).sum(axis=0)
         # Far outliers can hide all other variance, which is seen within the components.
         null = min(
@@ -199,7 +212,8 @@ class CollapseTest:
         )
         takes_part = np.abs(null).max(axis=1, initial=0.0) > _TAKES_PART
         n_directions = len(columns) - null.shape[1]
-        return Span(len(variances), n_directions, constant, columns[takes_part].tolist())
+        dependent = columns[takes_part].tolist()
+        return Span(len(variances), n_directions, constant, dependent, *lost)
 
     def _null_directions(self, scatter: Array, columns: Array) -> Array:
         """Directions without variance in a scatter (d, d) of these columns, (r, m).
