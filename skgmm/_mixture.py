@@ -73,7 +73,7 @@ class GaussianMixtureEM(
         Whether a converged fit looks for a better optimum: it merges components and splits others
         (many at once), tries leave-one-out responsibilities where samples are few for their
         dimension, and goes on from what raises the log-likelihood. That costs at most about twice
-        as much as the rest of the fit, and some 20 ms. From a start that is given it only gives
+        as much as the rest of the fit, and some 10 ms. From a start that is given it only gives
         components that are empty or the same as others samples of their own.
     n_init : int, default=1
         Number of starts; the best result is kept. Ignored when the start is given.
