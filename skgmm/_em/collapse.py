@@ -139,7 +139,8 @@ class CollapseTest:
 
     def _rests(self, parameters: MixtureParameters, flat: list[int]) -> tuple[float, float]:
         """What flat components gain by their samples' sharing a value, in nats per sample; or, if
-        none does, the least variance that they have of their own along some direction.
+        none does, the least variance that they have of their own along some direction, if that is
+        more than the default `reg_covar`.
 
         Where samples share a value a density is as high as `reg_covar` makes it, and counts as one
         as wide as all samples. Where they vary at all, the likelihood has a maximum of its own.
@@ -164,6 +165,7 @@ class CollapseTest:
         gain = 0.5 * np.log(np.where(whole, overall / variances, 1.0)).sum()
         flat = self.floor > _LARGEST_SHARE * variances
         own = np.where(whole, 0.0, variances - self.floor)
+        own[own <= _NO_VARIANCE * overall] = 0.0
         return gain, own[flat & (self.floor <= _LARGEST_SHARE * overall)].min(initial=np.inf)
 
     def _rest_of_matrix(self, matrix: Array) -> tuple[float, float]:
@@ -176,9 +178,12 @@ class CollapseTest:
             return np.inf, 0.0
         whole = axes[:, shares > _WHOLE]  # with variance 1 in the component
         gain = 0.5 * np.linalg.slogdet(whole.T @ whole)[1]
-        along = directions @ axes[:, shares > _LARGEST_SHARE]
-        own = (1.0 - shares[shares > _LARGEST_SHARE]) / (along**2).sum(axis=0)
-        return gain, 0.0 if whole.shape[1] else own.min(initial=np.inf)
+        flat = shares > _LARGEST_SHARE
+        own, overall = 1.0 - shares[flat], (axes[:, flat] ** 2).sum(axis=0)
+        if whole.shape[1] or (own <= _NO_VARIANCE * overall).any():
+            return gain, 0.0
+        along = directions @ axes[:, flat]
+        return gain, (own / (along**2).sum(axis=0)).min(initial=np.inf)
 
     def diagnosed(self, result: EMResult) -> EMResult:
         """As `judged`, and with the directions in which the samples vary.
