@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from skgmm._rows.checks import representable
 from skgmm._starts.choose import Start, alone, choose_start, table_of_starts
 from skgmm._starts.race import Candidate
 from skgmm._starts.restarts import best_of
-from skgmm._starts.split_merge import escape
+from skgmm._starts.split_merge import split_and_merge
 from skgmm.covariance import IllDefinedCovarianceError, Structure, find_structure
 
 
@@ -35,6 +36,7 @@ class Fit:
     result: EMResult
     starts: dict[str, list[Any]]
     messages: list[str]  # what the user should know
+    random_state: Any = None  # of the estimator
 
     def attributes(self) -> dict[str, Any]:
         """The fitted attributes, and what `partial_fit` goes on from."""
@@ -57,7 +59,20 @@ class Fit:
             "_degenerate": result.degenerate,
             "_memory": memory.state(),
             "_kept": None,
+            "_draws": seeded_draws(self.random_state),
         }
+
+
+# Tells the stream of `sample` from that of the starts.
+_OF_SAMPLE = 1
+
+
+def seeded_draws(random_state: Any) -> np.random.RandomState | None:
+    """The stream that `sample` draws from, where the estimator has a seed."""
+    if not isinstance(random_state, Integral):
+        return None
+    seeds = np.random.SeedSequence([int(random_state), _OF_SAMPLE])
+    return np.random.RandomState(np.random.MT19937(seeds))
 
 
 def attributes_of(
@@ -108,7 +123,8 @@ def fit_mixture(
         start = Start(lambda _: alone("previous fit", previous), random=False)
     result, starts = _best(mixture, problem, start, previous is not None, rng, tasks)
     names = getattr(mixture, "feature_names_in_", None)
-    return Fit(problem, result, starts, messages + result.advice(names))
+    messages += result.advice(names)
+    return Fit(problem, result, starts, messages, mixture.random_state)
 
 
 def _previous(
@@ -152,8 +168,8 @@ def _best(
 
     def run(index: int, stream: np.random.RandomState, watch: Watch | None) -> EMResult:
         options = {**common, "watch": watch}
-        histories[index], agree = start.make(stream)
-        chosen, *rest = (candidate.parameters for candidate in histories[index])
+        histories[index] = start.make(stream)
+        chosen = histories[index][0].parameters
         result = run_em(divided, chosen, resumed=resumed, **options)
         if start.random and result.collapsed and not result.objectives:
             # But for rounding the start was singular. One that is given is returned with a word.
@@ -161,14 +177,16 @@ def _best(
         collapse = CollapseTest.of_fit(problem.regularisation, result.moments, rows.n_samples)
         result = collapse.judged(result)
         if mixture.escape and start.sample is not None:
-            result = escape(
+            result = split_and_merge(
                 divided,
                 collapse.judged,
                 start.sample,
                 result,
-                [] if agree else rest,
+                (one.parameters for one in histories[index][1:]),
                 stream,
-                only_repair=not start.random,
+                n_raced=sum(one.evaluations for one in histories[index]),
+                # Where samples are too few for the structure, no optimum is better than another.
+                only_repair=not start.random or start.warning is not None,
                 **options,
             )
         result = collapse.diagnosed(result)

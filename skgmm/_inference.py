@@ -275,9 +275,9 @@ class MixtureInference:
         ----------
         n_samples : int, default=1
         random_state : int, RandomState instance or None, default=None
-            None draws anew at every call: from the estimator's own `random_state` where that is
-            a RandomState instance, else from NumPy's global generator. An integer seed of the
-            estimator is for its starts and is not used again here.
+            None draws anew at every call. Where the estimator's own `random_state` is an integer,
+            the draws are those of a stream that the fit seeds with it: the same in every run of a
+            script. A RandomState instance is drawn from; else it is NumPy's global generator.
 
         Returns
         -------
@@ -294,6 +294,8 @@ class MixtureInference:
             )
         if random_state is None and isinstance(self.random_state, np.random.RandomState):
             random_state = self.random_state
+        elif random_state is None:
+            random_state = getattr(self, "_draws", None)
         rows, components = parameters.draw(int(n_samples), check_random_state(random_state))
         return rows.astype(np.asarray(self.means_).dtype, copy=False), components
 

@@ -68,18 +68,21 @@ class GaussianMixtureEM(
         and that rate is slow, 'lbfgs' after ten iterations of EM; None is plain EM. A step that
         lowers the log-likelihood is never accepted.
     escape : bool, default=True
-        Whether a converged fit tries to merge two components and to split a third, and goes on
-        from there if that raises the log-likelihood. From a start that is given it only gives
-        components that are empty or the same as others rows of their own.
+        Whether a converged fit looks for a better optimum: it merges components and splits others
+        (many at once), tries leave-one-out responsibilities where samples are few for their
+        dimension, and goes on from what raises the log-likelihood. That costs at most about twice
+        as much as the rest of the fit, and some 10 ms. From a start that is given it only gives
+        components that are empty or the same as others samples of their own.
     n_init : int, default=1
         Number of starts; the best result is kept. Ignored when the start is given.
     init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'} or callable, \
 default='auto'
-        How a start is found. 'auto': a race of k-means, k-means++ and random candidates, on rows
-        whose features are scaled and on whitened ones, in 28 EM iterations in all, on no more than
-        5,000 rows (or 100 for each component). The others are scikit-learn's: the groups of
-        k-means; seeds of k-means++; random responsibilities; random rows; they look at no more
-        than 25,000 rows (or 250 for each component), chosen at random. A callable gets
+        How a start is found. 'auto': a race of k-means, k-means++, farthest-first and random
+        candidates, on rows whose features are scaled and on whitened ones, in no more than 20 EM
+        iterations in all, on no more than 5,000 rows (or 100 for each component). The others are
+        scikit-learn's: the groups of k-means; seeds of k-means++; random responsibilities; random
+        rows; they look at no more than 25,000 rows (or 250 for each component), chosen at random.
+        A callable gets
         `(X, n_components, random_state, sample_weight)` and returns labels (n,) or
         responsibilities (n, K).
     weights_init : array-like of shape (n_components,), default=None

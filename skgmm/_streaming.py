@@ -17,7 +17,7 @@ from skgmm._em.merge import explained, merged
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.stepwise import Forgetting, Memory
 from skgmm._fitted import snapshot
-from skgmm._fitting import attributes_of, fit_mixture
+from skgmm._fitting import attributes_of, fit_mixture, seeded_draws
 from skgmm._linalg import Array
 from skgmm._objective import Problem, Regularisation
 from skgmm._parameters import MixtureParameters
@@ -160,6 +160,7 @@ def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
     dtype = np.result_type(*(other.means_ for other in mixtures))
     mixture.__dict__.update(_attributes(result, memory, structure, reg, dtype))
     mixture.n_iter_ = 1
+    mixture._draws = seeded_draws(mixture.random_state)
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(first, name):
             setattr(mixture, name, getattr(first, name))

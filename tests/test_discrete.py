@@ -128,3 +128,44 @@ def test_the_search_does_not_put_components_on_rounded_values():
     """Ten distinct values of one normal distribution."""
     X = np.round(np.random.default_rng(2).normal(40, 1.5, 1000))[:, None]
     assert GaussianMixtureSearch(random_state=0).fit(X).best_n_components_ == 1
+
+
+def zero_inflated(seed, share):
+    """Two clusters 4 deviations apart, a feature that is often 0 beside them, and the labels."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat([0, 1], 100)
+    clusters = rng.normal(4.0 * y[:, None] - 2.0, 1.0, size=(200, 2))
+    amounts = np.where(rng.uniform(size=200) < share, 0.0, rng.gamma(2.0, size=200))
+    return np.c_[clusters, amounts], y
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.7])
+@pytest.mark.parametrize("name", ["full", "tied", "diag"])
+def test_a_pile_at_zero_does_not_decide_the_clusters(name, share):
+    for seed in range(3):
+        X, y = zero_inflated(seed, share)
+        for start in ("auto", "random_from_data"):
+            mixture = GaussianMixtureEM(
+                2, covariance_type=name, init_params=start, n_init=3, random_state=seed
+            ).fit(X)
+            assert adjusted_rand_score(y, mixture.predict(X)) > 0.8
+            assert mixture.status_ == "converged"
+
+
+def test_a_pile_at_zero_does_not_win_after_moves():
+    """A start at the pile is left, although its log-likelihood is higher."""
+    X, y = zero_inflated(0, 0.5)
+    start = lambda X, K, rng, weights: (X[:, 2] == 0).astype(int)  # noqa: E731
+    stuck = quiet_fit(X, 2, init_params=start, escape=False)
+    free = quiet_fit(X, 2, init_params=start)
+    assert "flat" in stuck.status_
+    assert adjusted_rand_score(y, free.predict(X)) > 0.9
+    assert free.lower_bound_ < stuck.lower_bound_
+
+
+def test_a_pile_at_zero_does_not_win_the_search():
+    X, _ = zero_inflated(0, 0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        search = GaussianMixtureSearch(n_components=[1, 2, 3], random_state=0).fit(X)
+    assert "flat" not in search.best_estimator_.status_

@@ -1,5 +1,6 @@
 """What sklearn.mixture gets wrong, row by row of the project's list of its faults (1 to 21)."""
 
+import pickle
 import tracemalloc
 import warnings
 
@@ -490,6 +491,10 @@ def test_17_sample(blobs):
     a, labels = mixture.sample(50)
     b, _ = mixture.sample(50)
     assert not np.array_equal(a, b)
+    again = GaussianMixtureEM(3, random_state=0).fit(X.astype(np.float32))
+    np.testing.assert_array_equal(a, again.sample(50)[0])
+    np.testing.assert_array_equal(b, pickle.loads(pickle.dumps(again)).sample(50)[0])
+    assert not np.array_equal(a, again.sample(50, random_state=0)[0])
     assert a.dtype == np.float32
     assert (np.diff(labels) < 0).any()
     np.testing.assert_array_equal(*(mixture.sample(9, random_state=4)[0] for _ in range(2)))

@@ -7,9 +7,9 @@ from sklearn.metrics import adjusted_rand_score
 from strategies import random_mixture
 
 from skgmm import GaussianMixtureEM
-from skgmm._rows.sample import StartSample
+from skgmm._rows.base import InMemoryRows
 from skgmm._starts import race as race_module
-from skgmm._starts.split_merge import _lowest_kurtosis
+from skgmm._starts.overlap_moves import _lowest_kurtosis
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -164,8 +164,8 @@ def test_kurtosis_counts_weights(name):
     X, _ = parameters.draw(60, np.random.RandomState(0))
     rng = np.random.default_rng(0)
     counts, own = rng.integers(1, 20, size=60), rng.uniform(size=60)
-    weighted = StartSample(X, counts.astype(np.float64), True)
-    repeated = StartSample(np.repeat(X, counts, axis=0), np.ones(counts.sum()), True)
+    weighted = InMemoryRows(X, counts.astype(np.float64))
+    repeated = InMemoryRows(np.repeat(X, counts, axis=0), np.ones(counts.sum()))
     one, along = _lowest_kurtosis(weighted, parameters, own, 0)
     other, along_repeated = _lowest_kurtosis(repeated, parameters, np.repeat(own, counts), 0)
     assert one == pytest.approx(other, rel=1e-12)

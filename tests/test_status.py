@@ -1,6 +1,7 @@
 """What a fit says of itself: collapsed components, columns without variance, weights, versions."""
 
 import pickle
+import re
 import warnings
 from copy import deepcopy
 from pathlib import Path
@@ -13,6 +14,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
+from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from skgmm import (
@@ -93,6 +95,32 @@ def test_a_flat_component_of_a_stream_is_named_and_has_no_score():
     assert "flat" in stream.status_
     with pytest.warns(ConvergenceWarning, match="NaN"):
         assert np.isnan(bic_scorer(stream, X))
+
+
+THREE = np.repeat([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]], 100, axis=0)
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize(
+    ("unit", "reg_covar", "named"),
+    [
+        (1.0, 100.0, "The variance of columns x0, x1 is less than what reg_covar adds"),
+        (1e-3, 1e-3, "The variance of columns x0, x1 is less than what reg_covar adds"),
+        (1.0, 2.0, "the variance of components [0, 1, 2]"),
+        (0.02, 1e-3, "the variance of components [0, 1, 2]"),
+    ],
+)
+def test_a_reg_covar_that_hides_clusters_is_to_be_decreased(name, unit, reg_covar, named):
+    """The advice, followed to the letter, gives the clusters and no warning."""
+    X = unit * (THREE + np.random.default_rng(0).normal(size=THREE.shape))
+    _, messages = fitted(X, 3, covariance_type=name, reg_covar=reg_covar)
+    assert len(messages) == 1
+    assert named in messages[0]
+    advised = float(re.search(r"Decrease reg_covar to ([-+.e\d]+),", messages[0])[1])
+    for decreased in (advised, "auto"):
+        mixture, messages = fitted(X, 3, covariance_type=name, reg_covar=decreased)
+        assert not messages
+        assert adjusted_rand_score(np.repeat([0, 1, 2], 100), mixture.predict(X)) > 0.95
 
 
 # Columns

@@ -19,8 +19,19 @@ from skgmm._parameters import MixtureParameters
 # Largest part of a component's variance along some direction that may come from `reg_covar`.
 _LARGEST_SHARE = 0.5
 
-# A component has few samples when it has less than so many times what a covariance matrix needs.
-_FEW = 2.0
+# Where so much of it does, the samples of the component share a value.
+_WHOLE = 0.99
+
+# Samples of a component are few when they are less than so many times what a covariance matrix
+# needs, and not so many more than that.
+_FEW, _SPARE = 2.0, 10.0
+
+
+def few_samples(n_features: int) -> float:
+    """A component of fewer samples may be degenerate by chance."""
+    needed = n_features + 1.0
+    return min(_FEW * needed, needed + _SPARE)
+
 
 # Variances along a direction, in units of the features' own, that are rounding, and no more than
 # the default reg_covar.
@@ -122,17 +133,69 @@ class CollapseTest:
         empty = parameters.weights < EMPTY_WEIGHT
         collapsed = [k for k in self(parameters) if not empty[k]]
         if not collapsed:
-            return replace(result, spikes=[], flat=[])
+            return replace(result, spikes=[], flat=[], artificial=0.0, own_variance=0.0)
         # Weights that sum to less than the number of samples are relative.
         n_samples = max(self.overall.total_weight, float(self.n_samples))
         shared = len(parameters.covariance.factor) == 1
         shares = np.ones(parameters.n_components) if shared else parameters.weights
-        few = n_samples * shares < _FEW * (parameters.n_features + 1)
+        few = n_samples * shares < few_samples(parameters.n_features)
+        flat = [k for k in collapsed if not few[k]]
+        gain, own = self._rests(parameters, flat)
         return replace(
             result,
             spikes=[k for k in collapsed if few[k]],
-            flat=[k for k in collapsed if not few[k]],
+            flat=flat,
+            artificial=gain,
+            own_variance=own,
         )
+
+    def _rests(self, parameters: MixtureParameters, flat: list[int]) -> tuple[float, float]:
+        """What flat components gain by their samples' sharing a value, in nats per sample; or, if
+        none does, the least variance that they have of their own along some direction, if that is
+        more than the default `reg_covar`.
+
+        Where samples share a value a density is as high as `reg_covar` makes it, and counts as one
+        as wide as all samples. Where they vary at all, the likelihood has a maximum of its own.
+        """
+        covariance = parameters.covariance
+        shared = len(covariance.factor) == 1
+        dense = covariance.factor.ndim == 3 and flat
+        matrices = covariance.dense() if dense else np.empty(0)
+        gain, least = 0.0, np.inf
+        for k in [0] if shared and flat else flat:
+            if covariance.factor.ndim == 2:
+                of_component, own = self._rest_of_variances(covariance.factor[k] ** -2.0)
+            else:
+                of_component, own = self._rest_of_matrix(matrices[k])
+            gain += of_component * (1.0 if shared else parameters.weights[k])
+            least = min(least, own)
+        return float(gain), float(least if flat else 0.0)
+
+    def _rest_of_variances(self, variances: Array) -> tuple[float, float]:
+        overall = self.overall.feature_variances()[0] + self.floor
+        whole = self.floor > _WHOLE * variances
+        gain = 0.5 * np.log(np.where(whole, overall / variances, 1.0)).sum()
+        flat = self.floor > _LARGEST_SHARE * variances
+        own = np.where(whole, 0.0, variances - self.floor)
+        own[own <= _NO_VARIANCE * overall] = 0.0
+        return gain, own[flat & (self.floor <= _LARGEST_SHARE * overall)].min(initial=np.inf)
+
+    def _rest_of_matrix(self, matrix: Array) -> tuple[float, float]:
+        directions = self.directions  # along which all samples have the identity covariance
+        try:
+            shares, axes = _shares(
+                directions.T @ np.diag(self.floor) @ directions, directions.T @ matrix @ directions
+            )
+        except np.linalg.LinAlgError:
+            return np.inf, 0.0
+        whole = axes[:, shares > _WHOLE]  # with variance 1 in the component
+        gain = 0.5 * np.linalg.slogdet(whole.T @ whole)[1]
+        flat = shares > _LARGEST_SHARE
+        own, overall = 1.0 - shares[flat], (axes[:, flat] ** 2).sum(axis=0)
+        if whole.shape[1] or (own <= _NO_VARIANCE * overall).any():
+            return gain, 0.0
+        along = directions @ axes[:, flat]
+        return gain, (own / (along**2).sum(axis=0)).min(initial=np.inf)
 
     def diagnosed(self, result: EMResult) -> EMResult:
         """As `judged`, and with the directions in which the samples vary.
@@ -143,7 +206,7 @@ class CollapseTest:
 
     @cached_property
     def span(self) -> Span:
-        """Constant and linearly dependent columns.
+        """Constant and linearly dependent columns, and those that vary less than `reg_covar` adds.
 
         Without cross products only constant columns are seen, and only they matter to such
         structures.
@@ -151,15 +214,18 @@ class CollapseTest:
         variances, varying = self.overall.feature_variances()
         columns = np.flatnonzero(varying)
         constant = np.flatnonzero(~varying).tolist()
+        hidden = np.flatnonzero(varying & (variances < self.floor))
+        lost = hidden.tolist(), float(variances[hidden].min(initial=np.inf))
         if self.overall.form is Scatter.DIAGONAL or len(columns) < 2:
-            return Span(len(variances), len(columns), constant, [])
+            return Span(len(variances), len(columns), constant, [], *lost)
         null = min(
             (self._null_directions(scatter, columns) for scatter in self._scatters),
             key=lambda directions: directions.shape[1],
         )
         takes_part = np.abs(null).max(axis=1, initial=0.0) > _TAKES_PART
         n_directions = len(columns) - null.shape[1]
-        return Span(len(variances), n_directions, constant, columns[takes_part].tolist())
+        dependent = columns[takes_part].tolist()
+        return Span(len(variances), n_directions, constant, dependent, *lost)
 
     def _null_directions(self, scatter: Array, columns: Array) -> Array:
         """Directions without variance in a scatter (d, d) of these columns, (r, m).
@@ -171,9 +237,21 @@ class CollapseTest:
         variances = np.diagonal(covariance)
         variances = np.where(variances > 0, variances, 1.0)
         deviations = np.sqrt(variances)
-        values, vectors = eigh(covariance / deviations / deviations[:, None])
-        added = (self.floor[columns] / variances).max()
-        return vectors[:, values <= np.clip(added, _ROUNDING, _NO_VARIANCE)]
+        correlations = covariance / deviations / deviations[:, None]
+        least = np.clip((self.floor[columns] / variances).max(), _ROUNDING, _NO_VARIANCE)
+        if _all_above(correlations, 2.0 * least):
+            return np.empty((len(columns), 0))
+        values, vectors = eigh(correlations)
+        return vectors[:, values <= least]
+
+
+def _all_above(matrix: Array, least: float) -> bool:
+    """Whether all eigenvalues are certainly greater, without finding them."""
+    try:
+        np.linalg.cholesky(matrix - least * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _shares(added: Array, matrix: Array) -> tuple[Array, Array]:

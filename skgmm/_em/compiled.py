@@ -20,7 +20,7 @@ from skgmm.covariance import CommonAxes
 FEW_ROWS = 10_000
 
 # As for the general code, which leaves larger matrices to LAPACK.
-_FEW_FEATURES = 16
+_FEW_FEATURES = 40
 
 _ONE = Patience(most=1, enough=0.0)
 

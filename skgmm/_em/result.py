@@ -78,6 +78,20 @@ _FLAT_ADVICE = (
     "covariance_type with fewer parameters."
 )
 
+_TOO_LARGE_ADVICE = (
+    "In some direction, the variance of components {components} (effective numbers of samples: "
+    "{rows}) is less than what reg_covar adds to it. Decrease reg_covar to {value:.1g}, or leave "
+    "it at 'auto'."
+)
+
+_HIDDEN_ADVICE = (
+    "The variance of {columns} is less than what reg_covar adds to it, so that no clusters can be "
+    "found there. Decrease reg_covar to {value:.1g}, or leave it at 'auto'."
+)
+
+# What is added should be no more than this share of a variance.
+_HARMLESS, _HARMLESS_BESIDE_ALL = 0.1, 1e-6
+
 # Means this close in standard deviations, and factors in their own size, are the same, or alike:
 # random responsibilities begin with components that are alike, next to the saddle of equal ones.
 _SAME, _ALIKE = 1e-6, 0.5
@@ -101,6 +115,8 @@ class Span:
     n_directions: int
     constant: list[int]
     dependent: list[int]  # linearly, on one another
+    hidden: list[int] = field(default_factory=list)  # that vary, but less than reg_covar adds
+    least_variance: float = np.inf  # of the hidden ones
 
     @property
     def description(self) -> str:
@@ -123,10 +139,14 @@ class Span:
                 f"{dependent} are linearly dependent (copies, or sums of others such as all dummy "
                 "variables of one factor)"
             )
-        if not of_columns:
-            return []
-        columns = " and ".join(of_columns)
-        return [_SPAN_ADVICE.format(columns=columns, **vars(self))]
+        advice = []
+        if of_columns:
+            advice.append(_SPAN_ADVICE.format(columns=" and ".join(of_columns), **vars(self)))
+        if self.hidden:
+            value = _HARMLESS_BESIDE_ALL * self.least_variance
+            hidden = _columns(self.hidden, names).replace("C", "c", 1)
+            advice.append(_HIDDEN_ADVICE.format(columns=hidden, value=value))
+        return advice
 
 
 def _columns(which: list[int], names: Sequence[str] | None) -> str:
@@ -149,6 +169,10 @@ class EMResult:
     remaining: float = 0.0  # estimate of what is still to be gained, nats per row
     spikes: list[int] = field(default_factory=list)  # components flat on few rows
     flat: list[int] = field(default_factory=list)  # and on many
+    own_variance: float = (
+        0.0  # the least of flat ones in some direction; 0 if samples share a value
+    )
+    artificial: float = 0.0  # what flat ones gain where samples share a value, nats per sample
     span: Span | None = None  # where it is known
     shortage: str | None = None  # what the user should know where samples are too few
     n_distinct: int | None = None  # samples, where they have been counted
@@ -156,6 +180,22 @@ class EMResult:
     @property
     def objective(self) -> float:
         return self.moments.mean_objective
+
+    @property
+    def comparable_objective(self) -> float:
+        """The objective without what it owes to `reg_covar`, nats per sample."""
+        return self.objective - self.artificial
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """A key by which results are sorted, the best first.
+
+        The likelihood of a degenerate component grows without end as `reg_covar` shrinks. A result
+        with one of few samples is never better than a result without; and what a flat one gains
+        where its samples share a value does not count.
+        """
+        singular = self.status is EMStatus.COLLAPSED
+        return singular, bool(self.spikes), -self.comparable_objective
 
     @property
     def empty(self) -> list[int]:
@@ -227,8 +267,9 @@ class EMResult:
         else:
             advice += [self._collapsed(self.spikes) + _SPIKES_REMEDY] if self.spikes else []
             if self.flat:
-                rows = self._rows(self.flat)
-                advice.append(_FLAT_ADVICE.format(components=self.flat, rows=rows))
+                text = _TOO_LARGE_ADVICE if self.own_variance > 0 else _FLAT_ADVICE
+                rows, value = self._rows(self.flat), _HARMLESS * self.own_variance
+                advice.append(text.format(components=self.flat, rows=rows, value=value))
         if self.span is not None:
             advice += self.span.advice(names, self.n_distinct)
         return advice

@@ -22,6 +22,9 @@ from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.sample import StartSample, reservoir_for_scale, start_sample
 from skgmm._threads import divide_threads
 
+# Of fewer samples, to sort them takes longer than it saves.
+_WORTH_SORTING = 500
+
 
 class _Addable(Protocol):
     def __add__(self, other: Any, /) -> Any: ...
@@ -204,6 +207,20 @@ class InMemoryRows(Rows):
         floor = np.zeros(self.n_features) if floor is None else floor
         moments = e_step.expectation_in_memory(self, parameters, form, floor)
         return super().expectation(parameters, form, floor) if moments is None else moments
+
+    def partition_moments(
+        self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
+    ) -> Moments:
+        if partition.ndim > 1 or self.n_samples < _WORTH_SORTING:
+            return super().partition_moments(partition, n_components, form, floor)
+        # The kernel leaves out components that have no sample of a block: sorted by label, each
+        # block is added to one of them instead of all.
+        order = np.argsort(partition, kind="stable")
+        weights = None if self.sample_weight is None else self.sample_weight[order]
+        rows = replace(self, X=self.X[order], sample_weight=weights, first=0)
+        return super(InMemoryRows, rows).partition_moments(
+            partition[order], n_components, form, floor
+        )
 
     @property
     def origin(self) -> Array:

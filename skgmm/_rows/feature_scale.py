@@ -31,6 +31,10 @@ _SAME = 1e-9
 _QUANTILES = ((0.25, 1.34898), (0.1, 2.56310), (0.02, 4.10750))
 
 
+# Features that are sorted at once.
+_AT_ONCE = 64
+
+
 class FeatureScale(NamedTuple):
     """Variances of the features, robust to far values, and steps, 0 where there is none."""
 
@@ -43,9 +47,11 @@ class FeatureScale(NamedTuple):
         # Repeated samples repeat all their values; only with a single feature can that not be told
         # from coarse values. Weights that sum to less than the number of samples are relative.
         n_samples = len(samples) if samples.shape[1] > 1 else max(len(samples), weights.sum())
-        columns = [_variance_and_step(column, weights, n_samples) for column in samples.T]
-        variances, steps = np.array(columns).T
-        return cls(variances, steps)
+        found = [
+            _variances_and_steps(samples[:, i : i + _AT_ONCE], weights, n_samples)
+            for i in range(0, samples.shape[1], _AT_ONCE)
+        ]
+        return cls(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
     def with_variances(self, variances: Array, varying: Array) -> FeatureScale:
         """With other variances where these are 0, but for features that do not vary."""
@@ -72,35 +78,45 @@ class FeatureScale(NamedTuple):
         return np.where(cells > self.collapsed_variances, cells, 0.0)
 
 
-def _variance_and_step(column: Array, weights: Array, n_samples: float) -> tuple[float, float]:
-    """Robust variance of one feature, and its step or 0."""
-    order = np.argsort(column)
-    values, weights = column[order], weights[order]
-    lowest, highest = float(values[0]), float(values[-1])
-    rounding = 4 * np.finfo(np.float64).eps * max(abs(lowest), abs(highest))
-    if not highest - lowest > rounding:
-        return 0.0, 0.0
-    variance = _variance(values, weights)
-    return variance, _step(values, np.sqrt(variance), n_samples)
+def _variances_and_steps(X: Array, weights: Array, n_samples: float) -> tuple[Array, Array]:
+    """Robust variance of each feature, and its step or 0."""
+    columns = np.ascontiguousarray(X.T)
+    if weights.min() == weights.max():
+        values, weights = np.sort(columns, axis=1), weights[None]
+    else:
+        order = np.argsort(columns, axis=1)
+        values, weights = np.take_along_axis(columns, order, axis=1), weights[order]
+    lowest, highest = values[:, 0], values[:, -1]
+    rounding = 4 * np.finfo(np.float64).eps * np.maximum(np.abs(lowest), np.abs(highest))
+    varying = highest - lowest > rounding
+    variances = np.where(varying, _variances(values, weights), 0.0)
+    return variances, np.where(varying, _steps(values, np.sqrt(variances), n_samples), 0.0)
 
 
-def _variance(values: Array, weights: Array) -> float:
-    """The variance, or that of a normal distribution with these quantiles if that is smaller."""
-    mean = np.average(values, weights=weights)
-    variance = float(np.average((values - mean) ** 2, weights=weights))
-    ranks = np.cumsum(weights)
+def _variances(values: Array, weights: Array) -> Array:
+    """The variances, or those of normal distributions with these quantiles if they are smaller.
+
+    Values are sorted, (d, m), and weights (d, m), or (1, m) where they are all the same.
+    """
+    ranks = np.cumsum(weights, axis=1)
+    total = ranks[:, -1:]
+    means = (values * weights).sum(axis=1, keepdims=True) / total
+    variances: Array = ((values - means) ** 2 * weights).sum(axis=1) / total[:, 0]
+    robust, each = np.full(len(values), np.inf), np.arange(len(values))
     for tail, width in _QUANTILES:
-        low, high = values[np.searchsorted(ranks, np.array([tail, 1.0 - tail]) * ranks[-1])]
-        if high > low:
-            return min(variance, float(((high - low) / width) ** 2))
-    return variance
+        # As `searchsorted`, for each feature.
+        low, high = ((ranks < share * total).sum(axis=1) for share in (tail, 1.0 - tail))
+        apart = values[each, high] - values[each, low]
+        first = np.isinf(robust) & (apart > 0)
+        robust[first] = (apart[first] / width) ** 2
+    return np.minimum(variances, robust)
 
 
-def _step(values: Array, deviation: float, n_samples: float) -> float:
-    """The smallest gap between values (sorted), if these are few; else 0."""
-    gaps = np.diff(values)
-    gaps = gaps[gaps > _SAME * deviation]
-    n_values = len(gaps) + 1
-    if n_values > _MOST_VALUES or n_samples < _LEAST_REPEATS * n_values:
-        return 0.0
-    return float(gaps.min())
+def _steps(values: Array, deviations: Array, n_samples: float) -> Array:
+    """The smallest gap between values (sorted) of each feature, if these are few; else 0."""
+    gaps = np.diff(values, axis=1)
+    distinct = gaps > _SAME * deviations[:, None]
+    n_values = distinct.sum(axis=1) + 1
+    coarse = (n_values <= _MOST_VALUES) & (n_samples >= _LEAST_REPEATS * n_values)
+    smallest = np.where(distinct, gaps, np.inf).min(axis=1, initial=np.inf)
+    return np.where(coarse & np.isfinite(smallest), smallest, 0.0)

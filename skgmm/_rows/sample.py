@@ -102,11 +102,15 @@ def reservoir(
     none = np.empty(0)
     held = Reservoir(size, np.empty((0, X.shape[1])), none, none, np.empty(0, np.int64))
     for part in slices(len(X)):
-        weights = np.ones(part.stop - part.start) if sample_weight is None else sample_weight[part]
-        counted = np.flatnonzero(weights)
+        n_part = part.stop - part.start
+        weights = np.ones(n_part) if sample_weight is None else sample_weight[part]
+        counted = np.arange(n_part) if sample_weight is None else np.flatnonzero(weights)
         # The draw is uniform on (0, 1]: 0 would give an infinite priority.
         priorities = weights[counted] / (1.0 - _uniform(key, first, len(counted)))
         chosen = np.flatnonzero(priorities > held.threshold)
+        if len(chosen) > size + 1:  # no others can stay
+            highest = np.argpartition(priorities[chosen], -size - 1)[-size - 1 :]
+            chosen = chosen[np.sort(highest)]
         rows = np.asarray(X[part][counted[chosen]], dtype=np.float64)
         own = weights[counted[chosen]], priorities[chosen], first + chosen
         held = held + Reservoir(size, rows, *own)

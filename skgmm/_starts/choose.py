@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy as np
 from skgmm._em.result import EMResult
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.sample import StartSample
+from skgmm._rows.base import InMemoryRows, Rows
+from skgmm._rows.sample import StartSample, sample_size
 from skgmm._starts.given import GivenParameters, check_given, matched
 from skgmm._starts.methods import initial_parameters, start_of
 from skgmm._starts.race import Candidate, race
@@ -20,8 +22,8 @@ from skgmm._starts.restarts import LeftOutError
 from skgmm._validation import check_partition, check_responsibilities
 from skgmm.covariance import STRUCTURES, Structure
 
-# From a random stream to the candidates of a start, the chosen one first, and whether they agree.
-Make = Callable[[np.random.RandomState], tuple[list[Candidate], bool]]
+# From a random stream to the candidates of a start, the chosen one first.
+Make = Callable[[np.random.RandomState], list[Candidate]]
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,14 @@ class Start:
 
     make: Make
     random: bool = True  # whether the stream matters; if not, restarts would repeat each other
-    sample: StartSample | None = None  # for looking further after convergence
+    sample: Callable[[], StartSample] | None = None  # for looking further after convergence
     warning: str | None = None  # what to tell the user if the rows are too few
     n_distinct: int | None = None  # rows, where they have been counted
 
 
-def alone(kind: str, parameters: MixtureParameters) -> tuple[list[Candidate], bool]:
+def alone(kind: str, parameters: MixtureParameters) -> list[Candidate]:
     """A start without a race."""
-    return [Candidate(kind, parameters, -np.inf, 0)], True
+    return [Candidate(kind, parameters, -np.inf, 0)]
 
 
 def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> Start:
@@ -52,10 +54,11 @@ def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> 
         n_components,
         n_features,
     )
-    sample = rows.start_sample(n_components, rng)
-    # A sample tells that distinct rows are few, not how many there are.
-    whole = sample.complete or len(sample) < n_components
-    n_distinct = len(sample) if whole else n_samples
+    # The stream as it is now, however late the sample is drawn; a complete one does not need it.
+    stream = deepcopy(rng) if n_samples > sample_size(n_components) else rng
+    sample = cache(lambda: rows.start_sample(n_components, stream))
+    needed = max(n_components, structure.minimum_rows(n_components, n_features))
+    n_distinct = _few_distinct(rows, sample, needed)
     warning = _too_few(n_distinct, n_components, n_features, structure)
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
 
@@ -74,37 +77,56 @@ def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> 
         return Start(make, **known)
     kind = mixture.init_params
     if kind == "auto":
-        if given.means is None and len(sample) >= n_components > 1:
-            raced = partial(race, problem, sample, n_components, given)
+        if given.means is None and n_components > 1 and len(sample()) >= n_components:
+            raced = partial(race, problem, sample(), n_components, given)
             return Start(lambda stream: raced(rng=stream), **known)
         kind = "kmeans"
+    random = given.means is None
+    name = kind if random else "given"
+    if (complete := given.complete()) is not None:
+        return Start(lambda _: alone(name, complete), random, **known)
     named = partial(
         initial_parameters,
         kind,
-        sample,
+        sample(),
         n_components,
         structure,
         problem.floor,
         given,
         n_threads=rows.n_threads,
     )
-    random = given.means is None
-    name = kind if random else "given"
     return Start(lambda stream: alone(name, named(rng=stream)), random, **known)
+
+
+# Of so many times the rows that are needed, the first are looked at for distinct ones.
+_LOOKED_AT = 4
+
+
+def _few_distinct(rows: Rows, sample: Callable[[], StartSample], needed: int) -> int | None:
+    """How many distinct samples there are; None where that is at least what is needed."""
+    if isinstance(rows, InMemoryRows):
+        some = rows.part(slice(_LOOKED_AT * needed)).counted()
+        # Distinct values of a feature are a lower bound.
+        if len(np.unique(some.X[:, 0])) >= needed:
+            return None
+    drawn = sample()
+    # A sample tells that distinct rows are few, not how many there are.
+    return len(drawn) if drawn.complete or len(drawn) < needed else None
 
 
 def _by_callable(
     function: Callable[..., Any],
     problem: Problem,
-    sample: StartSample,
+    sample: Callable[[], StartSample],
     n_components: int,
     given: GivenParameters,
 ) -> Make:
     """Starts from the user's function of rows, K, random stream and weights."""
-    seen = problem.rows.in_memory(sample)
+    rows = problem.rows
+    seen = rows if isinstance(rows, InMemoryRows) else rows.in_memory(sample())
     on_seen = replace(problem, rows=seen)
 
-    def start(stream: np.random.RandomState) -> tuple[list[Candidate], bool]:
+    def start(stream: np.random.RandomState) -> list[Candidate]:
         partition = function(seen.X, n_components, stream, seen.sample_weight)
         checked = check_partition(partition, seen.n_samples, n_components)
         parameters = matched(start_of(on_seen, checked, n_components), given)
@@ -118,9 +140,11 @@ _SUGGESTED = 3
 
 
 def _too_few(
-    n_distinct: int, n_components: int, n_features: int, structure: Structure
+    n_distinct: int | None, n_components: int, n_features: int, structure: Structure
 ) -> str | None:
     """What to tell the user when the distinct rows are too few, else None."""
+    if n_distinct is None:
+        return None
     if n_distinct < n_components:
         return (
             f"X has {n_distinct} distinct rows, fewer than n_components={n_components}: "

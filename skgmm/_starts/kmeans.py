@@ -66,6 +66,28 @@ def seeds(rows: Array, weights: Array, n_clusters: int, rng: np.random.RandomSta
     return result
 
 
+def farthest_first(rows: Array, weights: Array, n_clusters: int) -> Array:
+    """Row numbers of seeds that are far from one another (Gonzalez 1985); nothing is drawn.
+
+    The first is the row nearest to the mean, each other one the farthest from all before it. A
+    small group far from everything has a seed, however few its rows are.
+    """
+    centre = weights @ rows / weights.sum()
+    result = np.empty(n_clusters, dtype=np.int64)
+    result[0] = np.argmin(_squared_distances(rows, centre))
+    closest = np.full(len(rows), np.inf)
+    for seed in range(1, n_clusters):
+        distances = _squared_distances(rows, rows[result[seed - 1]])
+        np.minimum(closest, distances, out=closest)
+        result[seed] = np.argmax(closest)
+    return result
+
+
+def _squared_distances(rows: Array, centre: Array) -> Array:
+    apart = rows - centre
+    return np.einsum("ij,ij->i", apart, apart)
+
+
 def nearest(rows: Array, centres: Array, n_threads: int, scale: Array | None = None) -> Array:
     """Label of the nearest centre for each row, in units of `scale` (d,)."""
     labels = np.empty(len(rows), dtype=np.int64)

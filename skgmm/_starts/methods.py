@@ -11,7 +11,7 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters, maximise
-from skgmm._rows.base import InMemoryRows, Rows
+from skgmm._rows.base import InMemoryRows
 from skgmm._rows.sample import StartSample
 from skgmm._starts.given import GivenParameters, matched
 from skgmm._starts.kmeans import kmeans, nearest, seeds
@@ -55,29 +55,24 @@ def initial_parameters(
         start = _around(means, sample, structure, floor, n_threads)
     else:
         partition = PARTITIONS[kind] if len(sample) >= n_components else _shared_rows
-        start = from_partition(
-            InMemoryRows(sample.rows, sample.weights, n_threads),
-            partition(sample, n_components, rng, n_threads),
-            n_components,
-            structure,
-            floor,
-        )
+        rows = InMemoryRows(sample.rows, sample.weights, n_threads)
+        labels = partition(sample, n_components, rng, n_threads)
+        start = start_of(Problem(rows, structure, floor), labels, n_components)
     return given.imposed_on(matched(start, given))
 
 
 def start_of(problem: Problem, partition: Array, n_components: int) -> MixtureParameters:
     """M-step from labels (n,) or responsibilities (n, K) of the rows of a problem."""
-    return from_partition(problem.rows, partition, n_components, problem.structure, problem.floor)
+    return problem.maximise(moments_of_partition(problem, partition, n_components), None)
 
 
-def from_partition(
-    rows: Rows, partition: Array, n_components: int, structure: Structure, floor: Array
-) -> MixtureParameters:
-    """M-step from labels (n,) or responsibilities (n, K)."""
-    moments = rows.partition_moments(partition, n_components, structure.scatter, floor)
+def moments_of_partition(problem: Problem, partition: Array, n_components: int) -> Moments:
+    """Moments of labels (n,) or responsibilities (n, K) that leave no component without samples."""
+    form = problem.structure.scatter
+    moments = problem.rows.partition_moments(partition, n_components, form, problem.floor)
     if not (moments.mass > 0).all():
         raise EmptyStartError(np.flatnonzero(moments.mass <= 0).tolist())
-    return maximise(moments, structure)
+    return moments
 
 
 def _kmeans(

@@ -1,50 +1,50 @@
-"""A start that looks before it leaps: cheap and diverse candidates, of which the best goes on.
+"""Choose the start: cheap and diverse candidates compete, and the best one goes on.
 
-All candidates see the rows of a `StartSample` in units that do not depend on the user's: each
+All candidates see the samples of a `StartSample` in units that do not depend on the user's: each
 feature by its deviation ("scaled"), or all features turned and scaled to identity covariance
-("whitened"), which finds thin clusters side by side. They are compared by the log-likelihood after
-a few EM iterations on the sample, and the worse part drops out.
+("whitened"), which finds thin clusters side by side. Candidates that part the samples alike count
+once. The others are compared by their log-likelihood after one EM iteration, and the best of them
+after a few more. One whose likelihood rests on `reg_covar` never wins against one without: see
+`EMResult.rank`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
+from typing import Any
 
 import numpy as np
+from numpy.random import RandomState
 
+from skgmm._em.collapse import CollapseTest
 from skgmm._em.loop import run_em
 from skgmm._linalg import Array
-from skgmm._moments import Scatter
+from skgmm._moments import Moments, Scatter
 from skgmm._objective import Problem
-from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._parameters import MixtureParameters
 from skgmm._rows.sample import StartSample
 from skgmm._starts.given import GivenParameters, matched
-from skgmm._starts.kmeans import kmeans, nearest, seeds
-from skgmm._starts.methods import EmptyStartError, start_of
+from skgmm._starts.kmeans import farthest_first, kmeans, nearest, seeds
+from skgmm._starts.methods import EmptyStartError, moments_of_partition, start_of
 from skgmm.covariance import IllDefinedCovarianceError
 
 RACE_ROWS = 5_000
-"""Rows that candidates are compared on, or 100 for each component."""
+"""Samples that candidates are compared on, or 100 for each component."""
 
-# Candidates that run; those after them are for looking further when EM has converged.
-_RUNNERS = 8
+# EM iterations of all candidates, how many stay, and for how many more: 8 x 1 + 3 x 4 = 20 in all.
+_RUNNERS, _FIRST, _STAY, _MORE = 8, 1, 3, 4
 
-# Ways to other optima that are worth trying: one for each component, and for each parameter to a
-# row so many more, up to a limit. Where parameters are many, so are optima, and high and narrow.
-_FOR_PARAMETERS, _MOST = 40, 25
+# A candidate is given up when this many times what its first iteration has gained does not lead to
+# the best.
+_HOPE = 10.0
 
-# EM iterations of all candidates, how many stay, and for how many more: 8 x 2 + 3 x 4 = 28 in all.
-_FIRST, _STAY, _MORE = 2, 3, 4
-
-# Half of the candidates this close to the best, in nats per row: they are on the way to the same.
-_CONSENSUS = 1e-4
-
-# Features up to which axis-aligned structures are started from whitened rows as well.
+# Features up to which axis-aligned structures are started from whitened samples as well.
 _MOST_WHITENED = 500
 
-# Candidates whose log-likelihoods agree to this many nats per row have found the same.
+# Candidates whose log-likelihoods agree to this many nats per sample have found the same.
 _SAME = 1e-9
 
 
@@ -54,8 +54,18 @@ class Candidate:
 
     kind: str
     parameters: MixtureParameters
-    objective: float  # nats per row of the sample
+    objective: float  # nats per sample of the starts' sample
     evaluations: int
+    groups: Moments | None = None  # from which it starts
+    moments: Moments | None = None  # of the parameters, on the starts' sample
+    volume: float = np.inf  # log-determinant of the covariance within groups
+    gain: float = np.inf  # of the last iterations
+    rank: tuple[Any, ...] = ()  # as of an `EMResult`
+
+    @property
+    def degenerate(self) -> bool:
+        """Whether a component has collapsed."""
+        return any(self.rank[:-1])
 
 
 def race(
@@ -63,9 +73,9 @@ def race(
     sample: StartSample,
     n_components: int,
     given: GivenParameters,
-    rng: np.random.RandomState,
-) -> tuple[list[Candidate], bool]:
-    """All candidates, the best first and those that did not run last; and whether they agree.
+    rng: RandomState,
+) -> list[Candidate]:
+    """All candidates, the best one first.
 
     Raises
     ------
@@ -74,56 +84,59 @@ def race(
     """
     sample = thinned(sample, n_components, rng)
     on_sample = problem.on(sample)
-    whitens = _whitens(on_sample)
-    partitions = _partitions(sample, n_components, rng, problem.rows.n_threads, whitens)
-    starts = _candidates(on_sample, islice(partitions, _RUNNERS), n_components, given)
+    partitions = _distinct_partitions(_partitions(sample, n_components, rng, on_sample))
+    starts = _candidates(on_sample, partitions, n_components, given)
     if len(starts) == 1:
-        return starts, True
-    ranked = _ranked([_advanced(on_sample, start, _FIRST) for start in starts])
-    agree = ranked[(len(ranked) - 1) // 2].objective > ranked[0].objective - _CONSENSUS
-    ahead = _distinct(ranked)[:_STAY]
+        return starts
+    if problem.structure.minimum_rows(n_components, on_sample.rows.n_features) > len(sample):
+        # Some component is degenerate in any case, and EM says nothing of how good the others are.
+        return sorted(starts, key=lambda one: one.volume)
+    collapse = _collapse_test(on_sample, starts[0])
+    ranked = _ranked(_advanced(on_sample, collapse, start, _FIRST) for start in starts)
+    if ranked[0].degenerate:
+        return ranked
+    ahead = [one for one in _distinct(ranked)[:_STAY] if _may_win(one, ranked[0])]
     behind = [runner for runner in ranked if runner not in ahead]
     if len(ahead) > 1:
-        ahead = _ranked([_advanced(on_sample, runner, _MORE) for runner in ahead])
-    if agree:
-        return ahead + behind, True
-    partitions = islice(partitions, max(0, worth_trying(on_sample, n_components) - len(ranked) + 1))
-    spare = _candidates(on_sample, partitions, n_components, given, needed=False)
-    return ahead + behind + spare, False
+        ahead = _ranked(_advanced(on_sample, collapse, runner, _MORE) for runner in ahead)
+    return ahead + behind
 
 
-def worth_trying(problem: Problem, n_components: int) -> int:
-    """How many ways to other optima to try; the problem is that of the sample."""
-    free = n_parameters(problem.structure, n_components, problem.rows.n_features)
-    more = int(_FOR_PARAMETERS * free / problem.rows.n_samples)
-    return n_components + min(more, _MOST)
+def _collapse_test(problem: Problem, start: Candidate) -> CollapseTest:
+    """From the groups of any start, which are all samples."""
+    assert start.groups is not None
+    return CollapseTest.of_fit(problem.regularisation, start.groups, problem.rows.n_samples)
 
 
 def _candidates(
     problem: Problem,
-    partitions: Iterator[tuple[str, Array]],
+    partitions: Iterable[tuple[str, Array]],
     n_components: int,
     given: GivenParameters,
-    needed: bool = True,
 ) -> list[Candidate]:
-    """The starts of all partitions that give one; if one is needed and none does, an error."""
+    """The starts of all partitions that give one; if none does, an error."""
     candidates: list[Candidate] = []
     error: Exception | None = None
     for kind, partition in partitions:
         try:
-            start = start_of(problem, partition, n_components)
+            groups = moments_of_partition(problem, partition, n_components)
+            start = problem.maximise(groups, None)
             start = given.imposed_on(matched(start, given))
-            candidates.append(Candidate(kind, start, -np.inf, 0))
+            candidates.append(
+                Candidate(kind, start, -np.inf, 0, groups=groups, volume=_volume(groups))
+            )
         except (IllDefinedCovarianceError, EmptyStartError) as failure:
             error = error or failure
-    if needed and not candidates:
+    if not candidates:
         raise error or EmptyStartError(list(range(n_components)))
     return candidates
 
 
-def thinned(sample: StartSample, n_components: int, rng: np.random.RandomState) -> StartSample:
-    """No more rows than the race needs, drawn in proportion to weight."""
-    size = max(RACE_ROWS, 100 * n_components)
+def thinned(
+    sample: StartSample, n_components: int, rng: RandomState, per_component: int = 100
+) -> StartSample:
+    """No more samples than the race needs, drawn in proportion to weight."""
+    size = max(RACE_ROWS, per_component * n_components)
     if len(sample) <= size:
         return sample
     drawn = rng.choice(len(sample), size=size, p=sample.weights / sample.weights.sum())
@@ -131,44 +144,53 @@ def thinned(sample: StartSample, n_components: int, rng: np.random.RandomState) 
     return StartSample(sample.rows[rows], counts.astype(np.float64), False)
 
 
-def _whitens(problem: Problem) -> bool:
-    """Whether starts look at whitened samples too: not of many features whose covariances are none
-    of the structure's business, for it takes a matrix of all features.
+def _views(sample: StartSample, problem: Problem) -> list[tuple[str, Array]]:
+    """The samples scaled, and whitened.
+
+    Of many features whose covariances are none of the structure's business they are not whitened,
+    for it takes a matrix of all features.
     """
+    scaled = scaled_rows(sample)
     diagonal = problem.structure.scatter is Scatter.DIAGONAL
-    return not diagonal or problem.rows.n_features <= _MOST_WHITENED
+    if diagonal and problem.rows.n_features > _MOST_WHITENED:
+        return [("scaled", scaled), ("scaled", scaled)]
+    return [("scaled", scaled), ("whitened", whitened_rows(scaled, sample.weights))]
 
 
 def _partitions(
-    sample: StartSample,
-    n_components: int,
-    rng: np.random.RandomState,
-    n_threads: int,
-    whitens: bool,
+    sample: StartSample, n_components: int, rng: RandomState, problem: Problem
 ) -> Iterator[tuple[str, Array]]:
     """Kind and labels (m,) or responsibilities (m, K) of each candidate."""
-    weights = sample.weights
-    scaled = scaled_rows(sample)
-    white, name = scaled, "scaled"
-    if whitens:
-        white, name = whitened_rows(scaled, weights), "whitened"
+    weights, n_threads = sample.weights, problem.rows.n_threads
+    views = _views(sample, problem)
 
-    def seeded(rows: Array) -> Array:
-        return nearest(rows, rows[seeds(rows, weights, n_components, rng)], n_threads)
+    def around(rows: Array, chosen: Array) -> Array:
+        return nearest(rows, rows[chosen], n_threads)
 
-    first = kmeans(scaled, weights, n_components, rng, n_threads)
-    yield "k-means, scaled", first
-    second = kmeans(white, weights, n_components, rng, n_threads)
-    yield f"k-means, {name}", second
-    yield "k-means, scaled", kmeans(scaled, weights, n_components, rng, n_threads)
-    yield f"k-means, {name}", kmeans(white, weights, n_components, rng, n_threads)
-    yield "k-means++, scaled", seeded(scaled)
-    yield f"k-means++, {name}", seeded(white)
+    for view, rows in 2 * views:
+        yield f"k-means, {view}", kmeans(rows, weights, n_components, rng, n_threads)
+    view, rows = views[0]
+    yield f"farthest first, {view}", around(rows, farthest_first(rows, weights, n_components))
+    for view, rows in views:
+        yield f"k-means++, {view}", around(rows, seeds(rows, weights, n_components, rng))
     shares = rng.standard_exponential(size=(len(sample), n_components))
     yield "random", shares / shares.sum(axis=1, keepdims=True)
-    yield f"k-means++, {name}", seeded(white)
-    for rows in cycle((scaled, white)):
-        yield "spare", kmeans(rows, weights, n_components, rng, n_threads)
+
+
+def _distinct_partitions(
+    partitions: Iterable[tuple[str, Array]],
+) -> Iterator[tuple[str, Array]]:
+    """Of partitions that differ by the numbers of their groups alone, the first."""
+    seen: set[bytes] = set()
+    for kind, partition in partitions:
+        if partition.ndim == 1:
+            first = np.empty(partition.max() + 1, dtype=np.int64)
+            first[partition[::-1]] = np.arange(len(partition))[::-1]
+            key = first[partition].tobytes()  # each sample by the first one of its group
+            if key in seen:
+                continue
+            seen.add(key)
+        yield kind, partition
 
 
 def scaled_rows(sample: StartSample) -> Array:
@@ -189,32 +211,92 @@ def whitened_rows(scaled: Array, weights: Array) -> Array:
     return np.ascontiguousarray(scaled @ axes[:, kept] / np.sqrt(variances[kept]))
 
 
-def _advanced(problem: Problem, candidate: Candidate, n_steps: int) -> Candidate:
-    """The candidate some EM iterations on."""
-    result = run_em(problem, candidate.parameters, tol=0.0, max_iter=n_steps, acceleration=None)
-    return Candidate(
-        candidate.kind,
-        result.parameters,
-        result.objective,
-        candidate.evaluations + len(result.objectives),
+def _advanced(
+    problem: Problem, collapse: CollapseTest, candidate: Candidate, n_steps: int
+) -> Candidate:
+    """The candidate some EM iterations on, or fewer where nothing is left to gain."""
+    moments = candidate.moments or problem.evaluate(candidate.parameters)
+    result = run_em(
+        problem,
+        candidate.parameters,
+        moments=moments,
+        tol=_SAME,
+        max_iter=n_steps,
+        acceleration=None,
+    )
+    result = collapse.judged(result)
+    return replace(
+        candidate,
+        parameters=result.parameters,
+        objective=result.objective,
+        evaluations=candidate.evaluations + len(result.objectives),
+        moments=result.moments,
+        gain=result.objective - moments.mean_objective,
+        rank=result.rank,
     )
 
 
-def _ranked(candidates: list[Candidate]) -> list[Candidate]:
-    """The best first, and those that have found the same in the order given."""
-    ranked = sorted(candidates, key=lambda candidate: -candidate.objective)
-    order, groups = {id(candidate): n for n, candidate in enumerate(candidates)}, [ranked[:1]]
-    for candidate in ranked[1:]:
-        if groups[-1][0].objective - candidate.objective > _SAME:
-            groups.append([])
-        groups[-1].append(candidate)
-    return [c for group in groups for c in sorted(group, key=lambda each: order[id(each)])]
+def spare_starts(
+    problem: Problem, sample: StartSample, n_components: int, n_tries: int, rng: RandomState
+) -> Iterator[MixtureParameters]:
+    """Starts by k-means, after a race; the problem is that of the sample."""
+    partitions = (
+        (view, kmeans(rows, sample.weights, n_components, rng, problem.rows.n_threads))
+        for view, rows in islice(cycle(_views(sample, problem)), n_tries)
+    )
+    for _, labels in _distinct_partitions(partitions):
+        with suppress(IllDefinedCovarianceError, EmptyStartError):
+            yield start_of(problem, labels, n_components)
+
+
+def _may_win(one: Candidate, best: Candidate) -> bool:
+    """Whether a candidate may get above the best, by several times its last gain."""
+    return one.degenerate or -one.rank[-1] + _HOPE * one.gain >= -best.rank[-1]
+
+
+def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """The best first, and those that have found the same in the order given.
+
+    The likelihood of a degenerate one says nothing, and rises with the number of dimensions that
+    rest on `reg_covar`: of these the one is best whose components are tight on average.
+    """
+    runners = list(candidates)
+    some = any(one.degenerate for one in runners)
+
+    def key(one: Candidate) -> tuple[bool, float]:
+        # Random responsibilities have not had the time to degenerate.
+        if one.degenerate or (some and one.kind == "random"):
+            return True, one.volume
+        return False, one.rank[-1]
+
+    ranked: list[list[Candidate]] = []
+    for one in sorted(runners, key=key):
+        if not ranked or not _same(ranked[-1][0], one):
+            ranked.append([])
+        ranked[-1].append(one)
+    order = {id(one): n for n, one in enumerate(runners)}
+    return [one for group in ranked for one in sorted(group, key=lambda each: order[id(each)])]
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    """Whether two have found the same."""
+    alike = one.rank[:-1] == other.rank[:-1]
+    return alike and abs(one.rank[-1] - other.rank[-1]) <= _SAME
+
+
+def _volume(moments: Moments) -> float:
+    """log-determinant of the covariance within components, pooled over them."""
+    pooled = moments.form.dense(moments.scatter).sum(axis=0) / moments.total_weight
+    scale = np.sqrt(np.maximum(np.diag(pooled), np.finfo(np.float64).tiny))
+    small = np.finfo(np.float64).eps * np.eye(len(scale))
+    _, log_det = np.linalg.slogdet(pooled / scale[:, None] / scale + small)
+    return float(log_det + 2.0 * np.log(scale).sum())
 
 
 def _distinct(ranked: list[Candidate]) -> list[Candidate]:
     """Of those that have found the same, the first."""
     kept = ranked[:1]
     for candidate in ranked[1:]:
-        if kept[-1].objective - candidate.objective > _SAME:
+        if not _same(kept[-1], candidate):
             kept.append(candidate)
     return kept

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skgmm._em.result import EMResult, EMStatus
+from skgmm._em.result import EMResult
 from skgmm._starts.methods import EmptyStartError
 from skgmm._workers import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError
@@ -47,8 +47,4 @@ def best_of(
     results = [outcome for outcome in outcomes if isinstance(outcome, EMResult)]
     if not results:
         raise next(outcome for outcome in outcomes if isinstance(outcome, Exception))
-    # Near collapse the likelihood grows without bound: it must not beat a sound result.
-    best = max(
-        results, key=lambda r: (r.status is not EMStatus.COLLAPSED, not r.spikes, r.objective)
-    )
-    return best, outcomes
+    return min(results, key=lambda result: result.rank), outcomes

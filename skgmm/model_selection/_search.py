@@ -313,9 +313,10 @@ class GaussianMixtureSearch(
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
-        starts, _ = alone("search", chosen.result.parameters)
+        starts = alone("search", chosen.result.parameters)
         problem = Problem(rows, chosen.structure, *reg)
-        fit = Fit(problem, chosen.result, table_of_starts([starts], [chosen.result]), [])
+        table = table_of_starts([starts], [chosen.result])
+        fit = Fit(problem, chosen.result, table, [], self.random_state)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 setattr(mixture, name, getattr(self, name))

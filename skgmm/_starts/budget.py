@@ -1,0 +1,78 @@
+"""What may be spent on looking for a better optimum: a small multiple of what the fit has cost.
+
+Work is counted, not timed, so that the answer does not depend on the machine. It is measured in
+multiplications; a call from Python costs as much as some four million of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skgmm._em.compiled import supports
+from skgmm._em.result import EMResult
+from skgmm._objective import Problem
+from skgmm._starts.race import RACE_ROWS
+
+# So many times the work of the start, and that of the iterations, and a constant.
+_OF_START, _OF_EM, _CONSTANT = 0.8, 0.8, 4e8
+
+CALL = 4e6
+"""Work that takes as long as a call from Python."""
+
+# What it takes to draw the starts' sample, and to find clusters in it, in passes over samples.
+_DRAWN, _CLUSTERED = 4, 15
+
+# Calls that a split takes, and matrices that it inverts or turns to their axes.
+_CALLS_OF_SPLIT, _CUBES_OF_SPLIT = 8.0, 150.0
+
+
+@dataclass
+class Budget:
+    """Work that may still be done."""
+
+    left: float
+
+    @classmethod
+    def after(cls, problem: Problem, result: EMResult, n_raced: int) -> Budget:
+        """For a result, and so many evaluations of samples of the race before it."""
+        K, rows = result.parameters.n_components, problem.rows
+        n_race = min(rows.n_samples, max(RACE_ROWS, 100 * K))
+        start = (_DRAWN * rows.n_samples + (n_raced + _CLUSTERED) * n_race) * K
+        start_work = start * _per_density(rows.n_features) + n_raced * CALL
+        em_work = work_of_passes(problem, K, len(result.objectives))
+        return cls(_CONSTANT + _OF_START * start_work + _OF_EM * em_work)
+
+    def spend(self, work: float) -> None:
+        """Count work that was done."""
+        self.left -= work
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is left."""
+        return self.left <= 0
+
+
+def work_of_passes(problem: Problem, n_components: int, n_passes: int, n_calls: int = 0) -> float:
+    """Work of passes over the samples, and of calls beside them."""
+    rows = problem.rows
+    work = rows.n_samples * n_components * _per_density(rows.n_features)
+    # Where the compiled loop iterates, there is one call for many passes.
+    n_calls += 1 if supports(problem) is None else n_passes
+    return n_passes * work + n_calls * CALL
+
+
+def work_of_estimates(problem: Problem, n_components: int, n_splits: int) -> float:
+    """Work of estimating the losses of all components, and the gains of splitting so many.
+
+    A few passes for the responsibilities; and for each split a few cuts and some thirty iterations
+    of EM with two components, on the component's own samples.
+    """
+    rows, d = problem.rows, problem.rows.n_features
+    passes = rows.n_samples * (2.5 * n_components + 80.0 * n_splits / n_components)
+    calls = (_CALLS_OF_SPLIT * n_splits + n_components) * CALL
+    return passes * _per_density(d) + calls + _CUBES_OF_SPLIT * n_splits * d**3
+
+
+def _per_density(n_features: int) -> float:
+    """Multiplications that a density and its part of the sums take, and what is beside them."""
+    return n_features * (n_features + 8.0) + 20.0

@@ -1,0 +1,186 @@
+"""Leave-one-out responsibilities: each sample judged by components as they are without it.
+
+With few samples to a component and feature, each sample pulls its own component so hard that its
+responsibility never leaves it, and EM stays where it began. Judged by the components without it,
+the sample is free. What follows is no ascent of the likelihood, so it is only a proposal.
+
+A component has mass N, mean m and covariance S; the sample x has weight r in it, and D is its
+squared Mahalanobis distance. Without the sample, x is farther from the mean by the factor
+N / (N - r), and the covariance is that of a rank-one downdate (Sherman-Morrison). Distances in an
+estimated covariance are too long, and its log-determinant is too small, the more so the fewer
+samples it is estimated from; without a correction (that of the Wishart distribution) samples drift
+to the larger components.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import digamma
+
+from skgmm._linalg import Array
+from skgmm._moments import Moments
+from skgmm._objective import Problem
+from skgmm._parameters import MixtureParameters
+from skgmm._rows.base import InMemoryRows
+from skgmm._starts.methods import EmptyStartError, start_of
+from skgmm.covariance import IllDefinedCovarianceError, Structure
+
+# Worth while with fewer samples than this to a component and feature.
+_FEW = 10.0
+
+# Iterations, and the share of the samples that the last of them may move. Where they move more,
+# the samples are too few to tell, and the iterations wander.
+_STEPS, _SETTLED = 10, 0.1
+
+# Where the first iteration moves no more than this share, nothing is frozen.
+_STABLE = 1e-3
+
+# A sample leaves at least this share of the variance and of the mass of its component.
+_LEAST = 1e-9
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Where iterations with leave-one-out responsibilities lead."""
+
+    parameters: MixtureParameters | None  # None where they lead nowhere
+    n_steps: int
+    stable: bool  # whether hardly a sample leaves its component
+
+
+def freezes(problem: Problem, n_components: int, few: float = _FEW) -> bool:
+    """Whether samples are so few that EM may stay where it began."""
+    structure, n_features = problem.structure, problem.rows.n_features
+    if structure.n_parameters(2, n_features) == structure.n_parameters(1, n_features):
+        n_components = 1  # one covariance rests on all samples
+    return problem.rows.n_samples < few * n_components * n_features
+
+
+def leave_one_out_proposal(
+    problem: Problem, parameters: MixtureParameters, moments: Moments
+) -> Proposal:
+    """Where iterations with leave-one-out responsibilities lead.
+
+    That is nowhere where the iterations do not settle, unless each of them has raised the
+    likelihood.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of the parameters.
+    """
+    rows = problem.rows
+    assert isinstance(rows, InMemoryRows)
+    weights = rows.weighted().sample_weight
+    before, moved = rows.responsibilities(parameters), np.inf
+    best: MixtureParameters | None = None
+    highest = level = moments.mean_objective
+    n_steps, rising = 0, True
+    if _singular(problem, moments):
+        return Proposal(None, 0, False)
+    while n_steps < _STEPS:
+        n_steps += 1
+        shares, previous = leave_one_out(problem, parameters, moments), moved
+        moved = 0.5 * float(np.average(np.abs(shares - before).sum(axis=1), weights=weights))
+        if n_steps == 1 and moved < _STABLE:
+            return Proposal(None, 1, True)
+        before = shares
+        try:
+            parameters = start_of(problem, shares, parameters.n_components)
+        except (IllDefinedCovarianceError, EmptyStartError):
+            break
+        moments = problem.evaluate(parameters)
+        higher = moments.mean_objective > level
+        rising, level = rising and higher, moments.mean_objective
+        if level > highest:
+            best, highest = parameters, level
+        if not higher and (moved < _SETTLED or moved > previous):
+            break
+    return Proposal(best if moved < _SETTLED or rising else None, n_steps, False)
+
+
+def _singular(problem: Problem, moments: Moments) -> bool:
+    """Whether some component has a covariance of its own, and too few samples for it."""
+    needed = problem.structure.minimum_rows(1, problem.rows.n_features) + 1.0
+    return _varies(problem.structure, problem.rows.n_features) and moments.mass.min() <= needed
+
+
+def leave_one_out(problem: Problem, parameters: MixtureParameters, moments: Moments) -> Array:
+    """Responsibilities of the components for each sample without that sample, (n, K)."""
+    rows, mass = problem.rows, moments.mass
+    assert isinstance(rows, InMemoryRows)
+    log_shares = rows.log_responsibilities(parameters)
+    shares = np.exp(log_shares)
+    weights = rows.weighted().sample_weight
+    assert weights is not None
+    own = shares * weights[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if _varies(problem.structure, rows.n_features) and parameters.covariance.factor.ndim == 2:
+            log_density = _of_diagonals(rows.X, parameters, own, mass)
+        else:
+            log_joint = log_shares + rows.log_densities(parameters)[:, None]
+            distances = np.maximum(2.0 * (parameters.log_heights - log_joint), 0.0)
+            varies = _varies(problem.structure, rows.n_features)
+            log_density = _of_matrices(parameters, distances, own, mass, varies)
+        log_joint = np.log(mass - own) + log_density - problem.penalty(parameters)
+    # A component is nothing without its only sample.
+    log_joint[~(mass - own > _LEAST * mass) | np.isnan(log_joint)] = -np.inf
+    top = log_joint.max(axis=1, keepdims=True)
+    known = np.isfinite(top)
+    without = np.exp(log_joint - np.where(known, top, 0.0))
+    without = np.where(known, without, shares)
+    return without / without.sum(axis=1, keepdims=True)
+
+
+def _varies(structure: Structure, n_features: int) -> bool:
+    """Whether each component has a covariance of its own."""
+    one, two = (structure.n_parameters(K, n_features) for K in (1, 2))
+    return two == 2 * one
+
+
+def _of_matrices(
+    parameters: MixtureParameters, distances: Array, own: Array, mass: Array, varies: bool
+) -> Array:
+    """Log-density of each sample under each component without it, but for a constant."""
+    d = parameters.n_features
+    apart = mass / (mass - own)
+    pool = mass if varies else mass.sum()
+    left = np.maximum(1.0 - own * apart * distances / pool, _LEAST)
+    if not varies:  # what all share hardly depends on one sample, nor its determinant
+        return -0.5 * (parameters.covariance.log_det + apart**2 * distances / left)
+    log_det = parameters.covariance.log_det - _bias(mass, np.arange(d))
+    longer = apart * _shortened(mass, d) * distances / left
+    return -0.5 * (log_det + np.log(left) + d * np.log(apart) + longer - d / mass)
+
+
+def _of_diagonals(X: Array, parameters: MixtureParameters, own: Array, mass: Array) -> Array:
+    """The same where each component has variances of its own along the features."""
+    result, d = np.empty_like(own), parameters.n_features
+    log_det = parameters.covariance.log_det - _bias(mass, np.zeros(d))
+    shortened = _shortened(mass, 1)
+    factors = np.broadcast_to(parameters.covariance.factor, parameters.means.shape)
+    for k, factor in enumerate(factors):
+        apart = mass[k] / (mass[k] - own[:, k])
+        squares = ((X - parameters.means[k]) * factor) ** 2
+        left = np.maximum(1.0 - (own[:, k] * apart / mass[k])[:, None] * squares, _LEAST)
+        longer = apart * shortened[k] * (squares / left).sum(axis=1)
+        log_dets = log_det[k] + np.log(left).sum(axis=1) + d * np.log(apart)
+        result[:, k] = -0.5 * (log_dets + longer - d / mass[k])
+    return result
+
+
+def _bias(mass: Array, lost: Array) -> Array:
+    """What the log-determinant of covariances of so many samples is too small by, negative, (K,).
+
+    The mean of log |S| is log |Sigma| plus a sum of digamma functions, one for each feature with
+    the degrees of freedom that those before it have left.
+    """
+    freedom = np.maximum(mass[:, None] - 1.0 - lost, 1.0)
+    return (digamma(0.5 * freedom) + np.log(2.0 / mass[:, None])).sum(axis=1)
+
+
+def _shortened(mass: Array, d: int) -> Array:
+    """The factor by which distances in covariances of so many samples are too long, inverted."""
+    return np.maximum(mass - d - 2.0, 1.0) / mass

@@ -1,0 +1,286 @@
+"""Local gains: what it costs to merge a component with another, and what splitting one gains.
+
+All of it is estimated from the samples that a component has, with everything else held still (as
+Zhang et al. 2003 do), so that all components together cost about as much as a few passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from skgmm._em.result import EMResult
+from skgmm._linalg import Array
+from skgmm._moments import Moments
+from skgmm._objective import Problem
+from skgmm._parameters import MixtureParameters
+from skgmm._rows.base import InMemoryRows
+from skgmm._starts.local_splits import best_splits
+from skgmm._starts.methods import EmptyStartError, start_of
+from skgmm._starts.moves import Merge, Move, Part, Split, between, together
+from skgmm.covariance import IllDefinedCovarianceError
+
+# A sample belongs to the components that have at least this share of it.
+_TRACE = 0.01
+
+# Splits and merges, the best of each, that are paired.
+_RANKED = 20
+
+# Of more components than this, one and its neighbour are split anew only where samples of the one
+# are not less likely without it than by so many nats.
+_MANY, _NEAR = 3, 5.0
+
+# Halves that gain no more than this, in nats, are those that were there before.
+_SAME = 2.0
+
+# A component is nearly the same if its mass has changed by no more than this share, and its mean by
+# so many deviations.
+_SAME_MASS, _SAME_MEAN = 0.02, 0.1
+
+# Samples whose responsibilities are held at a time.
+_SLICE = 8192
+
+# Cuts of two components together that are followed.
+_RESPLITS = 3
+
+
+class KnownSplits:
+    """Splits of components, which are good for as long as these are nearly the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[float, Array, Split | None]] = {}
+
+    def outdated(self, here: EMResult) -> set[int]:
+        """Components whose splits are to be found."""
+        return {k for k in range(here.parameters.n_components) if not self._holds(here, k)}
+
+    def _holds(self, here: EMResult, k: int) -> bool:
+        if k not in self._known:
+            return False
+        mass, mean, _ = self._known[k]
+        factor = here.parameters.covariance.factor
+        factor_k = factor[k % len(factor)]
+        shift = here.moments.mean[k] - mean
+        shift = shift @ factor_k if factor_k.ndim == 2 else shift * factor_k
+        grown = abs(here.moments.mass[k] - mass)
+        return bool(grown <= _SAME_MASS * mass and np.abs(shift).max() <= _SAME_MEAN)
+
+    def note(self, here: EMResult, k: int, split: Split | None) -> None:
+        """Keep the split of a component."""
+        self._known[k] = here.moments.mass[k], here.moments.mean[k], split
+
+    def all(self) -> dict[int, Split]:
+        """The splits that there are."""
+        return {k: split for k, (_, _, split) in self._known.items() if split is not None}
+
+
+def moves_by_gain(
+    problem: Problem,
+    here: EMResult,
+    known: KnownSplits,
+    slack: float,
+    only_repair: bool,
+    rng: np.random.RandomState,
+) -> list[Move]:
+    """Moves by their estimated gain, the best first.
+
+    Parameters
+    ----------
+    here : EMResult
+        Of the samples of the problem, its degenerate components named.
+    known : KnownSplits
+        Of optima before this one; brought up to date.
+    slack : float
+        By how much a gain may fall short of a loss, in nats.
+    only_repair : bool
+        Whether only components that are empty or the same as others are to be freed.
+    """
+    members = Members(problem, here.parameters, here.moments)
+    merges = _repairs(here) if only_repair else _merges(here, members)
+    for k in sorted(known.outdated(here)):
+        needed = _cheapest_without(merges, k) - slack
+        known.note(here, k, members.split(k, needed, rng) if members.of(k)[0].size else None)
+    splits = known.all()
+    ranked = sorted(splits, key=lambda k: -splits[k].gain)[:_RANKED]
+    cheapest = sorted(merges, key=lambda merge: merge.loss)[:_RANKED]
+    moves = [
+        Move.swap(merge, k, splits[k])
+        for k in ranked
+        for merge in cheapest
+        if k not in (merge.freed, merge.into)
+    ]
+    if not only_repair:
+        moves += _resplits(members, merges, rng)
+    return sorted(moves, key=lambda move: -move.gain)
+
+
+def _merges(here: EMResult, members: Members) -> list[Merge]:
+    """Every component may be freed; what is empty or degenerate is no loss."""
+    lost = here.empty + here.spikes
+    return [
+        Merge(k, None, 0.0) if k in lost else members.merge(k)
+        for k in range(here.parameters.n_components)
+    ]
+
+
+def _repairs(here: EMResult) -> list[Merge]:
+    """Components that are empty, or the same as others."""
+    twins = [Merge(k, j, 0.0) for k, j in here.duplicates.items()]
+    return [Merge(k, None, 0.0) for k in here.empty] + twins
+
+
+def _cheapest_without(merges: list[Merge], k: int) -> float:
+    """The least loss of merges that leave a component alone."""
+    losses = [merge.loss for merge in merges if k not in (merge.freed, merge.into)]
+    return min(losses, default=np.inf)
+
+
+def _resplits(members: Members, merges: list[Merge], rng: np.random.RandomState) -> Iterator[Move]:
+    """Other halves of a component and the neighbour that it would be merged with."""
+    mass, seen = members.moments.mass, set[tuple[int, int]]()
+    for merge in merges:
+        partner = int(np.argmax(members.taken[merge.freed]))
+        pair = min(merge.freed, partner), max(merge.freed, partner)
+        far = members.removal[merge.freed] > _NEAR * mass[merge.freed]
+        if (far and len(mass) > _MANY) or pair[0] == pair[1] or pair in seen:
+            continue
+        seen.add(pair)
+        for split in members.resplits(*pair, rng):
+            if abs(split.gain) > _SAME:
+                yield Move(split.gain, split, pair)
+
+
+class Members:
+    """Which samples each component has, and what it would cost to do without it.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of samples in memory.
+    """
+
+    def __init__(self, problem: Problem, parameters: MixtureParameters, moments: Moments) -> None:
+        rows = problem.rows
+        assert isinstance(rows, InMemoryRows)
+        self.problem, self.parameters, self.moments = problem, parameters, moments
+        self.rows = rows.weighted()
+        assert self.rows.sample_weight is not None
+        self.weights = self.rows.sample_weight
+        K, n = parameters.n_components, rows.n_samples
+        self.density = np.empty(n)  # log-density of each sample
+        self.removal = np.zeros(K)
+        self.taken = np.zeros((K, K))  # mass of the samples of one whose second choice is another
+        entries = [self._visit(slice(i, min(i + _SLICE, n))) for i in range(0, n, _SLICE)]
+        samples, components, shares = map(np.concatenate, zip(*entries, strict=True))
+        order = np.argsort(components, kind="stable")
+        self.samples, self.shares = samples[order], shares[order]
+        self.ends = np.r_[0, np.cumsum(np.bincount(components, minlength=K))]
+        self._held = np.zeros(n)
+
+    def _visit(self, part: slice) -> tuple[Array, Array, Array]:
+        """Numbers, components and shares of the samples of a slice; the losses are added up."""
+        rows, K = self.rows.part(part), self.parameters.n_components
+        log_shares = rows.log_responsibilities(self.parameters)
+        self.density[part] = rows.log_densities(self.parameters)
+        shares = np.exp(log_shares)
+        entries = np.nonzero(shares >= _TRACE)
+        found = entries[0] + part.start, entries[1], shares[entries]
+        weights, each = self.weights[part], np.arange(len(shares))
+        first = log_shares.argmax(axis=1)
+        top = shares[each, first].copy()
+        shares[each, first] = log_shares[each, first] = -np.inf
+        if K > 1:
+            second = log_shares.argmax(axis=1)
+            highest = log_shares[each, second]
+            rest = np.where(shares > 0, shares, 0.0).sum(axis=1)
+            # Of a sample far from all others, what they have of it may underflow.
+            without = np.where(rest > 1e-200, np.log(np.maximum(rest, 1e-300)), highest)
+            self.removal += np.bincount(first, weights=-weights * without, minlength=K)
+            self.taken += np.bincount(
+                first * K + second, weights=weights * top, minlength=K * K
+            ).reshape(K, K)
+            minor = (found[2] < 1.0) & (entries[1] != first[entries[0]])
+            self.removal += np.bincount(
+                entries[1][minor],
+                weights=-weights[entries[0][minor]] * np.log1p(-found[2][minor]),
+                minlength=K,
+            )
+        return found
+
+    def of(self, k: int) -> tuple[Array, Array]:
+        """Numbers of the samples of a component, and its shares in them."""
+        part = slice(self.ends[k], self.ends[k + 1])
+        return self.samples[part], self.shares[part]
+
+    def of_both(self, i: int, j: int) -> tuple[Array, Array]:
+        """The same of two components together."""
+        one, other = self.of(i), self.of(j)
+        self._held[one[0]] = one[1]
+        self._held[other[0]] += other[1]
+        fresh = np.ones(len(self._held), dtype=bool)
+        fresh[one[0]] = False
+        samples = np.concatenate([one[0], other[0][fresh[other[0]]]])
+        shares = np.minimum(self._held[samples], 1.0)
+        self._held[samples] = 0.0
+        return samples, shares
+
+    def merge(self, i: int) -> Merge:
+        """The cheapest way to do without a component."""
+        partner = int(np.argmax(self.taken[i]))
+        removal = Merge(i, None, float(self.removal[i]))
+        if partner == i or self.taken[i, partner] <= 0:
+            return removal
+        loss = self._loss_of_merging(i, partner)
+        return Merge(i, partner, loss) if loss <= removal.loss else removal
+
+    def _loss_of_merging(self, i: int, j: int) -> float:
+        moments = self.moments
+        part = together(moments.form, Part.of(moments, i), Part.of(moments, j))
+        scatter = None if part.scatter is None else part.scatter[None]
+        if scatter is None:
+            shared = moments.scatter / moments.mass.sum()
+            apart = between(moments.form, Part.of(moments, i), Part.of(moments, j))
+            scatter = part.mass * shared + apart
+        one = replace(moments, mass=np.array([part.mass]), mean=part.mean[None], scatter=scatter)
+        try:
+            merged = self.problem.maximise(one, None)
+        except IllDefinedCovarianceError:
+            return np.inf
+        samples, shares = self.of_both(i, j)
+        rows = replace(self.rows, X=self.rows.X[samples], sample_weight=None)
+        log_part = np.log(part.mass / moments.mass.sum())
+        ratio = np.exp(
+            np.minimum(log_part + rows.log_densities(merged) - self.density[samples], 50.0)
+        )
+        left = np.maximum(1.0 - shares + ratio, 1e-300)
+        return float(-(self.weights[samples] @ np.log(left)))
+
+    def split(self, k: int, needed: float, rng: np.random.RandomState) -> Split | None:
+        """The best halves of a component, unless they are far from gaining what is needed."""
+        problem = self._local(*self.of(k))
+        try:
+            one = start_of(problem, np.zeros(problem.rows.n_samples, dtype=np.int64), 1)
+        except (IllDefinedCovarianceError, EmptyStartError):
+            return None
+        level = problem.evaluate(one).objective
+        found = best_splits(problem, self.moments.mass[k], level, needed, 1, rng)
+        return found[0] if found else None
+
+    def resplits(self, i: int, j: int, rng: np.random.RandomState) -> list[Split]:
+        """Other halves of two components together."""
+        parameters, pair = self.parameters, [i, j]
+        problem, covariance = self._local(*self.of_both(i, j)), parameters.covariance
+        if len(covariance.factor) > 1:
+            covariance = replace(covariance, factor=covariance.factor[pair])
+        weights = parameters.weights[pair] / parameters.weights[pair].sum()
+        now = MixtureParameters.from_weights(weights, parameters.means[pair], covariance)
+        level = problem.evaluate(now).objective
+        return best_splits(problem, self.moments.mass[pair].sum(), level, -np.inf, _RESPLITS, rng)
+
+    def _local(self, samples: Array, shares: Array) -> Problem:
+        """The problem of some samples, each with a share of its weight."""
+        weights = shares * self.weights[samples]
+        rows = InMemoryRows(self.rows.X[samples], weights, self.rows.n_threads)
+        return replace(self.problem, rows=rows)

@@ -1,0 +1,118 @@
+"""Split-and-merge moves as edits of Moments, so that they serve every covariance structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skgmm._linalg import Array
+from skgmm._moments import Moments, Scatter
+
+
+@dataclass(frozen=True)
+class Part:
+    """Moments of one component; the scatter is None where it is pooled over all."""
+
+    mass: float
+    mean: Array  # (d,)
+    scatter: Array | None
+
+    @classmethod
+    def of(cls, moments: Moments, k: int) -> Part:
+        pooled = moments.form is Scatter.POOLED
+        return cls(moments.mass[k], moments.mean[k], None if pooled else moments.scatter[k])
+
+    def scaled(self, factor: float) -> Part:
+        scatter = None if self.scatter is None else factor * self.scatter
+        return Part(factor * self.mass, self.mean, scatter)
+
+
+def between(form: Scatter, one: Part, other: Part) -> Array:
+    """What the scatter of two parts together exceeds the sum of theirs by."""
+    coefficient = np.array([[one.mass * other.mass / (one.mass + other.mass)]])
+    scatter = form.outer(coefficient, (one.mean - other.mean)[None, None])
+    return scatter if form is Scatter.POOLED else scatter[0]
+
+
+def together(form: Scatter, one: Part, other: Part) -> Part:
+    """The two parts as one."""
+    mass = one.mass + other.mass
+    mean = one.mean + other.mass / mass * (other.mean - one.mean)
+    if one.scatter is None or other.scatter is None:
+        return Part(mass, mean, None)
+    return Part(mass, mean, one.scatter + other.scatter + between(form, one, other))
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A component that may be freed: what is lost, and the component that takes its samples."""
+
+    freed: int
+    into: int | None
+    loss: float  # nats in total
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two halves of what one or two components hold."""
+
+    gain: float  # nats in total
+    halves: tuple[Part, Part]
+
+
+@dataclass(frozen=True)
+class Move:
+    """Components that are split, into one of themselves and a component that a merge frees.
+
+    Without a merge, two components are split anew.
+    """
+
+    gain: float  # estimated, nats in total
+    split: Split
+    places: tuple[int, int]  # of the halves
+    merge: Merge | None = None
+
+    @classmethod
+    def swap(cls, merge: Merge, k: int, split: Split) -> Move:
+        """A component is merged with its neighbour, and takes over half of another one."""
+        return cls(split.gain - merge.loss, split, (k, merge.freed), merge)
+
+    @property
+    def changed(self) -> set[int]:
+        """Components that get other moments."""
+        into = self.merge.into if self.merge is not None else None
+        return set(self.places) if into is None else {*self.places, into}
+
+    def applied(self, moments: Moments) -> Moments:
+        """The moments with this move made."""
+        form = moments.form
+        mass, mean, scatter = moments.mass.copy(), moments.mean.copy(), moments.scatter.copy()
+        parts = dict(zip(self.places, self.split.halves, strict=True))
+        pooled = -between(form, *self.split.halves)
+        into = self.merge.into if self.merge is not None else None
+        if self.merge is None or into is not None:
+            pair = self.places if into is None else (into, self.places[1])
+            one, other = (Part.of(moments, k) for k in pair)
+            pooled = pooled + between(form, one, other)
+            if into is not None:
+                parts[into] = together(form, one, other)
+        for k, part in parts.items():
+            mass[k], mean[k] = part.mass, part.mean
+            if part.scatter is not None:
+                scatter[k] = part.scatter
+        if form is Scatter.POOLED:
+            scatter += pooled
+        return replace(moments, mass=mass, mean=mean, scatter=scatter)
+
+
+def disjoint(moves: Iterable[Move]) -> list[Move]:
+    """Of moves, the best first, those that change no component that one before them changes."""
+    taken: set[int] = set()
+    chosen: list[Move] = []
+    for move in moves:
+        if not taken & move.changed:
+            chosen.append(move)
+            taken |= move.changed
+    return chosen

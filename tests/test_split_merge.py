@@ -1,0 +1,222 @@
+"""Moves away from poor optima, leave-one-out responsibilities, and what they cost."""
+
+import numpy as np
+import pytest
+from scipy.special import digamma
+from sklearn.metrics import adjusted_rand_score
+
+from skgmm import GaussianMixtureEM
+from skgmm._em.loop import run_em
+from skgmm._moments import Moments, Scatter
+from skgmm._objective import Problem
+from skgmm._rows.base import InMemoryRows
+from skgmm._starts.leave_one_out import Proposal, leave_one_out, leave_one_out_proposal
+from skgmm._starts.methods import start_of
+from skgmm._starts.moves import Merge, Move, Part, Split, between, disjoint, together
+from skgmm.covariance import find_structure
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def rotated(seed, n, d, K, apart, spread=0.3):
+    """Samples of clusters with covariances of their own, and their labels."""
+    rng = np.random.default_rng(seed)
+    roots = np.eye(d) + spread * rng.normal(size=(K, d, d))
+    y = rng.integers(K, size=n)
+    noise = np.einsum("nij,nj->ni", roots[y], rng.normal(size=(n, d)))
+    return apart * rng.normal(size=(K, d))[y] + noise, y
+
+
+def below_the_truth(X, y, K, seeds, **options):
+    """Nats per sample that default fits end below EM started at the truth."""
+    start = {"responsibilities_init": np.eye(K)[y]}
+    truth = GaussianMixtureEM(K, **start, **options).fit(X)
+    fits = [GaussianMixtureEM(K, random_state=seed, **options).fit(X) for seed in seeds]
+    return np.array([truth.lower_bound_ - fit.lower_bound_ for fit in fits])
+
+
+def test_many_components_are_all_found():
+    """EM from the best of eight starts puts two components on some clusters, and one on two."""
+    X, y = rotated(0, 9000, 4, 30, 6.0)
+    short = below_the_truth(X, y, 30, range(3))
+    assert np.median(short) < 0.002
+    assert short.max() < 0.02
+    assert below_the_truth(X, y, 30, range(3), escape=False).max() > 0.02
+
+
+@pytest.mark.parametrize(("n", "d", "K"), [(300, 50, 3), (450, 60, 3), (500, 50, 5)])
+def test_few_samples_to_a_feature_do_not_freeze(n, d, K):
+    """With 1.5 to 5 d samples to a component, EM stays where k-means has begun."""
+    X, y = rotated(1, n, d, K, 1.2)
+    short = below_the_truth(X, y, K, range(5), reg_covar=1e-3)
+    assert (short < 0.01).sum() >= 4
+
+
+def test_where_covariances_are_singular_the_likelihood_decides_nothing():
+    """20 samples to a component in 30 dimensions: height is the number of dimensions without."""
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    X = 3.0 * rng.normal(size=(3, 30))[y] + rng.normal(size=(60, 30))
+    for seed in range(4):
+        labels = GaussianMixtureEM(3, reg_covar=1e-3, random_state=seed).fit_predict(X)
+        assert adjusted_rand_score(y, labels) == 1.0
+
+
+@pytest.mark.parametrize("covariance_type", ["tied", "EEI", "EEV", "VEE", "VEI", "spherical"])
+def test_a_far_minority_is_never_lost(covariance_type):
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    X[:10, 0] += 8
+    for seed in range(12):
+        mixture = GaussianMixtureEM(2, covariance_type=covariance_type, random_state=seed)
+        assert adjusted_rand_score(np.arange(200) < 10, mixture.fit_predict(X)) == 1.0
+
+
+def test_three_rare_groups_are_found_at_once():
+    rng = np.random.default_rng(2)
+    rare = [0.2 * rng.normal(size=(50, 3)) + 6 * axis for axis in np.eye(3)]
+    X = np.concatenate([rng.normal(size=(50_000, 3)), *rare])
+    for seed in range(3):
+        mixture = GaussianMixtureEM(4, random_state=seed).fit(X)
+        np.testing.assert_allclose(np.sort(mixture.weights_)[:3] * len(X), 50.0, atol=1.0)
+
+
+@pytest.mark.parametrize("covariance_type", ["tied", "EEI"])
+def test_a_skewed_table_ends_no_lower_than_from_one_kmeans_start(covariance_type):
+    X = np.exp(np.random.default_rng(0).normal(size=(500, 4)))
+    options = {"covariance_type": covariance_type}
+    plain = GaussianMixtureEM(2, init_params="kmeans", random_state=0, **options).fit(X)
+    for seed in range(6):
+        mixture = GaussianMixtureEM(2, random_state=seed, **options).fit(X)
+        assert mixture.lower_bound_ > plain.lower_bound_ - 1e-4
+
+
+def test_the_answer_does_not_depend_on_the_number_of_threads():
+    X, _ = rotated(0, 4000, 4, 20, 4.0)
+    one, two = (GaussianMixtureEM(20, random_state=0, n_jobs=n).fit(X) for n in (1, 2))
+    np.testing.assert_array_equal(one.means_, two.means_)
+
+
+def parts(rng, form):
+    """Moments of six components of two features."""
+    mass, mean = rng.uniform(1, 3, size=6), rng.normal(size=(6, 2))
+    scatter = {
+        Scatter.FULL: np.array([m @ m.T for m in rng.normal(size=(6, 2, 2))]),
+        Scatter.DIAGONAL: rng.uniform(1, 2, size=(6, 2)),
+        Scatter.POOLED: np.eye(2),
+    }[form]
+    return Moments(form, mass, mean, scatter, 0.0, mass.sum())
+
+
+def halves(rng, form, whole):
+    """Two parts that are the whole together."""
+    apart = 0.1 * rng.normal(size=2)
+    one, other = (Part(whole.mass / 2, whole.mean + sign * apart, None) for sign in (-1, 1))
+    if whole.scatter is None:
+        return one, other
+    scatter = (whole.scatter - between(form, one, other)) / 2
+    return tuple(Part(part.mass, part.mean, scatter) for part in (one, other))
+
+
+@pytest.mark.parametrize("form", list(Scatter))
+@pytest.mark.parametrize("kind", ["swap", "split anew"])
+def test_a_move_leaves_the_samples_as_they_are(form, kind):
+    """What all components hold together: mass, mean and scatter."""
+    rng = np.random.default_rng(0)
+    moments = parts(rng, form)
+    if kind == "swap":
+        split = Split(1.0, halves(rng, form, Part.of(moments, 4)))
+        move = Move.swap(Merge(2, 1, 0.5), 4, split)
+        assert move.gain == 0.5
+        assert move.changed == {1, 2, 4}
+    else:
+        pair = together(form, Part.of(moments, 1), Part.of(moments, 4))
+        move = Move(1.0, Split(1.0, halves(rng, form, pair)), (1, 4))
+        assert move.changed == {1, 4}
+    before, after = moments.overall(), move.applied(moments).overall()
+    np.testing.assert_allclose(after.mass, before.mass)
+    np.testing.assert_allclose(after.mean, before.mean)
+    np.testing.assert_allclose(after.scatter, before.scatter)
+
+
+def test_moves_made_together_change_different_components():
+    split = Split(0.0, (None, None))
+    moves = [
+        Move(3.0, split, (0, 1)),
+        Move(2.0, split, (1, 2)),
+        Move(1.0, split, (2, 3), Merge(3, 4, 0.0)),
+    ]
+    assert disjoint(moves) == [moves[0], moves[2]]
+
+
+def problem_of(X, covariance_type, weights=None, floor=1e-9):
+    floors = np.full(X.shape[1], floor)
+    return Problem(InMemoryRows(X, weights), find_structure(covariance_type), floors)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+def test_leave_one_out_responsibilities_are_those_of_sums_without_the_sample(covariance_type):
+    """The formulas of rank-one downdates, against covariances of all samples but one."""
+    rng = np.random.default_rng(0)
+    X, weights = rng.normal(size=(60, 3)), rng.integers(1, 4, size=60).astype(float)
+    X[:30, 0] += 1.5
+    problem = problem_of(X, covariance_type, weights)
+    parameters = start_of(problem, (np.arange(60) < 30).astype(np.int64), 2)
+    shares = problem.rows.responsibilities(parameters)
+    # Parameters whose responsibilities are nearly those that they come from: EM has converged.
+    for _ in range(3000):
+        parameters = problem.maximise(problem.evaluate(parameters), parameters)
+    shares = problem.rows.responsibilities(parameters) * weights[:, None]
+    mass, d = shares.sum(axis=0), X.shape[1]
+    lost = np.arange(d) if covariance_type == "full" else np.zeros(d)
+    expected = np.empty_like(shares)
+    for i, x in enumerate(X):
+        for k in range(2):
+            others = shares[:, k] * (np.arange(60) != i)
+            mean = others @ X / others.sum()
+            covariance = (others * (X - mean).T) @ (X - mean) / others.sum()
+            if covariance_type == "diag":
+                covariance = np.diag(np.diag(covariance))
+            distance = (x - mean) @ np.linalg.solve(covariance, x - mean)
+            freedom = mass[k] - 1 - lost
+            bias = (digamma(freedom / 2) + np.log(2 / mass[k])).sum()
+            shorter = (mass[k] - (d if covariance_type == "full" else 1) - 2) / mass[k]
+            log_det = np.linalg.slogdet(covariance)[1] - bias
+            expected[i, k] = np.log(others.sum()) - 0.5 * (
+                log_det + shorter * distance - d / mass[k]
+            )
+    expected = np.exp(expected - expected.max(axis=1, keepdims=True))
+    expected /= expected.sum(axis=1, keepdims=True)
+    found = leave_one_out(problem, parameters, problem.evaluate(parameters))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_sample_frozen_by_itself_is_released():
+    """A quarter of the samples in the wrong cluster: EM leaves most of them there."""
+    X, y = rotated(1, 300, 60, 3, 1.2)
+    wrong = np.where(np.arange(300) % 4 == 0, (y + 1) % 3, y)
+    problem = problem_of(X, "full", floor=1e-6)
+    end = run_em(problem, start_of(problem, wrong, 3), tol=1e-6, max_iter=1000)
+    parameters, moments = end.parameters, end.moments
+    assert adjusted_rand_score(y, problem.rows.labels(parameters)) < 0.9
+    proposal = leave_one_out_proposal(problem, parameters, moments)
+    assert proposal.parameters is not None
+    assert adjusted_rand_score(y, problem.rows.labels(proposal.parameters)) == 1.0
+    moments = problem.evaluate(proposal.parameters)
+    assert leave_one_out_proposal(problem, proposal.parameters, moments) == Proposal(None, 1, True)
+
+
+def test_a_start_that_is_given_needs_no_sample(monkeypatch):
+    X, y = rotated(0, 400, 2, 2, 4.0)
+
+    def refuse(*_):
+        raise AssertionError("the sample for starts was drawn")
+
+    monkeypatch.setattr(InMemoryRows, "start_sample", refuse)
+    mixture = GaussianMixtureEM(2, responsibilities_init=np.eye(2)[y]).fit(X)
+    again = GaussianMixtureEM(
+        2,
+        weights_init=mixture.weights_,
+        means_init=mixture.means_,
+        precisions_init=mixture.precisions_,
+    ).fit(X)
+    np.testing.assert_allclose(again.means_, mixture.means_, rtol=1e-3)
