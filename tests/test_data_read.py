@@ -58,7 +58,7 @@ def files(tmp_path):
         ([pa.array([1], pa.int8()), pa.array([1000])], [1, 1000], np.float64),
         ([pa.array([-1]), pa.array([2**64 - 2**11], pa.uint64())], [-1, 2**64 - 2**11], np.float64),
         ([pa.array([1.5], pa.float32()), pa.array([1e300])], [1.5, 1e300], np.float64),
-        ([pa.array([0.5], pa.float16()), pa.array([1e9])], [0.5, 1e9], np.float64),
+        ([pa.array(np.array([0.5], np.float16)), pa.array([1e9])], [0.5, 1e9], np.float64),
         ([pa.array([1.5], pa.float32()), pa.array([2], pa.int64())], [1.5, 2], np.float64),
         ([pa.array([1.5], pa.float32())] * 2, [1.5, 1.5], np.float32),
         ([pa.array([True, False]), pa.array([7])], [1, 0, 7], np.float64),
