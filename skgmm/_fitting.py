@@ -12,6 +12,7 @@ from skgmm._em.collapse import CollapseTest
 from skgmm._em.compiled import FEW_ROWS
 from skgmm._em.loop import run_em
 from skgmm._em.result import EMResult
+from skgmm._em.settings import Settings
 from skgmm._em.stepwise import Memory
 from skgmm._em.watch import Watch
 from skgmm._linalg import Array
@@ -25,7 +26,7 @@ from skgmm._starts.choose import Start, alone, choose_start, table_of_starts
 from skgmm._starts.race import Candidate
 from skgmm._starts.restarts import best_of
 from skgmm._starts.split_merge import split_and_merge
-from skgmm.covariance import IllDefinedCovarianceError, Structure, find_structure
+from skgmm.covariance import IllDefinedCovarianceError, Structure
 
 
 @dataclass(frozen=True)
@@ -105,50 +106,36 @@ def attributes_of(
 
 
 def fit_mixture(
-    mixture: Any, rows: Rows, rng: np.random.RandomState, tasks: FitTasks | None
+    settings: Settings,
+    rows: Rows,
+    rng: np.random.RandomState,
+    previous: MixtureParameters | None = None,
+    tasks: FitTasks | None = None,
 ) -> Fit:
-    """Fit the rows as the estimator's constructor parameters say; the estimator is only read.
+    """Fit the rows.
 
-    `tasks` are those of callbacks, if there are any.
+    Parameters
+    ----------
+    previous : MixtureParameters or None
+        Where to go on from, instead of a start.
+    tasks : FitTasks or None
+        Those of callbacks, if there are any.
     """
-    structure = find_structure(mixture.covariance_type)
     if rows.n_samples <= FEW_ROWS:  # so that they are iterated as those in memory are
         rows = rows.gathered()
-    problem = Problem(rows, structure, *Regularisation.of(mixture.reg_covar, rows))
-    previous, message = _previous(mixture, structure, rows.n_features)
-    messages = [message] if message else []
+    reg = Regularisation.of(settings.reg_covar, rows)
+    problem = Problem(rows, settings.structure, *reg)
     if previous is None:
-        start = choose_start(mixture, problem, rng)
+        start = choose_start(settings, problem, rng)
     else:
         start = Start(lambda _: alone("previous fit", previous), random=False)
-    result, starts = _best(mixture, problem, start, previous is not None, rng, tasks)
-    names = getattr(mixture, "feature_names_in_", None)
-    messages += result.advice(names)
-    return Fit(problem, result, starts, messages, mixture.random_state)
-
-
-def _previous(
-    mixture: Any, structure: Structure, n_features: int
-) -> tuple[MixtureParameters | None, str | None]:
-    """The fitted parameters that a warm start goes on from, or why there are none to use."""
-    if not mixture.warm_start or not hasattr(mixture, "precisions_cholesky_"):
-        return None, None
-    was = (*mixture.means_.shape, mixture._structure().name)
-    now = (mixture.n_components, n_features, structure.name)
-    if was == now:
-        return mixture._parameters(), None
-    names = ("n_components", "n_features", "covariance_type")
-    changed = [
-        f"{name} from {a!r} to {b!r}" for name, a, b in zip(names, was, now, strict=True) if a != b
-    ]
-    return None, (
-        f"warm_start has nothing to go on from, because the fit changed {', '.join(changed)}: "
-        "starting afresh."
-    )
+    result, starts = _best(settings, problem, start, previous is not None, rng, tasks)
+    messages = result.advice(settings.feature_names)
+    return Fit(problem, result, starts, messages, settings.random_state)
 
 
 def _best(
-    mixture: Any,
+    settings: Settings,
     problem: Problem,
     start: Start,
     resumed: bool,
@@ -156,18 +143,13 @@ def _best(
     tasks: FitTasks | None,
 ) -> tuple[EMResult, dict[str, list[Any]]]:
     """The best of the runs, which share the threads of the rows; and the table of starts."""
-    n_init = mixture.n_init if start.random else 1
+    n_init = settings.n_init if start.random else 1
     n_parallel, rows = problem.rows.divided(n_init)
     divided = replace(problem, rows=rows)
-    common: dict[str, Any] = {
-        "tol": mixture.tol,
-        "max_iter": mixture.max_iter,
-        "acceleration": mixture.acceleration,
-    }
     histories: list[list[Candidate]] = [[] for _ in range(n_init)]
 
     def run(index: int, stream: np.random.RandomState, watch: Watch | None) -> EMResult:
-        options = {**common, "watch": watch}
+        options = {**settings.em_options, "watch": watch}
         histories[index] = start.make(stream)
         chosen = histories[index][0].parameters
         result = run_em(divided, chosen, resumed=resumed, **options)
@@ -176,7 +158,7 @@ def _best(
             raise IllDefinedCovarianceError(result.collapsed)
         collapse = CollapseTest.of_fit(problem.regularisation, result.moments, rows.n_samples)
         result = collapse.judged(result)
-        if mixture.escape and start.sample is not None:
+        if settings.escape and start.sample is not None:
             result = split_and_merge(
                 divided,
                 collapse.judged,
@@ -192,15 +174,13 @@ def _best(
         result = collapse.diagnosed(result)
         return replace(result, shortage=start.warning, n_distinct=start.n_distinct)
 
-    features = {
-        name: value
-        for name, value in vars(mixture).items()
-        if name in ("n_features_in_", "feature_names_in_")
-    }
+    features: dict[str, Any] = {"n_features_in_": rows.n_features}
+    if settings.feature_names is not None:
+        features["feature_names_in_"] = settings.feature_names
 
     def fitted(parameters: MixtureParameters) -> dict[str, Any]:
         return features | attributes_of(parameters, problem.structure, rows.dtype)
 
-    run_followed = followed(run, mixture, tasks, fitted)
+    run_followed = followed(run, settings, tasks, fitted)
     result, outcomes = best_of(run_followed, n_init, rng, n_parallel)
     return result, table_of_starts(histories, outcomes)

@@ -29,13 +29,30 @@ class MixtureInference:
     """
 
     if TYPE_CHECKING:
+        n_components: int
         covariance_type: str
+        reg_covar: float | str
+        warm_up: int
         random_state: int | np.random.RandomState | None
         n_jobs: int | None
         weights_: Array
         means_: Array
         covariances_: Array
+        precisions_: Array
         precisions_cholesky_: Array
+        converged_: bool
+        status_: str
+        n_iter_: int
+        lower_bound_: float
+        lower_bounds_: list[float]
+        starts_: dict[str, list[Any]]
+        n_parameters_: int
+        covariance_type_: str
+        reg_covar_: Array
+        total_weight_: float
+        n_features_in_: int
+        feature_names_in_: Array
+        _kept: dict[str, Any] | None
 
     def __sklearn_is_fitted__(self) -> bool:
         # A stream knows its features before it has rows enough for a start.

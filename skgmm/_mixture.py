@@ -12,10 +12,10 @@ from sklearn.utils import check_random_state
 
 from skgmm import _validation
 from skgmm._em.result import EMStatus
+from skgmm._em.settings import Settings
 from skgmm._fitted import replacing, undone_on_error, warn_after_fit
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._html import RepresentationMixin
-from skgmm._inference import MixtureInference
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._partial_fit import MixtureStreams
@@ -33,7 +33,6 @@ class GaussianMixtureEM(
     CallbackSupportMixin,
     RepresentationMixin,
     MixtureStreams,
-    MixtureInference,
     VersionedPickleMixin,
     DensityMixin,
     BaseEstimator,
@@ -373,9 +372,30 @@ default='auto'
             with single_threaded_blas(), replacing(self) as working:
                 rng = check_random_state(working.random_state)
                 rows = rows_to_fit(working, X, sample_weight, rng)
-                fit = fit_mixture(working, rows, rng, tasks)
+                previous, messages = working._previous(rows.n_features)
+                fit = fit_mixture(Settings.of(working), rows, rng, previous, tasks)
                 working.__dict__.update(fit.attributes())
             if tasks is not None:
                 tasks.done()
-        warn_after_fit(fit.messages, stacklevel=5)
+        warn_after_fit(messages + fit.messages, stacklevel=5)
         return rows, working
+
+    def _previous(self, n_features: int) -> tuple[MixtureParameters | None, list[str]]:
+        """The fitted parameters that a warm start goes on from, or why there are none to use."""
+        if not self.warm_start or not hasattr(self, "precisions_cholesky_"):
+            return None, []
+        structure = find_structure(self.covariance_type)
+        was = (*self.means_.shape, self._structure().name)
+        now = (self.n_components, n_features, structure.name)
+        if was == now:
+            return self._parameters(), []
+        names = ("n_components", "n_features", "covariance_type")
+        changed = [
+            f"{name} from {a!r} to {b!r}"
+            for name, a, b in zip(names, was, now, strict=True)
+            if a != b
+        ]
+        return None, [
+            "warm_start has nothing to go on from, because the fit changed "
+            f"{', '.join(changed)}: starting afresh."
+        ]

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from skgmm._fitted import replacing, warn_after_fit
 from skgmm._html import named_after
+from skgmm._inference import MixtureInference
 from skgmm._rows.intake import rows_to_learn_from
 from skgmm._sklearn_compat import fit_context
 from skgmm._streaming import continue_fit, merge_into
@@ -16,7 +17,7 @@ from skgmm._threads import single_threaded_blas
 
 
 @named_after("GaussianMixtureEM")
-class MixtureStreams:
+class MixtureStreams(MixtureInference):
     """Learning from pieces, and putting pieces together."""
 
     @fit_context(prefer_skip_nested_validation=True)

@@ -15,39 +15,41 @@ from sklearn.utils.validation import check_is_fitted
 from skgmm._em.collapse import CollapseTest
 from skgmm._em.merge import explained, merged
 from skgmm._em.result import EMResult, EMStatus
+from skgmm._em.settings import Settings
 from skgmm._em.stepwise import Forgetting, Memory
 from skgmm._fitted import snapshot
 from skgmm._fitting import attributes_of, fit_mixture, seeded_draws
+from skgmm._inference import MixtureInference
 from skgmm._linalg import Array
 from skgmm._objective import Problem, Regularisation
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._threads import threads_for
-from skgmm.covariance import IllDefinedCovarianceError, Structure, find_structure
+from skgmm.covariance import IllDefinedCovarianceError, Structure
 
 
-def continue_fit(mixture: Any, rows: InMemoryRows) -> list[str]:
+def continue_fit(mixture: MixtureInference, rows: InMemoryRows) -> list[str]:
     """Learn from these rows too; what the user should know.
 
     Sets attributes on the way, so it is given a copy of the user's estimator.
     """
-    structure = find_structure(mixture.covariance_type)
+    settings = Settings.of(mixture)
     rows = rows.counted()
     messages: list[str] = []
     fitted = hasattr(mixture, "means_")
     if fitted:
-        _check_unchanged(mixture, structure)
+        _check_unchanged(mixture, settings)
     if not fitted or Kept.of(mixture).n_samples:
-        rows, messages = _warm_up(mixture, structure, rows)
+        rows, messages = _warm_up(mixture, settings, rows)
     if rows.n_samples:
-        messages = messages + _learn(mixture, structure, rows)
+        messages = messages + _learn(mixture, settings, rows)
     return messages
 
 
-def _check_unchanged(mixture: Any, structure: Structure) -> None:
+def _check_unchanged(mixture: MixtureInference, settings: Settings) -> None:
     was = {"n_components": len(mixture.means_), "covariance_type": mixture._structure().name}
-    now = {"n_components": mixture.n_components, "covariance_type": structure.name}
+    now = {"n_components": settings.n_components, "covariance_type": settings.structure.name}
     changed = [
         f"{name} from {was[name]!r} to {now[name]!r}" for name in was if was[name] != now[name]
     ]
@@ -59,45 +61,43 @@ def _check_unchanged(mixture: Any, structure: Structure) -> None:
 
 
 def _warm_up(
-    mixture: Any, structure: Structure, rows: InMemoryRows
+    mixture: MixtureInference, settings: Settings, rows: InMemoryRows
 ) -> tuple[InMemoryRows, list[str]]:
     """Keep rows, and fit them all when they are enough and whenever their number has doubled.
 
     Returns those that are more than the warm-up, and what the user should know.
     """
-    needed = max(2, structure.minimum_rows(mixture.n_components, rows.n_features))
-    size = max(mixture.warm_up, needed)
+    n_components = settings.n_components
+    needed = max(2, settings.structure.minimum_rows(n_components, rows.n_features))
+    size = max(settings.warm_up, needed)
     kept = Kept.of(mixture).joined(rows)
     full = kept.n_samples >= size
     if not full and kept.n_samples < max(needed, 2 * kept.n_fitted):
         mixture._kept = kept.state()
         return rows.part(slice(0)), []
     X, weights = kept.arrays()
-    together = InMemoryRows(X, weights, threads_for(mixture.n_jobs, X, mixture.n_components))
+    together = InMemoryRows(X, weights, threads_for(settings.n_jobs, X, n_components))
     whole, rest = together.part(slice(size)), together.part(slice(size, None))
-    afresh = clone(mixture)  # without an earlier fit, which warm_start would go on from
-    if hasattr(mixture, "feature_names_in_"):
-        afresh.feature_names_in_ = mixture.feature_names_in_
-    fit = fit_mixture(afresh, whole, check_random_state(afresh.random_state), None)
+    fit = fit_mixture(settings, whole, check_random_state(settings.random_state))
     mixture.__dict__.update(fit.attributes())
     if not full:
         mixture._kept = replace(kept, n_fitted=kept.n_samples).state()
     return rest, fit.messages
 
 
-def _learn(mixture: Any, structure: Structure, rows: InMemoryRows) -> list[str]:
+def _learn(mixture: MixtureInference, settings: Settings, rows: InMemoryRows) -> list[str]:
     """Learn from rows after the warm-up; what the user should know."""
-    parameters = mixture._parameters()
-    memory = Memory.of(mixture, structure, mixture.warm_up)
+    parameters, structure = mixture._parameters(), settings.structure
+    memory = Memory.of(mixture, structure, settings.warm_up)
     reg = _regularisation(mixture, memory)
-    forgetting = Forgetting(mixture.step_exponent, mixture.warm_up)
+    forgetting = Forgetting(settings.step_exponent, settings.warm_up)
     stream = Stream(structure, reg.variances, forgetting, parameters, memory)
-    stream.learn(rows, partial(threads_for, mixture.n_jobs, n_components=len(parameters.means)))
+    stream.learn(rows, partial(threads_for, settings.n_jobs, n_components=len(parameters.means)))
     result = _diagnosed(stream.result, stream.memory, reg)
     dtype = np.result_type(mixture.means_, rows.X)
     mixture.__dict__.update(_attributes(result, stream.memory, structure, reg, dtype))
     mixture.n_iter_ = getattr(mixture, "n_iter_", 0) + stream.n_updates
-    return result.advice(getattr(mixture, "feature_names_in_", None))
+    return result.advice(settings.feature_names)
 
 
 def _diagnosed(result: EMResult, memory: Memory, reg: Regularisation) -> EMResult:
@@ -127,7 +127,7 @@ def _attributes(
     }
 
 
-def _regularisation(mixture: Any, memory: Memory) -> Regularisation:
+def _regularisation(mixture: MixtureInference, memory: Memory) -> Regularisation:
     """The variances added along the axes: those of the start, where there was one."""
     if hasattr(mixture, "reg_covar_"):
         cells = getattr(mixture, "_cells", np.zeros_like(mixture.reg_covar_))
@@ -173,7 +173,7 @@ def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
     return mixture, messages
 
 
-def _check_mergeable(mixtures: Sequence[Any]) -> None:
+def _check_mergeable(mixtures: Sequence[MixtureInference]) -> None:
     if len(mixtures) < 1:
         raise ValueError("merge needs at least one mixture, but got none")
     for number, mixture in enumerate(mixtures):
@@ -192,7 +192,7 @@ def _check_mergeable(mixtures: Sequence[Any]) -> None:
                 )
 
 
-def _identity(mixture: Any) -> dict[str, Any]:
+def _identity(mixture: MixtureInference) -> dict[str, Any]:
     """What mixtures have to have in common."""
     return {
         "n_components": len(mixture.means_),
@@ -218,7 +218,7 @@ class Kept:
         return Kept((*self.blocks, block), self.n_samples + rows.n_samples, self.n_fitted)
 
     @classmethod
-    def of(cls, mixture: Any) -> Kept:
+    def of(cls, mixture: MixtureInference) -> Kept:
         """Those of an estimator, which holds them as builtins and arrays."""
         state = getattr(mixture, "_kept", None)
         return cls() if state is None else cls(**state)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, bic, n_parameters
@@ -14,7 +13,7 @@ WIDEST = 12
 """Features shown; a table of more is not read."""
 
 
-def summarise(mixture: Any, parameters: MixtureParameters, structure: Structure) -> str:
+def summarise(mixture: BaseEstimator, parameters: MixtureParameters, structure: Structure) -> str:
     """Text of a fitted (or given) mixture; see `GaussianMixtureEM.summary`."""
     sizes = parameters.n_components, parameters.n_features
     n_free = n_parameters(structure, *sizes)
@@ -34,7 +33,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _components(mixture: Any, parameters: MixtureParameters) -> list[str]:
+def _components(mixture: BaseEstimator, parameters: MixtureParameters) -> list[str]:
     n_components, n_features = parameters.n_components, parameters.n_features
     names = getattr(mixture, "feature_names_in_", [f"x{j}" for j in range(n_features)])
     shown = [str(name) for name in names[:WIDEST]]
@@ -72,7 +71,7 @@ def _row(label: str, values: Array, width: int, form: str = ".5g") -> str:
     return f"  {label}" + "".join(f"{value:>{width}{form}}" for value in values[:WIDEST])
 
 
-def _ending(mixture: Any, n_free: int) -> list[str]:
+def _ending(mixture: BaseEstimator, n_free: int) -> list[str]:
     if not hasattr(mixture, "lower_bound_"):
         return [f"Ended: {mixture.status_}"]
     total = mixture.lower_bound_ * mixture.total_weight_

@@ -8,6 +8,7 @@ from enum import Enum
 
 import numpy as np
 
+from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
 
@@ -124,7 +125,7 @@ class Span:
             return ""
         return f", samples vary in {self.n_directions} of {self.n_features} directions"
 
-    def advice(self, names: Sequence[str] | None, n_distinct: int | None) -> list[str]:
+    def advice(self, names: Sequence[str] | Array | None, n_distinct: int | None) -> list[str]:
         """What the user should know, with the names of the columns.
 
         So many distinct samples vary in one direction less: to say so is for whoever counts them.
@@ -149,7 +150,7 @@ class Span:
         return advice
 
 
-def _columns(which: list[int], names: Sequence[str] | None) -> str:
+def _columns(which: list[int], names: Sequence[str] | Array | None) -> str:
     """Names of columns; without any, x0, x1, ... as in scikit-learn."""
     named = [f"x{j}" if names is None else str(names[j]) for j in which[:_NAMED]]
     more = len(which) - len(named)
@@ -248,7 +249,7 @@ class EMResult:
         """Components for which the likelihood says nothing: singular, collapsed or flat."""
         return sorted({*self.collapsed, *self.spikes, *self.flat})
 
-    def advice(self, names: Sequence[str] | None = None) -> list[str]:
+    def advice(self, names: Sequence[str] | Array | None = None) -> list[str]:
         """What the user should know or do; `names` are those of the columns."""
         advice = []
         if self.status.advice is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sklearn.base import BaseEstimator
+
 from skgmm._em.result import EMResult
 from skgmm._em.watch import Progress
 from skgmm._parameters import MixtureParameters
@@ -17,7 +19,7 @@ Fitted = Callable[[MixtureParameters], dict[str, Any]]
 class FitTasks:
     """The tasks of one fit."""
 
-    def __init__(self, mixture: Any, X: Any, y: Any, sample_weight: Any) -> None:
+    def __init__(self, mixture: BaseEstimator, X: Any, y: Any, sample_weight: Any) -> None:
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self.told = {"estimator": mixture, "X": X, "y": y, "metadata": metadata}
         self.stopped = False
@@ -32,7 +34,7 @@ class FitTasks:
         ]
 
     @classmethod
-    def of(cls, mixture: Any, X: Any, y: Any, sample_weight: Any) -> FitTasks | None:
+    def of(cls, mixture: BaseEstimator, X: Any, y: Any, sample_weight: Any) -> FitTasks | None:
         """The tasks of a fit that begins, or None when there is no callback to tell."""
         if not hasattr(mixture, "_skl_callbacks"):
             return None

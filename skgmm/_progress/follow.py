@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from skgmm._em.result import EMResult
+from skgmm._em.settings import Settings
 from skgmm._em.watch import Progress, Watch
 from skgmm._progress.callbacks import FitTasks, Fitted
 from skgmm._progress.log import StartLog
@@ -16,7 +16,7 @@ from skgmm._starts.restarts import Run
 WatchedRun = Callable[[int, np.random.RandomState, Watch | None], EMResult]
 
 
-def followed(run: WatchedRun, mixture: Any, tasks: FitTasks | None, fitted: Fitted) -> Run:
+def followed(run: WatchedRun, settings: Settings, tasks: FitTasks | None, fitted: Fitted) -> Run:
     """The run, told about to all who want to know; without them it costs nothing.
 
     Parameters
@@ -31,8 +31,8 @@ def followed(run: WatchedRun, mixture: Any, tasks: FitTasks | None, fitted: Fitt
         watches: list[Watch] = []
         if tasks is not None:
             watches.append(tasks.begin(start, fitted))
-        if mixture.verbose:
-            watches.append(StartLog(start, mixture.verbose, mixture.verbose_interval))
+        if settings.verbose:
+            watches.append(StartLog(start, settings.verbose, settings.verbose_interval))
         if not watches:
             return run(start, stream, None)
         watch, result = Together(watches), None

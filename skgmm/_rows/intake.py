@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from skgmm._linalg import Array
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def rows_to_fit(
-    mixture: Any, X: Any, sample_weight: ArrayLike | None, rng: np.random.RandomState
+    mixture: BaseEstimator, X: Any, sample_weight: ArrayLike | None, rng: np.random.RandomState
 ) -> Rows:
     """Rows that the mixture is fitted to; sets its `n_features_in_` and `feature_names_in_`."""
     if isinstance(X, RowBlocks):
@@ -35,7 +36,7 @@ def rows_to_fit(
 
 
 def rows_in_memory(
-    estimator: Any, X: Any, sample_weight: ArrayLike | None, n_components: int
+    estimator: BaseEstimator, X: Any, sample_weight: ArrayLike | None, n_components: int
 ) -> InMemoryRows:
     """Rows that so many components can be fitted to, as `rows_to_fit`."""
     if isinstance(X, RowBlocks) or _is_dask(X):
@@ -52,7 +53,9 @@ def rows_in_memory(
     return rows
 
 
-def rows_to_learn_from(mixture: Any, X: Any, sample_weight: ArrayLike | None) -> InMemoryRows:
+def rows_to_learn_from(
+    mixture: BaseEstimator, X: Any, sample_weight: ArrayLike | None
+) -> InMemoryRows:
     """Rows of a stream; the first set the mixture's features."""
     if isinstance(X, RowBlocks) or _is_dask(X):
         raise TypeError(
@@ -67,7 +70,7 @@ def rows_to_learn_from(mixture: Any, X: Any, sample_weight: ArrayLike | None) ->
 
 
 def rows_to_ask_about(
-    mixture: Any, X: Any, sample_weight: ArrayLike | None, n_components: int
+    mixture: BaseEstimator, X: Any, sample_weight: ArrayLike | None, n_components: int
 ) -> Rows:
     """Rows with the features of the fit."""
     if isinstance(X, RowBlocks):
@@ -78,7 +81,7 @@ def rows_to_ask_about(
 
 
 def _in_memory(
-    mixture: Any, X: Any, sample_weight: ArrayLike | None, n_components: int, reset: bool
+    mixture: BaseEstimator, X: Any, sample_weight: ArrayLike | None, n_components: int, reset: bool
 ) -> tuple[InMemoryRows, float]:
     """Rows as float64 or float32, in place where they are that, and their largest magnitude."""
     if isinstance(X, Iterator):
@@ -93,7 +96,7 @@ def _in_memory(
     return InMemoryRows(checks.readable(array), weights, n_threads), largest
 
 
-def array_of(estimator: Any, X: Any, reset: bool) -> tuple[Array, float]:
+def array_of(estimator: BaseEstimator, X: Any, reset: bool) -> tuple[Array, float]:
     """X as float64 or float32, in place where it is that, and its largest magnitude.
 
     Sets the features of the estimator, or checks them.
@@ -115,7 +118,7 @@ def _is_dask(X: Any) -> bool:
     return type(X).__module__.partition(".")[0] == "dask"
 
 
-def _chunks(mixture: Any, X: Any, sample_weight: Any, reset: bool) -> DaskRows:
+def _chunks(mixture: BaseEstimator, X: Any, sample_weight: Any, reset: bool) -> DaskRows:
     """The chunks of a Dask array or data frame, once scikit-learn has seen their features."""
     from skgmm._rows.dask_input import dask_rows, header_of
 
@@ -128,7 +131,9 @@ def _chunks(mixture: Any, X: Any, sample_weight: Any, reset: bool) -> DaskRows:
     return dask_rows(X, sample_weight, available_threads(mixture.n_jobs), to_fit=reset)
 
 
-def _blocks(mixture: Any, X: RowBlocks, sample_weight: ArrayLike | None, reset: bool) -> BlockRows:
+def _blocks(
+    mixture: BaseEstimator, X: RowBlocks, sample_weight: ArrayLike | None, reset: bool
+) -> BlockRows:
     """The blocks, once scikit-learn has seen their features."""
     if sample_weight is not None:
         raise ValueError(

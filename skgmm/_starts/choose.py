@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from skgmm._em.result import EMResult
+from skgmm._em.settings import Settings
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows, Rows
@@ -42,14 +43,14 @@ def alone(kind: str, parameters: MixtureParameters) -> list[Candidate]:
     return [Candidate(kind, parameters, -np.inf, 0)]
 
 
-def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> Start:
+def choose_start(settings: Settings, problem: Problem, rng: np.random.RandomState) -> Start:
     """The start that the estimator's constructor parameters ask for."""
-    rows, n_components, structure = problem.rows, mixture.n_components, problem.structure
+    rows, n_components, structure = problem.rows, settings.n_components, problem.structure
     n_samples, n_features = rows.n_samples, rows.n_features
     given = check_given(
-        mixture.weights_init,
-        mixture.means_init,
-        mixture.precisions_init,
+        settings.weights_init,
+        settings.means_init,
+        settings.precisions_init,
         structure,
         n_components,
         n_features,
@@ -62,9 +63,9 @@ def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> 
     warning = _too_few(n_distinct, n_components, n_features, structure)
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
 
-    if mixture.responsibilities_init is not None:
+    if settings.responsibilities_init is not None:
         shares = check_responsibilities(
-            mixture.responsibilities_init, n_samples, n_components, "responsibilities_init"
+            settings.responsibilities_init, n_samples, n_components, "responsibilities_init"
         )
         fixed = given.imposed_on(start_of(problem, shares, n_components))
         return Start(
@@ -72,10 +73,10 @@ def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> 
             random=False,
             **known,
         )
-    if callable(mixture.init_params):
-        make = _by_callable(mixture.init_params, problem, sample, n_components, given)
+    if callable(settings.init_params):
+        make = _by_callable(settings.init_params, problem, sample, n_components, given)
         return Start(make, **known)
-    kind = mixture.init_params
+    kind = settings.init_params
     if kind == "auto":
         if given.means is None and n_components > 1 and len(sample()) >= n_components:
             raced = partial(race, problem, sample(), n_components, given)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._inference import mixture_of
@@ -48,7 +49,7 @@ class ConvergenceDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, ax: Any = None, **options: Any
+        cls, estimator: BaseEstimator, *, ax: Any = None, **options: Any
     ) -> ConvergenceDisplay:
         """Picture of a fit.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._inference import MixtureInference
@@ -83,7 +84,12 @@ class CriterionDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, criterion: str | None = None, ax: Any = None, **options: Any
+        cls,
+        estimator: BaseEstimator,
+        *,
+        criterion: str | None = None,
+        ax: Any = None,
+        **options: Any,
     ) -> CriterionDisplay:
         """Picture of a fitted search.
 

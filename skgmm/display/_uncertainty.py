@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from skgmm._inference import mixture_of
 from skgmm._linalg import Array
@@ -66,7 +67,13 @@ class UncertaintyDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: ArrayLike, y: Any = None, *, ax: Any = None, **options: Any
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        ax: Any = None,
+        **options: Any,
     ) -> UncertaintyDisplay:
         """Picture of the soft assignment of rows.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
 from skgmm._sklearn_compat import BaseScorer
@@ -53,7 +54,7 @@ class CriterionScorer(BaseScorer):
     # scikit-learn's own has no default for y.
     def __call__(
         self,
-        estimator: Any,
+        estimator: BaseEstimator,
         X: ArrayLike,
         y: Any = None,
         *,
@@ -79,13 +80,20 @@ class CriterionScorer(BaseScorer):
         return self._score_func(estimator, X, sample_weight=sample_weight)
 
     def _score(
-        self, method_caller: Any, estimator: Any, X: ArrayLike, y: Any = None, **options: Any
+        self,
+        method_caller: Any,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: Any = None,
+        **options: Any,
     ) -> float:
         """As scikit-learn calls one of several scorers."""
         return self(estimator, X, y, **options)
 
 
-def _negative(name: str, estimator: Any, X: ArrayLike, sample_weight: ArrayLike | None) -> float:
+def _negative(
+    name: str, estimator: BaseEstimator, X: ArrayLike, sample_weight: ArrayLike | None
+) -> float:
     if hasattr(estimator, "named_steps"):
         X, estimator = estimator[:-1].transform(X), estimator[-1]
     mixture = getattr(estimator, "best_estimator_", estimator)
@@ -107,19 +115,19 @@ def _negative(name: str, estimator: Any, X: ArrayLike, sample_weight: ArrayLike 
 
 
 def _bic(
-    estimator: Any, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    estimator: BaseEstimator, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
 ) -> float:
     return _negative("bic", estimator, X, sample_weight)
 
 
 def _aic(
-    estimator: Any, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    estimator: BaseEstimator, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
 ) -> float:
     return _negative("aic", estimator, X, sample_weight)
 
 
 def _icl(
-    estimator: Any, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    estimator: BaseEstimator, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
 ) -> float:
     return _negative("icl", estimator, X, sample_weight)
 

@@ -1,0 +1,54 @@
+"""The constructor parameters of an estimator, read once for a fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from skgmm._linalg import Array
+from skgmm.covariance import Structure, find_structure
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a fit is asked to do; names and meanings are those of `GaussianMixtureEM`."""
+
+    n_components: int
+    tol: float
+    reg_covar: float | str
+    max_iter: int
+    acceleration: str | None
+    escape: bool
+    n_init: int
+    init_params: Any
+    weights_init: Any
+    means_init: Any
+    precisions_init: Any
+    responsibilities_init: Any
+    random_state: int | np.random.RandomState | None
+    n_jobs: int | None
+    step_exponent: float
+    warm_up: int
+    verbose: int
+    verbose_interval: int
+    structure: Structure  # of `covariance_type`
+    feature_names: Array | None  # of X, where all are strings
+
+    @classmethod
+    def of(cls, mixture: BaseEstimator) -> Self:
+        """Those of an estimator that has seen the features of X."""
+        parameters = mixture.get_params(deep=False)
+        known = {field.name for field in fields(cls)}
+        return cls(
+            **{name: value for name, value in parameters.items() if name in known},
+            structure=find_structure(mixture.covariance_type),
+            feature_names=getattr(mixture, "feature_names_in_", None),
+        )
+
+    @property
+    def em_options(self) -> dict[str, Any]:
+        """Arguments of `run_em`."""
+        return {"tol": self.tol, "max_iter": self.max_iter, "acceleration": self.acceleration}
