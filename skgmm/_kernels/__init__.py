@@ -15,6 +15,7 @@ from math import inf, nan, prod
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import cython_lapack
 
 from skgmm._linalg import Array
 
@@ -26,12 +27,14 @@ try:
         available,
         centre_sums,
         is_stop_flag_set,
+        m_step,
         new_stop_flag,
         obey_stop_flag,
         set_stop_flag,
         sums_of_total,
         unit_rows,
         use,
+        use_lapack,
         write_values,
     )
     from skgmm._kernels._native import climb as climb_natively
@@ -43,6 +46,8 @@ except ModuleNotFoundError as error:
         "'pip install .', and start Python in another folder, or with -P: the folder skgmm/ here "
         "hides the installed package. (The skgmm and pytest commands are not affected.)"
     ) from error
+
+use_lapack(cython_lapack.__pyx_capi__)
 
 __all__ = [
     "Form",
@@ -57,6 +62,7 @@ __all__ = [
     "climb",
     "iterate",
     "log_heights",
+    "m_step",
     "moments",
     "moments_of",
     "sums_of",

@@ -31,7 +31,7 @@ from skgmm.covariance._ellipsoidal import (
 )
 from skgmm.covariance._own_axes import EqualShape, EqualVolumeAndShape
 from skgmm.covariance._spherical import Spherical, TiedSpherical
-from skgmm.covariance._structure import Spread, Structure, Ties
+from skgmm.covariance._structure import MStepStatistics, Structure, Ties
 
 STRUCTURES: dict[str, Structure] = {}
 """The structures by name, simplest first."""
@@ -106,7 +106,7 @@ __all__ = [
     "Ellipsoidal",
     "EllipsoidalStructure",
     "IllDefinedCovarianceError",
-    "Spread",
+    "MStepStatistics",
     "Structure",
     "Ties",
     "find_structure",

@@ -13,13 +13,10 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from skgmm._kernels._native import factors_of_axes, factors_of_matrices
-from skgmm._linalg import Array, cholesky, log_diagonal_sum, symmetrised, triangular_inverse
+from skgmm._linalg import Array, log_diagonal_sum, symmetrised, triangular_inverse
 
 # Of a variance whose inverse is a float64 number with all its digits.
 _SMALLEST = float(np.finfo(np.float64).tiny)
-
-# Up to so many features a loop is faster than a call of LAPACK for each matrix.
-_SMALL = 16
 
 
 class IllDefinedCovarianceError(ValueError):
@@ -73,14 +70,10 @@ class Ellipsoidal(Covariance):
     @classmethod
     def from_dense(cls, matrices: Array) -> Ellipsoidal:
         """From positive definite matrices (m, d, d)."""
-        if matrices.shape[-1] <= _SMALL:
-            factor = np.empty(matrices.shape)
-            if factors_of_matrices(matrices, factor) < 0:
-                return cls(factor)
-        lower, singular = cholesky(matrices)
-        if singular.any():
-            raise IllDefinedCovarianceError(np.flatnonzero(singular).tolist())
-        return cls(np.swapaxes(triangular_inverse(lower), 1, 2))
+        factor = np.empty(matrices.shape)
+        if singular := factors_of_matrices(matrices, factor):
+            raise IllDefinedCovarianceError(singular)
+        return cls(factor)
 
     @classmethod
     def from_axes(cls, axes: Array, variances: Array) -> Ellipsoidal:

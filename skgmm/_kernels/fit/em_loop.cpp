@@ -36,7 +36,6 @@ public:
 
     // From the moments of `here` to the parameters of `ahead`, and their moments. False: not so.
     bool step(const State& here, State& ahead) {
-        ahead.factors = here.factors;
         ahead.axes = here.axes;
         return maximise(here, ahead) && evaluate(ahead);
     }
@@ -52,8 +51,15 @@ private:
         const double total_weight = here.moments[1];
         for (int64_t k = 0; k < K; ++k) ahead.log_weights[k] = std::log(mass[k] / total_weight);
         std::copy(mean, mean + K * d, ahead.means.begin());
-        const Spread spread{K, d, mass, total, mean + K * d};
-        return family.estimate(spread, {ahead.factors.data(), ahead.axes.data()});
+        const double* scatter = mean + K * d;
+        const MStepStatistics statistics{K, d, mass, total, scatter, mass, scatter};
+        const Previous previous{family.factor, family.one ? 1 : K, here.factors.data()};
+        try {
+            family.m_step(statistics, previous, {ahead.factors.data(), ahead.axes.data(), true});
+        } catch (const IllDefined&) {
+            return false;
+        }
+        return true;
     }
 
     const Rows<T>& rows;
