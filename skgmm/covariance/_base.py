@@ -41,6 +41,16 @@ class Covariance(ABC):
 
     factor: Array
 
+    def with_factors(self, n_factors: int, dense: bool) -> Covariance:
+        """The same covariances with so many factors, 1 or K, that are matrices if `dense`."""
+        factor = self.factor
+        if dense and factor.ndim == 2:
+            factor = factor[:, :, None] * np.eye(factor.shape[1])
+        if len(factor) == n_factors and factor.ndim == self.factor.ndim:
+            return self
+        factor = factor[:1] if n_factors == 1 else factor
+        return covariance_of(np.broadcast_to(factor, (n_factors, *factor.shape[1:])))
+
     @property
     @abstractmethod
     def log_det(self) -> Array:
@@ -134,3 +144,17 @@ class AxisAligned(Covariance):
 
     def dense(self) -> Array:
         return self.variances()[:, :, None] * np.eye(self.factor.shape[1])
+
+
+@dataclass(frozen=True)
+class CommonAxes(Ellipsoidal):
+    """Covariances that may know their axes (d, d), where the next iteration starts."""
+
+    axes: Array | None = None
+
+
+def covariance_of(factor: Array, axes: Array | None = None) -> Covariance:
+    """The covariances of these factors, with the axes that they share where these are known."""
+    if axes is not None:
+        return CommonAxes(factor, axes)
+    return AxisAligned(factor) if factor.ndim == 2 else Ellipsoidal(factor)

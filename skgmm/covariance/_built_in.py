@@ -10,7 +10,7 @@ import numpy as np
 
 from skgmm._kernels import m_step
 from skgmm._linalg import Array
-from skgmm.covariance._base import AxisAligned, Covariance, Ellipsoidal, IllDefinedCovarianceError
+from skgmm.covariance._base import Covariance, IllDefinedCovarianceError, covariance_of
 from skgmm.covariance._structure import MStepStatistics, Structure, Ties
 
 
@@ -33,8 +33,7 @@ class BuiltIn(Structure):
             cls.ties = Ties(*cls.compiled)
 
     def _maximise(self, statistics: MStepStatistics, previous: Covariance | None) -> Covariance:
-        factor = self._factors(statistics, previous)
-        return AxisAligned(factor) if factor.ndim == 2 else Ellipsoidal(factor)
+        return covariance_of(self._factors(statistics, previous))
 
     def _factors(
         self,

@@ -6,23 +6,14 @@ are tried here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from skgmm._linalg import Array
 from skgmm.covariance._axes import common_axes
-from skgmm.covariance._base import Covariance, Ellipsoidal
+from skgmm.covariance._base import CommonAxes, Covariance
 from skgmm.covariance._built_in import BuiltIn
 from skgmm.covariance._ellipsoidal import EllipsoidalStructure
 from skgmm.covariance._structure import MStepStatistics
-
-
-@dataclass(frozen=True)
-class CommonAxes(Ellipsoidal):
-    """Covariances that may know their axes (d, d), where the next iteration starts."""
-
-    axes: Array | None = None
 
 
 class CommonAxesStructure(BuiltIn, EllipsoidalStructure):

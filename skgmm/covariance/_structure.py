@@ -49,6 +49,15 @@ class Ties:
     shape: str
     rotation: str
 
+    @property
+    def code(self) -> str:
+        return self.volume + self.shape + self.rotation
+
+    @property
+    def turn(self) -> bool:
+        """Whether a shape is shared and axes are not, or axes and no shape."""
+        return self.rotation not in ("I", self.shape)
+
 
 class Structure(ABC):
     """A family of covariances. Stateless; one object in the registry.

@@ -108,19 +108,23 @@ void factors_of_axes(Stack axes, Table variances, Out<double> out) {
                        out.data() + k * d * d);
 }
 
-// A routine from the capsule of scipy.linalg.cython_lapack; null if its integers are not ours.
+// A routine from its capsule in scipy.linalg; null if its integers are not ours.
 template <typename Routine>
 void take(nb::dict routines, const char* name, Routine& routine) {
     nb::object capsule = routines[name];
     const char* signature = PyCapsule_GetName(capsule.ptr());
-    if (!signature || !std::strstr(signature, " int *,")) return;
+    require(signature && std::strstr(signature, "int *,"), "LAPACK: integers of 32 bits");
     routine = reinterpret_cast<Routine>(PyCapsule_GetPointer(capsule.ptr(), signature));
 }
 
-void use_lapack(nb::dict routines) {
-    take(routines, "dpotrf", lapack.dpotrf);
-    take(routines, "dtrtri", lapack.dtrtri);
-    take(routines, "dsyevd", lapack.dsyevd);
+void take_lapack(nb::dict blas, nb::dict routines) {
+    Lapack found;
+    take(blas, "dgemm", found.dgemm);
+    take(routines, "dgesv", found.dgesv);
+    take(routines, "dpotrf", found.dpotrf);
+    take(routines, "dtrtri", found.dtrtri);
+    take(routines, "dsyevd", found.dsyevd);
+    lapack = found;
 }
 
 }  // namespace
@@ -140,5 +144,5 @@ void skgmm::bind_estimates(nb::module_& m) {
           nb::arg("out").noconvert());
     m.def("factors_of_axes", &factors_of_axes, nb::arg("axes"), nb::arg("variances"),
           nb::arg("out").noconvert());
-    m.def("use_lapack", &use_lapack, nb::arg("routines"));
+    m.def("take_lapack", &take_lapack, nb::arg("blas"), nb::arg("lapack"));
 }

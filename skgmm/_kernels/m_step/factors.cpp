@@ -63,8 +63,7 @@ bool factor_large(int64_t d, const double* matrix, double rounding, double* uppe
 bool factor_of_matrix(int64_t d, const double* matrix, double* factor) {
     const double rounding = 4 * d * std::numeric_limits<double>::epsilon();
     std::vector<double> room(d * d);
-    const bool large = d >= smallest_for_lapack && lapack.dpotrf && lapack.dtrtri;
-    return (large ? factor_large : factor_small)(d, matrix, rounding, room.data(), factor);
+    return (use_lapack(d) ? factor_large : factor_small)(d, matrix, rounding, room.data(), factor);
 }
 
 // Axes over standard deviations are a root of the precision. Reflections from the right, from the

@@ -72,8 +72,7 @@ void axes_by_lapack(int64_t d, double* matrix, double* lengths, double* axes) {
 }  // namespace
 
 void principal_axes(int64_t d, double* matrix, double* lengths, double* axes) {
-    if (d >= smallest_for_lapack && lapack.dsyevd)
-        return axes_by_lapack(d, matrix, lengths, axes);
+    if (use_lapack(d)) return axes_by_lapack(d, matrix, lengths, axes);
     axes_by_jacobi(d, matrix, lengths, axes);
     for (int64_t j = 0; j < d; ++j) {
         const int64_t least = std::min_element(lengths + j, lengths + d) - lengths;
