@@ -42,7 +42,7 @@ def passes(monkeypatch):
     """A list that grows by 1 with every pass over rows in memory, whoever makes it."""
     seen = []
     e_step, iterate = base.e_step.expectation_in_memory, loop.iterate
-    climb = loop.climb_in_one_go
+    steps = loop.compiled_steps
 
     def count_one(*arguments, **options):
         seen.append(1)
@@ -53,14 +53,14 @@ def passes(monkeypatch):
         seen.extend([1] * len(reached.gains) if reached else [])
         return reached
 
-    def count_climb(*arguments):
-        climbed = climb(*arguments)
-        seen.extend([1] * len(climbed.objectives) if climbed else [])
-        return climbed
+    def count_steps(*arguments):
+        found = steps(*arguments)
+        seen.extend([1] * len(found.objectives) if found else [])
+        return found
 
     monkeypatch.setattr(base.e_step, "expectation_in_memory", count_one)
     monkeypatch.setattr(loop, "iterate", count_all)
-    monkeypatch.setattr(loop, "climb_in_one_go", count_climb)
+    monkeypatch.setattr(loop, "compiled_steps", count_steps)
     return seen
 
 

@@ -178,11 +178,11 @@ def test_a_precision_beyond_float64_ends_a_fit_one_iteration_earlier():
         scatter = np.full((1, 2), variance)
         moments = Moments(Scatter.DIAGONAL, np.ones(1), np.zeros((1, 2)), scatter, 0.0, 1.0)
         if fine:
-            covariances = structure.public(structure.estimate(moments, np.ones(2) * 0.0), 1)
+            covariances = structure.public(structure.estimate(moments), 1)
             assert all(np.isfinite(array).all() for array in covariances)
         else:
             with pytest.raises(IllDefinedCovarianceError):
-                structure.estimate(moments, np.zeros(2))
+                structure.estimate(moments)
 
 
 def test_weight_does_not_make_up_for_samples():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skgmm.covariance import Ellipsoidal, EllipsoidalStructure, Spread, register
+from skgmm.covariance import Ellipsoidal, EllipsoidalStructure, MStepStatistics, register
 
 
 class SharedCorrelation(EllipsoidalStructure):
@@ -12,12 +12,12 @@ class SharedCorrelation(EllipsoidalStructure):
     in_words = "ellipsoidal, equal correlations, varying variances"
     equivariant = "axes"
 
-    def _maximise(self, spread: Spread, previous: Ellipsoidal | None) -> Ellipsoidal:
-        own = spread.own_scatter / spread.own_mass[:, None, None]
+    def _maximise(self, statistics: MStepStatistics, previous: Ellipsoidal | None) -> Ellipsoidal:
+        own = statistics.own_scatter / statistics.own_mass[:, None, None]
         Ellipsoidal.from_dense(own)  # raises, and names the components, if one is singular
         start = own if previous is None else previous.dense()
         scales = np.sqrt(np.diagonal(start, axis1=1, axis2=2))  # (K, d)
-        shares = spread.mass / spread.total
+        shares = statistics.mass / statistics.total
         for _ in range(2000):
             # Each half of a step is the maximum over C, or over the scales, given the other.
             standard = own / (scales[:, :, None] * scales[:, None, :])

@@ -1,28 +1,26 @@
-"""Iterations of EM, and quasi-Newton steps, in one go: for rows so few that a pass takes less time
-than what is between two of them.
+"""EM iterations and quasi-Newton steps in compiled code: for samples so few that a pass takes less
+time than what is between two of them.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
-
 from skgmm import _kernels
-from skgmm._kernels import Iterated, Patience, Sums
-from skgmm._moments import Moments, Scatter
+from skgmm._em.coordinates import in_form, sums_of
+from skgmm._kernels import Improved, Iterated, Listener, StopWhen
+from skgmm._moments import Moments
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
-from skgmm.covariance import CommonAxes
+from skgmm.covariance import CommonAxes, Structure, covariance_of, principal_axes
 
-# Of more rows, a pass takes longer than what is around it, and an interrupt would have to wait.
+# With more samples a pass takes longer than what is around it, and an interrupt would have to wait.
 FEW_ROWS = 10_000
 
 # As for the general code, which leaves larger matrices to LAPACK.
 _FEW_FEATURES = 40
 
-_ONE = Patience(most=1, enough=0.0)
+_ONE = StopWhen(max_iter=1, tol=0.0)
 
 
 class Reached(NamedTuple):
@@ -48,18 +46,12 @@ def supports(problem: Problem) -> str | None:
     return None
 
 
-def climbs_in_one_go(problem: Problem) -> bool:
-    """Whether the kernel can make quasi-Newton steps as well: all but turns of principal axes."""
-    ties = problem.structure.ties
-    return ties is not None and ties.rotation in ("I", ties.shape) and supports(problem) is None
-
-
 def iterate(
     problem: Problem,
     parameters: MixtureParameters,
     moments: Moments | None,
     gains: list[float],
-    patience: Patience,
+    stop: StopWhen,
 ) -> Reached | None:
     """Iterations until there is something to decide, with the results of one after the other.
 
@@ -73,8 +65,8 @@ def iterate(
     Returns
     -------
     reached : Reached or None
-        None where the next iteration is for the general code: the rows are many or elsewhere, the
-        kernel does not know the structure, or something is the matter.
+        None where the next iteration is for the general code: see `supports`, or a component is
+        empty or ill-defined, or a sample or digits are lost.
     """
     data, structure = problem.arrays, problem.structure
     if supports(problem) is not None:
@@ -91,25 +83,19 @@ def iterate(
             parameters.means,
             covariance.factor,
             axes,
-            None if moments is None else _sums(moments),
+            None if moments is None else sums_of(moments),
             gains,
             [],
         ),
         code=structure.compiled,
         form=structure.scatter.kernel_form,
         floor=problem.floor,
-        patience=patience,
+        stop=stop,
         n_threads=data.n_threads,
     )
     if end is None or end.sums is None:
         return None
-    found = type(covariance)(end.factors) if axes is None else CommonAxes(end.factors, end.axes)
-    return Reached(
-        MixtureParameters(end.log_weights, end.means, found),
-        Moments(structure.scatter, *end.sums),
-        end.gains,
-        end.objectives,
-    )
+    return Reached(*mixture_of(structure, end), end.gains, end.objectives)
 
 
 def step(
@@ -130,66 +116,66 @@ def step(
     return after, problem.evaluate(after)
 
 
-class Climbed(NamedTuple):
-    """Where quasi-Newton steps have led: the best so far."""
-
-    parameters: MixtureParameters
-    moments: Moments
-    objectives: list[float]  # nats per row, of the best after each evaluation
-    more: bool  # is to be expected of another climb
-    exhausted: bool  # evaluations
-
-
-def climb(
-    problem: Problem, parameters: MixtureParameters, moments: Moments, enough: float, most: int
-) -> Climbed | None:
-    """Quasi-Newton steps from a mixture until a few gain less than `enough`, nats per row.
+def quasi_newton_steps(
+    problem: Problem,
+    parameters: MixtureParameters,
+    moments: Moments,
+    tol: float,
+    max_iter: int,
+    listener: Listener | None = None,
+) -> Improved | None:
+    """Quasi-Newton steps from a mixture until a few gain less than `tol`, nats per sample.
 
     Parameters
     ----------
     moments : Moments
         Of the parameters.
-    most : int
+    max_iter : int
         Evaluations.
 
     Returns
     -------
-    climbed : Climbed or None
-        None where it is for the general code, as `iterate`.
+    improved : Improved or None
+        None where it is for the general code: see `supports`.
     """
-    data, ties, covariance = problem.arrays, problem.structure.ties, parameters.covariance
-    factor = covariance.factor
-    if not climbs_in_one_go(problem):
-        return None
-    if problem.structure.scatter is Scatter.POOLED and len(factor) > 1:
+    data, structure = problem.arrays, problem.structure
+    if structure.ties is None or supports(problem) is not None:
         return None
     assert data is not None
-    assert ties is not None
-    code = ties.volume + ties.shape + ties.rotation
-    if "V" in code:
-        factor = np.broadcast_to(factor, (parameters.n_components, *factor.shape[1:]))
-    end = _kernels.climb(
+    ties, form = structure.ties, structure.scatter
+    covariance = in_form(parameters.covariance, ties, form, parameters.n_components)
+    principal = principal_axes(covariance, ties)
+    axes = principal.axes[0] if principal is not None and ties.rotation == "E" else None
+    return _kernels.quasi_newton(
         data.X,
         data.sample_weight,
-        parameters.log_weights,
-        parameters.means,
-        factor,
-        _sums(moments),
-        ties=code,
-        form=problem.structure.scatter.kernel_form,
+        Iterated(
+            parameters.log_weights,
+            parameters.means,
+            covariance.factor,
+            axes,
+            sums_of(moments),
+            [],
+            [],
+        ),
+        ties=ties.code,
+        principal=principal,
+        form=form.kernel_form,
         floor=problem.floor,
-        enough=enough,
-        most=most,
+        tol=tol,
+        max_iter=max_iter,
         n_threads=data.n_threads,
-    )
-    return Climbed(
-        MixtureParameters(end.log_weights, end.means, replace(covariance, factor=end.factors)),
-        Moments(problem.structure.scatter, *end.sums),
-        *end[4:],
+        listener=listener,
     )
 
 
-def _sums(moments: Moments) -> Sums:
-    return Sums(
-        moments.mass, moments.mean, moments.scatter, moments.objective, moments.total_weight
+def mixture_of(
+    structure: Structure, found: Iterated | Improved
+) -> tuple[MixtureParameters, Moments]:
+    """Parameters and their Moments, from the kernel's arrays."""
+    assert found.sums is not None
+    covariance = covariance_of(found.factors, found.axes)
+    return (
+        MixtureParameters(found.log_weights, found.means, covariance),
+        Moments(structure.scatter, *found.sums),
     )

@@ -2,78 +2,71 @@
 
 from __future__ import annotations
 
+from math import isnan, nan
+
 import numpy as np
 
-from skgmm._kernels import Patience
+from skgmm._kernels import StopWhen
 
 # A resumed run knows one gain only, and then takes that gain itself for what is left.
 _HALVING = 0.5
 
-
-# EM has found its final rate when two rates in a row differ by no more than this share of what
-# they are short of 1: until then it is on its way to some optimum, and a longer step may lead to
-# another.
+# Two rates in a row that differ by no more than this share of what they are short of 1 are final.
 _STEADY = 0.1
 
-
+# Before so many iterations nothing is said of the rate.
 _FIRST_STEPS = 10
 
-
-# Iterations that are made in one go, if nothing has to be decided before.
+# Iterations of one call of the compiled loop, if nothing has to be decided before.
 _STRETCH = 50
 
 
 class _Rate:
-    """What the gains of EM say about its convergence.
+    """The gains of EM, and what they say about its convergence (`StopWhen`)."""
 
-    EM converges linearly: gains shrink by a factor r, so gain x r / (1 - r) is still to come
-    (Aitken's rule; Boehning et al. 1994). Gains that do not shrink yet say nothing about the end.
-    """
-
-    def __init__(self, resumed: bool) -> None:
+    def __init__(self, resumed: bool, tol: float) -> None:
         self.gains: list[float] = []
         self.accelerated = False
-        self.known: float | None = _HALVING if resumed else None  # rate of an earlier stretch
+        self.stop = StopWhen(_STRETCH, tol, first_rate=_HALVING if resumed else nan)
+
+    @property
+    def known(self) -> bool:
+        """Whether one gain is enough."""
+        return not isnan(self.stop.first_rate)
 
     def remaining(self) -> float:
         """Estimate of what further iterations would add: inf when none can be made."""
-        gain, rate = self.gains[-1], self.known
-        if len(self.gains) > 1:
-            previous = self.gains[-2]
-            measured = gain / previous if previous > 0 else 1.0
-            rate = measured if rate in (None, _HALVING) else max(measured, rate)
-        return gain * rate / (1.0 - rate) if rate is not None and 0 <= rate < 1 else np.inf
+        return self.stop.remaining_gain(self.gains)
 
-    def patience(self, tol: float, accelerable: bool, at_once: bool, worthwhile: float) -> Patience:
+    def stop_when(self, accelerable: bool, at_once: bool, worthwhile: float) -> StopWhen:
         """How far iterations can go before `remaining` or `slow` may end them."""
-        if self.accelerated or (self.known is not None and not self.gains):
-            return Patience(1, tol)
+        stop = self.stop
+        if self.accelerated or (self.known and not self.gains):
+            return stop._replace(max_iter=1)
         if not accelerable:
-            return Patience(_STRETCH, tol)
+            return stop
         if len(self.gains) < _FIRST_STEPS:
-            return Patience(_FIRST_STEPS - len(self.gains), tol)
-        return Patience(1 if at_once else _STRETCH, tol, _STEADY, worthwhile)
+            return stop._replace(max_iter=_FIRST_STEPS - len(self.gains))
+        if at_once:
+            return stop._replace(max_iter=1)
+        return stop._replace(rate_tolerance=_STEADY, iterations_left=worthwhile)
 
-    def slow(self, tol: float, at_once: bool, worthwhile: float) -> bool:
+    def slow(self, at_once: bool, worthwhile: float) -> bool:
         """Whether EM has found its final rate, and that rate is a slow one."""
         if self.accelerated:  # and did not get to the end
             return True
-        if len(self.gains) < _FIRST_STEPS or min(self.gains[-3:]) <= 0:
+        if len(self.gains) < _FIRST_STEPS:
             return False
         if at_once:
-            return True
-        last, before = self.gains[-1] / self.gains[-2], self.gains[-2] / self.gains[-3]
-        if last <= 0.5 or abs(last - before) > _STEADY * abs(1.0 - last):
-            return False
-        if last >= 1.0:  # steadily away from a saddle, until a gain is of the order of a nat
-            return bool(-np.log(self.gains[-1]) > worthwhile * np.log(last))
-        ahead = self.gains[-1] * last / (1.0 - last)
-        return ahead > tol and np.log(max(tol, 1e-15) / ahead) / np.log(last) > worthwhile
+            return min(self.gains[-3:]) > 0
+        stop = self.stop._replace(rate_tolerance=_STEADY, iterations_left=worthwhile)
+        return stop.is_slow(self.gains)
 
     def restart(self) -> None:
         """Begin a new stretch, whose rate will be that of this one if nothing slower is seen."""
         if len(self.gains) > 1 and self.gains[-1] < self.gains[-2]:
-            self.known = self.gains[-1] / self.gains[-2]
+            rate = self.gains[-1] / self.gains[-2]
+            self.stop = self.stop._replace(first_rate=rate, least_rate=rate)
         self.accelerated = True
         self.gains = []
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from skgmm._em.compiled import climb as climb_in_one_go
-from skgmm._em.compiled import climbs_in_one_go, iterate, supports
+from skgmm._em.compiled import iterate, mixture_of
+from skgmm._em.compiled import quasi_newton_steps as compiled_steps
 from skgmm._em.convergence import _ahead, _Rate
-from skgmm._em.quasi_newton import climb
+from skgmm._em.quasi_newton import quasi_newton_steps
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.watch import Progress, Watch
-from skgmm._kernels import Patience
+from skgmm._kernels import Improved, StopWhen
 from skgmm._moments import Moments
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
@@ -21,17 +21,13 @@ from skgmm.covariance import IllDefinedCovarianceError
 # Iterations that EM must have ahead of it for quasi-Newton steps to be worth their start.
 _WORTHWHILE = 25
 
-# Rows x components that are visited while Python prepares a quasi-Newton step. Where iterations of
-# EM are made in one go and these steps are not, so many more of those are made in that time.
-_MEANWHILE = 20_000
-
 
 class _OutOfIterationsError(Exception):
     """The evaluations are used up."""
 
 
 class _StoppedError(Exception):
-    """Who watches wants no more."""
+    """A callback requested a stop."""
 
 
 class _Ascent:
@@ -54,38 +50,45 @@ class _Ascent:
         self._tell(gain, None)
         return reached
 
-    def advance(self, rate: _Rate, patience: Patience) -> float:
+    def advance(self, rate: _Rate, stop: StopWhen) -> float:
         """Iterations of EM until there may be something to decide; the gain of the last one.
 
-        Who watches sees every one of them.
+        A watch is told of every one of them: one call of the compiled loop makes one iteration.
         """
         left = self.max_iter - len(self.objectives)
         if left <= 0:
             raise _OutOfIterationsError
-        reached = None
-        if self.watch is None:
-            patience = patience._replace(most=min(patience.most, left))
-            reached = iterate(self.problem, self.parameters, self.moments, rate.gains, patience)
+        if self.watch is not None:
+            self.watch.begin()
+        stop = stop._replace(max_iter=1 if self.watch is not None else min(stop.max_iter, left))
+        reached = iterate(self.problem, self.parameters, self.moments, rate.gains, stop)
         if reached is None:
             return self.step(rate)
         self.parameters, self.moments = reached.parameters, reached.moments
         self.objectives += reached.objectives
         rate.gains += reached.gains
+        self._tell(rate.gains[-1], rate.remaining())
         return rate.gains[-1]
 
-    def climb_in_one_go(self, enough: float) -> bool | None:
-        """Quasi-Newton steps from here, and whether more are worth while; None: one by one."""
+    def compiled_steps(self, tol: float) -> bool | None:
+        """Quasi-Newton steps in compiled code, and whether more are worth while.
+
+        None where these are for the general code.
+        """
         left = self.max_iter - len(self.objectives)
-        if self.watch is not None:
+        listener = None if self.watch is None else _Listener(self, self.watch)
+        found = compiled_steps(self.problem, self.parameters, self.moments, tol, left, listener)
+        if found is None:
             return None
-        climbed = climb_in_one_go(self.problem, self.parameters, self.moments, enough, left)
-        if climbed is None:
-            return None
-        self.parameters, self.moments = climbed.parameters, climbed.moments
-        self.objectives += climbed.objectives
-        if climbed.exhausted:
+        if listener is None:
+            self.become(found)
+            self.objectives += found.objectives
+        if found.exhausted:
             raise _OutOfIterationsError
-        return climbed.more
+        return found.more
+
+    def become(self, best: Improved) -> None:
+        self.parameters, self.moments = mixture_of(self.problem.structure, best)
 
     def step(self, rate: _Rate) -> float:
         """One iteration of EM; its gain, which the rate notes."""
@@ -121,15 +124,20 @@ class _Ascent:
             raise _StoppedError
 
 
-def _worthwhile(problem: Problem, n_components: int) -> float:
-    """Iterations ahead from which on quasi-Newton steps take less time."""
-    if climbs_in_one_go(problem) or supports(problem) is not None:
-        return _WORTHWHILE
-    return _WORTHWHILE * (1.0 + _MEANWHILE / (problem.rows.n_samples * n_components))
+class _Listener:
+    """Keeps an ascent up to date during compiled quasi-Newton steps, and tells its watch."""
+
+    def __init__(self, ascent: _Ascent, watch: Watch) -> None:
+        self.ascent, self.begin = ascent, watch.begin
+
+    def end(self, best: Improved, gain: float) -> None:
+        self.ascent.become(best)
+        self.ascent.objectives.append(self.ascent.moments.mean_objective)
+        self.ascent._tell(gain, None)
 
 
 class EM:
-    """A run of EM that may be left and taken up again.
+    """A resumable EM run.
 
     One evaluation, parameters -> Moments, is one pass over the data; the objective it returns
     belongs to the parameters that went in, so those returned are never one step ahead.
@@ -160,9 +168,8 @@ class EM:
         watch: Watch | None = None,
     ) -> None:
         self.problem, self.tol = problem, tol
-        self.ascent, self.rate = _Ascent(problem, start, moments, watch), _Rate(resumed)
+        self.ascent, self.rate = _Ascent(problem, start, moments, watch), _Rate(resumed, tol)
         self.accelerates, self.at_once = acceleration is not None, acceleration == "lbfgs"
-        self.worthwhile = _worthwhile(problem, start.n_components)
 
     def until(self, max_iter: int) -> EMResult:
         """Go on until it ends, or until so many evaluations are made in all."""
@@ -181,32 +188,32 @@ class EM:
     def _ended(self) -> bool:
         """One iteration of EM, and what follows from it; whether nothing is left to gain."""
         ascent, rate, tol = self.ascent, self.rate, self.tol
-        patience = rate.patience(tol, self.accelerates, self.at_once, self.worthwhile)
-        gain = ascent.advance(rate, patience)
-        stuck = gain <= 0 and (rate.known is not None or len(rate.gains) > 1)
+        stop = rate.stop_when(self.accelerates, self.at_once, _WORTHWHILE)
+        gain = ascent.advance(rate, stop)
+        stuck = gain <= 0 and (rate.known or len(rate.gains) > 1)
         if stuck or rate.remaining() < tol:
-            return not self._leads_on()
-        slow = self.accelerates and rate.slow(tol, self.at_once, self.worthwhile)
-        return bool(slow) and self._climbed_in_vain()
+            return not self._can_continue()
+        slow = self.accelerates and rate.slow(self.at_once, _WORTHWHILE)
+        return bool(slow) and self._quasi_newton_stalled()
 
-    def _leads_on(self) -> bool:
+    def _can_continue(self) -> bool:
         """Whether there is more to gain where EM sees nothing: by an M-step from afar, or by
         quasi-Newton steps, where a plateau is what looks like the end of a slow run.
         """
         found = self.problem.structure.several_optima and self.ascent.leap() > self.tol
         if not found and self.accelerates and self.rate.accelerated:
-            found = self._climb() > self.tol
+            found = self._quasi_newton() > self.tol
         if found:
             self.rate.gains = []
         return found
 
-    def _climbed_in_vain(self) -> bool:
+    def _quasi_newton_stalled(self) -> bool:
         """Go on by quasi-Newton steps; whether that leaves nothing to gain."""
         ascent, rate, again = self.ascent, self.rate, self.rate.accelerated
         last, remaining = rate.gains[-1], rate.remaining()
         evaluated = len(ascent.objectives)
         rate.restart()
-        gained = self._climb()
+        gained = self._quasi_newton()
         if self.problem.structure.ties is None:
             # The gradient is that of an M-step which may not be the maximum that it should be.
             alone = _ahead(last, remaining, len(ascent.objectives) - evaluated)
@@ -214,10 +221,10 @@ class EM:
         # If so, EM's estimate is rounding by now, and nothing else finds a gain either.
         return self.accelerates and again and gained < 0.1 * self.tol
 
-    def _climb(self) -> float:
+    def _quasi_newton(self) -> float:
         """The gain of quasi-Newton steps."""
         before = self.ascent.moments.mean_objective
-        climb(self.problem, self.ascent, 0.1 * self.tol)
+        quasi_newton_steps(self.problem, self.ascent, 0.1 * self.tol)
         return self.ascent.moments.mean_objective - before
 
     def _result(self, status: EMStatus, collapsed: list[int] | None = None) -> EMResult:

@@ -16,13 +16,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from skgmm._em.coordinates import Coordinates, Point
-from skgmm._linalg import Array
+from skgmm._em.coordinates import Coordinates, Point, in_form
+from skgmm._kernels import Sums
+from skgmm._linalg import Array, triangular_inverse
 from skgmm._moments import Moments, Scatter
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
-from skgmm.covariance import Covariance, Ellipsoidal, Ties
-from skgmm.covariance._coordinates import times_precision
+from skgmm.covariance import Ties
 
 # The families of all moments in these forms.
 _FREE = {
@@ -32,27 +32,28 @@ _FREE = {
 }
 
 # Differences are taken over half the way to the moments of the rows, and over less if the whole is
-# more than this in units of the chart.
+# more than this in units of the coordinates.
 _STEP = 0.01
 
 
 class MomentCoordinates:
     """The mixtures that the M-step makes of moments around an anchor's, which are at 0.
 
-    They are charted by mixtures without ties whose own moments they are, in the coordinates of
+    Moments are told by the mixtures without ties whose own moments they are, in the coordinates of
     that family.
     """
 
     def __init__(self, problem: Problem, anchor: MixtureParameters, moments: Moments) -> None:
         self.problem, self.anchor = problem, anchor
         self.form, self.total_weight = moments.form, moments.total_weight
-        free = replace(anchor, covariance=_free(anchor.covariance, self.form))
-        self.chart = Coordinates(free, moments, _FREE[self.form])
-        self.size = self.chart.size
+        self.ties = _FREE[self.form]
+        free = in_form(anchor.covariance, self.ties, self.form, anchor.n_components)
+        self.untied = Coordinates(replace(anchor, covariance=free), moments, self.ties)
+        self.size = self.untied.size
 
     def at(self, vector: Array) -> MomentPoint:
         """The mixture at a vector (size,)."""
-        return MomentPoint(self, self.chart.at(vector))
+        return MomentPoint(self, self.untied.at(vector))
 
 
 class MomentPoint:
@@ -62,6 +63,15 @@ class MomentPoint:
         self.coordinates, self.free = coordinates, free
         self.moments = self._moments()
         self.parameters = coordinates.problem.maximise(self.moments, coordinates.anchor)
+        # Natural parameters are taken in units of the covariances here, in which these are 1: a
+        # factor U of the precisions takes vectors there, and its inverse transpose back.
+        factor = free.parameters.covariance.factor
+        self.diagonal = factor.ndim == 2
+        if self.diagonal:
+            self.whitening, self.units = factor, 1.0 / factor
+        else:
+            self.whitening = np.swapaxes(factor, 1, 2)
+            self.units = triangular_inverse(self.whitening)
 
     def _moments(self) -> Moments:
         """Those of which an M-step without ties makes what is at this point."""
@@ -72,29 +82,24 @@ class MomentPoint:
         return Moments(form, mass, mixture.means, scatter, 0.0, coordinates.total_weight)
 
     def gradient(self, moments: Moments) -> Array:
-        """Gradient of the objective, total, from the Moments of `parameters`; (size,)."""
-        chart, mass = self.coordinates.chart, self.moments.mass
-        heights, pulls, precisions = self._change(moments)
-        root = self.free.covariance.root
-        if root.ndim == 2:
-            spread = -mass[:, None] * precisions / root**4
-            traces = (precisions / root**2).sum(axis=1)
+        """Gradient of the objective, total, from the Moments of `parameters`; (size,).
+
+        A change of the natural parameters is a quadratic function; its moments under the mixture
+        here are those whose gradient is sought.
+        """
+        mass, (heights, pulls, precisions) = self.moments.mass, self._change(moments)
+        if self.diagonal:
+            weights = mass * (heights - 0.5 * precisions.sum(axis=1))
+            second = self.units**2 * (weights[:, None] - mass[:, None] * precisions)
         else:
-            inverse = np.linalg.inv(root)
-            covariances = np.swapaxes(inverse, 1, 2) @ inverse
-            moved = covariances @ precisions @ covariances
-            spread = -mass[:, None, None] * moved
-            traces = (covariances * precisions).sum(axis=(1, 2))
+            weights = mass * (heights - 0.5 * np.trace(precisions, axis1=1, axis2=2))
+            identity = np.eye(precisions.shape[1])
+            inner = weights[:, None, None] * identity - mass[:, None, None] * precisions
+            second = self.units @ inner @ np.swapaxes(self.units, 1, 2)
         if self.coordinates.form is Scatter.POOLED:
-            spread = spread.sum(axis=0, keepdims=True)
-        weights = mass * (heights - 0.5 * traces)
-        return chart.joined(
-            {
-                "weights": weights - self.free.parameters.weights * weights.sum(),
-                "means": mass[:, None] * pulls,
-                **chart.covariances.slopes(self.free.covariance, np.zeros_like(mass), spread),
-            }
-        )
+            second = second.sum(axis=0)
+        first = mass[:, None] * self._times(self.units, pulls)
+        return self.free.gradient_of_sums(Sums(weights, first, second, 0.0, weights.sum()))
 
     def _change(self, moments: Moments) -> tuple[Array, Array, Array]:
         """Derivative of the natural parameters towards the moments."""
@@ -114,20 +119,21 @@ class MomentPoint:
 
     def _natural(self, mixture: MixtureParameters) -> tuple[Array, Array, Array]:
         """Log-heights (K,), pulls (K, d) and precisions (m, d, d) or (m, d), about this point."""
-        covariances = self.coordinates.chart.covariances
-        shift = covariances.whitened(mixture.means - self.free.parameters.means)
-        root = covariances.root(_free(mixture.covariance, self.coordinates.form))
-        pulls = times_precision(root, shift)
+        coordinates = self.coordinates
+        shift = self._times(self.whitening, mixture.means - self.free.parameters.means)
+        factor = in_form(
+            mixture.covariance, coordinates.ties, coordinates.form, mixture.n_components
+        ).factor
+        if self.diagonal:
+            precisions = (self.units * factor) ** 2
+        else:
+            root = np.swapaxes(self.units, 1, 2) @ factor
+            precisions = root @ np.swapaxes(root, 1, 2)
+        pulls = self._times(precisions, shift)
         heights = np.where(mixture.log_weights > -np.inf, mixture.log_weights, 0.0)
         heights = heights - 0.5 * (mixture.covariance.log_det + (pulls * shift).sum(axis=1))
-        return heights, pulls, root**2 if root.ndim == 2 else root @ np.swapaxes(root, 1, 2)
+        return heights, pulls, precisions
 
-
-def _free(covariance: Covariance, form: Scatter) -> Covariance:
-    """The same covariances as those of the family without ties."""
-    factor = covariance.factor
-    if form is Scatter.DIAGONAL:
-        return covariance
-    if factor.ndim == 2:
-        factor = factor[:, :, None] * np.eye(factor.shape[1])
-    return Ellipsoidal(factor[:1] if form is Scatter.POOLED else factor)
+    def _times(self, matrices: Array, vectors: Array) -> Array:
+        """Each component's vector (K, d) times its matrix."""
+        return matrices * vectors if self.diagonal else (matrices @ vectors[:, :, None])[:, :, 0]

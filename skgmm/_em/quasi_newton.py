@@ -10,8 +10,7 @@ from numpy.linalg import LinAlgError
 
 from skgmm._em.coordinates import Coordinates, Point
 from skgmm._em.moment_coordinates import MomentCoordinates, MomentPoint
-from skgmm._kernels import LostRowError
-from skgmm._kernels._native import descend
+from skgmm._kernels import LostRowError, minimise
 from skgmm._moments import Moments
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
@@ -28,8 +27,8 @@ class Ascent(Protocol):
 
     def evaluate(self, candidate: MixtureParameters) -> Moments: ...
 
-    def climb_in_one_go(self, enough: float) -> bool | None:
-        """Steps from one anchor, as `_from_anchor`; None where they are to be made one by one."""
+    def compiled_steps(self, tol: float) -> bool | None:
+        """Steps from one anchor, as `_from_anchor`; None where these are for the general code."""
 
 
 def coordinates_around(
@@ -42,27 +41,27 @@ def coordinates_around(
     return Coordinates(anchor, moments, ties)
 
 
-def climb(problem: Problem, ascent: Ascent, enough: float) -> None:
-    """L-BFGS from the best so far, until a few of its iterations gain less than `enough`.
+def quasi_newton_steps(problem: Problem, ascent: Ascent, tol: float) -> None:
+    """L-BFGS from the best so far, until a few of its iterations gain less than `tol`.
 
     Coordinates are drawn anew around the best so far every few iterations. `ascent` keeps the best
     of all that was evaluated, so that nothing is accepted that lowers the objective.
     """
     for _ in range(_ANCHORS):
-        more = ascent.climb_in_one_go(enough)
+        more = ascent.compiled_steps(tol)
         if more is None:
-            more = _from_anchor(problem, ascent, enough)
+            more = _from_anchor(problem, ascent, tol)
         if not more:
             return
 
 
-def _from_anchor(problem: Problem, ascent: Ascent, enough: float) -> bool:
+def _from_anchor(problem: Problem, ascent: Ascent, tol: float) -> bool:
     """Iterations in the coordinates of one anchor; whether more is to be expected of another."""
     coordinates = coordinates_around(problem, ascent.parameters, ascent.moments)
     vector, gradient = np.zeros(coordinates.size), np.empty(coordinates.size)
 
     def tried(moments_of: Callable[[Point | MomentPoint], Moments]) -> float:
-        """The objective, negative and per row; infinite much too far out."""
+        """The objective, negative and per row; infinite where there is no mixture."""
         try:
             with np.errstate(over="raise", invalid="raise", divide="raise"):
                 point = coordinates.at(vector)
@@ -74,10 +73,10 @@ def _from_anchor(problem: Problem, ascent: Ascent, enough: float) -> bool:
         return -moments.mean_objective
 
     value = tried(lambda _: ascent.moments)
-    return descend(
+    return minimise(
         lambda: tried(lambda point: ascent.evaluate(point.parameters)),
         vector,
         gradient,
         value,
-        enough,
+        tol,
     )

@@ -12,31 +12,38 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from math import inf, nan, prod
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
+from scipy.linalg import cython_blas, cython_lapack
 
 from skgmm._linalg import Array
 
 try:
     from skgmm._kernels._native import (
+        Coordinates,
         active,
         add_moments,
         add_total,
         available,
         centre_sums,
         is_stop_flag_set,
+        m_step,
+        minimise,
         new_stop_flag,
         obey_stop_flag,
         set_stop_flag,
         sums_of_total,
+        take_lapack,
         unit_rows,
         use,
         write_values,
     )
-    from skgmm._kernels._native import climb as climb_natively
-    from skgmm._kernels._native import iterate as iterate_natively
+    from skgmm._kernels._native import is_slow as _is_slow
+    from skgmm._kernels._native import iterate as _iterate
     from skgmm._kernels._native import log_heights as _find_log_heights
+    from skgmm._kernels._native import quasi_newton as _quasi_newton
+    from skgmm._kernels._native import remaining_gain as _remaining_gain
 except ModuleNotFoundError as error:
     raise ImportError(
         "This is skgmm's source folder, without its compiled kernel. Install it with "
@@ -44,21 +51,30 @@ except ModuleNotFoundError as error:
         "hides the installed package. (The skgmm and pytest commands are not affected.)"
     ) from error
 
+take_lapack(cython_blas.__pyx_capi__, cython_lapack.__pyx_capi__)
+
 __all__ = [
+    "Coordinates",
     "Form",
+    "Improved",
+    "Listener",
     "LostRowError",
     "Model",
-    "Patience",
+    "Principal",
     "StopFlag",
+    "StopWhen",
     "Sums",
     "Total",
     "active",
     "available",
-    "climb",
     "iterate",
     "log_heights",
+    "m_step",
+    "minimise",
     "moments",
     "moments_of",
+    "packed",
+    "quasi_newton",
     "sums_of",
     "total",
     "unit_rows",
@@ -258,13 +274,23 @@ def moments(
     return parts() if lost == -1 else None
 
 
-class Patience(NamedTuple):
-    """When iterations end, because there is something to decide."""
+class StopWhen(NamedTuple):
+    """When iterations end, because there is something to decide (`fit/stopping_rule.hpp`)."""
 
-    most: int  # of them
-    enough: float  # estimate of the gain that is left
-    steady: float = 0.0  # difference of two rates, as a share of what they are short of 1, ...
-    ahead: float = inf  # ... and more iterations than so many to go at such a rate
+    max_iter: int
+    tol: float  # the estimated gain that is left
+    rate_tolerance: float = 0.0  # difference of two rates, as a share of 1 less the rate, ...
+    iterations_left: float = inf  # ... and more iterations than so many to go at such a rate
+    first_rate: float = nan  # of a first gain, where it is known
+    least_rate: float = -inf  # that an earlier stretch of iterations had
+
+    def remaining_gain(self, gains: list[float]) -> float:
+        """Estimate of what further iterations would add to these gains (Aitken's rule)."""
+        return _remaining_gain(self, gains[-2:])
+
+    def is_slow(self, gains: list[float]) -> bool:
+        """Whether the gains have come to a steady rate, and that is a slow one."""
+        return _is_slow(self, gains[-3:])
 
 
 class Iterated(NamedTuple):
@@ -275,8 +301,8 @@ class Iterated(NamedTuple):
     factors: Array
     axes: Array | None  # (d, d), where components share them
     sums: Sums | None  # as `moments` gives them; None where they are to be found
-    gains: list[float]  # of each iteration, in log-likelihood by weight
-    objectives: list[float]  # log-likelihood by weight of the best so far, after each
+    gains: list[float]  # of each iteration, nats per sample
+    objectives: list[float]  # of the best so far after each, nats per sample
 
 
 def iterate(
@@ -287,7 +313,7 @@ def iterate(
     code: str,
     form: Form,
     floor: Array,
-    patience: Patience,
+    stop: StopWhen,
     n_threads: int,
 ) -> Iterated | None:
     """EM, one iteration after the other, until there is something to decide; the best of it.
@@ -296,7 +322,7 @@ def iterate(
     ----------
     start : Iterated
     code : str
-        Of the family of covariances.
+        Of the covariance structure.
     floor : ndarray of shape (d,)
         Positive; as of `moments`, and added to the covariances.
 
@@ -304,75 +330,115 @@ def iterate(
     -------
     end : Iterated or None
         None if not one iteration could be made: covariances are ill-defined, a component is empty,
-        or a row or digits are lost.
+        or a sample or digits are lost.
     """
-    log_weights, means, factors = (part.copy() for part in start[:3])
-    axes = None if start.axes is None else start.axes.copy()
-    out, parts = _room_for_sums(start.means.shape, form)
-    if (sums := start.sums) is not None:
-        _fill(out, parts(), sums)
-    before = ([nan, nan] + start.gains)[-2:]
-    most, *limits = patience
-    trace = np.empty((2, most))
-    arrays = log_weights, means, factors, axes, out
-    done = iterate_natively(
-        X, weight, code, floor, *arrays, sums is not None, *before, *limits, trace, n_threads
+    mixture, parts = _copied(start.log_weights, start.means, start.factors, start.axes, form)
+    if start.sums is not None:
+        _fill(mixture[-1], parts(), start.sums)
+    gains, objectives = _iterate(
+        X, weight, code, floor, *mixture, start.sums is not None, start.gains[-2:], stop, n_threads
     )
-    if not done:
-        return None
-    gains, objectives = trace[:, :done].tolist()
-    return Iterated(log_weights, means, factors, axes, parts(), gains, objectives)
+    return Iterated(*mixture[:4], parts(), gains, objectives) if gains else None
 
 
-class Climbed(NamedTuple):
-    """The best mixture of a climb, and what it took to get there."""
+class Improved(NamedTuple):
+    """The best mixture of quasi-Newton steps, and what it took to get there."""
 
     log_weights: Array  # (K,)
     means: Array  # (K, d)
     factors: Array
+    axes: Array | None  # (d, d), where components share them and they turn
     sums: Sums
-    objectives: list[float]  # log-likelihood by weight of the best so far, after each evaluation
-    more: bool  # is to be expected of another
+    objectives: list[float]  # of the best so far after each evaluation, nats per sample
+    more: bool  # is to be expected of another anchor
     exhausted: bool  # evaluations
 
 
-def climb(
+class Principal(NamedTuple):
+    """Principal axes of covariances, and roots of the precisions along them."""
+
+    axes: Array  # (K, d, d) or (1, d, d), in columns
+    scales: Array  # (K, d)
+
+
+class Listener(Protocol):
+    """Told of every evaluation of quasi-Newton steps; it may end them by an exception."""
+
+    def begin(self) -> None: ...
+
+    def end(self, best: Improved, gain: float) -> None:
+        """After an evaluation, with its gain over the best before."""
+
+
+def quasi_newton(
     X: Array,
     weight: Array | None,
-    log_weights: Array,
-    means: Array,
-    factors: Array,
-    sums: Sums,
+    start: Iterated,
     *,
     ties: str,
+    principal: Principal | None,
     form: Form,
     floor: Array,
-    enough: float,
-    most: int,
+    tol: float,
+    max_iter: int,
     n_threads: int,
-) -> Climbed:
-    """Quasi-Newton steps from a mixture, until a few of them gain less than `enough`.
+    listener: Listener | None = None,
+) -> Improved:
+    """Quasi-Newton steps from a mixture, until a few of them gain less than `tol`.
 
     Parameters
     ----------
-    log_weights : ndarray of shape (K,)
-    means : ndarray of shape (K, d)
-    factors : ndarray of shape (m, d, d) or (m, d), m = 1 or K
-        K if any part of the covariances varies.
-    sums : Sums
-        As `moments` gives them.
+    start : Iterated
+        With sums, and one factor for each component if any part of the covariances varies. `axes`
+        where components share them and they turn.
     ties : str
         Of volume, shape and rotation: E equal, V varying, I none.
-    most : int
+    principal : Principal or None
+        Of structures whose axes turn.
+    max_iter : int
         Evaluations.
     """
-    best = log_weights.copy(), means.copy(), factors.copy()
-    out, parts = _room_for_sums(means.shape, form)
-    _fill(out, parts(), sums)
-    objectives, end = climb_natively(
-        X, weight, int(form), ties, floor, *best, out, enough, most, n_threads
+    assert start.sums is not None
+    mixture, parts = _copied(start.log_weights, start.means, start.factors, start.axes, form)
+    _fill(mixture[-1], parts(), start.sums)
+
+    def end(gain: float) -> None:
+        assert listener is not None
+        copies, sums = _copied(*mixture[:4], form)
+        copies[-1][:] = mixture[-1]
+        listener.end(Improved(*copies[:4], sums(), [], True, False), gain)
+
+    objectives, ended = _quasi_newton(
+        X,
+        weight,
+        int(form),
+        ties,
+        floor,
+        *mixture,
+        *(principal or (None, None)),
+        tol,
+        max_iter,
+        n_threads,
+        None if listener is None else listener.begin,
+        None if listener is None else end,
     )
-    return Climbed(*best, parts(), objectives, end == 1, end == 2)
+    return Improved(*mixture[:4], parts(), objectives, ended == 1, ended == 2)
+
+
+def _copied(
+    log_weights: Array, means: Array, factors: Array, axes: Array | None, form: Form
+) -> tuple[tuple[Array, Array, Array, Array | None, Array], Callable[[], Sums]]:
+    """Copies that the kernel may write to, with room for sums, and these once it is filled."""
+    out, parts = _room_for_sums(means.shape, form)
+    copies = log_weights.copy(), means.copy(), factors.copy()
+    return (*copies, None if axes is None else axes.copy(), out), parts
+
+
+def packed(sums: Sums, form: Form) -> Array:
+    """Sums in one array, in the order of the C++ side."""
+    out, parts = _room_for_sums(sums.first.shape, form)
+    _fill(out, parts(), sums)
+    return out
 
 
 def _fill(out: Array, parts: Sums, sums: Sums) -> None:

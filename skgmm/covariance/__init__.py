@@ -16,9 +16,15 @@ from skgmm.covariance._axis_aligned import (
     EqualVolumeDiagonal,
     TiedDiagonal,
 )
-from skgmm.covariance._base import AxisAligned, Covariance, Ellipsoidal, IllDefinedCovarianceError
-from skgmm.covariance._common_axes import (
+from skgmm.covariance._base import (
+    AxisAligned,
     CommonAxes,
+    Covariance,
+    Ellipsoidal,
+    IllDefinedCovarianceError,
+    covariance_of,
+)
+from skgmm.covariance._common_axes import (
     CommonPrincipalComponents,
     EqualVolumeCommonAxes,
 )
@@ -30,8 +36,9 @@ from skgmm.covariance._ellipsoidal import (
     Tied,
 )
 from skgmm.covariance._own_axes import EqualShape, EqualVolumeAndShape
+from skgmm.covariance._principal_axes import principal_axes
 from skgmm.covariance._spherical import Spherical, TiedSpherical
-from skgmm.covariance._structure import Spread, Structure, Ties
+from skgmm.covariance._structure import MStepStatistics, Structure, Ties
 
 STRUCTURES: dict[str, Structure] = {}
 """The structures by name, simplest first."""
@@ -106,9 +113,11 @@ __all__ = [
     "Ellipsoidal",
     "EllipsoidalStructure",
     "IllDefinedCovarianceError",
-    "Spread",
+    "MStepStatistics",
     "Structure",
     "Ties",
+    "covariance_of",
     "find_structure",
+    "principal_axes",
     "register",
 ]

@@ -9,34 +9,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from skgmm._kernels._native import improve_axes, lowest_axes
+from skgmm._kernels._native import lowest_axes
 from skgmm._linalg import Array
 
-# Steps of Newton's method from known axes. A few reach the minimum, to rounding: steps that stop
-# short of it would turn a rounding error of the scatters into a larger one of the axes.
-_STEPS_WHEN_WARM = 50
 # Minima and further starts that an M-step may go to, times scatters x features^3.
 _WORK = 20_000
 _FEWEST_MINIMA, _MOST_STARTS, _MORE_STARTS = 2, 10, 20
 # What one search may cost, in multiplications of numbers, and the products that it has in any case.
 # With many features it stops short of the minimum, which EM then comes to in more iterations.
 _MULTIPLICATIONS, _FEWEST_PRODUCTS = 100_000_000, 30
-_MULTIPLICATIONS_WHEN_WARM, _FEWEST_WHEN_WARM = 10_000_000, 6
 # Products that each start needs to be looked at.
 _FOR_A_START = 15
 # Minima that differ by less, in nats per row, are one.
 _SAME = 1e-6
 
 
-def along(axes: Array, scatter: Array) -> Array:
-    """Scatters (K, d, d) along axes (d, d), shape (K, d)."""
-    return ((scatter @ axes) * axes).sum(axis=1)
-
-
-def common_axes(
-    scatter: Array, weights: Array, exponent: float, known: Array | None = None
-) -> Array:
+def common_axes(scatter: Array, weights: Array, exponent: float) -> Array:
     """The axes (d, d), in columns, at the best minimum found of a power mean.
+
+    Several starts are tried, for there may be several minima: the axes of the scatters' sum, of the
+    mean of their logarithms, and of the largest ones; and if these lead to different minima, starts
+    that are spread over all axes.
 
     Parameters
     ----------
@@ -45,22 +38,10 @@ def common_axes(
         Of the scatters in the mean.
     exponent : float
         Of the products of the scatters along the axes; 0 for the mean of their logarithms.
-    known : ndarray of shape (d, d) or None
-        Axes near the minimum. Without them several starts are tried, for there may be several
-        minima: the axes of the scatters' sum, of the mean of their logarithms, and of the largest
-        ones; and if these lead to different minima, starts that are spread over all axes.
     """
     n_features = scatter.shape[-1]
-    if len(scatter) == 1:
-        return np.linalg.eigh(scatter[0])[1]
-    if known is not None and n_features > 2:
-        axes = np.array(known)
-        products = max(_FEWEST_WHEN_WARM, _products(scatter, _MULTIPLICATIONS_WHEN_WARM))
-        improve_axes(scatter, weights, exponent, axes, _STEPS_WHEN_WARM, products)
-        return axes
     if n_features == 2:  # one plane, and all turns in it are compared
-        start = np.eye(2) if known is None else np.array(known)
-        return _minima(scatter, weights, exponent, start[None])[0][0]
+        return _minima(scatter, weights, exponent, np.eye(2)[None])[0][0]
     pooled = np.linalg.eigh(scatter.sum(axis=0))[1]
     axes, values = _minima(scatter, weights, exponent, _starts(scatter, pooled))
     n_more = min(_MORE_STARTS, _affordable(scatter))

@@ -7,8 +7,8 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm.covariance._base import AxisAligned, Covariance
-from skgmm.covariance._structure import Spread, Structure, Ties, refuse
-from skgmm.covariance._volumes import equal_shapes, equalised
+from skgmm.covariance._built_in import BuiltIn
+from skgmm.covariance._structure import Structure
 
 
 class AxisAlignedStructure(Structure):
@@ -58,33 +58,25 @@ class AxisAlignedStructure(Structure):
             )
 
 
-class Diagonal(AxisAlignedStructure):
+class Diagonal(BuiltIn, AxisAlignedStructure):
     """Variances of its own for each component and feature."""
 
     name = "diag"
     aliases = ("VVI",)
     in_words = "axis-aligned, varying volume and shape"
-    compiled = "VVI"
-    ties = Ties("V", "V", "I")
-
-    def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
-        return AxisAligned.from_variances(spread.own_scatter / spread.own_mass[:, None])
+    m_step = "VVI"
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components * n_features
 
 
-class TiedDiagonal(AxisAlignedStructure):
+class TiedDiagonal(BuiltIn, AxisAlignedStructure):
     """One variance for each feature, shared by all components."""
 
     name = "tied-diag"
     aliases = ("EEI",)
     in_words = "axis-aligned, equal volume and shape"
-    compiled = "EEI"
-    ties = Ties("E", "E", "I")
-
-    def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
-        return AxisAligned.from_variances(spread.scatter.sum(axis=0)[None] / spread.total)
+    m_step = "EEI"
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_features
@@ -93,34 +85,23 @@ class TiedDiagonal(AxisAlignedStructure):
         return n_components + 1
 
 
-class EqualShapeDiagonal(AxisAlignedStructure):
+class EqualShapeDiagonal(BuiltIn, AxisAlignedStructure):
     """The same variances in all components, up to a factor for each (Celeux & Govaert 1995)."""
 
     name = "VEI"
     in_words = "axis-aligned, varying volume, equal shape"
-    compiled = "VEI"
-    ties = Ties("V", "E", "I")
-
-    def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
-        volumes, shape = equal_shapes(spread.own_scatter, spread, previous)
-        return AxisAligned.from_variances(volumes[:, None] * shape)
+    m_step = "VEI"
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components + n_features - 1
 
 
-class EqualVolumeDiagonal(AxisAlignedStructure):
+class EqualVolumeDiagonal(BuiltIn, AxisAlignedStructure):
     """Variances of its own for each component, with the same product (Celeux & Govaert 1995)."""
 
     name = "EVI"
     in_words = "axis-aligned, equal volume, varying shape"
-    compiled = "EVI"
-    ties = Ties("E", "V", "I")
-
-    def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
-        refuse(np.any(spread.own_scatter <= 0, axis=1))
-        volumes = equalised(np.log(spread.own_scatter).mean(axis=1), spread)
-        return AxisAligned.from_variances(spread.own_scatter * volumes[:, None])
+    m_step = "EVI"
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return 1 + n_components * (n_features - 1)

@@ -14,13 +14,10 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from skgmm._kernels._native import factors_of_axes, factors_of_matrices
-from skgmm._linalg import Array, cholesky, log_diagonal_sum, symmetrised, triangular_inverse
+from skgmm._linalg import Array, log_diagonal_sum, symmetrised, triangular_inverse
 
 # Of a variance whose inverse is a float64 number with all its digits.
 _SMALLEST = float(np.finfo(np.float64).tiny)
-
-# Up to so many features a loop is faster than a call of LAPACK for each matrix.
-_SMALL = 16
 
 
 class IllDefinedCovarianceError(ValueError):
@@ -44,6 +41,16 @@ class Covariance(ABC):
     """
 
     factor: Array
+
+    def with_factors(self, n_factors: int, dense: bool) -> Covariance:
+        """The same covariances with so many factors, 1 or K, that are matrices if `dense`."""
+        factor = self.factor
+        if dense and factor.ndim == 2:
+            factor = factor[:, :, None] * np.eye(factor.shape[1])
+        if len(factor) == n_factors and factor.ndim == self.factor.ndim:
+            return self
+        factor = factor[:1] if n_factors == 1 else factor
+        return covariance_of(np.broadcast_to(factor, (n_factors, *factor.shape[1:])))
 
     @property
     @abstractmethod
@@ -78,14 +85,10 @@ class Ellipsoidal(Covariance):
     @classmethod
     def from_dense(cls, matrices: Array) -> Ellipsoidal:
         """From positive definite matrices (m, d, d)."""
-        if matrices.shape[-1] <= _SMALL:
-            factor = np.empty(matrices.shape)
-            if factors_of_matrices(matrices, factor) < 0:
-                return cls(factor)
-        lower, singular = cholesky(matrices)
-        if singular.any():
-            raise IllDefinedCovarianceError(np.flatnonzero(singular).tolist())
-        return cls(np.swapaxes(triangular_inverse(lower), 1, 2))
+        factor = np.empty(matrices.shape)
+        if singular := factors_of_matrices(matrices, factor):
+            raise IllDefinedCovarianceError(singular)
+        return cls(factor)
 
     @classmethod
     def from_axes(cls, axes: Array, variances: Array) -> Ellipsoidal:
@@ -146,3 +149,17 @@ class AxisAligned(Covariance):
 
     def dense(self) -> Array:
         return self.variances()[:, :, None] * np.eye(self.factor.shape[1])
+
+
+@dataclass(frozen=True)
+class CommonAxes(Ellipsoidal):
+    """Covariances that may know their axes (d, d), where the next iteration starts."""
+
+    axes: Array | None = None
+
+
+def covariance_of(factor: Array, axes: Array | None = None) -> Covariance:
+    """The covariances of these factors, with the axes that they share where these are known."""
+    if axes is not None:
+        return CommonAxes(factor, axes)
+    return AxisAligned(factor) if factor.ndim == 2 else Ellipsoidal(factor)

@@ -7,8 +7,8 @@ import numpy as np
 from skgmm._linalg import Array, cholesky, symmetrised
 from skgmm._moments import Scatter
 from skgmm.covariance._base import Covariance, Ellipsoidal
-from skgmm.covariance._structure import Spread, Structure, Ties
-from skgmm.covariance._volumes import equal_shapes, equalised
+from skgmm.covariance._built_in import BuiltIn
+from skgmm.covariance._structure import Structure
 
 
 class EllipsoidalStructure(Structure):
@@ -68,34 +68,26 @@ class EllipsoidalStructure(Structure):
             )
 
 
-class Full(EllipsoidalStructure):
+class Full(BuiltIn, EllipsoidalStructure):
     """A matrix of its own for each component."""
 
     name = "full"
     aliases = ("VVV",)
     in_words = "ellipsoidal, varying volume, shape and orientation"
-    compiled = "VVV"
-    ties = Ties("V", "V", "V")
-
-    def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
-        return Ellipsoidal.from_dense(spread.own_scatter / spread.own_mass[:, None, None])
+    m_step = "VVV"
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components * n_features * (n_features + 1) // 2
 
 
-class Tied(EllipsoidalStructure):
+class Tied(BuiltIn, EllipsoidalStructure):
     """One matrix shared by all components."""
 
     name = "tied"
     aliases = ("EEE",)
     in_words = "ellipsoidal, equal volume, shape and orientation"
-    compiled = "EEE"
-    ties = Ties("E", "E", "E")
+    m_step = "EEE"
     scatter = Scatter.POOLED
-
-    def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
-        return Ellipsoidal.from_dense(spread.scatter[None] / spread.total)
 
     def _unstack(self, stack: Array) -> Array:
         return stack[0]
@@ -110,17 +102,12 @@ class Tied(EllipsoidalStructure):
         return n_components + n_features
 
 
-class Proportional(EllipsoidalStructure):
+class Proportional(BuiltIn, EllipsoidalStructure):
     """One matrix shared by all components, up to a factor for each (Celeux & Govaert 1995)."""
 
     name = "VEE"
     in_words = "ellipsoidal, varying volume, equal shape and orientation"
-    compiled = "VEE"
-    ties = Ties("V", "E", "E")
-
-    def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
-        volumes, shape = equal_shapes(spread.own_scatter, spread, previous)
-        return Ellipsoidal.from_dense(shape[None]).scaled(volumes)
+    m_step = "VEE"
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components - 1 + n_features * (n_features + 1) // 2
@@ -129,17 +116,12 @@ class Proportional(EllipsoidalStructure):
         return max(2 * n_components, n_components + n_features)
 
 
-class EqualVolume(EllipsoidalStructure):
+class EqualVolume(BuiltIn, EllipsoidalStructure):
     """A matrix of its own for each component, with the same determinant (Celeux & Govaert 1995)."""
 
     name = "EVV"
     in_words = "ellipsoidal, equal volume, varying shape and orientation"
-    compiled = "EVV"
-    ties = Ties("E", "V", "V")
-
-    def _maximise(self, spread: Spread, previous: Covariance | None) -> Ellipsoidal:
-        own = Ellipsoidal.from_dense(spread.own_scatter)
-        return own.scaled(equalised(own.log_det / own.factor.shape[-1], spread))
+    m_step = "EVV"
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return 1 + n_components * (n_features * (n_features + 1) // 2 - 1)

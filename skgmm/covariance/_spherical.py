@@ -4,8 +4,7 @@ import numpy as np
 
 from skgmm._linalg import Array
 from skgmm.covariance._axis_aligned import AxisAlignedStructure
-from skgmm.covariance._base import AxisAligned, Covariance
-from skgmm.covariance._structure import Spread, Ties
+from skgmm.covariance._built_in import BuiltIn
 
 
 class SphericalStructure(AxisAlignedStructure):
@@ -24,37 +23,25 @@ class SphericalStructure(AxisAlignedStructure):
         return stack[:, 0]
 
 
-class Spherical(SphericalStructure):
+class Spherical(BuiltIn, SphericalStructure):
     """One variance for each component."""
 
     name = "spherical"
     aliases = ("VII",)
     in_words = "spherical, varying volume"
-    compiled = "VII"
-    ties = Ties("V", "I", "I")
-
-    def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
-        n_features = spread.own_scatter.shape[1]
-        variances = spread.own_scatter.mean(axis=1) / spread.own_mass
-        return AxisAligned.from_variances(self._stack(variances, n_features))
+    m_step = "VII"
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components
 
 
-class TiedSpherical(SphericalStructure):
+class TiedSpherical(BuiltIn, SphericalStructure):
     """One variance for all: the model that k-means has in mind."""
 
     name = "tied-spherical"
     aliases = ("EII",)
     in_words = "spherical, equal volume"
-    compiled = "EII"
-    ties = Ties("E", "I", "I")
-
-    def _maximise(self, spread: Spread, previous: Covariance | None) -> AxisAligned:
-        n_features = spread.scatter.shape[1]
-        variance = spread.scatter.sum() / (n_features * spread.total)
-        return AxisAligned.from_variances(np.full((1, n_features), variance))
+    m_step = "EII"
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return 1

@@ -19,11 +19,11 @@ from skgmm.covariance._base import Covariance, IllDefinedCovarianceError
 
 
 @dataclass(frozen=True)
-class Spread:
-    """What an M-step knows of the rows around their means.
+class MStepStatistics:
+    """What an M-step is given: second moments of the samples about their means.
 
     `scatter` over `mass` is what the components' covariances would be if nothing tied them
-    together. A component without rows adds nothing to what is shared, and where it has parts of its
+    together. A component without mass adds nothing to what is shared, and where it has parts of its
     own it is to keep them: so its `own_scatter` is its previous covariance, with `own_mass` 1.
     """
 
@@ -35,11 +35,6 @@ class Spread:
     @property
     def total(self) -> float:
         return float(self.mass.sum())
-
-    @property
-    def filled(self) -> Array:
-        """Components with rows, bool (K,)."""
-        return self.mass > 0
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,15 @@ class Ties:
     volume: str
     shape: str
     rotation: str
+
+    @property
+    def code(self) -> str:
+        return self.volume + self.shape + self.rotation
+
+    @property
+    def turn(self) -> bool:
+        """Whether a shape is shared and axes are not, or axes and no shape."""
+        return self.rotation not in ("I", self.shape)
 
 
 class Structure(ABC):
@@ -74,8 +78,7 @@ class Structure(ABC):
     several_optima : bool
         Whether an estimate from afar may beat one that starts at `previous`.
     compiled : str or None
-        The code by which the kernel knows its M-step too, so that many iterations can be made in
-        one go. Not inherited.
+        The code of a built-in structure, for which the EM loop is compiled. Not inherited.
     ties : Ties or None
         Of families that ties alone make, and quasi-Newton steps are then made in volumes, shapes
         and rotations. None for all others: they are made in the moments that `_maximise` is given,
@@ -121,27 +124,29 @@ class Structure(ABC):
             Naming the components whose covariance is not positive definite, or whose precision is
             beyond float64.
         """
-        covariance = self._maximise(self._spread(moments, previous), previous)
+        covariance = self._maximise(self._statistics(moments, previous), previous)
         with np.errstate(over="ignore"):
             precisions = 4.0 * covariance.precision_diagonal()  # with room for sums of two
         if not np.isfinite(precisions).all():  # so small that their inverses are no numbers
-            refuse(np.asarray(~np.isfinite(precisions).all(axis=1)))
+            too_small = np.flatnonzero(~np.isfinite(precisions).all(axis=1))
+            raise IllDefinedCovarianceError(too_small.tolist())
         return covariance
 
-    def _spread(self, moments: Moments, previous: Covariance | None) -> Spread:
+    def _statistics(self, moments: Moments, previous: Covariance | None) -> MStepStatistics:
         mass, scatter = moments.counted.covariances, moments.scatter
         if self.scatter is Scatter.POOLED or mass.min() > 0:
-            return Spread(mass, scatter, mass, scatter)
+            return MStepStatistics(mass, scatter, mass, scatter)
         empty = mass <= 0
         if previous is None:
             kept = scatter.sum(axis=0, keepdims=True) / mass.sum()
         else:
             kept = previous.variances() if self.scatter is Scatter.DIAGONAL else previous.dense()
         empty_too = empty.reshape((-1,) + (1,) * (scatter.ndim - 1))
-        return Spread(mass, scatter, np.where(empty, 1.0, mass), np.where(empty_too, kept, scatter))
+        own_mass, own_scatter = np.where(empty, 1.0, mass), np.where(empty_too, kept, scatter)
+        return MStepStatistics(mass, scatter, own_mass, own_scatter)
 
     @abstractmethod
-    def _maximise(self, spread: Spread, previous: Covariance | None) -> Covariance:
+    def _maximise(self, statistics: MStepStatistics, previous: Covariance | None) -> Covariance:
         """The estimate."""
 
     @abstractmethod
@@ -215,23 +220,3 @@ class Structure(ABC):
         return float((np.abs(nearest.dense() - dense) / units).max()), float(
             (lengths[:, -1] / smallest).max()
         )
-
-
-def refuse(components: Array) -> None:
-    """Raise if any of these components (bool) has no positive definite covariance."""
-    if components.any():
-        raise IllDefinedCovarianceError(np.flatnonzero(components).tolist())
-
-
-def among(filled: Array, flags: Array) -> Array:
-    """Flags of the filled components as flags of all, bool (K,)."""
-    result = np.zeros(len(filled), dtype=bool)
-    result[filled] = flags
-    return result
-
-
-def vanishing(variances: Array) -> Array:
-    """Rows of variances (m, d) of which one is within rounding of zero, bool (m,)."""
-    rounding = 4 * variances.shape[1] * np.finfo(np.float64).eps
-    with np.errstate(invalid="ignore"):
-        return ~np.all(variances > rounding * variances.max(axis=1, keepdims=True), axis=1)

@@ -16,7 +16,7 @@ from skgmm._rows.base import InMemoryRows
 from skgmm._rows.sample import StartSample
 from skgmm._starts.kmeans import kmeans, nearest, seeds
 from skgmm._starts.race import scaled_rows, whitened_rows
-from skgmm.covariance import AxisAligned, Ellipsoidal, Structure
+from skgmm.covariance import Structure
 
 Start = tuple[MixtureParameters, Moments]
 """Parameters, and their Moments."""
@@ -103,18 +103,13 @@ def from_smaller(
 def _as_of(structure: Structure, parameters: MixtureParameters) -> MixtureParameters:
     """The same mixture, its factors in the form of a structure that contains its own.
 
-    Iterations in one go ask for that form. Common axes are not made up: to find them is a search.
+    The compiled loop asks for that form. Common axes are not made up: to find them is a search.
     """
-    covariance, K, d = parameters.covariance, parameters.n_components, parameters.n_features
     if structure.compiled is None or structure.several_optima:
         return parameters
-    factor = covariance.factor
-    if factor.ndim == 2 and structure.scatter is not Scatter.DIAGONAL:
-        factor = factor[:, :, None] * np.eye(d)
-    if "V" in structure.compiled:
-        factor = np.broadcast_to(factor, (K, *factor.shape[1:]))
-    kind = AxisAligned if factor.ndim == 2 else Ellipsoidal
-    return replace(parameters, covariance=kind(factor))
+    n_factors = parameters.n_components if "V" in structure.compiled else 1
+    dense = structure.scatter is not Scatter.DIAGONAL
+    return replace(parameters, covariance=parameters.covariance.with_factors(n_factors, dense))
 
 
 def _split(parameters: MixtureParameters, k: int, units: Array, apart: float) -> MixtureParameters:

@@ -2,12 +2,15 @@
 
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <tuple>
+
 #include "bindings/arrays.hpp"
-#include "fit/quasi_newton.hpp"
 #include "bindings/gil.hpp"
 #include "fit/em_loop.hpp"
+#include "fit/quasi_newton.hpp"
 
 using namespace skgmm;
 
@@ -15,7 +18,8 @@ namespace {
 
 using Numbers = Out<double>;
 
-std::vector<double> copied(const Numbers& array) {
+template <typename Array>
+std::vector<double> copied(const Array& array) {
     return {array.data(), array.data() + array.size()};
 }
 
@@ -23,89 +27,154 @@ void copy_back(const std::vector<double>& from, const Numbers& to) {
     std::copy(from.begin(), from.end(), to.data());
 }
 
-// `log_weights`, `means`, `factors`, `axes` (if they are shared) and `moments` hold a mixture, and
-// become the best that iterations from it reach. Unless `evaluated`, its moments are found first.
-// `trace` (2, n) becomes their gains, and how high the best is after each. Returns their number.
+// A mixture and its moments, in arrays of Python's that the best found is written to.
+struct BoundMixture {
+    Numbers log_weights, means, factors;
+    std::optional<Numbers> axes;
+    Numbers moments;
+
+    State state() const {
+        State state{copied(log_weights), copied(means), copied(factors), {}, copied(moments)};
+        if (axes) state.axes = copied(*axes);
+        return state;
+    }
+
+    void become(const State& state) const {
+        copy_back(state.log_weights, log_weights);
+        copy_back(state.means, means);
+        copy_back(state.factors, factors);
+        if (axes) copy_back(state.axes, *axes);
+        copy_back(state.moments, moments);
+    }
+
+    void check(Form form, int64_t d, const Vector& floor) const {
+        const int64_t K = log_weights.size();
+        require(int64_t(means.size()) == K * d, "means: (K, d)");
+        require(!axes || int64_t(axes->size()) == d * d, "axes: (d, d)");
+        require(int64_t(floor.shape(0)) == d, "floor: one for each feature");
+        require(int64_t(moments.size()) == sums_size(form, K, d), "moments: as sums");
+    }
+};
+
+using StopTuple = std::tuple<int64_t, double, double, double, double, double>;
+
+StopWhen stop_when(const StopTuple& t) {
+    return {std::get<0>(t), std::get<1>(t), std::get<2>(t),
+            std::get<3>(t), std::get<4>(t), std::get<5>(t)};
+}
+
+double remaining_gain(const StopTuple& stop, const std::vector<double>& gains) {
+    return stop_when(stop).remaining_gain(gains.data(), int64_t(gains.size()));
+}
+
+bool is_slow(const StopTuple& stop, const std::vector<double>& gains) {
+    return stop_when(stop).slow(gains.data(), int64_t(gains.size()));
+}
+
+// A mixture (`axes` if components share them) becomes the best that iterations from it reach. Unless
+// `evaluated`, its moments are found first. `gains` are of earlier iterations. The gains, and the
+// objective of the best after each.
 template <typename T>
-int64_t iterate_rows(Matrix<T> X, std::optional<Vector> weight, const std::string& code,
-                     Vector floor, Numbers log_weights, Numbers means, Numbers factors,
-                     std::optional<Numbers> axes, Numbers moments, bool evaluated,
-                     double gain_before, double gain, double enough, double steady, double ahead,
-                     Numbers trace, int64_t n_threads) {
+std::pair<std::vector<double>, std::vector<double>> iterate_rows(
+    Matrix<T> X, std::optional<Vector> weight, const std::string& code, Vector floor,
+    Numbers log_weights, Numbers means, Numbers factors, std::optional<Numbers> axes,
+    Numbers moments, bool evaluated, std::vector<double> gains, const StopTuple& stop,
+    int64_t n_threads) {
     const Rows<T> rows = rows_of(X, weight);
     const Family* family = find_family(code);
     require(family, "code: of a family");
-    const int64_t K = log_weights.size(), d = rows.n_features, most = trace.size() / 2;
-    require(int64_t(means.size()) == K * d, "means: (K, d)");
-    require(!axes || int64_t(axes->size()) == d * d, "axes: (d, d)");
-    require(int64_t(floor.shape(0)) == d, "floor: one for each feature");
-    require(int64_t(moments.size()) == sums_size(family->form, K, d), "moments: as sums");
+    const BoundMixture mixture{log_weights, means, factors, axes, moments};
+    const int64_t K = log_weights.size(), d = rows.n_features;
+    mixture.check(family->form, d, floor);
     // A start may come in another form: its M-step is for the general code.
-    if (check_factors(K, d, factors) != family->factor) return 0;
-    if (int64_t(factors.shape(0)) != (family->one ? 1 : K)) return 0;
-    if (family->axes != axes.has_value()) return 0;
-    State state{copied(log_weights), copied(means), copied(factors), {}, copied(moments)};
-    if (axes) state.axes = copied(*axes);
-    std::vector<double> gains(2 + most);
-    gains[0] = gain_before;
-    gains[1] = gain;
-    const Patience patience{most, enough, steady, ahead};
-    int64_t done = 0;
+    if (check_factors(K, d, factors) != family->factor) return {};
+    if (int64_t(factors.shape(0)) != (family->one ? 1 : K)) return {};
+    if (family->axes != axes.has_value()) return {};
+    State state = mixture.state();
+    const std::ptrdiff_t before = std::ptrdiff_t(gains.size());
+    std::vector<double> objectives;
     without_gil([&] {
-        done = iterate(rows, *family, floor.data(), patience, n_threads, evaluated, state,
-                       gains.data(), trace.data() + most);
+        iterate(rows, *family, floor.data(), stop_when(stop), n_threads, evaluated, state, gains,
+                objectives);
     });
-    std::copy(gains.begin() + 2, gains.end(), trace.data());
-    copy_back(state.log_weights, log_weights);
-    copy_back(state.means, means);
-    copy_back(state.factors, factors);
-    if (axes) copy_back(state.axes, *axes);
-    copy_back(state.moments, moments);
-    return done;
+    mixture.become(state);
+    return {{gains.begin() + before, gains.end()}, objectives};
 }
 
-// The best mixture of a climb from `log_weights`, `means`, `factors` and `moments`, written over
-// these; `ties` are of volume, shape and rotation. How high the best was after each evaluation, and
-// how the climb ended.
-template <typename T>
-std::pair<std::vector<double>, int> climb_rows(Matrix<T> X, std::optional<Vector> weight, int form,
-                                               const std::string& ties, Vector floor,
-                                               Numbers log_weights, Numbers means, Numbers factors,
-                                               Numbers moments, double enough, int64_t most,
-                                               int64_t n_threads) {
-    const Rows<T> rows = rows_of(X, weight);
-    const int64_t K = log_weights.size(), d = rows.n_features, m = factors.shape(0);
+// Coordinates around a mixture: `moments` holds it mass and total weight at least.
+Coordinates coordinates_around(const State& anchor, int form, const std::string& ties,
+                               const Factors& factors, int64_t d,
+                               std::optional<Factors> principal_axes,
+                               std::optional<Table> principal_scales) {
+    const int64_t K = int64_t(anchor.log_weights.size()), m = factors.shape(0);
     const Factor factor = check_factors(K, d, factors);
     require(ties.size() == 3, "ties: of volume, shape and rotation");
+    const Ties tied{ties[0], ties[1], ties[2]};
     require(m == K || ties.find('V') == ties.npos, "factors: one for each component if they vary");
     require((Form(form) == Form::diagonal) == (factor == Factor::diagonal),
             "form: diagonal for diagonals");
     require((Form(form) == Form::pooled) == (factor == Factor::triangular && m < K) || K == 1,
             "form: pooled for one triangle");
-    require(int64_t(means.size()) == K * d, "means: (K, d)");
-    require(int64_t(floor.shape(0)) == d, "floor: one for each feature");
-    require(int64_t(moments.size()) == sums_size(Form(form), K, d), "moments: as sums");
-    State best{copied(log_weights), copied(means), copied(factors), {}, copied(moments)};
-    std::vector<double> objectives;
-    Climb end = Climb::done;
-    without_gil([&] {
-        end = climb(rows, Form(form), factor, m, {ties[0], ties[1], ties[2]}, floor.data(), enough,
-                    most, n_threads, best, objectives);
-    });
-    copy_back(best.log_weights, log_weights);
-    copy_back(best.means, means);
-    copy_back(best.factors, factors);
-    copy_back(best.moments, moments);
-    return {objectives, int(end)};
+    Principal principal;
+    require(tied.turn() == (principal_axes && principal_scales), "principal axes: where they turn");
+    if (tied.turn()) {
+        const size_t n_axes = tied.rotation == 'V' ? size_t(K) : 1;
+        require(principal_axes->size() == n_axes * size_t(d * d), "principal axes: (n, d, d)");
+        require(int64_t(principal_scales->size()) == K * d, "principal scales: (K, d)");
+        principal.axes.assign(principal_axes->data(),
+                              principal_axes->data() + principal_axes->size());
+        principal.scales.assign(principal_scales->data(),
+                                principal_scales->data() + principal_scales->size());
+    }
+    return {anchor, Form(form), factor, m, d, tied, std::move(principal)};
 }
 
-// A descent from the vector 0 by a function of `vector` that returns its value and leaves its
-// gradient in `gradient`, as it is now for 0.
-bool descend_by(nb::callable function, Numbers vector, Numbers gradient, double value,
-                double enough) {
+// A mixture becomes the best of quasi-Newton steps from it; `ties` are of volume, shape and
+// rotation. The objective of the best after each evaluation, and how the steps ended. `begin` and
+// `end` are called around each evaluation, `end` with the gain, when the arrays hold the best.
+template <typename T>
+std::pair<std::vector<double>, int> quasi_newton_rows(
+    Matrix<T> X, std::optional<Vector> weight, int form, const std::string& ties, Vector floor,
+    Numbers log_weights, Numbers means, Numbers factors, std::optional<Numbers> axes,
+    Numbers moments, std::optional<Factors> principal_axes, std::optional<Table> principal_scales,
+    double tol, int64_t max_iter, int64_t n_threads, std::optional<nb::callable> begin,
+    std::optional<nb::callable> end) {
+    const Rows<T> rows = rows_of(X, weight);
+    const BoundMixture mixture{log_weights, means, factors, axes, moments};
+    mixture.check(Form(form), rows.n_features, floor);
+    State best = mixture.state();
+    Coordinates coordinates = coordinates_around(best, form, ties, Factors(factors),
+                                                 rows.n_features, principal_axes, principal_scales);
+    std::vector<double> objectives;
+    Ended ended = Ended::done;
+    Listener listener;
+    if (begin) listener.begin = [&] { survive_shutdown([&] { (*begin)(); }); };
+    if (end)
+        listener.end = [&](double gain) {
+            mixture.become(best);
+            survive_shutdown([&] { (*end)(gain); });
+        };
+    const auto run = [&] {
+        ended = quasi_newton(rows, coordinates, Form(form),
+                             factors.ndim() == 3 ? Factor::triangular : Factor::diagonal,
+                             int64_t(factors.shape(0)), floor.data(), tol, max_iter, n_threads,
+                             listener, best, objectives);
+    };
+    if (begin || end)
+        run();  // Python is called
+    else
+        without_gil(run);
+    mixture.become(best);
+    return {objectives, int(ended)};
+}
+
+// Minimises a function of `vector` from 0; it returns its value and leaves its gradient in
+// `gradient`, as it is now for 0.
+bool minimise_function(nb::callable function, Numbers vector, Numbers gradient, double value,
+                       double tol) {
     const size_t size = vector.size();
     require(gradient.size() == size, "gradient: as the vector");
-    return descend(copied(gradient), value, enough, [&](const double* at, double* slope) {
+    return minimise(copied(gradient), value, tol, [&](const double* at, double* slope) {
         std::copy(at, at + size, vector.data());
         double reached = 0.0;
         survive_shutdown([&] { reached = nb::cast<double>(function()); });
@@ -114,20 +183,91 @@ bool descend_by(nb::callable function, Numbers vector, Numbers gradient, double 
     });
 }
 
+// The coordinates for Python, which says of which vector it asks: nothing is kept between calls.
+class BoundCoordinates {
+public:
+    BoundCoordinates(Vector log_weights, Table means, Factors factors, Vector mass,
+                     double total_weight, int form_, const std::string& ties,
+                     std::optional<Factors> principal_axes, std::optional<Table> principal_scales)
+        : form(Form(form_)),
+          there(state(log_weights, means, factors, mass, total_weight, form)),
+          coordinates(coordinates_around(there, form_, ties, factors, means.shape(1),
+                                         principal_axes, principal_scales)) {}
+
+    int64_t size() const { return coordinates.size(); }
+
+    // False where it is no mixture.
+    bool at(Vector vector, Numbers log_weights, Numbers means, Numbers factors,
+            std::optional<Numbers> axes) {
+        place(vector);
+        require(log_weights.size() == there.log_weights.size(), "log_weights: (K,)");
+        require(means.size() == there.means.size(), "means: (K, d)");
+        require(factors.size() == there.factors.size(), "factors: as the anchor's");
+        require(!axes || axes->size() == there.axes.size(), "axes: where components share them");
+        copy_back(there.log_weights, log_weights);
+        copy_back(there.means, means);
+        copy_back(there.factors, factors);
+        if (axes) copy_back(there.axes, *axes);
+        return fine;
+    }
+
+    void gradient(Vector vector, Vector moments, Numbers out) {
+        place(vector);
+        require(moments.size() == there.moments.size(), "moments: as sums");
+        require(int64_t(out.size()) == size(), "out: as the vector");
+        there.moments = copied(moments);
+        coordinates.gradient(there, out.data());
+    }
+
+    // From sums about the means, `sums` in the order of moments.
+    void gradient_of_sums(Vector vector, Vector sums, Numbers out) {
+        place(vector);
+        require(sums.size() == there.moments.size(), "sums: as moments");
+        require(int64_t(out.size()) == size(), "out: as the vector");
+        const double* mass = sums.data() + 2;
+        const double* first = mass + there.log_weights.size();
+        coordinates.gradient_of_sums(there, mass, first, first + there.means.size(),
+                                     sums.data()[1], out.data());
+    }
+
+private:
+    static State state(const Vector& log_weights, const Table& means, const Factors& factors,
+                       const Vector& mass, double total_weight, Form form) {
+        const int64_t K = log_weights.size();
+        require(int64_t(means.shape(0)) == K, "means: (K, d)");
+        require(int64_t(mass.shape(0)) == K, "mass: (K,)");
+        State state{copied(log_weights), copied(means), copied(factors), {}, {}};
+        state.moments.resize(sums_size(form, K, means.shape(1)));
+        state.moments[1] = total_weight;
+        std::copy(mass.data(), mass.data() + K, state.moments.begin() + 2);
+        return state;
+    }
+
+    void place(const Vector& vector) {
+        require(int64_t(vector.shape(0)) == size(), "vector: as many as coordinates");
+        fine = coordinates.at(vector.data(), there);
+    }
+
+    Form form;
+    State there;
+    Coordinates coordinates;
+    bool fine = true;
+};
+
 template <typename T>
 void bind(nb::module_& m) {
-    m.def("climb", &climb_rows<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
+    m.def("quasi_newton", &quasi_newton_rows<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
           nb::arg("form"), nb::arg("ties"), nb::arg("floor"), nb::arg("log_weights").noconvert(),
           nb::arg("means").noconvert(), nb::arg("factors").noconvert(),
-          nb::arg("moments").noconvert(), nb::arg("enough"), nb::arg("most"),
-          nb::arg("n_threads"));
+          nb::arg("axes").noconvert().none(), nb::arg("moments").noconvert(),
+          nb::arg("principal_axes").none(), nb::arg("principal_scales").none(), nb::arg("tol"),
+          nb::arg("max_iter"), nb::arg("n_threads"), nb::arg("begin").none(),
+          nb::arg("end").none());
     m.def("iterate", &iterate_rows<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
           nb::arg("code"), nb::arg("floor"), nb::arg("log_weights").noconvert(),
           nb::arg("means").noconvert(), nb::arg("factors").noconvert(),
           nb::arg("axes").noconvert().none(), nb::arg("moments").noconvert(),
-          nb::arg("evaluated"), nb::arg("gain_before"), nb::arg("gain"), nb::arg("enough"),
-          nb::arg("steady"), nb::arg("ahead"), nb::arg("trace").noconvert(),
-          nb::arg("n_threads"));
+          nb::arg("evaluated"), nb::arg("gains"), nb::arg("stop"), nb::arg("n_threads"));
 }
 
 }  // namespace
@@ -135,6 +275,22 @@ void bind(nb::module_& m) {
 void skgmm::bind_iterations(nb::module_& m) {
     bind<double>(m);
     bind<float>(m);
-    m.def("descend", &descend_by, nb::arg("function"), nb::arg("vector").noconvert(),
-          nb::arg("gradient").noconvert(), nb::arg("value"), nb::arg("enough"));
+    m.def("minimise", &minimise_function, nb::arg("function"), nb::arg("vector").noconvert(),
+          nb::arg("gradient").noconvert(), nb::arg("value"), nb::arg("tol"));
+    m.def("remaining_gain", &remaining_gain, nb::arg("stop"), nb::arg("gains"));
+    m.def("is_slow", &is_slow, nb::arg("stop"), nb::arg("gains"));
+    nb::class_<BoundCoordinates>(m, "Coordinates")
+        .def(nb::init<Vector, Table, Factors, Vector, double, int, const std::string&,
+                      std::optional<Factors>, std::optional<Table>>(),
+             nb::arg("log_weights"), nb::arg("means"), nb::arg("factors"), nb::arg("mass"),
+             nb::arg("total_weight"), nb::arg("form"), nb::arg("ties"),
+             nb::arg("principal_axes").none(), nb::arg("principal_scales").none())
+        .def_prop_ro("size", &BoundCoordinates::size)
+        .def("at", &BoundCoordinates::at, nb::arg("vector"), nb::arg("log_weights").noconvert(),
+             nb::arg("means").noconvert(), nb::arg("factors").noconvert(),
+             nb::arg("axes").noconvert().none())
+        .def("gradient", &BoundCoordinates::gradient, nb::arg("vector"), nb::arg("moments"),
+             nb::arg("out").noconvert())
+        .def("gradient_of_sums", &BoundCoordinates::gradient_of_sums, nb::arg("vector"),
+             nb::arg("sums"), nb::arg("out").noconvert());
 }

@@ -1,9 +1,17 @@
 #include "bindings/bind_m_step.hpp"
 
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+
 #include "bindings/arrays.hpp"
-#include "m_step/axes.hpp"
 #include "bindings/gil.hpp"
-#include "m_step/volumes.hpp"
+#include "m_step/axes.hpp"
+#include "m_step/factors.hpp"
+#include "m_step/lapack.hpp"
+#include "m_step/m_steps.hpp"
+#include "passes/passes.hpp"
 
 using namespace skgmm;
 
@@ -43,19 +51,80 @@ void improve(Stack matrices, Vector weights, double exponent, OutMatrix axes, in
     });
 }
 
-int volumes(Factors scatters, Vector mass, OutVector u, Out<double> common) {
-    const bool diagonal = scatters.ndim() == 2;
-    require(diagonal || (scatters.ndim() == 3 && scatters.shape(1) == scatters.shape(2)),
-            "scatters: (K, d) or (K, d, d)");
-    const size_t K = scatters.shape(0);
-    require(mass.shape(0) == K && u.shape(0) == K, "mass, u: one for each component");
-    require(K > 0 && common.size() * K == scatters.size(), "common: as one of the scatters");
-    Volumes end = Volumes::found;
+// One M-step of the structure with that code. `factors` is written, and `axes` too where components
+// share them. The components whose covariance is not positive definite; none is the usual answer.
+std::vector<int64_t> m_step(const std::string& code, Vector mass, Factors scatter, Vector own_mass,
+                            Factors own_scatter, std::optional<Factors> previous,
+                            std::optional<OutMatrix> axes, bool improve_axes,
+                            Out<double> factors) {
+    const Family* family = find_family(code);
+    require(family, "code: of a structure");
+    const int64_t K = mass.shape(0), d = factors.shape(1);
+    const size_t size = sums_size(family->form, K, d) - 2 - K * (1 + d);
+    require(K > 0 && int64_t(own_mass.shape(0)) == K, "own_mass: as mass");
+    require(scatter.size() == size && own_scatter.size() == size, "scatter: in the form needed");
+    require(check_factors(K, d, factors) == family->factor, "factors: in the form found");
+    require(int64_t(factors.shape(0)) == (family->one ? 1 : K), "factors: as many as found");
+    require(axes.has_value() == family->axes, "axes: where components share them");
+    require(!axes || (int64_t(axes->shape(0)) == d && int64_t(axes->shape(1)) == d), "axes: (d, d)");
+    Previous before;
+    if (previous)
+        before = {check_factors(K, d, *previous), int64_t(previous->shape(0)), previous->data()};
+    std::vector<int64_t> ill_defined;
     without_gil([&] {
-        end = log_volumes(diagonal, scatters.data(), mass.data(), int64_t(K),
-                          int64_t(scatters.shape(1)), u.data(), common.data());
+        double total = 0.0;
+        for (int64_t k = 0; k < K; ++k) total += mass.data()[k];
+        try {
+            family->m_step({K, d, mass.data(), total, scatter.data(), own_mass.data(),
+                            own_scatter.data()},
+                           before,
+                           {factors.data(), axes ? axes->data() : nullptr, improve_axes});
+        } catch (const IllDefined& error) {
+            ill_defined = error.components;
+        }
     });
-    return int(end);
+    return ill_defined;
+}
+
+// Which of the matrices (m, d, d) are singular.
+std::vector<int64_t> factors_of_matrices(Stack matrices, Out<double> out) {
+    const int64_t m = matrices.shape(0), d = matrices.shape(1);
+    require(int64_t(matrices.shape(2)) == d, "matrices: square");
+    require(int64_t(out.size()) == m * d * d, "out: as the matrices");
+    std::vector<int64_t> singular;
+    for (int64_t k = 0; k < m; ++k)
+        if (!factor_of_matrix(d, matrices.data() + k * d * d, out.data() + k * d * d))
+            singular.push_back(k);
+    return singular;
+}
+
+void factors_of_axes(Stack axes, Table variances, Out<double> out) {
+    const int64_t n_axes = axes.shape(0), m = variances.shape(0), d = variances.shape(1);
+    require(n_axes == 1 || n_axes == m, "axes: one, or one for each row of variances");
+    require(int64_t(axes.shape(1)) == d && int64_t(axes.shape(2)) == d, "axes: square");
+    require(int64_t(out.size()) == m * d * d, "out: a matrix for each row of variances");
+    for (int64_t k = 0; k < m; ++k)
+        factor_of_axes(d, axes.data() + (n_axes == 1 ? 0 : k * d * d), variances.data() + k * d,
+                       out.data() + k * d * d);
+}
+
+// A routine from its capsule in scipy.linalg; null if its integers are not ours.
+template <typename Routine>
+void take(nb::dict routines, const char* name, Routine& routine) {
+    nb::object capsule = routines[name];
+    const char* signature = PyCapsule_GetName(capsule.ptr());
+    require(signature && std::strstr(signature, "int *,"), "LAPACK: integers of 32 bits");
+    routine = reinterpret_cast<Routine>(PyCapsule_GetPointer(capsule.ptr(), signature));
+}
+
+void take_lapack(nb::dict blas, nb::dict routines) {
+    Lapack found;
+    take(blas, "dgemm", found.dgemm);
+    take(routines, "dgesv", found.dgesv);
+    take(routines, "dpotrf", found.dpotrf);
+    take(routines, "dtrtri", found.dtrtri);
+    take(routines, "dsyevd", found.dsyevd);
+    lapack = found;
 }
 
 }  // namespace
@@ -67,6 +136,13 @@ void skgmm::bind_estimates(nb::module_& m) {
     m.def("improve_axes", &improve, nb::arg("matrices"), nb::arg("weights"), nb::arg("exponent"),
           nb::arg("axes").noconvert(), nb::arg("most_steps"),
           nb::arg("most_products"));
-    m.def("log_volumes", &volumes, nb::arg("scatters"), nb::arg("mass"), nb::arg("u").noconvert(),
-          nb::arg("common").noconvert());
+    m.def("m_step", &m_step, nb::arg("code"), nb::arg("mass"), nb::arg("scatter"),
+          nb::arg("own_mass"), nb::arg("own_scatter"), nb::arg("previous").none(),
+          nb::arg("axes").noconvert().none(), nb::arg("improve_axes"),
+          nb::arg("factors").noconvert());
+    m.def("factors_of_matrices", &factors_of_matrices, nb::arg("matrices"),
+          nb::arg("out").noconvert());
+    m.def("factors_of_axes", &factors_of_axes, nb::arg("axes"), nb::arg("variances"),
+          nb::arg("out").noconvert());
+    m.def("take_lapack", &take_lapack, nb::arg("blas"), nb::arg("lapack"));
 }

@@ -10,7 +10,6 @@
 #include "bindings/bind_fit.hpp"
 #include "bindings/bind_stop.hpp"
 #include "bindings/bind_m_step.hpp"
-#include "m_step/factors.hpp"
 #include "bindings/gil.hpp"
 #include "block/kernel.hpp"
 #include "passes/moments.hpp"
@@ -148,28 +147,6 @@ int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_heigh
     return lost;
 }
 
-using Stack = nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
-
-// The first of the matrices (m, d, d) that is singular, or -1.
-int64_t factors_of_matrices(Stack matrices, Out<double> out) {
-    const int64_t m = matrices.shape(0), d = matrices.shape(1);
-    require(int64_t(matrices.shape(2)) == d, "matrices: square");
-    require(int64_t(out.size()) == m * d * d, "out: as the matrices");
-    for (int64_t k = 0; k < m; ++k)
-        if (!factor_of_matrix(d, matrices.data() + k * d * d, out.data() + k * d * d)) return k;
-    return -1;
-}
-
-void factors_of_axes(Stack axes, Table variances, Out<double> out) {
-    const int64_t n_axes = axes.shape(0), m = variances.shape(0), d = variances.shape(1);
-    require(n_axes == 1 || n_axes == m, "axes: one, or one for each row of variances");
-    require(int64_t(axes.shape(1)) == d && int64_t(axes.shape(2)) == d, "axes: square");
-    require(int64_t(out.size()) == m * d * d, "out: a matrix for each row of variances");
-    for (int64_t k = 0; k < m; ++k)
-        factor_of_axes(d, axes.data() + (n_axes == 1 ? 0 : k * d * d), variances.data() + k * d,
-                       out.data() + k * d * d);
-}
-
 std::vector<std::string> available() {
     std::vector<std::string> names;
     for (const Kernel* kernel : runnable_kernels()) names.emplace_back(kernel->name);
@@ -215,10 +192,6 @@ NB_MODULE(_native, m) {
           nb::arg("out").noconvert());
     m.def("log_heights", &find_log_heights, nb::arg("log_weights"), nb::arg("factors"),
           nb::arg("floor"), nb::arg("out").noconvert());
-    m.def("factors_of_matrices", &factors_of_matrices, nb::arg("matrices"),
-          nb::arg("out").noconvert());
-    m.def("factors_of_axes", &factors_of_axes, nb::arg("axes"), nb::arg("variances"),
-          nb::arg("out").noconvert());
     bind_estimates(m);
     bind_searching(m);
     bind_iterations(m);

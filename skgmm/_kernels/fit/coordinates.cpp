@@ -2,77 +2,200 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "m_step/factors.hpp"
+#include "m_step/lapack.hpp"
+#include "m_step/rotated_matrices.hpp"
 
 namespace skgmm {
 
 namespace {
 
-// A component with less of the rows is moved as if it had this share.
-constexpr double least_share = 1e-6;
+using Numbers = std::vector<double>;
 
-bool finite(const std::vector<double>& numbers) {
+// A component with less of the samples is moved as if it had this proportion.
+constexpr double least_proportion = 1e-6;
+
+// The least information about a turn, in units of that about a mean: axes of equal length tell
+// nothing of it, and a step in units of nothing would be without bound.
+constexpr double least_turn = 0.01;
+
+bool finite(const Numbers& numbers) {
     return std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::isfinite(x); });
+}
+
+Numbers transposed(int64_t d, const double* matrix) {
+    Numbers out(d * d);
+    for (int64_t i = 0; i < d; ++i)
+        for (int64_t j = 0; j < d; ++j) out[j * d + i] = matrix[i * d + j];
+    return out;
+}
+
+// out = left right, all (d, d).
+void multiply_matrices(int64_t d, const double* left, const double* right, double* out) {
+    if (!use_lapack(d)) return multiply(d, left, right, out);
+    char as_is = 'N';  // column by column these are the transposes, in the reverse order
+    int n = int(d);
+    double one = 1.0, zero = 0.0;
+    lapack.dgemm(&as_is, &as_is, &n, &n, &n, &one, const_cast<double*>(right), &n,
+                 const_cast<double*>(left), &n, &zero, out, &n);
 }
 
 // out = left' right, all (d, d).
 void multiply_transposed(int64_t d, const double* left, const double* right, double* out) {
-    std::fill(out, out + d * d, 0.0);
-    for (int64_t l = 0; l < d; ++l)
-        for (int64_t i = 0; i < d; ++i)
-            for (int64_t j = 0; j < d; ++j) out[i * d + j] += left[l * d + i] * right[l * d + j];
+    multiply_matrices(d, transposed(d, left).data(), right, out);
 }
 
-// out = left right, all (d, d), both upper triangles or only the right one.
-void multiply_by_triangle(int64_t d, const double* left, const double* right, double* out) {
-    std::fill(out, out + d * d, 0.0);
+// vector' matrix, and matrix vector.
+Numbers along_rows(int64_t d, const double* vector, const double* matrix) {
+    Numbers out(d);
     for (int64_t i = 0; i < d; ++i)
-        for (int64_t l = 0; l < d; ++l)
-            for (int64_t j = l; j < d; ++j) out[i * d + j] += left[i * d + l] * right[l * d + j];
+        for (int64_t j = 0; j < d; ++j) out[j] += vector[i] * matrix[i * d + j];
+    return out;
+}
+
+Numbers along_columns(int64_t d, const double* matrix, const double* vector) {
+    Numbers out(d);
+    for (int64_t i = 0; i < d; ++i)
+        for (int64_t j = 0; j < d; ++j) out[i] += matrix[i * d + j] * vector[j];
+    return out;
+}
+
+// Solves matrix x = right, both (d, d); `matrix` is destroyed and `right` becomes x. The symmetric
+// part of the matrix is the identity, so that elimination needs no pivots.
+void solve(int64_t d, double* matrix, double* right) {
+    for (int64_t l = 0; l < d; ++l) {
+        const double pivot = 1.0 / matrix[l * (d + 1)];
+        for (int64_t i = 0; i < d; ++i) {
+            if (i == l) continue;
+            const double factor = matrix[i * d + l] * pivot;
+            for (int64_t j = l + 1; j < d; ++j) matrix[i * d + j] -= factor * matrix[l * d + j];
+            for (int64_t j = 0; j < d; ++j) right[i * d + j] -= factor * right[l * d + j];
+        }
+    }
+    for (int64_t i = 0; i < d; ++i)
+        for (int64_t j = 0; j < d; ++j) right[i * d + j] /= matrix[i * (d + 1)];
+}
+
+// The rotation (I - R / 2)^-1 (I + R / 2) of a skew matrix R, given by its upper triangle.
+bool rotate(int64_t d, const double* upper, double* out) {
+    Numbers minus(d * d);
+    std::fill(out, out + d * d, 0.0);
+    for (int64_t i = 0; i < d; ++i) {
+        out[i * (d + 1)] = minus[i * (d + 1)] = 1.0;
+        for (int64_t j = i + 1; j < d; ++j) {
+            const double half = 0.5 * *upper++;
+            out[i * d + j] = minus[j * d + i] = half;
+            out[j * d + i] = minus[i * d + j] = -half;
+        }
+    }
+    if (!use_lapack(d)) {
+        solve(d, minus.data(), out);
+        return true;
+    }
+    // Column by column `minus` is I + R / 2 and `out` I - R / 2: the rotation's transpose.
+    int n = int(d), info = 0;
+    std::vector<int> pivots(d);
+    lapack.dgesv(&n, &n, minus.data(), &n, pivots.data(), out, &n, &info);
+    return info == 0;
 }
 
 }  // namespace
 
-Chart::Chart(const State& anchor_, Form form_, Factor factor, int64_t n_factors, int64_t n_features,
-             Tying ties_)
+Coordinates::Coordinates(const State& anchor_, Form form_, Factor factor, int64_t n_factors,
+                         int64_t n_features, Ties ties_, Principal principal_)
     : anchor(anchor_),
       form(form_),
       dense(factor == Factor::triangular),
       K(int64_t(anchor_.log_weights.size())),
       d(n_features),
       m(n_factors),
-      ties(ties_) {
+      n_axes(int64_t(principal_.axes.size()) / (d * d)),
+      ties(ties_),
+      principal(std::move(principal_)),
+      whitening(anchor_.factors),
+      scales(K * d) {
     const double total = anchor.moments[1], *mass = anchor.moments.data() + 2;
-    std::vector<double> shares(K);
-    for (int64_t k = 0; k < K; ++k) shares[k] = std::max(mass[k] / total, least_share);
-    weights = add('V', 1, 1.0, shares);
-    means = add('V', d, 1.0, shares);
-    shape = add(ties.shape, d, 2.0, shares);
-    if (!ties.together()) volume = add(ties.volume, 1, 2.0 * double(d), shares);
-    if (dense) rotation = add(ties.rotation, d * (d - 1) / 2, 1.0, shares);
+    const auto proportion = [&](int64_t k) { return std::max(mass[k] / total, least_proportion); };
+    const auto times = [&](double factor) {
+        return [&, factor](int64_t k, int64_t) { return factor * proportion(k); };
+    };
+    weights = add('V', 1, times(1.0));
+    means = add('V', d, times(1.0));
+    shape = add(ties.shape, d, times(2.0));
+    if (!ties.together()) volume = add(ties.volume, 1, times(2.0 * double(d)));
+    if (dense && ties.turn())
+        rotation = add(ties.rotation, d * (d - 1) / 2, [&](int64_t k, int64_t plane) {
+            return proportion(k) * information_of_turn(k, plane);
+        });
+    else if (dense)
+        rotation = add(ties.rotation, d * (d - 1) / 2, times(1.0));
     parts.resize(scale.size());
-    scales.resize(K * d);
-    if (dense) root.resize(m * d * d);
-    spread.resize(dense ? d * d : d);
-    product.resize(dense ? d * d : d);
+    set_units();
+    root.resize(whitening.size());
+    turns.resize(principal.axes.size());
+    axes.resize(principal.axes.size());
+    twists.resize(principal.axes.size());
+    product.resize(d * d);
+    other.resize(d * d);
     row.resize(d);
+    first_sums.resize(K * d);
 }
 
-Chart::Part Chart::add(char tie, int64_t n, double information, const std::vector<double>& shares) {
+template <typename Information>
+Coordinates::Part Coordinates::add(char tie, int64_t n, Information information) {
     if (tie == 'I') return {};
     const Part part{size(), tie == 'V' ? K : 1, n};
-    double all = 0.0;
-    for (const double share : shares) all += share;
-    for (int64_t k = 0; k < part.rows; ++k)
-        scale.insert(scale.end(), n,
-                     1.0 / std::sqrt(information * (tie == 'V' ? shares[k] : all)));
+    for (int64_t row = 0; row < part.rows; ++row)
+        for (int64_t i = 0; i < n; ++i) {
+            double sum = 0.0;
+            for (int64_t k = tie == 'V' ? row : 0; k < (tie == 'V' ? row + 1 : K); ++k)
+                sum += information(k, i);
+            scale.push_back(1.0 / std::sqrt(sum));
+        }
     return part;
 }
 
-const double* Chart::anchor_factor(int64_t k) const {
-    return anchor.factors.data() + (m == 1 ? 0 : k) * (dense ? d * d : d);
+// Of the turn in the plane of two axes: the square of (a / b - b / a), a and b the axes' lengths.
+double Coordinates::information_of_turn(int64_t k, int64_t plane) const {
+    int64_t i = 0;
+    while (plane >= d - 1 - i) plane -= d - 1 - i++;
+    const double* lengths = principal.scales.data() + k * d;
+    const double ratio = lengths[i] / lengths[i + 1 + plane], apart = ratio - 1.0 / ratio;
+    return std::max(apart * apart, least_turn);
 }
 
-void Chart::set_scales() {
+// What turns vectors in units of the anchor into differences of samples, and back.
+void Coordinates::set_units() {
+    if (!dense) {
+        for (double each : whitening) units.push_back(1.0 / each);
+        return;
+    }
+    units.assign(m * d * d, 0.0);
+    for (int64_t k = 0; k < m; ++k) {
+        double *white = whitening.data() + k * d * d, *unit = units.data() + k * d * d;
+        if (ties.turn()) {
+            const double* axes = principal.axes.data() + (n_axes == 1 ? 0 : k * d * d);
+            for (int64_t i = 0; i < d; ++i)
+                for (int64_t j = 0; j < d; ++j) {
+                    white[i * d + j] = axes[i * d + j] * principal.scales[k * d + j];
+                    unit[i * d + j] = axes[i * d + j] / principal.scales[k * d + j];
+                }
+            continue;
+        }
+        // The transposed inverse of an upper triangle, row by row.
+        for (int64_t i = 0; i < d; ++i) {
+            unit[i * (d + 1)] = 1.0;
+            for (int64_t l = 0; l < i; ++l)
+                for (int64_t j = 0; j <= l; ++j)
+                    unit[i * d + j] -= white[l * d + i] * unit[l * d + j];
+            for (int64_t j = 0; j <= i; ++j) unit[i * d + j] /= white[i * (d + 1)];
+        }
+    }
+}
+
+void Coordinates::set_scales() {
     for (int64_t k = 0; k < K; ++k) {
         double *own = scales.data() + k * d, mean = 0.0;
         const double common = ties.together() ? 0.0 : *volume.of(parts, k);
@@ -83,33 +206,41 @@ void Chart::set_scales() {
     }
 }
 
-void Chart::set_root(int64_t k) {
-    double* own = root.data() + k * d * d;
-    const double *s = scales.data() + k * d, *r = rotation.of(parts, k);
-    std::fill(own, own + d * d, 0.0);
-    for (int64_t i = 0; i < d; ++i) {
-        own[i * (d + 1)] = s[i];
-        for (int64_t j = i + 1; j < d; ++j) own[i * d + j] = s[i] * *r++;
+// The rotations, and where they take the axes.
+bool Coordinates::set_turns() {
+    for (int64_t a = 0; a < n_axes; ++a) {
+        double* turn = turns.data() + a * d * d;
+        if (!rotate(d, rotation.of(parts, a), turn)) return false;
+        multiply_matrices(d, principal.axes.data() + a * d * d, turn, axes.data() + a * d * d);
     }
+    return true;
 }
 
-// Adds a vector in units of the anchor's covariance: its Cholesky factor is the inverse of the
-// transposed factor of the precision.
-void Chart::move_mean(int64_t k, double* mean) const {
-    const double *factor = anchor_factor(k), *by = means.of(parts, k);
-    std::vector<double> moved(by, by + d);
-    for (int64_t i = 0; i < d; ++i) {
-        if (dense) {
-            for (int64_t j = 0; j < i; ++j) moved[i] -= factor[j * d + i] * moved[j];
-            moved[i] /= factor[i * (d + 1)];
-        } else {
-            moved[i] /= factor[i];
+void Coordinates::set_covariance(int64_t k, State& there) {
+    double *own = root.data() + factor_start(k), *factor = there.factors.data() + factor_start(k);
+    const double* s = scales.data() + k * d;
+    if (!dense) {
+        for (int64_t j = 0; j < d; ++j) factor[j] = whitening_of(k)[j] * s[j];
+    } else if (ties.turn()) {
+        const int64_t start = n_axes == 1 ? 0 : k * d * d;
+        const double* before = principal.scales.data() + k * d;
+        for (int64_t j = 0; j < d; ++j) row[j] = std::pow(before[j] * s[j], -2.0);
+        factor_of_axes(d, axes.data() + start, row.data(), factor);
+        for (int64_t i = 0; i < d; ++i)
+            for (int64_t j = 0; j < d; ++j)
+                own[i * d + j] = turns[start + i * d + j] * before[j] * s[j] / before[i];
+    } else {
+        const double* r = rotation.of(parts, k);
+        std::fill(own, own + d * d, 0.0);
+        for (int64_t i = 0; i < d; ++i) {
+            own[i * (d + 1)] = s[i];
+            for (int64_t j = i + 1; j < d; ++j) own[i * d + j] = s[i] * *r++;
         }
-        mean[i] += moved[i];
+        multiply_matrices(d, whitening_of(k), own, factor);
     }
 }
 
-bool Chart::place(const double* vector, State& there) {
+bool Coordinates::at(const double* vector, State& there) {
     for (size_t i = 0; i < parts.size(); ++i) parts[i] = vector[i] * scale[i];
     double highest = -INFINITY, sum = 0.0;
     for (int64_t k = 0; k < K; ++k) {
@@ -119,85 +250,91 @@ bool Chart::place(const double* vector, State& there) {
     for (int64_t k = 0; k < K; ++k) sum += std::exp(there.log_weights[k] - highest);
     for (int64_t k = 0; k < K; ++k) there.log_weights[k] -= highest + std::log(sum);
     there.means = anchor.means;
-    for (int64_t k = 0; k < K; ++k) move_mean(k, there.means.data() + k * d);
-    set_scales();
-    for (int64_t k = 0; k < m; ++k) {
-        const double* before = anchor_factor(k);
-        if (dense) {
-            set_root(k);
-            multiply_by_triangle(d, before, root.data() + k * d * d,
-                                 there.factors.data() + k * d * d);
-        } else {
-            for (int64_t j = 0; j < d; ++j)
-                there.factors[k * d + j] = before[j] * scales[k * d + j];
-        }
+    for (int64_t k = 0; k < K; ++k) {
+        const double* by = means.of(parts, k);
+        const Numbers moved = dense ? along_columns(d, units_of(k), by) : Numbers(by, by + d);
+        for (int64_t j = 0; j < d; ++j)
+            there.means[k * d + j] += dense ? moved[j] : moved[j] * units_of(k)[j];
     }
-    // The logarithm of one weight may be infinite, that of a component without rows; not all, and
+    set_scales();
+    if (ties.turn() && !set_turns()) return false;
+    for (int64_t k = 0; k < m; ++k) set_covariance(k, there);
+    if (ties.turn() && ties.rotation == 'E') there.axes = axes;
+    // The logarithm of one weight may be infinite, that of a component without samples; not all, and
     // the sum is no number if one of them is none.
     return std::isfinite(sum) && finite(there.means) && finite(there.factors);
 }
 
-void Chart::slope(const State& there, double* gradient) {
-    const double total = there.moments[1], *mass = there.moments.data() + 2, *mean = mass + K;
-    const double* scatter = mean + K * d;
-    const int64_t n = dense ? d * d : d;
-    std::fill(gradient, gradient + size(), 0.0);
-    std::vector<double> shift(d);
-    double all = 0.0;
+void Coordinates::gradient(const State& there, double* out) {
+    const double *mass = there.moments.data() + 2, *mean = mass + K, *scatter = mean + K * d;
+    second_sums.assign(scatter, there.moments.data() + there.moments.size());
     for (int64_t k = 0; k < K; ++k) {
-        gradient[weights.start + k] = mass[k] - total * std::exp(there.log_weights[k]);
-        all += mass[k];
-        const bool first = k == 0 || form != Form::pooled;
-        if (first) std::copy(scatter + k * n, scatter + (k + 1) * n, spread.begin());
-        for (int64_t i = 0; i < d; ++i) shift[i] = mean[k * d + i] - there.means[k * d + i];
-        for (int64_t i = 0; i < d; ++i) {
-            if (!dense) {
-                spread[i] += mass[k] * shift[i] * shift[i];
-                continue;
-            }
-            for (int64_t j = 0; j < d; ++j) spread[i * d + j] += mass[k] * shift[i] * shift[j];
-        }
-        slope_of_mean(k, mass[k], shift.data(), gradient);
-        if (!dense) {
-            const double* factor = there.factors.data() + (m == 1 ? 0 : k) * d;
-            for (int64_t j = 0; j < d; ++j) row[j] = mass[k] - factor[j] * factor[j] * spread[j];
-            slopes_of_scales(k, row.data(), gradient);
-        } else if (form != Form::pooled) {
-            slopes_of_triangle(k, mass[k], gradient);
-        } else if (k == K - 1) {
-            slopes_of_triangle(0, all, gradient);
-        }
+        double* shift = first_sums.data() + k * d;
+        double* second = second_sums.data() +
+                         (form == Form::pooled ? 0 : k * (form == Form::full ? d * d : d));
+        for (int64_t j = 0; j < d; ++j) shift[j] = mean[k * d + j] - there.means[k * d + j];
+        for (int64_t i = 0; i < d; ++i)
+            if (form == Form::diagonal)
+                second[i] += mass[k] * shift[i] * shift[i];
+            else
+                for (int64_t j = 0; j < d; ++j) second[i * d + j] += mass[k] * shift[i] * shift[j];
+        for (int64_t j = 0; j < d; ++j) shift[j] *= mass[k];
     }
-    for (int64_t i = 0; i < size(); ++i) gradient[i] *= scale[i];
+    gradient_of_sums(there, mass, first_sums.data(), second_sums.data(), there.moments[1], out);
 }
 
-void Chart::slope_of_mean(int64_t k, double mass, const double* shift, double* gradient) {
-    const double* factor = anchor_factor(k);
-    double* out = means.of(gradient, k);
+void Coordinates::gradient_of_sums(const State& there, const double* mass, const double* first,
+                                   const double* second, double total, double* out) {
+    std::fill(out, out + size(), 0.0);
+    std::fill(twists.begin(), twists.end(), 0.0);
+    double all = 0.0;
+    for (int64_t k = 0; k < K; ++k) {
+        out[weights.start + k] = mass[k] - total * std::exp(there.log_weights[k]);
+        all += mass[k];
+        gradient_of_mean(k, first + k * d, out);
+        if (!dense) {
+            const double* factor = there.factors.data() + factor_start(k);
+            for (int64_t j = 0; j < d; ++j)
+                row[j] = mass[k] - factor[j] * factor[j] * second[k * d + j];
+            gradient_of_scales(k, row.data(), out);
+        } else if (form != Form::pooled) {
+            gradient_of_matrix(k, mass[k], second + k * d * d, out);
+        }
+    }
+    if (form == Form::pooled) gradient_of_matrix(0, all, second, out);
+    if (ties.turn()) chain_turns(out);
+    for (int64_t i = 0; i < size(); ++i) out[i] *= scale[i];
+}
+
+// root root' (whitening' first).
+void Coordinates::gradient_of_mean(int64_t k, const double* first, double* out) {
+    double* slopes = means.of(out, k);
     if (!dense) {
-        const double* s = scales.data() + k * d;
-        for (int64_t j = 0; j < d; ++j) out[j] = mass * s[j] * s[j] * factor[j] * shift[j];
+        const double *s = scales.data() + k * d, *white = whitening_of(k);
+        for (int64_t j = 0; j < d; ++j) slopes[j] = s[j] * s[j] * white[j] * first[j];
         return;
     }
-    const double* own = root.data() + (m == 1 ? 0 : k) * d * d;
-    // root root' (factor' shift), the factor being the anchor's.
-    std::vector<double> white(d), turned(d);
-    for (int64_t i = 0; i < d; ++i)
-        for (int64_t j = i; j < d; ++j) white[j] += factor[i * d + j] * shift[i];
-    for (int64_t i = 0; i < d; ++i)
-        for (int64_t j = i; j < d; ++j) turned[j] += own[i * d + j] * white[i];
-    for (int64_t i = 0; i < d; ++i)
-        for (int64_t j = i; j < d; ++j) out[i] += mass * own[i * d + j] * turned[j];
+    const Numbers whitened = along_rows(d, first, whitening_of(k));
+    const Numbers half = along_rows(d, whitened.data(), root_of(k));
+    const Numbers whole = along_columns(d, root_of(k), half.data());
+    std::copy(whole.begin(), whole.end(), slopes);
 }
 
 // With T the second moments in units of the anchor, the ECLL is mass log |root| - tr(root' T root) / 2.
-void Chart::slopes_of_triangle(int64_t k, double mass, double* gradient) {
-    const double *factor = anchor_factor(k), *own = root.data() + k * d * d;
-    const double* s = scales.data() + k * d;
-    multiply_by_triangle(d, spread.data(), factor, product.data());
-    multiply_transposed(d, factor, product.data(), spread.data());
-    multiply_by_triangle(d, spread.data(), own, product.data());
-    double* turn = rotation.of(gradient, k);
+void Coordinates::gradient_of_matrix(int64_t k, double mass, const double* second, double* out) {
+    multiply_matrices(d, second, whitening_of(k), product.data());
+    multiply_transposed(d, whitening_of(k), product.data(), other.data());
+    multiply_matrices(d, other.data(), root_of(k), product.data());
+    if (ties.turn())
+        gradient_of_turn(k, mass);
+    else
+        gradient_of_triangle(k, mass, out);
+    gradient_of_scales(k, row.data(), out);
+}
+
+void Coordinates::gradient_of_triangle(int64_t k, double mass, double* out) {
+    const double *own = root_of(k), *s = scales.data() + k * d;
+    double* turn = rotation.of(out, k);
     for (int64_t i = 0; i < d; ++i) {
         row[i] = mass - product[i * (d + 1)] * own[i * (d + 1)];
         for (int64_t j = i + 1; j < d; ++j) {
@@ -205,18 +342,46 @@ void Chart::slopes_of_triangle(int64_t k, double mass, double* gradient) {
             row[i] -= product[i * d + j] * own[i * d + j];
         }
     }
-    slopes_of_scales(k, row.data(), gradient);
 }
 
-void Chart::slopes_of_scales(int64_t k, const double* slopes, double* gradient) const {
+void Coordinates::gradient_of_turn(int64_t k, double mass) {
+    const double *s = scales.data() + k * d, *before = principal.scales.data() + k * d;
+    double* twist = twists.data() + (n_axes == 1 ? 0 : k * d * d);
+    // The second moments along the axes there, in units of the variances there.
+    multiply_transposed(d, root_of(k), product.data(), other.data());
+    for (int64_t i = 0; i < d; ++i) {
+        row[i] = mass - other[i * (d + 1)];
+        for (int64_t j = 0; j < d; ++j) {
+            const double ratio = before[i] * s[i] / (before[j] * s[j]);
+            twist[i * d + j] += (ratio - 1.0 / ratio) * other[i * d + j];
+        }
+    }
+}
+
+// A change dR of the skew matrix R turns the axes there by M' dR M, with M = (I - R / 2)^-1, which
+// is half of I + C.
+void Coordinates::chain_turns(double* out) {
+    for (int64_t a = 0; a < n_axes; ++a) {
+        Numbers chain(turns.begin() + a * d * d, turns.begin() + (a + 1) * d * d);
+        for (int64_t i = 0; i < d; ++i) chain[i * (d + 1)] += 1.0;
+        for (double& each : chain) each *= 0.5;
+        multiply_matrices(d, chain.data(), twists.data() + a * d * d, product.data());
+        multiply_matrices(d, product.data(), transposed(d, chain.data()).data(), other.data());
+        double* slopes = rotation.of(out, a);
+        for (int64_t i = 0; i < d; ++i)
+            for (int64_t j = i + 1; j < d; ++j) *slopes++ += other[i * d + j];
+    }
+}
+
+void Coordinates::gradient_of_scales(int64_t k, const double* slopes, double* out) const {
     double sum = 0.0;
     if (!ties.together()) {
         for (int64_t j = 0; j < d; ++j) sum += slopes[j];
-        *volume.of(gradient, k) += sum;
+        *volume.of(out, k) += sum;
     }
     if (!shape.rows) return;
-    double* out = shape.of(gradient, k);
-    for (int64_t j = 0; j < d; ++j) out[j] += slopes[j] - sum / double(d);
+    double* of_shape = shape.of(out, k);
+    for (int64_t j = 0; j < d; ++j) of_shape[j] += slopes[j] - sum / double(d);
 }
 
 }  // namespace skgmm

@@ -36,7 +36,6 @@ public:
 
     // From the moments of `here` to the parameters of `ahead`, and their moments. False: not so.
     bool step(const State& here, State& ahead) {
-        ahead.factors = here.factors;
         ahead.axes = here.axes;
         return maximise(here, ahead) && evaluate(ahead);
     }
@@ -52,8 +51,15 @@ private:
         const double total_weight = here.moments[1];
         for (int64_t k = 0; k < K; ++k) ahead.log_weights[k] = std::log(mass[k] / total_weight);
         std::copy(mean, mean + K * d, ahead.means.begin());
-        const Spread spread{K, d, mass, total, mean + K * d};
-        return family.estimate(spread, {ahead.factors.data(), ahead.axes.data()});
+        const double* scatter = mean + K * d;
+        const MStepStatistics statistics{K, d, mass, total, scatter, mass, scatter};
+        const Previous previous{family.factor, family.one ? 1 : K, here.factors.data()};
+        try {
+            family.m_step(statistics, previous, {ahead.factors.data(), ahead.axes.data(), true});
+        } catch (const IllDefined&) {
+            return false;
+        }
+        return true;
     }
 
     const Rows<T>& rows;
@@ -62,43 +68,30 @@ private:
     int64_t K, d, n_threads;
 };
 
-// Gains that leave hardly anything, or shrink or grow at a slow and steady rate, are for others to
-// judge.
-bool decisive(const double* gains, const Patience& patience) {
-    const double before = gains[1] / gains[0], last = gains[2] / gains[1];
-    const bool steady =
-        last > 0.5 && std::abs(last - before) <= patience.steady * std::abs(1.0 - last);
-    if (!(last < 1.0)) return steady && -std::log(gains[2]) > patience.ahead * std::log(last);
-    const double left = gains[2] * last / (1.0 - last);
-    if (left < patience.enough) return true;
-    if (!steady) return false;
-    return std::log(std::max(patience.enough, 1e-15) / left) / std::log(last) > patience.ahead;
-}
-
 }  // namespace
 
 template <typename T>
 int64_t iterate(const Rows<T>& rows, const Family& family, const double* floor,
-                const Patience& patience, int64_t n_threads, bool evaluated, State& here,
-                double* gains, double* objectives) {
+                const StopWhen& stop, int64_t n_threads, bool evaluated, State& here,
+                std::vector<double>& gains, std::vector<double>& objectives) {
     Iteration<T> iteration(rows, family, floor, int64_t(here.log_weights.size()), n_threads);
     if (!evaluated && !iteration.evaluate(here)) return 0;
     State ahead = here;
     int64_t done = 0;
-    while (done < patience.most && iteration.step(here, ahead)) {
+    while (done < stop.max_iter && iteration.step(here, ahead)) {
         const double gain = ahead.objective() - here.objective();
-        gains[2 + done] = gain;
+        gains.push_back(gain);
         if (gain > 0.0) std::swap(here, ahead);
-        objectives[done] = here.objective();
+        objectives.push_back(here.objective());
         ++done;
-        if (!(gain > 0.0) || decisive(gains + done - 1, patience)) break;
+        if (stop.reached(gains.data(), int64_t(gains.size()))) break;
     }
     return done;
 }
 
-template int64_t iterate<float>(const Rows<float>&, const Family&, const double*, const Patience&,
-                                int64_t, bool, State&, double*, double*);
-template int64_t iterate<double>(const Rows<double>&, const Family&, const double*,
-                                 const Patience&, int64_t, bool, State&, double*, double*);
+template int64_t iterate<float>(const Rows<float>&, const Family&, const double*, const StopWhen&,
+                                int64_t, bool, State&, std::vector<double>&, std::vector<double>&);
+template int64_t iterate<double>(const Rows<double>&, const Family&, const double*, const StopWhen&,
+                                 int64_t, bool, State&, std::vector<double>&, std::vector<double>&);
 
 }  // namespace skgmm

@@ -20,7 +20,7 @@ void add(int64_t size, double factor, const double* a, double* to) {
 
 }  // namespace
 
-void quasi_newton(int64_t n_pairs, int64_t size, const double* steps, const double* changes,
+void lbfgs_direction(int64_t n_pairs, int64_t size, const double* steps, const double* changes,
                   const double* gradient, double* direction) {
     for (int64_t i = 0; i < size; ++i) direction[i] = -gradient[i];
     if (n_pairs == 0) return;

@@ -46,7 +46,7 @@ public:
     }
 
     void direction(const std::vector<double>& gradient, std::vector<double>& out) const {
-        quasi_newton(count, size, steps.data(), changes.data(), gradient.data(), out.data());
+        lbfgs_direction(count, size, steps.data(), changes.data(), gradient.data(), out.data());
     }
 
 private:
@@ -54,14 +54,14 @@ private:
     std::vector<double> steps, changes;
 };
 
-struct Place {
+struct Point {
     std::vector<double> vector, gradient;
     double value;
 };
 
 // A point along the direction that fulfils Wolfe's conditions, in `there`; false if there is none.
-bool search_line(const Place& here, const std::vector<double>& direction, double slope,
-                 const Evaluate& evaluate, Place& there) {
+bool search_line(const Point& here, const std::vector<double>& direction, double slope,
+                 const Evaluate& evaluate, Point& there) {
     double low = 0.0, high = INFINITY, step = 1.0;
     for (int trial = 0; trial < most_trials; ++trial) {
         for (size_t i = 0; i < direction.size(); ++i)
@@ -91,10 +91,10 @@ struct Exhausted {};
 
 }  // namespace
 
-bool descend(std::vector<double> gradient, double value, double enough, const Evaluate& evaluate) {
+bool minimise(std::vector<double> gradient, double value, double tol, const Evaluate& evaluate) {
     const size_t size = gradient.size();
     Memory memory(static_cast<int64_t>(size));
-    Place here{std::vector<double>(size), std::move(gradient), value}, there = here;
+    Point here{std::vector<double>(size), std::move(gradient), value}, there = here;
     std::vector<double> direction(size), step(size), change(size), values{value};
     for (int n = 0; n < most_iterations; ++n) {
         memory.direction(here.gradient, direction);
@@ -109,53 +109,57 @@ bool descend(std::vector<double> gradient, double value, double enough, const Ev
         std::swap(here, there);
         values.push_back(here.value);
         const size_t last = values.size() - 1;
-        if (last >= patience && values[last - patience] - values[last] < enough) return false;
+        if (last >= patience && values[last - patience] - values[last] < tol) return false;
     }
-    return values.front() - values.back() >= enough;
+    return values.front() - values.back() >= tol;
 }
 
 template <typename T>
-Climb climb(const Rows<T>& rows, Form form, Factor factor, int64_t n_factors, Tying ties,
-            const double* floor, double enough, int64_t most, int64_t n_threads, State& best,
-            std::vector<double>& objectives) {
-    const State anchor = best;
-    Chart chart(anchor, form, factor, n_factors, rows.n_features, ties);
+Ended quasi_newton(const Rows<T>& rows, Coordinates& coordinates, Form form, Factor factor,
+                   int64_t n_factors, const double* floor, double tol, int64_t max_iter,
+                   int64_t n_threads, const Listener& listener, State& best,
+                   std::vector<double>& objectives) {
     State tried = best;
     const int64_t K = int64_t(best.log_weights.size());
-    std::vector<double> gradient(chart.size());
-    const auto judge = [&](double* slope) {
-        chart.slope(tried, slope);
-        for (int64_t i = 0; i < chart.size(); ++i) slope[i] /= -tried.moments[1];
+    std::vector<double> start(coordinates.size());
+    const auto loss = [&](double* gradient) {
+        coordinates.gradient(tried, gradient);
+        for (int64_t i = 0; i < coordinates.size(); ++i) gradient[i] /= -tried.moments[1];
         return -tried.objective();
     };
-    const auto evaluate = [&](const double* vector, double* slope) {
-        if (int64_t(objectives.size()) == most) throw Exhausted();
-        const bool fine = chart.place(vector, tried) &&
+    const auto evaluate = [&](const double* vector, double* gradient) {
+        if (int64_t(objectives.size()) == max_iter) throw Exhausted();
+        if (listener.begin) listener.begin();
+        const bool fine = coordinates.at(vector, tried) &&
                           moments_of(rows,
                                      {K, rows.n_features, factor, n_factors,
                                       tried.log_weights.data(), tried.means.data(),
                                       tried.factors.data()},
                                      floor, form, tried.moments.data(), n_threads) == -1;
         if (!fine) {
-            std::fill(slope, slope + chart.size(), 0.0);
+            std::fill(gradient, gradient + coordinates.size(), 0.0);
             return double(INFINITY);
         }
-        if (tried.objective() > best.objective()) best = tried;
+        const double gain = tried.objective() - best.objective();
+        if (gain > 0.0) best = tried;
         objectives.push_back(best.objective());
-        return judge(slope);
+        if (listener.end) listener.end(gain);
+        return loss(gradient);
     };
-    chart.place(gradient.data(), tried);  // the anchor, whose moments are known
-    const double value = judge(gradient.data());
+    coordinates.at(start.data(), tried);  // the anchor, whose moments are known
+    const double value = loss(start.data());
     try {
-        return descend(gradient, value, enough, evaluate) ? Climb::more : Climb::done;
+        return minimise(start, value, tol, evaluate) ? Ended::more : Ended::done;
     } catch (const Exhausted&) {
-        return Climb::exhausted;
+        return Ended::exhausted;
     }
 }
 
-template Climb climb<float>(const Rows<float>&, Form, Factor, int64_t, Tying, const double*,
-                            double, int64_t, int64_t, State&, std::vector<double>&);
-template Climb climb<double>(const Rows<double>&, Form, Factor, int64_t, Tying, const double*,
-                             double, int64_t, int64_t, State&, std::vector<double>&);
+template Ended quasi_newton<float>(const Rows<float>&, Coordinates&, Form, Factor, int64_t,
+                                   const double*, double, int64_t, int64_t, const Listener&, State&,
+                                   std::vector<double>&);
+template Ended quasi_newton<double>(const Rows<double>&, Coordinates&, Form, Factor, int64_t,
+                                    const double*, double, int64_t, int64_t, const Listener&,
+                                    State&, std::vector<double>&);
 
 }  // namespace skgmm

@@ -1,4 +1,4 @@
-// L-BFGS from one anchor.
+// Quasi-Newton steps (L-BFGS) from one anchor.
 #pragma once
 #include <functional>
 #include <vector>
@@ -7,22 +7,31 @@
 
 namespace skgmm {
 
-// Value at a vector, and the gradient there; infinite much too far out.
+// Value at a vector, and the gradient there; infinite where there is none.
 using Evaluate = std::function<double(const double* vector, double* gradient)>;
 
 // Minimises from the vector 0, where value and gradient are given, until a few iterations gain less
-// than `enough`. Whether more is to be expected of another anchor.
-bool descend(std::vector<double> gradient, double value, double enough, const Evaluate& evaluate);
+// than `tol`. Whether more is to be expected of another anchor.
+bool minimise(std::vector<double> gradient, double value, double tol, const Evaluate& evaluate);
 
-// What came of a climb.
-enum class Climb { done, more, exhausted };
+// How quasi-Newton steps ended: `more` is to be expected of another anchor, or evaluations are
+// exhausted.
+enum class Ended { done, more, exhausted };
 
-// The same for the log-likelihood by weight, over the mixtures of a family around `best`, which
-// becomes the best of all evaluated; how high that is after each evaluation goes to `objectives`,
-// of which there are at most `most`.
+// Called before and after each evaluation, the latter with its gain over the best before; both may
+// be empty, and may throw.
+struct Listener {
+    std::function<void()> begin;
+    std::function<void(double gain)> end;
+};
+
+// The objective per sample over the mixtures around `best`, which becomes the best of all
+// evaluated; that of the best after each evaluation is appended to `objectives`, of which there are
+// at most `max_iter`.
 template <typename T>
-Climb climb(const Rows<T>& rows, Form form, Factor factor, int64_t n_factors, Tying ties,
-            const double* floor, double enough, int64_t most, int64_t n_threads, State& best,
-            std::vector<double>& objectives);
+Ended quasi_newton(const Rows<T>& rows, Coordinates& coordinates, Form form, Factor factor,
+                   int64_t n_factors, const double* floor, double tol, int64_t max_iter,
+                   int64_t n_threads, const Listener& listener, State& best,
+                   std::vector<double>& objectives);
 
 }  // namespace skgmm

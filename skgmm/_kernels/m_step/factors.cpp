@@ -5,14 +5,17 @@
 #include <limits>
 #include <vector>
 
+#include "m_step/lapack.hpp"
+
 namespace skgmm {
 
 using std::int64_t;
 
-bool factor_of_matrix(int64_t d, const double* matrix, double* factor) {
-    const double rounding = 4 * d * std::numeric_limits<double>::epsilon();
-    std::vector<double> lower(d * d);  // Cholesky's
-    for (int64_t j = 0; j < d; ++j) {
+namespace {
+
+// The factor by plain loops. `lower` is room for a matrix.
+bool factor_small(int64_t d, const double* matrix, double rounding, double* lower, double* factor) {
+    for (int64_t j = 0; j < d; ++j) {  // Cholesky's factor
         for (int64_t i = j; i < d; ++i) {
             double rest = matrix[i * d + j];
             for (int64_t l = 0; l < j; ++l) rest -= lower[i * d + l] * lower[j * d + l];
@@ -35,6 +38,32 @@ bool factor_of_matrix(int64_t d, const double* matrix, double* factor) {
         }
     }
     return true;
+}
+
+// The factor by LAPACK, whose upper triangle, column by column, is our lower one.
+bool factor_large(int64_t d, const double* matrix, double rounding, double* upper, double* factor) {
+    char uplo = 'U', diag = 'N';
+    int n = int(d), info = 0;
+    std::copy(matrix, matrix + d * d, upper);
+    lapack.dpotrf(&uplo, &n, upper, &n, &info);
+    if (info != 0) return false;
+    for (int64_t j = 0; j < d; ++j) {
+        const double root = upper[j * (d + 1)];
+        if (!(root * root > rounding * matrix[j * (d + 1)])) return false;
+    }
+    lapack.dtrtri(&uplo, &diag, &n, upper, &n, &info);
+    std::fill(factor, factor + d * d, 0.0);
+    for (int64_t i = 0; i < d; ++i)
+        for (int64_t j = i; j < d; ++j) factor[i * d + j] = upper[j * d + i];
+    return info == 0;
+}
+
+}  // namespace
+
+bool factor_of_matrix(int64_t d, const double* matrix, double* factor) {
+    const double rounding = 4 * d * std::numeric_limits<double>::epsilon();
+    std::vector<double> room(d * d);
+    return (use_lapack(d) ? factor_large : factor_small)(d, matrix, rounding, room.data(), factor);
 }
 
 // Axes over standard deviations are a root of the precision. Reflections from the right, from the

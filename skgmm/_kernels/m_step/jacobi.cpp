@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
+
+#include "m_step/lapack.hpp"
 
 namespace skgmm {
 
@@ -41,9 +44,8 @@ bool annihilate(int64_t d, double* matrix, double* axes, int64_t i, int64_t j) {
     return true;
 }
 
-}  // namespace
-
-void principal_axes(int64_t d, double* matrix, double* lengths, double* axes) {
+// Jacobi's method, cyclic by rows; lengths in no order.
+void axes_by_jacobi(int64_t d, double* matrix, double* lengths, double* axes) {
     std::fill(axes, axes + d * d, 0.0);
     for (int64_t i = 0; i < d; ++i) axes[i * (d + 1)] = 1.0;
     for (int sweep = 0; sweep < most_sweeps; ++sweep) {
@@ -53,6 +55,25 @@ void principal_axes(int64_t d, double* matrix, double* lengths, double* axes) {
         if (!turned) break;
     }
     for (int64_t j = 0; j < d; ++j) lengths[j] = matrix[j * (d + 1)];
+}
+
+void axes_by_lapack(int64_t d, double* matrix, double* lengths, double* axes) {
+    char vectors = 'V', uplo = 'U';
+    int n = int(d), info = 0, n_integers = 3 + 5 * n, n_numbers = 1 + 6 * n + 2 * n * n;
+    std::vector<int> integers(n_integers);
+    std::vector<double> numbers(n_numbers);
+    lapack.dsyevd(&vectors, &uplo, &n, matrix, &n, lengths, numbers.data(), &n_numbers,
+                  integers.data(), &n_integers, &info);
+    if (info != 0) std::fill(lengths, lengths + d, std::numeric_limits<double>::quiet_NaN());
+    for (int64_t i = 0; i < d; ++i)
+        for (int64_t j = 0; j < d; ++j) axes[i * d + j] = matrix[j * d + i];
+}
+
+}  // namespace
+
+void principal_axes(int64_t d, double* matrix, double* lengths, double* axes) {
+    if (use_lapack(d)) return axes_by_lapack(d, matrix, lengths, axes);
+    axes_by_jacobi(d, matrix, lengths, axes);
     for (int64_t j = 0; j < d; ++j) {
         const int64_t least = std::min_element(lengths + j, lengths + d) - lengths;
         if (least == j) continue;

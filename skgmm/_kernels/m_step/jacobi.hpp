@@ -4,8 +4,9 @@
 
 namespace skgmm {
 
-// Jacobi's method, which finds small lengths to as many digits as a scaled matrix has: lengths (d,)
-// in ascending order, and the axes in the columns of (d, d). `matrix` (d, d) is destroyed.
+// Eigenvalues (d,) in ascending order, and the eigenvectors in the columns of axes (d, d). `matrix`
+// (d, d) is destroyed. Jacobi's method finds small eigenvalues to as many digits as a scaled matrix
+// has; large matrices are left to LAPACK. Not a number where LAPACK fails.
 void principal_axes(std::int64_t d, double* matrix, double* lengths, double* axes);
 
 }  // namespace skgmm

@@ -1,4 +1,4 @@
-// Covariances that maximise the ECLL within a family, near those of the iteration before.
+// M-steps of the built-in structures: the covariances that maximise the ECLL.
 #pragma once
 #include <string>
 #include <vector>
@@ -7,35 +7,52 @@
 
 namespace skgmm {
 
-// What an M-step is given: every component has rows, and `scatter` (K, d, d), (K, d) or (d, d)
-// includes reg_covar.
-struct Spread {
+// What an M-step is given: second moments about the means, reg_covar included, in the structure's
+// form. A component without mass adds nothing to what is shared, and keeps the parts that are its
+// own: so its `own_scatter` is its previous covariance, with `own_mass` 1.
+struct MStepStatistics {
     std::int64_t n_components, n_features;
     const double* mass;  // (K,)
-    double total;
+    double total;        // of the mass
     const double* scatter;
+    const double* own_mass;     // (K,), positive
+    const double* own_scatter;  // as scatter
+
+    bool filled(std::int64_t k) const { return mass[k] > 0.0; }
 };
 
-// What it finds: factors of the precisions, and of the families whose components share their axes
-// also these (d, d). Both hold those of the iteration before.
+// Factors of the covariances before; null where there are none.
+struct Previous {
+    Factor form = Factor::diagonal;
+    std::int64_t n_factors = 0;
+    const double* factors = nullptr;
+};
+
+// What it finds: factors of the precisions and, of structures whose components share their axes,
+// also these (d, d). They hold axes to improve, or those to take as they are.
 struct Estimated {
     double *factors, *axes;
+    bool improve_axes;
 };
 
-// False where covariances are not positive definite, and more has to be found out.
-using Estimate = bool (*)(const Spread&, const Estimated&);
+// Thrown where covariances are not positive definite.
+struct IllDefined {
+    std::vector<std::int64_t> components;
+};
 
-// A family by its code of volume, shape and orientation.
+using MStep = void (*)(const MStepStatistics&, const Previous&, const Estimated&);
+
+// A structure by its code of volume, shape and orientation.
 struct Family {
     const char* code;
     Form form;      // of the scatter
     Factor factor;  // of the precisions
     bool one;       // factor for all components
     bool axes;      // are shared
-    Estimate estimate;
+    MStep m_step;
 };
 
-// Null without such a family.
+// Null without such a structure.
 const Family* find_family(const std::string& code);
 
 }  // namespace skgmm
