@@ -201,6 +201,19 @@ class Moments:
         rounding = (4 * np.finfo(np.float64).eps * self.mean[0]) ** 2
         return variances, variances > rounding
 
+    def without(self, components: Array) -> Moments:
+        """With no samples in these components, bool (K,), of which hardly any are there."""
+        scatter = self.scatter
+        if self.form is not Scatter.POOLED:
+            scatter = scatter.copy()
+            scatter[components] = 0.0
+        return replace(
+            self,
+            mass=np.where(components, 0.0, self.mass),
+            scatter=scatter,
+            counts=self.counts and Counts(*(np.where(components, 0.0, c) for c in self.counts)),
+        )
+
     def reordered(self, order: Array) -> Moments:
         """With the components in another order (K,)."""
         pooled = self.form is Scatter.POOLED

@@ -10,8 +10,13 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm.covariance import Covariance, Structure
+from skgmm.covariance._structure import refuse
 
 LOG_2_PI = float(np.log(2.0 * np.pi))
+
+# Smaller weights have lost digits, and `weights_` would be another mixture than their logarithms.
+_SMALLEST_WEIGHT = float(np.finfo(np.float64).tiny)
+_SMALLEST_LOG_WEIGHT = float(np.log(_SMALLEST_WEIGHT))
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,15 @@ class MixtureParameters:
             return cls(np.log(weights), means, covariance)
         with np.errstate(divide="ignore"):  # a weight of 0 is a component without rows
             return cls(np.log(weights), means, covariance)
+
+    def check_representable(self) -> None:
+        """Raise IllDefinedCovarianceError where a weight or precision is no float64 number.
+
+        A weight of exactly 0 is one.
+        """
+        vanishing = (self.log_weights < _SMALLEST_LOG_WEIGHT) & (self.log_weights > -np.inf)
+        refuse(vanishing)
+        self.covariance.check_precisions()
 
     @property
     def n_components(self) -> int:
@@ -75,6 +89,9 @@ def maximise(
     IllDefinedCovarianceError
         If the structure finds no positive definite covariance.
     """
+    vanishing = moments.weights < _SMALLEST_WEIGHT
+    if vanishing.any():
+        moments = moments.without(vanishing)
     covariance = structure.estimate(moments, previous.covariance if previous else None)
     return MixtureParameters.from_weights(moments.weights, moments.mean, covariance)
 

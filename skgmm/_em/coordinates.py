@@ -76,6 +76,7 @@ class Point:
             anchor.means + coordinates.covariances.coloured(parts["means"]),
             self.covariance.covariance,
         )
+        self.parameters.check_representable()
 
     def gradient(self, moments: Moments) -> Array:
         """Gradient of the objective, total, from the Moments of `parameters`; (size,)."""

@@ -122,10 +122,7 @@ class Structure(ABC):
             beyond float64.
         """
         covariance = self._maximise(self._spread(moments, previous), previous)
-        with np.errstate(over="ignore"):
-            precisions = 4.0 * covariance.precision_diagonal()  # with room for sums of two
-        if not np.isfinite(precisions).all():  # so small that their inverses are no numbers
-            refuse(np.asarray(~np.isfinite(precisions).all(axis=1)))
+        covariance.check_precisions()
         return covariance
 
     def _spread(self, moments: Moments, previous: Covariance | None) -> Spread:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace skgmm {
 
@@ -12,6 +13,18 @@ constexpr double least_share = 1e-6;
 
 bool finite(const std::vector<double>& numbers) {
     return std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::isfinite(x); });
+}
+
+// Whether sums of squares of a few of them are finite.
+bool finite_squares(const std::vector<double>& numbers) {
+    return std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::abs(x) < 1e153; });
+}
+
+// Whether the weights are 0, or numbers that have all their digits.
+bool representable(const std::vector<double>& log_weights) {
+    const double smallest = std::log(std::numeric_limits<double>::min());
+    return std::all_of(log_weights.begin(), log_weights.end(),
+                       [=](double x) { return x >= smallest || x == -INFINITY; });
 }
 
 // out = left' right, all (d, d).
@@ -134,7 +147,8 @@ bool Chart::place(const double* vector, State& there) {
     }
     // The logarithm of one weight may be infinite, that of a component without rows; not all, and
     // the sum is no number if one of them is none.
-    return std::isfinite(sum) && finite(there.means) && finite(there.factors);
+    return std::isfinite(sum) && representable(there.log_weights) && finite(there.means) &&
+           finite_squares(there.factors);
 }
 
 void Chart::slope(const State& there, double* gradient) {

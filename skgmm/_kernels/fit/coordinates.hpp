@@ -26,7 +26,8 @@ public:
 
     int64_t size() const { return int64_t(scale.size()); }
 
-    // The mixture at a vector (size,). False where a number of it is not finite.
+    // The mixture at a vector (size,). False where a number of it is not finite, or a weight other
+    // than 0 is less than the smallest number.
     bool place(const double* vector, State& there);
     // Gradient (size,) of the objective, total, from the moments of what was placed last.
     void slope(const State& there, double* gradient);

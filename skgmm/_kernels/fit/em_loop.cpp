@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace skgmm {
 
@@ -44,12 +45,14 @@ public:
 private:
     bool maximise(const State& here, State& ahead) {
         const double *mass = here.moments.data() + 2, *mean = mass + K;
+        const double total_weight = here.moments[1];
+        const double smallest = std::numeric_limits<double>::min();
         double total = 0.0;
         for (int64_t k = 0; k < K; ++k) {
-            if (!(mass[k] > 0.0)) return false;
+            // A smaller weight would lose digits, and counts as none.
+            if (!(mass[k] / total_weight >= smallest)) return false;
             total += mass[k];
         }
-        const double total_weight = here.moments[1];
         for (int64_t k = 0; k < K; ++k) ahead.log_weights[k] = std::log(mass[k] / total_weight);
         std::copy(mean, mean + K * d, ahead.means.begin());
         const Spread spread{K, d, mass, total, mean + K * d};
