@@ -23,17 +23,35 @@ _FIRST_STEPS = 10
 _STRETCH = 50
 
 
+def rounding_of(mean_objective: float) -> float:
+    """Of a difference of two objectives near this one, nats per sample (as in em_loop.cpp)."""
+    return 8.0 * float(np.finfo(np.float64).eps) * max(1.0, abs(mean_objective))
+
+
 class _Rate:
     """What the gains of EM say about its convergence.
 
     EM converges linearly: gains shrink by a factor r, so gain x r / (1 - r) is still to come
     (Aitken's rule; Boehning et al. 1994). Gains that do not shrink yet say nothing about the end.
+    What is within `rounding` says nothing either: a gain so small is none, and gains that differ by
+    so little may shrink as slowly as that allows.
     """
 
     def __init__(self, resumed: bool) -> None:
         self.gains: list[float] = []
+        self.rounding = 0.0
         self.accelerated = False
         self.known: float | None = _HALVING if resumed else None  # rate of an earlier stretch
+
+    def note(self, gains: list[float], mean_objective: float) -> None:
+        """The gains of further iterations, and the objective reached."""
+        self.gains += gains
+        self.rounding = rounding_of(mean_objective)
+
+    @property
+    def vanished(self) -> bool:
+        """Whether the last iteration gained nothing, or no more than rounding."""
+        return self.gains[-1] <= self.rounding
 
     def remaining(self) -> float:
         """Estimate of what further iterations would add: inf when none can be made."""
@@ -41,6 +59,8 @@ class _Rate:
         if len(self.gains) > 1:
             previous = self.gains[-2]
             measured = gain / previous if previous > 0 else 1.0
+            if abs(gain - previous) <= self.rounding < gain:
+                measured = 1.0 - self.rounding / gain
             rate = measured if rate in (None, _HALVING) else max(measured, rate)
         return gain * rate / (1.0 - rate) if rate is not None and 0 <= rate < 1 else np.inf
 

@@ -54,8 +54,8 @@ class _Ascent:
         self._tell(gain, None)
         return reached
 
-    def advance(self, rate: _Rate, patience: Patience) -> float:
-        """Iterations of EM until there may be something to decide; the gain of the last one.
+    def advance(self, rate: _Rate, patience: Patience) -> None:
+        """Iterations of EM until there may be something to decide.
 
         Who watches sees every one of them.
         """
@@ -67,11 +67,11 @@ class _Ascent:
             patience = patience._replace(most=min(patience.most, left))
             reached = iterate(self.problem, self.parameters, self.moments, rate.gains, patience)
         if reached is None:
-            return self.step(rate)
+            self.step(rate)
+            return
         self.parameters, self.moments = reached.parameters, reached.moments
         self.objectives += reached.objectives
-        rate.gains += reached.gains
-        return rate.gains[-1]
+        rate.note(reached.gains, reached.moments.mean_objective)
 
     def climb_in_one_go(self, enough: float) -> bool | None:
         """Quasi-Newton steps from here, and whether more are worth while; None: one by one."""
@@ -87,13 +87,12 @@ class _Ascent:
             raise _OutOfIterationsError
         return climbed.more
 
-    def step(self, rate: _Rate) -> float:
-        """One iteration of EM; its gain, which the rate notes."""
+    def step(self, rate: _Rate) -> None:
+        """One iteration of EM, whose gain the rate notes."""
         candidate = self.problem.maximise(self.moments, self.parameters)
         _, gain = self._visit(candidate)
-        rate.gains.append(gain)
+        rate.note([gain], self.moments.mean_objective)
         self._tell(gain, rate.remaining())
-        return gain
 
     def leap(self) -> float:
         """The gain of an M-step that does not start at the present covariances."""
@@ -182,8 +181,8 @@ class EM:
         """One iteration of EM, and what follows from it; whether nothing is left to gain."""
         ascent, rate, tol = self.ascent, self.rate, self.tol
         patience = rate.patience(tol, self.accelerates, self.at_once, self.worthwhile)
-        gain = ascent.advance(rate, patience)
-        stuck = gain <= 0 and (rate.known is not None or len(rate.gains) > 1)
+        ascent.advance(rate, patience)
+        stuck = rate.vanished and (rate.known is not None or len(rate.gains) > 1)
         if stuck or rate.remaining() < tol:
             return not self._leads_on()
         slow = self.accelerates and rate.slow(tol, self.at_once, self.worthwhile)

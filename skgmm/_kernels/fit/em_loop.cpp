@@ -65,9 +65,18 @@ private:
     int64_t K, d, n_threads;
 };
 
+// Of a difference of two objectives near this one, nats per sample (as in convergence.py).
+double rounding_of(double objective) {
+    return 8.0 * std::numeric_limits<double>::epsilon() * std::max(1.0, std::abs(objective));
+}
+
 // Gains that leave hardly anything, or shrink or grow at a slow and steady rate, are for others to
-// judge.
-bool decisive(const double* gains, const Patience& patience) {
+// judge. Those that do not differ by more than rounding may shrink as slowly as that allows.
+bool decisive(const double* gains, double rounding, const Patience& patience) {
+    if (gains[2] <= rounding) return true;
+    if (std::abs(gains[2] - gains[1]) <= rounding &&
+        gains[2] * (gains[2] / rounding - 1.0) < patience.enough)
+        return true;
     const double before = gains[1] / gains[0], last = gains[2] / gains[1];
     const bool steady =
         last > 0.5 && std::abs(last - before) <= patience.steady * std::abs(1.0 - last);
@@ -94,7 +103,8 @@ int64_t iterate(const Rows<T>& rows, const Family& family, const double* floor,
         if (gain > 0.0) std::swap(here, ahead);
         objectives[done] = here.objective();
         ++done;
-        if (!(gain > 0.0) || decisive(gains + done - 1, patience)) break;
+        const double rounding = rounding_of(here.objective());
+        if (!(gain > 0.0) || decisive(gains + done - 1, rounding, patience)) break;
     }
     return done;
 }
