@@ -64,16 +64,8 @@ class Scatter(Enum):
             return np.diagonal(matrices, axis1=1, axis2=2)
         return matrices.sum(axis=0) if self is Scatter.POOLED else matrices
 
-    def of_axes(self, mass: Array, variances: Array) -> Array:
-        """The scatter of components with these variances (d,) along the axes, by mass (K,)."""
-        if self is Scatter.DIAGONAL:
-            return mass[:, None] * variances
-        if self is Scatter.FULL:
-            return mass[:, None, None] * np.diag(variances)
-        return mass.sum() * np.diag(variances)
-
     def widened(self, scatter: Array, mass: Array, variances: Array) -> Array:
-        """The scatter with that of `of_axes` added."""
+        """The scatter of components that get these variances (d,) more, by their mass (K,)."""
         if self is Scatter.DIAGONAL:
             return scatter + mass[:, None] * variances
         wider = scatter.copy()
