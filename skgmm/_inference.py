@@ -135,7 +135,7 @@ class MixtureInference:
         -------
         log_responsibilities : ndarray of shape (n_samples, n_components)
             In nats; float64 where float32 cannot hold them. A lazy Dask array for a Dask
-            collection.
+            collection, always of float64.
         """
         rows = self._rows(X)
         return as_dtype(rows.log_responsibilities(self._parameters()), rows.dtype)
@@ -152,7 +152,7 @@ class MixtureInference:
         -------
         log_density : ndarray of shape (n_samples,)
             In nats; float64 where float32 cannot hold them. A lazy Dask array for a Dask
-            collection.
+            collection, always of float64.
         """
         rows = self._rows(X)
         return as_dtype(rows.log_densities(self._parameters()), rows.dtype)

@@ -64,16 +64,8 @@ class Scatter(Enum):
             return np.diagonal(matrices, axis1=1, axis2=2)
         return matrices.sum(axis=0) if self is Scatter.POOLED else matrices
 
-    def of_axes(self, mass: Array, variances: Array) -> Array:
-        """The scatter of components with these variances (d,) along the axes, by mass (K,)."""
-        if self is Scatter.DIAGONAL:
-            return mass[:, None] * variances
-        if self is Scatter.FULL:
-            return mass[:, None, None] * np.diag(variances)
-        return mass.sum() * np.diag(variances)
-
     def widened(self, scatter: Array, mass: Array, variances: Array) -> Array:
-        """The scatter with that of `of_axes` added."""
+        """The scatter of components that get these variances (d,) more, by their mass (K,)."""
         if self is Scatter.DIAGONAL:
             return scatter + mass[:, None] * variances
         wider = scatter.copy()
@@ -200,6 +192,19 @@ class Moments:
         variances = self.form.diagonal(self.scatter)[0] / self.total_weight
         rounding = (4 * np.finfo(np.float64).eps * self.mean[0]) ** 2
         return variances, variances > rounding
+
+    def without(self, components: Array) -> Moments:
+        """With no samples in these components, bool (K,), of which hardly any are there."""
+        scatter = self.scatter
+        if self.form is not Scatter.POOLED:
+            scatter = scatter.copy()
+            scatter[components] = 0.0
+        return replace(
+            self,
+            mass=np.where(components, 0.0, self.mass),
+            scatter=scatter,
+            counts=self.counts and Counts(*(np.where(components, 0.0, c) for c in self.counts)),
+        )
 
     def reordered(self, order: Array) -> Moments:
         """With the components in another order (K,)."""

@@ -45,8 +45,8 @@ class Problem:
 
     @cached_property
     def has_floor(self) -> bool:
-        """Whether `floor` is positive for every feature."""
-        return bool(self.floor.all())
+        """Whether `floor` is positive for every feature, and precisions are finite with it."""
+        return bool((self.floor > 4.0 * np.finfo(np.float64).tiny).all())
 
     @property
     def regularisation(self) -> Regularisation:

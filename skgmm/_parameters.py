@@ -14,6 +14,9 @@ from skgmm.covariance import Covariance, Structure
 
 LOG_2_PI = float(np.log(2.0 * np.pi))
 
+# Smaller weights have lost digits, and `weights_` would be another mixture than their logarithms.
+_SMALLEST_WEIGHT = float(np.finfo(np.float64).tiny)
+
 
 @dataclass(frozen=True)
 class MixtureParameters:
@@ -82,6 +85,9 @@ def maximise(
     IllDefinedCovarianceError
         If the structure finds no positive definite covariance.
     """
+    vanishing = moments.weights < _SMALLEST_WEIGHT
+    if vanishing.any():
+        moments = moments.without(vanishing)
     covariance = structure.estimate(moments, previous.covariance if previous else None)
     return MixtureParameters.from_weights(moments.weights, moments.mean, covariance)
 

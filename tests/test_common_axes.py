@@ -268,3 +268,17 @@ def cold(scatter, weights, exponent, start, products):
     starts, values = start[None].copy(), np.empty(1)
     lowest_axes(scatter, weights, exponent, starts, values, 1, products)
     return starts[0]
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.1])
+def test_searches_of_nearly_singular_matrices_are_short(exponent):
+    """Components of too few samples: many EM iterations search for their axes, each a little."""
+    rng = np.random.default_rng(0)
+    samples = rng.normal(size=(6, 5, 10))
+    scatter = np.einsum("kni,knj->kij", samples, samples) + 1e-10 * np.eye(10)
+    weights, start = np.ones(6), orthogonal(rng, 10)
+    few = warm(scatter, weights, exponent, start, 30)
+    np.testing.assert_array_equal(warm(scatter, weights, exponent, start, 100_000), few)
+    ordinary = scatter + np.eye(10)
+    few = warm(ordinary, weights, exponent, start, 30)
+    assert (warm(ordinary, weights, exponent, start, 100_000) != few).any()

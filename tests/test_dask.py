@@ -125,10 +125,25 @@ def test_float32_and_integers():
     X = rows()
     single = GaussianMixtureEM(**START, n_components=2).fit(X.astype(np.float32))
     assert single.means_.dtype == np.float32
-    assert single.score_samples(X.astype(np.float32)).dtype == np.float32
+    assert single.predict_proba(X.astype(np.float32)).dtype == np.float32
     whole = (10 * X).astype(np.int32)
     got = GaussianMixtureEM(1).fit(whole)
     np.testing.assert_allclose(got.means_[0], whole.compute().mean(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["score_samples", "predict_log_proba"])
+def test_logarithms_beyond_float32_keep_their_values(method):
+    """Of lazy values nobody knows whether float32 holds them: they are float64."""
+    X = rows().compute().astype(np.float32)
+    mixture = GaussianMixtureEM(**START, n_components=2).fit(X)
+    far = np.array([[1e25, 0.0], [0.0, 0.0], [-1e25, 1e24]], dtype=np.float32)
+    expected = getattr(mixture, method)(far)
+    assert expected.min() < np.finfo(np.float32).min
+    lazy = getattr(mixture, method)(da.from_array(far, chunks=(2, 2)))
+    assert lazy.dtype == np.float64
+    np.testing.assert_allclose(lazy.compute(), expected, rtol=1e-12)
+    near = getattr(mixture, method)(da.from_array(X, chunks=(50, 2)))
+    np.testing.assert_allclose(near.compute(), getattr(mixture, method)(X), rtol=1e-5, atol=1e-5)
 
 
 def test_data_frames():

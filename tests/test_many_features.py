@@ -45,10 +45,12 @@ def test_memory_is_linear_in_features(name, data, few_megabytes):
 @pytest.mark.parametrize("name", diagonal)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_memory_of_collapsed_and_empty_components_is_linear_too(name, data, few_megabytes):
-    """Components of one sample, others without any, and a repair."""
+    """Components of one sample, which are repaired, and one far from all samples."""
     X = data[:8].copy()
     X[4:] = X[0]
     mixture = GaussianMixtureEM(5, covariance_type=name, random_state=0, max_iter=20).fit(X)
-    assert len(mixture.status_) > 0
-    start = {"means_init": X[[0, 1, 2, 3, 0]] + np.arange(5)[:, None] * 1e-3}
-    GaussianMixtureEM(5, covariance_type=name, max_iter=5, **start).fit(X)
+    assert "collapsed" in mixture.status_
+    start = {"means_init": np.concatenate([X[:2], X[:1] + 1e4]), "weights_init": np.full(3, 1 / 3)}
+    for escape in (True, False):
+        emptied = GaussianMixtureEM(3, covariance_type=name, escape=escape, **start).fit(X)
+    assert "[2] empty" in emptied.status_

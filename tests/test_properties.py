@@ -235,10 +235,51 @@ def test_scaling_all_weights_changes_nothing(problem, factor):
     name, X, responsibilities = problem
     weights = np.random.default_rng(0).uniform(0.1, 2.0, size=len(X))
     arguments = {"responsibilities_init": responsibilities, "covariance_type": name}
-    # tol=0: on a plateau the stopping rule is decided by rounding.
-    mixture = GaussianMixtureEM(responsibilities.shape[1], **arguments, max_iter=8, tol=0.0)
+    mixture = GaussianMixtureEM(responsibilities.shape[1], **arguments, max_iter=8)
     first = clone(mixture).fit(X, sample_weight=weights)
     assert_same_mixture(first, mixture.fit(X, sample_weight=factor * weights))
+
+
+# Gains of 1e-11 and less in each iteration, that hardly shrink or grow; rounding decided.
+plateaus = [
+    ("EEV", 2, 1, 518),
+    ("EVI", 2, 1, 548),
+    ("EVV", 2, 1, 619),
+    ("EVE", 4, 1, 687),
+    ("tied", 2, 1, 1019),
+    ("EVV", 2, 1, 1417),
+    ("VVE", 1, 4, 147),
+    ("full", 1, 2, 947),
+]
+
+
+@pytest.mark.parametrize(("name", "n_components", "n_features", "seed"), plateaus)
+def test_when_em_stops_on_a_plateau_is_not_decided_by_rounding(
+    name, n_components, n_features, seed
+):
+    rng = np.random.default_rng(seed)
+    rng.integers(1, 5, size=2)
+    spread, n_samples = rng.choice([0.0, 0.5, 1.0, 3.0]), rng.integers(40, 150)
+    _, X, responsibilities = problem_of(name, n_components, n_features, seed, spread, n_samples)
+    weights = rng.uniform(0.1, 2.0, len(X))
+    first, *others = (
+        GaussianMixtureEM(
+            n_components,
+            covariance_type=name,
+            responsibilities_init=responsibilities[order],
+            max_iter=8,
+        ).fit(X[order], sample_weight=factor * weights[order])
+        for factor, order in [
+            (1.0, slice(None)),
+            (7.3, slice(None)),
+            (0.011, slice(None)),
+            (1.0, rng.permutation(len(X))),
+            (1.0, slice(None, None, -1)),
+        ]
+    )
+    assert [other.n_iter_ for other in others] == [first.n_iter_] * 4
+    for other in others:
+        assert_same_mixture(first, other)
 
 
 @given(seeds)

@@ -6,7 +6,7 @@ from math import isnan, nan
 
 import numpy as np
 
-from skgmm._kernels import StopWhen
+from skgmm._kernels import StopWhen, rounding_of
 
 # A resumed run knows one gain only, and then takes that gain itself for what is left.
 _HALVING = 0.5
@@ -26,6 +26,7 @@ class _Rate:
 
     def __init__(self, resumed: bool, tol: float) -> None:
         self.gains: list[float] = []
+        self.mean_objective = 0.0
         self.accelerated = False
         self.stop = StopWhen(_STRETCH, tol, first_rate=_HALVING if resumed else nan)
 
@@ -34,9 +35,19 @@ class _Rate:
         """Whether one gain is enough."""
         return not isnan(self.stop.first_rate)
 
+    def note(self, gains: list[float], mean_objective: float) -> None:
+        """The gains of further iterations, and the objective reached."""
+        self.gains += gains
+        self.mean_objective = mean_objective
+
+    @property
+    def vanished(self) -> bool:
+        """Whether the last iteration gained nothing, or no more than rounding."""
+        return self.gains[-1] <= rounding_of(self.mean_objective)
+
     def remaining(self) -> float:
         """Estimate of what further iterations would add: inf when none can be made."""
-        return self.stop.remaining_gain(self.gains)
+        return self.stop.remaining_gain(self.gains, self.mean_objective)
 
     def stop_when(self, accelerable: bool, at_once: bool, worthwhile: float) -> StopWhen:
         """How far iterations can go before `remaining` or `slow` may end them."""

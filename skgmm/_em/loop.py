@@ -50,8 +50,8 @@ class _Ascent:
         self._tell(gain, None)
         return reached
 
-    def advance(self, rate: _Rate, stop: StopWhen) -> float:
-        """Iterations of EM until there may be something to decide; the gain of the last one.
+    def advance(self, rate: _Rate, stop: StopWhen) -> None:
+        """Iterations of EM until there may be something to decide.
 
         A watch is told of every one of them: one call of the compiled loop makes one iteration.
         """
@@ -63,12 +63,12 @@ class _Ascent:
         stop = stop._replace(max_iter=1 if self.watch is not None else min(stop.max_iter, left))
         reached = iterate(self.problem, self.parameters, self.moments, rate.gains, stop)
         if reached is None:
-            return self.step(rate)
+            self.step(rate)
+            return
         self.parameters, self.moments = reached.parameters, reached.moments
         self.objectives += reached.objectives
-        rate.gains += reached.gains
+        rate.note(reached.gains, reached.moments.mean_objective)
         self._tell(rate.gains[-1], rate.remaining())
-        return rate.gains[-1]
 
     def compiled_steps(self, tol: float) -> bool | None:
         """Quasi-Newton steps in compiled code, and whether more are worth while.
@@ -90,13 +90,12 @@ class _Ascent:
     def become(self, best: Improved) -> None:
         self.parameters, self.moments = mixture_of(self.problem.structure, best)
 
-    def step(self, rate: _Rate) -> float:
-        """One iteration of EM; its gain, which the rate notes."""
+    def step(self, rate: _Rate) -> None:
+        """One iteration of EM, whose gain the rate notes."""
         candidate = self.problem.maximise(self.moments, self.parameters)
         _, gain = self._visit(candidate)
-        rate.gains.append(gain)
+        rate.note([gain], self.moments.mean_objective)
         self._tell(gain, rate.remaining())
-        return gain
 
     def leap(self) -> float:
         """The gain of an M-step that does not start at the present covariances."""
@@ -188,9 +187,8 @@ class EM:
     def _ended(self) -> bool:
         """One iteration of EM, and what follows from it; whether nothing is left to gain."""
         ascent, rate, tol = self.ascent, self.rate, self.tol
-        stop = rate.stop_when(self.accelerates, self.at_once, _WORTHWHILE)
-        gain = ascent.advance(rate, stop)
-        stuck = gain <= 0 and (rate.known or len(rate.gains) > 1)
+        ascent.advance(rate, rate.stop_when(self.accelerates, self.at_once, _WORTHWHILE))
+        stuck = rate.vanished and (rate.known or len(rate.gains) > 1)
         if stuck or rate.remaining() < tol:
             return not self._can_continue()
         slow = self.accelerates and rate.slow(self.at_once, _WORTHWHILE)

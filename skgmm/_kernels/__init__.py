@@ -32,6 +32,7 @@ try:
         minimise,
         new_stop_flag,
         obey_stop_flag,
+        rounding_of,
         set_stop_flag,
         sums_of_total,
         take_lapack,
@@ -75,6 +76,7 @@ __all__ = [
     "moments_of",
     "packed",
     "quasi_newton",
+    "rounding_of",
     "sums_of",
     "total",
     "unit_rows",
@@ -284,9 +286,9 @@ class StopWhen(NamedTuple):
     first_rate: float = nan  # of a first gain, where it is known
     least_rate: float = -inf  # that an earlier stretch of iterations had
 
-    def remaining_gain(self, gains: list[float]) -> float:
+    def remaining_gain(self, gains: list[float], objective: float) -> float:
         """Estimate of what further iterations would add to these gains (Aitken's rule)."""
-        return _remaining_gain(self, gains[-2:])
+        return _remaining_gain(self, gains[-2:], objective)
 
     def is_slow(self, gains: list[float]) -> bool:
         """Whether the gains have come to a steady rate, and that is a slow one."""

@@ -272,12 +272,10 @@ class InMemoryRows(Rows):
 def as_dtype(logarithms: Array, dtype: np.dtype) -> Array:
     """Logarithms in the dtype of the rows, or in float64 where that cannot hold them.
 
-    Lazy ones, whose values nobody knows yet, in the dtype of the rows.
+    Lazy ones, whose values nobody knows yet, stay in float64.
     """
-    if dtype == logarithms.dtype:
+    if dtype == logarithms.dtype or not isinstance(logarithms, np.ndarray):
         return logarithms
-    if not isinstance(logarithms, np.ndarray):
-        return logarithms.astype(dtype)
     lowest = np.min(logarithms, where=np.isfinite(logarithms), initial=0.0)
     return logarithms.astype(dtype) if lowest >= np.finfo(dtype).min else logarithms
 

@@ -14,13 +14,12 @@ import numpy as np
 
 from skgmm._kernels import LostRowError, unit_rows
 from skgmm._linalg import Array
-from skgmm._moments import Moments, Scatter
-from skgmm._rows.base import InMemoryRows, Rows, Sum, joined
+from skgmm._rows.base import InMemoryRows, Sum, joined
 from skgmm._rows.block import Block, Features, opened
 from skgmm._rows.files import FileState, check_unchanged
-from skgmm._rows.first_pass import Survey, survey
+from skgmm._rows.first_pass import OutOfCoreRows, Survey, survey
 from skgmm._rows.row_blocks import RowBlocks
-from skgmm._rows.sample import StartSample, sample_key, sample_size
+from skgmm._rows.sample import sample_key, sample_size
 from skgmm._rows.totals import Totals, totals_of
 
 Item = TypeVar("Item")
@@ -29,7 +28,7 @@ _SAME_BLOCKS = "its factory does not return a fresh iterator over the same block
 
 
 @dataclass(frozen=True)
-class BlockRows(Rows):
+class BlockRows(OutOfCoreRows):
     """Rows of a source of blocks."""
 
     blocks: RowBlocks
@@ -69,23 +68,6 @@ class BlockRows(Rows):
             values = list(map(_numbering_lost_rows(function), parts))
         return np.concatenate(values) if values else np.empty((0, *shape), dtype)
 
-    def overall_moments(self, form: Scatter) -> Moments:
-        known = None if self.surveyed is None else self.surveyed.moments
-        return known if known and known.form is form else super().overall_moments(form)
-
-    @property
-    def origin(self) -> Array:
-        return self._known().origin
-
-    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
-        return self._known().reservoir.sample()
-
-    def scale_sample(self) -> StartSample:
-        return self._known().for_scale.sample()
-
-    def in_memory(self, sample: StartSample) -> InMemoryRows:
-        return InMemoryRows(sample.rows, sample.weights, self.n_threads)
-
     def gathered(self) -> InMemoryRows:
         with closing(self.parts()) as parts:
             return joined([replace(part, X=part.X.copy()) for part in parts])
@@ -108,10 +90,6 @@ class BlockRows(Rows):
             raise ValueError("X holds no rows")
         total.check(n_components)
         return replace(self, surveyed=total, files=files, dtype=np.result_type(*dtypes))
-
-    def _known(self) -> Survey:
-        assert self.surveyed is not None, "rows are surveyed before they are fitted"
-        return self.surveyed
 
     def _visited(self) -> Generator[tuple[InMemoryRows, float], None, None]:
         """Each block that has rows, and its largest absolute value (0 in passes after a survey)."""

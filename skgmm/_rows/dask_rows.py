@@ -22,8 +22,8 @@ from dask.sizeof import sizeof
 
 from skgmm._kernels import LostRowError, Total
 from skgmm._linalg import Array
-from skgmm._moments import Moments, Scatter
-from skgmm._rows.base import InMemoryRows, Rows, Sum, joined
+from skgmm._moments import Moments
+from skgmm._rows.base import InMemoryRows, Sum, joined
 from skgmm._rows.block import Block, Features, opened
 from skgmm._rows.dask_chunks import (
     Chunk,
@@ -34,8 +34,8 @@ from skgmm._rows.dask_chunks import (
     shares,
     whole_units,
 )
-from skgmm._rows.first_pass import Survey, survey
-from skgmm._rows.sample import Reservoir, StartSample, sample_key, sample_size
+from skgmm._rows.first_pass import OutOfCoreRows, Survey, survey
+from skgmm._rows.sample import Reservoir, sample_key, sample_size
 from skgmm._rows.totals import Counted, Totals, counted, totals_of
 
 # Results that one task adds up.
@@ -47,7 +47,7 @@ _SAME_CHUNKS = (
 
 
 @dataclass(frozen=True)
-class DaskRows(Rows):
+class DaskRows(OutOfCoreRows):
     """Rows of a Dask array (n, d) that is not cut along the features."""
 
     X: Any
@@ -92,23 +92,6 @@ class DaskRows(Rows):
             meta=np.empty((0,) * (1 + len(shape)), dtype),
         )
 
-    def overall_moments(self, form: Scatter) -> Moments:
-        known = None if self.surveyed is None else self.surveyed.moments
-        return known if known and known.form is form else super().overall_moments(form)
-
-    @property
-    def origin(self) -> Array:
-        return self._known().origin
-
-    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
-        return self._known().reservoir.sample()
-
-    def scale_sample(self) -> StartSample:
-        return self._known().for_scale.sample()
-
-    def in_memory(self, sample: StartSample) -> InMemoryRows:
-        return InMemoryRows(sample.rows, sample.weights, self.n_threads)
-
     def gathered(self) -> InMemoryRows:
         chunks = chunks_of(self.X, self.sample_weight)
         made = dask.compute([(chunk.rows, chunk.weights) for chunk in chunks])[0]
@@ -138,10 +121,6 @@ class DaskRows(Rows):
         inner, cut = whole_units(chunks)
         held = futures_of(self.X)
         return replace(self, surveyed=total, units=inner + (persisted(cut) if held else cut))
-
-    def _known(self) -> Survey:
-        assert self.surveyed is not None, "rows are surveyed before they are fitted"
-        return self.surveyed
 
 
 def _total(function: Callable[[int, list[Chunk]], Any], X: Any, chunks: list[Chunk]) -> Any:

@@ -9,8 +9,8 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._rows import checks
-from skgmm._rows.base import InMemoryRows
-from skgmm._rows.sample import Reservoir, reservoir, reservoir_for_scale
+from skgmm._rows.base import InMemoryRows, Rows
+from skgmm._rows.sample import Reservoir, StartSample, reservoir, reservoir_for_scale
 from skgmm._rows.totals import Totals, sum_of_features, totals_of
 
 
@@ -85,3 +85,30 @@ def survey(rows: InMemoryRows, largest: float, size: int, key: int, n_before: in
         reservoir=reservoir(rows.X, weights, size, key, n_before),
         for_scale=reservoir_for_scale(rows.X, weights, n_before),
     )
+
+
+class OutOfCoreRows(Rows):
+    """Rows that are not in memory, of which a fit knows what a first pass over them has found."""
+
+    surveyed: Survey | None
+
+    def overall_moments(self, form: Scatter) -> Moments:
+        known = None if self.surveyed is None else self.surveyed.moments
+        return known if known and known.form is form else super().overall_moments(form)
+
+    @property
+    def origin(self) -> Array:
+        return self._known().origin
+
+    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+        return self._known().reservoir.sample()
+
+    def scale_sample(self) -> StartSample:
+        return self._known().for_scale.sample()
+
+    def in_memory(self, sample: StartSample) -> InMemoryRows:
+        return InMemoryRows(sample.rows, sample.weights, self.n_threads)
+
+    def _known(self) -> Survey:
+        assert self.surveyed is not None, "rows are surveyed before they are fitted"
+        return self.surveyed

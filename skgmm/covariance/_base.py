@@ -57,6 +57,13 @@ class Covariance(ABC):
     def log_det(self) -> Array:
         """log |Sigma|, shape (m,)."""
 
+    def check_precisions(self) -> None:
+        """Raise IllDefinedCovarianceError where precisions, or sums of two, are infinite."""
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(4.0 * self.precision_diagonal()).all(axis=1)
+        if not finite.all():
+            raise IllDefinedCovarianceError(np.flatnonzero(~finite).tolist())
+
     @abstractmethod
     def colour(self, noise: Array, component: int) -> Array:
         """Rows with the component's covariance from rows (b, d) of identity covariance."""

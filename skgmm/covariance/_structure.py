@@ -15,7 +15,7 @@ import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
-from skgmm.covariance._base import Covariance, IllDefinedCovarianceError
+from skgmm.covariance._base import Covariance
 
 
 @dataclass(frozen=True)
@@ -125,11 +125,7 @@ class Structure(ABC):
             beyond float64.
         """
         covariance = self._maximise(self._statistics(moments, previous), previous)
-        with np.errstate(over="ignore"):
-            precisions = 4.0 * covariance.precision_diagonal()  # with room for sums of two
-        if not np.isfinite(precisions).all():  # so small that their inverses are no numbers
-            too_small = np.flatnonzero(~np.isfinite(precisions).all(axis=1))
-            raise IllDefinedCovarianceError(too_small.tolist())
+        covariance.check_precisions()
         return covariance
 
     def _statistics(self, moments: Moments, previous: Covariance | None) -> MStepStatistics:

@@ -63,8 +63,8 @@ StopWhen stop_when(const StopTuple& t) {
             std::get<3>(t), std::get<4>(t), std::get<5>(t)};
 }
 
-double remaining_gain(const StopTuple& stop, const std::vector<double>& gains) {
-    return stop_when(stop).remaining_gain(gains.data(), int64_t(gains.size()));
+double remaining_gain(const StopTuple& stop, const std::vector<double>& gains, double objective) {
+    return stop_when(stop).remaining_gain(gains.data(), int64_t(gains.size()), objective);
 }
 
 bool is_slow(const StopTuple& stop, const std::vector<double>& gains) {
@@ -277,7 +277,9 @@ void skgmm::bind_iterations(nb::module_& m) {
     bind<float>(m);
     m.def("minimise", &minimise_function, nb::arg("function"), nb::arg("vector").noconvert(),
           nb::arg("gradient").noconvert(), nb::arg("value"), nb::arg("tol"));
-    m.def("remaining_gain", &remaining_gain, nb::arg("stop"), nb::arg("gains"));
+    m.def("remaining_gain", &remaining_gain, nb::arg("stop"), nb::arg("gains"),
+          nb::arg("objective"));
+    m.def("rounding_of", &rounding_of, nb::arg("objective"));
     m.def("is_slow", &is_slow, nb::arg("stop"), nb::arg("gains"));
     nb::class_<BoundCoordinates>(m, "Coordinates")
         .def(nb::init<Vector, Table, Factors, Vector, double, int, const std::string&,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "m_step/factors.hpp"
@@ -40,6 +41,18 @@ void multiply_matrices(int64_t d, const double* left, const double* right, doubl
     double one = 1.0, zero = 0.0;
     lapack.dgemm(&as_is, &as_is, &n, &n, &n, &one, const_cast<double*>(right), &n,
                  const_cast<double*>(left), &n, &zero, out, &n);
+}
+
+// Whether sums of squares of a few of them are finite.
+bool finite_squares(const std::vector<double>& numbers) {
+    return std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::abs(x) < 1e153; });
+}
+
+// Whether the weights are 0, or numbers that have all their digits.
+bool representable(const std::vector<double>& log_weights) {
+    const double smallest = std::log(std::numeric_limits<double>::min());
+    return std::all_of(log_weights.begin(), log_weights.end(),
+                       [=](double x) { return x >= smallest || x == -INFINITY; });
 }
 
 // out = left' right, all (d, d).
@@ -262,7 +275,8 @@ bool Coordinates::at(const double* vector, State& there) {
     if (ties.turn() && ties.rotation == 'E') there.axes = axes;
     // The logarithm of one weight may be infinite, that of a component without samples; not all, and
     // the sum is no number if one of them is none.
-    return std::isfinite(sum) && finite(there.means) && finite(there.factors);
+    return std::isfinite(sum) && representable(there.log_weights) && finite(there.means) &&
+           finite_squares(there.factors);
 }
 
 void Coordinates::gradient(const State& there, double* out) {

@@ -42,7 +42,8 @@ public:
 
     int64_t size() const { return int64_t(scale.size()); }
 
-    // The mixture at a vector (size,). False where it is no mixture: a number is not finite.
+    // The mixture at a vector (size,). False where it is no mixture: a number is not
+    // finite, or a weight other than 0 is less than the smallest number with all digits.
     bool at(const double* vector, State& there);
 
     // Gradient (size,) of the objective, total, at the mixture found last, from its moments ...

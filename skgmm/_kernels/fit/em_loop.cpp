@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace skgmm {
 
@@ -43,12 +44,14 @@ public:
 private:
     bool maximise(const State& here, State& ahead) {
         const double *mass = here.moments.data() + 2, *mean = mass + K;
+        const double total_weight = here.moments[1];
+        const double smallest = std::numeric_limits<double>::min();
         double total = 0.0;
         for (int64_t k = 0; k < K; ++k) {
-            if (!(mass[k] > 0.0)) return false;
+            // A smaller weight would lose digits, and counts as none.
+            if (!(mass[k] / total_weight >= smallest)) return false;
             total += mass[k];
         }
-        const double total_weight = here.moments[1];
         for (int64_t k = 0; k < K; ++k) ahead.log_weights[k] = std::log(mass[k] / total_weight);
         std::copy(mean, mean + K * d, ahead.means.begin());
         const double* scatter = mean + K * d;
@@ -84,7 +87,7 @@ int64_t iterate(const Rows<T>& rows, const Family& family, const double* floor,
         if (gain > 0.0) std::swap(here, ahead);
         objectives.push_back(here.objective());
         ++done;
-        if (stop.reached(gains.data(), int64_t(gains.size()))) break;
+        if (stop.reached(gains.data(), int64_t(gains.size()), here.objective())) break;
     }
     return done;
 }

@@ -6,12 +6,18 @@
 
 namespace skgmm {
 
-double StopWhen::remaining_gain(const double* gains, std::int64_t n) const {
+double rounding_of(double objective) {
+    return 8.0 * std::numeric_limits<double>::epsilon() * std::max(1.0, std::abs(objective));
+}
+
+double StopWhen::remaining_gain(const double* gains, std::int64_t n, double objective) const {
     const double gain = gains[n - 1];
     double rate = first_rate;
     if (n > 1) {
-        const double before = gains[n - 2];
-        rate = std::max(before > 0.0 ? gain / before : 1.0, least_rate);
+        const double before = gains[n - 2], rounding = rounding_of(objective);
+        rate = before > 0.0 ? gain / before : 1.0;
+        if (std::abs(gain - before) <= rounding && rounding < gain) rate = 1.0 - rounding / gain;
+        rate = std::max(rate, least_rate);
     }
     if (!(rate >= 0.0 && rate < 1.0)) return std::numeric_limits<double>::infinity();
     return gain * rate / (1.0 - rate);
@@ -29,8 +35,9 @@ bool StopWhen::slow(const double* gains, std::int64_t n) const {
            std::log(std::max(tol, 1e-15) / left) / std::log(last) > iterations_left;
 }
 
-bool StopWhen::reached(const double* gains, std::int64_t n) const {
-    return !(gains[n - 1] > 0.0) || remaining_gain(gains, n) < tol || slow(gains, n);
+bool StopWhen::reached(const double* gains, std::int64_t n, double objective) const {
+    return !(gains[n - 1] > rounding_of(objective)) || remaining_gain(gains, n, objective) < tol ||
+           slow(gains, n);
 }
 
 }  // namespace skgmm

@@ -26,6 +26,7 @@ constexpr int products_of_sweep = 6;
 // Pivots of a matrix of trace 1 below which it is flat, and what a search may then cost: products,
 // or as many as make so many multiplications. As the matrices of components with too few samples,
 // such ones leave narrow valleys that take many steps, to minima that depend on reg_covar alone.
+// From known axes the fewest have to do, for each of a thousand iterations may make such a search.
 constexpr double flat_pivot = 1e-8;
 constexpr int64_t fewest_when_flat = 30, multiplications_when_flat = 2'000'000;
 
@@ -51,6 +52,7 @@ AxesSearch::AxesSearch(int64_t n_matrices, int64_t n_axes, const double* matrice
                        const double* weights, double exponent, int64_t most_products)
     : products_left(most_products),
       turned(n_matrices, n_axes, matrices, weights, exponent),
+      flat(any_flat(turned)),
       tried(turned),
       plane(turned),
       radius(1.0),
@@ -58,7 +60,7 @@ AxesSearch::AxesSearch(int64_t n_matrices, int64_t n_axes, const double* matrice
       growth(n_matrices),
       product(n_axes * n_axes),
       slopes(n_axes) {
-    if (any_flat(turned)) {
+    if (flat) {
         const int64_t product = n_matrices * n_axes * n_axes * n_axes;
         const int64_t most = std::max(fewest_when_flat, multiplications_when_flat / product);
         products_left = std::min(products_left, most);
@@ -92,6 +94,7 @@ double AxesSearch::settle(double* axes) {
 }
 
 double AxesSearch::improve(double* axes, int n_steps) {
+    if (flat) products_left = std::min(products_left, fewest_when_flat);  // there is a next time
     turned.turn_to(axes);
     newton(n_steps);
     return done(axes);

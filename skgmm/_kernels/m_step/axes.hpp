@@ -48,7 +48,9 @@ private:
     double done(double* axes) const;
 
     int64_t products_left;
-    Turned turned, tried;
+    Turned turned;
+    bool flat;  // some matrix
+    Turned tried;
     Plane plane;
     double radius;
     std::vector<double> inverse, growth;  // (K, d), of the lengths; (K,)

@@ -1,0 +1,78 @@
+"""Weights over hundreds of decades and `reg_covar=0`: what is returned is a mixture of float64
+numbers, its log-likelihood is what is reported, and the status tells of the collapse.
+"""
+
+import numpy as np
+import pytest
+
+from skgmm import GaussianMixtureEM
+from skgmm._em.coordinates import Coordinates
+from skgmm._moments import Moments, Scatter
+from skgmm._parameters import MixtureParameters, maximise
+from skgmm.covariance import STRUCTURES, IllDefinedCovarianceError
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def extreme_samples(seed):
+    """Eight samples, some repeated, in any unit, with up to three weights."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((8, 1))
+    X[:4] += 10.0 ** rng.integers(0, 4)
+    X = X * 10.0 ** rng.choice([0, -50, -100, 50])
+    X = X[rng.integers(0, 8, 8)]
+    lowest = rng.uniform(-320, 0)
+    return X, 10.0 ** rng.choice([lowest, rng.uniform(lowest, 300), 0], 8)
+
+
+@pytest.mark.parametrize("seed", [27, 97, 124])  # each was wrong for some of the structures
+@pytest.mark.parametrize("name", sorted(STRUCTURES))
+def test_a_collapse_ends_at_numbers_and_says_so(name, seed):
+    X, weights = extreme_samples(seed)
+    mixture = GaussianMixtureEM(
+        4,
+        covariance_type=name,
+        reg_covar=0,
+        init_params="random",
+        acceleration="lbfgs",
+        random_state=0,
+    ).fit(X, sample_weight=weights)
+    for attribute in ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_"):
+        assert np.isfinite(getattr(mixture, attribute)).all(), attribute
+    assert (mixture.covariances_ > 0).all()
+    assert (mixture.precisions_ > 0).all()
+    score = mixture.score(X, sample_weight=weights)
+    assert score == pytest.approx(mixture.lower_bound_, rel=1e-6)
+    assert "empty" in mixture.status_ or "collapsed" in mixture.status_
+
+
+def standard_mixture(name, log_weights):
+    """Standard normal components, and Moments that could be theirs."""
+    structure, K = STRUCTURES[name], len(log_weights)
+    scatter = structure.scatter.from_dense(np.tile(np.eye(1), (K, 1, 1)))
+    moments = Moments(structure.scatter, np.ones(K), np.zeros((K, 1)), scatter, 0.0, float(K))
+    covariance = structure.estimate(moments)
+    return MixtureParameters(np.array(log_weights), np.zeros((K, 1)), covariance), moments
+
+
+@pytest.mark.parametrize("name", sorted(STRUCTURES))
+def test_quasi_newton_steps_stay_within_numbers(name):
+    mixture, moments = standard_mixture(name, [0.0, -700.0])
+    coordinates = Coordinates(mixture, moments, STRUCTURES[name].ties)
+    weights = coordinates.parts["weights"][0]
+    vector = np.zeros(coordinates.size)
+    assert coordinates.at(vector).parameters.weights[1] > 0
+    vector[weights.stop - 1] = -100.0 / coordinates.scale[weights.stop - 1]
+    with pytest.raises(IllDefinedCovarianceError):
+        coordinates.at(vector)
+
+
+@pytest.mark.parametrize("name", sorted(STRUCTURES))
+def test_a_weight_below_the_smallest_number_is_none(name):
+    _, moments = standard_mixture(name, [0.0, 0.0])
+    mass = np.array([2.0, 1e-310])
+    scatter = moments.scatter
+    if moments.form is not Scatter.POOLED:
+        scatter = mass.reshape(2, *[1] * (scatter.ndim - 1)) * scatter
+    moments = Moments(moments.form, mass, moments.mean, scatter, 0.0, 2.0)
+    assert maximise(moments, STRUCTURES[name]).weights.tolist() == [1.0, 0.0]
