@@ -6,7 +6,6 @@
 
 #include "m_step/factors.hpp"
 #include "m_step/lapack.hpp"
-#include "m_step/rotated_matrices.hpp"
 
 namespace skgmm {
 
@@ -25,26 +24,9 @@ bool finite(const Numbers& numbers) {
     return std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::isfinite(x); });
 }
 
-Numbers transposed(int64_t d, const double* matrix) {
-    Numbers out(d * d);
-    for (int64_t i = 0; i < d; ++i)
-        for (int64_t j = 0; j < d; ++j) out[j * d + i] = matrix[i * d + j];
-    return out;
-}
-
-// out = left right, all (d, d).
-void multiply_matrices(int64_t d, const double* left, const double* right, double* out) {
-    if (!use_lapack(d)) return multiply(d, left, right, out);
-    char as_is = 'N';  // column by column these are the transposes, in the reverse order
-    int n = int(d);
-    double one = 1.0, zero = 0.0;
-    lapack.dgemm(&as_is, &as_is, &n, &n, &n, &one, const_cast<double*>(right), &n,
-                 const_cast<double*>(left), &n, &zero, out, &n);
-}
-
 // out = left' right, all (d, d).
 void multiply_transposed(int64_t d, const double* left, const double* right, double* out) {
-    multiply_matrices(d, transposed(d, left).data(), right, out);
+    multiply_matrices(d, transpose(d, left).data(), right, out);
 }
 
 // vector' matrix, and matrix vector.
@@ -366,7 +348,7 @@ void Coordinates::chain_turns(double* out) {
         for (int64_t i = 0; i < d; ++i) chain[i * (d + 1)] += 1.0;
         for (double& each : chain) each *= 0.5;
         multiply_matrices(d, chain.data(), twists.data() + a * d * d, product.data());
-        multiply_matrices(d, product.data(), transposed(d, chain.data()).data(), other.data());
+        multiply_matrices(d, product.data(), transpose(d, chain.data()).data(), other.data());
         double* slopes = rotation.of(out, a);
         for (int64_t i = 0; i < d; ++i)
             for (int64_t j = i + 1; j < d; ++j) *slopes++ += other[i * d + j];
