@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from strategies import random_mixture, seeds
 
 from skgmm import _kernels
-from skgmm._em.compiled import mixture_of
 from skgmm._em.compiled import quasi_newton_steps as compiled_steps
 from skgmm._em.quasi_newton import quasi_newton_steps
-from skgmm._kernels import Form, Iterated, Sums, minimise
+from skgmm._kernels import Form, State, Sums, minimise
 from skgmm._objective import Problem
 from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES
@@ -136,10 +135,9 @@ def test_compiled_steps_are_those_of_the_general_code(name, data, most):
     for objectives in (compiled.objectives, general.objectives):
         assert len(objectives) <= most
         assert objectives[same:] == pytest.approx([objectives[same - 1]] * len(objectives[same:]))
-    parameters, moments = mixture_of(problem.structure, compiled)
-    again = problem.evaluate(parameters)
+    again = problem.evaluate(compiled.parameters)
     assert again.mean_objective == pytest.approx(compiled.objectives[-1], rel=1e-12, abs=1e-12)
-    np.testing.assert_allclose(again.mean, moments.mean, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(again.mean, compiled.moments.mean, rtol=1e-9, atol=1e-9)
 
 
 def test_moments_in_another_form_are_refused():
@@ -147,8 +145,9 @@ def test_moments_in_another_form_are_refused():
     start = random_mixture(0, K, d, "full", spread=1.0)
     X, _ = start.draw(50, np.random.RandomState(0))
     sums = Sums(np.full(K, 25.0), start.means, np.ones((K, d)), -100.0, 50.0)
-    mixture = Iterated(start.log_weights, start.means, start.covariance.factor, None, sums, [], [])
-    options = {"floor": np.full(d, 0.1), "tol": 0.0, "max_iter": 5, "n_threads": 1}
-    options |= {"principal": None, "form": Form.DIAGONAL}
+    state = State(
+        start.log_weights, start.means, start.covariance.factor, None, Form.DIAGONAL, sums
+    )
+    arguments = "VVV", np.full(d, 0.1), *state.arrays, None, None, 0.0, 5, 1, None, None
     with pytest.raises(ValueError, match="form: diagonal for diagonals"):
-        _kernels.quasi_newton(X, None, mixture, ties="VVV", **options)
+        _kernels.quasi_newton(X, None, int(Form.DIAGONAL), *arguments)

@@ -4,15 +4,16 @@ time than what is between two of them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from skgmm import _kernels
 from skgmm._em.coordinates import in_form, sums_of
-from skgmm._kernels import Improved, Iterated, Listener, StopWhen
+from skgmm._kernels import State, StopWhen
+from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
-from skgmm.covariance import CommonAxes, Structure, covariance_of, principal_axes
+from skgmm.covariance import CommonAxes, Covariance, Structure, covariance_of, principal_axes
 
 # With more samples a pass takes longer than what is around it, and an interrupt would have to wait.
 FEW_ROWS = 10_000
@@ -23,13 +24,24 @@ _FEW_FEATURES = 40
 _ONE = StopWhen(max_iter=1, tol=0.0)
 
 
-class Reached(NamedTuple):
-    """Where iterations have led: the best so far."""
+class Found(NamedTuple):
+    """The best mixture that compiled iterations have found, and what it took."""
 
     parameters: MixtureParameters
     moments: Moments
-    gains: list[float]  # nats per row, of each iteration; only the last may not be positive
-    objectives: list[float]  # of the best so far
+    objectives: list[float]  # of the best so far after each evaluation, nats per sample
+    gains: list[float]  # of each iteration of EM; only the last may not be positive
+    more: bool = False  # is to be expected of quasi-Newton steps from another anchor
+    exhausted: bool = False  # evaluations
+
+
+class Listener(Protocol):
+    """Told of every evaluation of quasi-Newton steps; it may end them by an exception."""
+
+    def begin(self) -> None: ...
+
+    def end(self, parameters: MixtureParameters, moments: Moments, gain: float) -> None:
+        """After an evaluation, with the best so far and the gain over the best before."""
 
 
 def supports(problem: Problem) -> str | None:
@@ -52,8 +64,8 @@ def iterate(
     moments: Moments | None,
     gains: list[float],
     stop: StopWhen,
-) -> Reached | None:
-    """Iterations until there is something to decide, with the results of one after the other.
+) -> Found | None:
+    """Iterations of EM until there is something to decide, with the results of one after the other.
 
     Parameters
     ----------
@@ -64,38 +76,28 @@ def iterate(
 
     Returns
     -------
-    reached : Reached or None
+    found : Found or None
         None where the next iteration is for the general code: see `supports`, or a component is
         empty or ill-defined, or a sample or digits are lost.
     """
-    data, structure = problem.arrays, problem.structure
+    data, structure, covariance = problem.arrays, problem.structure, parameters.covariance
     if supports(problem) is not None:
         return None
     assert data is not None
-    assert structure.compiled is not None
-    covariance = parameters.covariance
     axes = covariance.axes if isinstance(covariance, CommonAxes) else None
-    end = _kernels.iterate(
+    state = _state(structure, parameters, covariance, axes, moments)
+    found, objectives = _kernels.iterate(
         data.X,
         data.sample_weight,
-        Iterated(
-            parameters.log_weights,
-            parameters.means,
-            covariance.factor,
-            axes,
-            None if moments is None else sums_of(moments),
-            gains,
-            [],
-        ),
-        code=structure.compiled,
-        form=structure.scatter.kernel_form,
-        floor=problem.floor,
-        stop=stop,
-        n_threads=data.n_threads,
+        structure.compiled,
+        problem.floor,
+        *state.arrays,
+        moments is not None,
+        gains[-2:],
+        stop,
+        data.n_threads,
     )
-    if end is None or end.sums is None:
-        return None
-    return Reached(*mixture_of(structure, end), end.gains, end.objectives)
+    return Found(*_mixture(structure, state), objectives, found) if found else None
 
 
 def step(
@@ -123,7 +125,7 @@ def quasi_newton_steps(
     tol: float,
     max_iter: int,
     listener: Listener | None = None,
-) -> Improved | None:
+) -> Found | None:
     """Quasi-Newton steps from a mixture until a few gain less than `tol`, nats per sample.
 
     Parameters
@@ -135,47 +137,59 @@ def quasi_newton_steps(
 
     Returns
     -------
-    improved : Improved or None
+    found : Found or None
         None where it is for the general code: see `supports`.
     """
-    data, structure = problem.arrays, problem.structure
-    if structure.ties is None or supports(problem) is not None:
+    data, structure, ties = problem.arrays, problem.structure, problem.structure.ties
+    if ties is None or supports(problem) is not None:
         return None
     assert data is not None
-    ties, form = structure.ties, structure.scatter
-    covariance = in_form(parameters.covariance, ties, form, parameters.n_components)
+    covariance = in_form(parameters.covariance, ties, structure.scatter, parameters.n_components)
     principal = principal_axes(covariance, ties)
     axes = principal.axes[0] if principal is not None and ties.rotation == "E" else None
-    return _kernels.quasi_newton(
+    state = _state(structure, parameters, covariance, axes, moments)
+
+    def end(gain: float) -> None:
+        assert listener is not None
+        listener.end(*_mixture(structure, state.copy()), gain)
+
+    objectives, ended = _kernels.quasi_newton(
         data.X,
         data.sample_weight,
-        Iterated(
-            parameters.log_weights,
-            parameters.means,
-            covariance.factor,
-            axes,
-            sums_of(moments),
-            [],
-            [],
-        ),
-        ties=ties.code,
-        principal=principal,
-        form=form.kernel_form,
-        floor=problem.floor,
-        tol=tol,
-        max_iter=max_iter,
-        n_threads=data.n_threads,
-        listener=listener,
+        int(state.form),
+        ties.code,
+        problem.floor,
+        *state.arrays,
+        *(principal or (None, None)),
+        tol,
+        max_iter,
+        data.n_threads,
+        None if listener is None else listener.begin,
+        None if listener is None else end,
+    )
+    return Found(*_mixture(structure, state), objectives, [], ended == 1, ended == 2)
+
+
+def _state(
+    structure: Structure,
+    parameters: MixtureParameters,
+    covariance: Covariance,
+    axes: Array | None,
+    moments: Moments | None,
+) -> State:
+    return State(
+        parameters.log_weights,
+        parameters.means,
+        covariance.factor,
+        axes,
+        structure.scatter.kernel_form,
+        None if moments is None else sums_of(moments),
     )
 
 
-def mixture_of(
-    structure: Structure, found: Iterated | Improved
-) -> tuple[MixtureParameters, Moments]:
-    """Parameters and their Moments, from the kernel's arrays."""
-    assert found.sums is not None
-    covariance = covariance_of(found.factors, found.axes)
+def _mixture(structure: Structure, state: State) -> tuple[MixtureParameters, Moments]:
+    covariance = covariance_of(state.factors, state.axes)
     return (
-        MixtureParameters(found.log_weights, found.means, covariance),
-        Moments(structure.scatter, *found.sums),
+        MixtureParameters(state.log_weights, state.means, covariance),
+        Moments(structure.scatter, *state.sums),
     )

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from skgmm._em.compiled import iterate, mixture_of
+from skgmm._em.compiled import iterate
 from skgmm._em.compiled import quasi_newton_steps as compiled_steps
 from skgmm._em.convergence import _ahead, _Rate
 from skgmm._em.quasi_newton import quasi_newton_steps
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.watch import Progress, Watch
-from skgmm._kernels import Improved, StopWhen
+from skgmm._kernels import StopWhen
 from skgmm._moments import Moments
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
@@ -81,14 +81,11 @@ class _Ascent:
         if found is None:
             return None
         if listener is None:
-            self.become(found)
+            self.parameters, self.moments = found.parameters, found.moments
             self.objectives += found.objectives
         if found.exhausted:
             raise _OutOfIterationsError
         return found.more
-
-    def become(self, best: Improved) -> None:
-        self.parameters, self.moments = mixture_of(self.problem.structure, best)
 
     def step(self, rate: _Rate) -> None:
         """One iteration of EM, whose gain the rate notes."""
@@ -129,9 +126,9 @@ class _Listener:
     def __init__(self, ascent: _Ascent, watch: Watch) -> None:
         self.ascent, self.begin = ascent, watch.begin
 
-    def end(self, best: Improved, gain: float) -> None:
-        self.ascent.become(best)
-        self.ascent.objectives.append(self.ascent.moments.mean_objective)
+    def end(self, parameters: MixtureParameters, moments: Moments, gain: float) -> None:
+        self.ascent.parameters, self.ascent.moments = parameters, moments
+        self.ascent.objectives.append(moments.mean_objective)
         self.ascent._tell(gain, None)
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from math import inf, nan, prod
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import cython_blas, cython_lapack
@@ -28,10 +28,12 @@ try:
         available,
         centre_sums,
         is_stop_flag_set,
+        iterate,
         m_step,
         minimise,
         new_stop_flag,
         obey_stop_flag,
+        quasi_newton,
         rounding_of,
         set_stop_flag,
         sums_of_total,
@@ -41,9 +43,7 @@ try:
         write_values,
     )
     from skgmm._kernels._native import is_slow as _is_slow
-    from skgmm._kernels._native import iterate as _iterate
     from skgmm._kernels._native import log_heights as _find_log_heights
-    from skgmm._kernels._native import quasi_newton as _quasi_newton
     from skgmm._kernels._native import remaining_gain as _remaining_gain
 except ModuleNotFoundError as error:
     raise ImportError(
@@ -57,11 +57,10 @@ take_lapack(cython_blas.__pyx_capi__, cython_lapack.__pyx_capi__)
 __all__ = [
     "Coordinates",
     "Form",
-    "Improved",
-    "Listener",
     "LostRowError",
     "Model",
     "Principal",
+    "State",
     "StopFlag",
     "StopWhen",
     "Sums",
@@ -295,145 +294,40 @@ class StopWhen(NamedTuple):
         return _is_slow(self, gains[-3:])
 
 
-class Iterated(NamedTuple):
-    """A mixture, its moments, and what it took to get there."""
+class State:
+    """A mixture and its sums: copies, which compiled iterations write to."""
 
-    log_weights: Array  # (K,)
-    means: Array  # (K, d)
-    factors: Array
-    axes: Array | None  # (d, d), where components share them
-    sums: Sums | None  # as `moments` gives them; None where they are to be found
-    gains: list[float]  # of each iteration, nats per sample
-    objectives: list[float]  # of the best so far after each, nats per sample
+    def __init__(
+        self,
+        log_weights: Array,  # (K,)
+        means: Array,  # (K, d)
+        factors: Array,
+        axes: Array | None,  # (d, d), where components share them and they turn
+        form: Form,
+        sums: Sums | None,  # as `moments` gives them; None where they are to be found
+    ) -> None:
+        self.form = form
+        self.log_weights, self.means, self.factors = (
+            log_weights.copy(),
+            means.copy(),
+            factors.copy(),
+        )
+        self.axes = None if axes is None else axes.copy()
+        self._packed, self._parts = _room_for_sums(means.shape, form)
+        if sums is not None:
+            _fill(self._packed, self._parts(), sums)
 
+    @property
+    def sums(self) -> Sums:
+        return self._parts()
 
-def iterate(
-    X: Array,
-    weight: Array | None,
-    start: Iterated,
-    *,
-    code: str,
-    form: Form,
-    floor: Array,
-    stop: StopWhen,
-    n_threads: int,
-) -> Iterated | None:
-    """EM, one iteration after the other, until there is something to decide; the best of it.
+    @property
+    def arrays(self) -> tuple[Array, Array, Array, Array | None, Array]:
+        """In the order of the C++ side."""
+        return self.log_weights, self.means, self.factors, self.axes, self._packed
 
-    Parameters
-    ----------
-    start : Iterated
-    code : str
-        Of the covariance structure.
-    floor : ndarray of shape (d,)
-        Positive; as of `moments`, and added to the covariances.
-
-    Returns
-    -------
-    end : Iterated or None
-        None if not one iteration could be made: covariances are ill-defined, a component is empty,
-        or a sample or digits are lost.
-    """
-    mixture, parts = _copied(start.log_weights, start.means, start.factors, start.axes, form)
-    if start.sums is not None:
-        _fill(mixture[-1], parts(), start.sums)
-    gains, objectives = _iterate(
-        X, weight, code, floor, *mixture, start.sums is not None, start.gains[-2:], stop, n_threads
-    )
-    return Iterated(*mixture[:4], parts(), gains, objectives) if gains else None
-
-
-class Improved(NamedTuple):
-    """The best mixture of quasi-Newton steps, and what it took to get there."""
-
-    log_weights: Array  # (K,)
-    means: Array  # (K, d)
-    factors: Array
-    axes: Array | None  # (d, d), where components share them and they turn
-    sums: Sums
-    objectives: list[float]  # of the best so far after each evaluation, nats per sample
-    more: bool  # is to be expected of another anchor
-    exhausted: bool  # evaluations
-
-
-class Principal(NamedTuple):
-    """Principal axes of covariances, and roots of the precisions along them."""
-
-    axes: Array  # (K, d, d) or (1, d, d), in columns
-    scales: Array  # (K, d)
-
-
-class Listener(Protocol):
-    """Told of every evaluation of quasi-Newton steps; it may end them by an exception."""
-
-    def begin(self) -> None: ...
-
-    def end(self, best: Improved, gain: float) -> None:
-        """After an evaluation, with its gain over the best before."""
-
-
-def quasi_newton(
-    X: Array,
-    weight: Array | None,
-    start: Iterated,
-    *,
-    ties: str,
-    principal: Principal | None,
-    form: Form,
-    floor: Array,
-    tol: float,
-    max_iter: int,
-    n_threads: int,
-    listener: Listener | None = None,
-) -> Improved:
-    """Quasi-Newton steps from a mixture, until a few of them gain less than `tol`.
-
-    Parameters
-    ----------
-    start : Iterated
-        With sums, and one factor for each component if any part of the covariances varies. `axes`
-        where components share them and they turn.
-    ties : str
-        Of volume, shape and rotation: E equal, V varying, I none.
-    principal : Principal or None
-        Of structures whose axes turn.
-    max_iter : int
-        Evaluations.
-    """
-    assert start.sums is not None
-    mixture, parts = _copied(start.log_weights, start.means, start.factors, start.axes, form)
-    _fill(mixture[-1], parts(), start.sums)
-
-    def end(gain: float) -> None:
-        assert listener is not None
-        copies, sums = _copied(*mixture[:4], form)
-        copies[-1][:] = mixture[-1]
-        listener.end(Improved(*copies[:4], sums(), [], True, False), gain)
-
-    objectives, ended = _quasi_newton(
-        X,
-        weight,
-        int(form),
-        ties,
-        floor,
-        *mixture,
-        *(principal or (None, None)),
-        tol,
-        max_iter,
-        n_threads,
-        None if listener is None else listener.begin,
-        None if listener is None else end,
-    )
-    return Improved(*mixture[:4], parts(), objectives, ended == 1, ended == 2)
-
-
-def _copied(
-    log_weights: Array, means: Array, factors: Array, axes: Array | None, form: Form
-) -> tuple[tuple[Array, Array, Array, Array | None, Array], Callable[[], Sums]]:
-    """Copies that the kernel may write to, with room for sums, and these once it is filled."""
-    out, parts = _room_for_sums(means.shape, form)
-    copies = log_weights.copy(), means.copy(), factors.copy()
-    return (*copies, None if axes is None else axes.copy(), out), parts
+    def copy(self) -> State:
+        return State(*self.arrays[:4], self.form, self.sums)
 
 
 def packed(sums: Sums, form: Form) -> Array:
@@ -441,6 +335,13 @@ def packed(sums: Sums, form: Form) -> Array:
     out, parts = _room_for_sums(sums.first.shape, form)
     _fill(out, parts(), sums)
     return out
+
+
+class Principal(NamedTuple):
+    """Principal axes of covariances, and roots of the precisions along them."""
+
+    axes: Array  # (K, d, d) or (1, d, d), in columns
+    scales: Array  # (K, d)
 
 
 def _fill(out: Array, parts: Sums, sums: Sums) -> None:

@@ -7,7 +7,6 @@
 
 #include "m_step/factors.hpp"
 #include "m_step/lapack.hpp"
-#include "m_step/rotated_matrices.hpp"
 
 namespace skgmm {
 
@@ -26,23 +25,6 @@ bool finite(const Numbers& numbers) {
     return std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::isfinite(x); });
 }
 
-Numbers transposed(int64_t d, const double* matrix) {
-    Numbers out(d * d);
-    for (int64_t i = 0; i < d; ++i)
-        for (int64_t j = 0; j < d; ++j) out[j * d + i] = matrix[i * d + j];
-    return out;
-}
-
-// out = left right, all (d, d).
-void multiply_matrices(int64_t d, const double* left, const double* right, double* out) {
-    if (!use_lapack(d)) return multiply(d, left, right, out);
-    char as_is = 'N';  // column by column these are the transposes, in the reverse order
-    int n = int(d);
-    double one = 1.0, zero = 0.0;
-    lapack.dgemm(&as_is, &as_is, &n, &n, &n, &one, const_cast<double*>(right), &n,
-                 const_cast<double*>(left), &n, &zero, out, &n);
-}
-
 // Whether sums of squares of a few of them are finite.
 bool finite_squares(const std::vector<double>& numbers) {
     return std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::abs(x) < 1e153; });
@@ -57,7 +39,7 @@ bool representable(const std::vector<double>& log_weights) {
 
 // out = left' right, all (d, d).
 void multiply_transposed(int64_t d, const double* left, const double* right, double* out) {
-    multiply_matrices(d, transposed(d, left).data(), right, out);
+    multiply_matrices(d, transpose(d, left).data(), right, out);
 }
 
 // vector' matrix, and matrix vector.
@@ -380,7 +362,7 @@ void Coordinates::chain_turns(double* out) {
         for (int64_t i = 0; i < d; ++i) chain[i * (d + 1)] += 1.0;
         for (double& each : chain) each *= 0.5;
         multiply_matrices(d, chain.data(), twists.data() + a * d * d, product.data());
-        multiply_matrices(d, product.data(), transposed(d, chain.data()).data(), other.data());
+        multiply_matrices(d, product.data(), transpose(d, chain.data()).data(), other.data());
         double* slopes = rotation.of(out, a);
         for (int64_t i = 0; i < d; ++i)
             for (int64_t j = i + 1; j < d; ++j) *slopes++ += other[i * d + j];

@@ -1,6 +1,7 @@
 // BLAS and LAPACK, from SciPy: no library of its own is linked.
 #pragma once
 #include <cstdint>
+#include <vector>
 
 namespace skgmm {
 
@@ -20,5 +21,10 @@ inline Lapack lapack;
 
 // Whether matrices (d, d) are so large that they take less time in LAPACK than in plain loops.
 inline bool use_lapack(std::int64_t d) { return d > 16 && lapack.dsyevd; }
+
+// out = left right, all (d, d).
+void multiply_matrices(std::int64_t d, const double* left, const double* right, double* out);
+
+std::vector<double> transpose(std::int64_t d, const double* matrix);
 
 }  // namespace skgmm

@@ -7,6 +7,7 @@
 #include "m_step/axes.hpp"
 #include "m_step/factors.hpp"
 #include "m_step/jacobi.hpp"
+#include "m_step/lapack.hpp"
 #include "m_step/volumes.hpp"
 
 namespace skgmm {
@@ -316,7 +317,7 @@ Numbers along_common_axes(const MStepStatistics& s, bool by_mass, double exponen
     find_common_axes(s, by_mass, exponent, out);
     Numbers along(K * d), product(d * d);
     for (int64_t k = 0; k < K; ++k) {
-        multiply(d, s.own_scatter + k * d * d, out.axes, product.data());
+        multiply_matrices(d, s.own_scatter + k * d * d, out.axes, product.data());
         for (int64_t i = 0; i < d; ++i)
             for (int64_t j = 0; j < d; ++j)
                 along[k * d + j] += product[i * d + j] * out.axes[i * d + j];

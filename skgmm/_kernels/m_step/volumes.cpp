@@ -6,6 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "m_step/factors.hpp"
+#include "m_step/lapack.hpp"
+
 namespace skgmm {
 
 using std::int64_t;
@@ -22,9 +25,6 @@ constexpr double short_step = 1e-3;
 // with directions that hold nothing but reg_covar, each leaves a rounding of the slope.)
 constexpr double unsettled = 1e-3;
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-// Of d pivots or variances, what is no more than rounding of the largest.
-double rounding(int64_t d) { return 4.0 * double(d) * std::numeric_limits<double>::epsilon(); }
 
 // log |M| and, seen in the frame where M is the identity, the parts that the matrices have in it.
 struct Shares {
@@ -80,56 +80,28 @@ private:
 class Matrices : public Scatters {
 public:
     Matrices(const double* scatters_, int64_t K_, int64_t d_)
-        : Scatters{scatters_, K_, d_, d_ * d_}, lower(d_ * d_) {}
+        : Scatters{scatters_, K_, d_, d_ * d_}, total(size), factor(size), product(size) {}
 
     void share(const std::vector<double>& u, Shares& out) {
-        add(u, lower.data(), out.parts.data());
-        out.log_determinant = factorise();
-        if (!std::isfinite(out.log_determinant)) return;
+        add(u, total.data(), out.parts.data());
+        out.log_determinant = infinity;
+        if (!std::all_of(total.begin(), total.end(), [](double x) { return std::isfinite(x); }) ||
+            !factor_of_matrix(d, total.data(), factor.data()))
+            return;
+        out.log_determinant = 0.0;
+        for (int64_t j = 0; j < d; ++j) out.log_determinant -= 2.0 * std::log(factor[j * (d + 1)]);
+        const std::vector<double> transposed = transpose(d, factor.data());
         for (int64_t k = 0; k < K; ++k) {
             double* part = out.parts.data() + k * size;
-            solve(part);
-            for (int64_t i = 0; i < d; ++i)  // symmetric: rows to columns
-                for (int64_t j = 0; j < i; ++j) std::swap(part[i * d + j], part[j * d + i]);
-            solve(part);
+            multiply_matrices(d, part, factor.data(), product.data());
+            multiply_matrices(d, transposed.data(), product.data(), part);
             out.traces[k] = 0.0;
             for (int64_t j = 0; j < d; ++j) out.traces[k] += part[j * (d + 1)];
         }
     }
 
 private:
-    // The Cholesky factor of what is in `lower`; the logarithm of the determinant, or infinity
-    // where a pivot is within rounding of zero.
-    double factorise() {
-        double log = 0.0;
-        for (int64_t i = 0; i < d; ++i) {
-            double* row = lower.data() + i * d;
-            const double variance = row[i];
-            for (int64_t j = 0; j <= i; ++j) {
-                const double* other = lower.data() + j * d;
-                double sum = row[j];
-                for (int64_t l = 0; l < j; ++l) sum -= row[l] * other[l];
-                row[j] = j < i ? sum / other[j] : sum;
-            }
-            if (!(row[i] > rounding(d) * variance) || !std::isfinite(row[i])) return infinity;
-            log += std::log(row[i]);
-            row[i] = std::sqrt(row[i]);
-        }
-        return log;
-    }
-
-    // Columns x of a matrix to the solutions of lower x = column.
-    void solve(double* matrix) const {
-        for (int64_t i = 0; i < d; ++i) {
-            const double* row = lower.data() + i * d;
-            double* x = matrix + i * d;
-            for (int64_t l = 0; l < i; ++l)
-                for (int64_t j = 0; j < d; ++j) x[j] -= row[l] * matrix[l * d + j];
-            for (int64_t j = 0; j < d; ++j) x[j] /= row[i];
-        }
-    }
-
-    std::vector<double> lower;
+    std::vector<double> total, factor, product;
 };
 
 // The solution x of a positive definite system, in place of `right`; the matrix is destroyed.
