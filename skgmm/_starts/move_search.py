@@ -179,10 +179,10 @@ class MoveSearch:
         begun: list[tuple[EMResult, EM]] = []
         for start in islice(map(self._start, starts), self.n_ways):
             if (run := self._run(start)) is not None:
-                begun.append((self._spent(run.until(_TRIAL[-1]), 1), run))
+                begun.append((self.judged(self._spent(run.until(_TRIAL[-1]), 1)), run))
             if self.budget.exhausted:
                 break
-        begun.sort(key=lambda pair: self.judged(pair[0]).rank)
+        begun.sort(key=lambda pair: pair[0].rank)
         best, left = here, max(1, self.n_ways // one_in)
         for so_far, run in begun:
             end = self._followed(so_far, run, best)
@@ -197,7 +197,7 @@ class MoveSearch:
         """The end of a run, or where it is given up."""
         hopeful = so_far.objective + _HOPE * so_far.remaining > best.comparable_objective
         if so_far.status is not EMStatus.MAX_ITER or not hopeful:
-            return self.judged(so_far)
+            return so_far
         return self.judged(self._spent(run.until(_STEPS), -len(so_far.objectives)))
 
     # Where it costs more: moves by their estimated gain, one after the other.
