@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from skgmm._em.collapse import few_samples
 from skgmm._em.loop import EM
 from skgmm._em.result import EMResult
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
-from skgmm._moments import Moments
 from skgmm._objective import Problem
-from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.kmeans import kmeans
 from skgmm._starts.methods import EmptyStartError, start_of
@@ -30,11 +27,11 @@ _FIRST, _MORE, _ROUGHLY = 4, 16, 1e-4
 # needed by this factor.
 _CONVINCING, _OPTIMISM = 2, 3.0
 
-# Halves of few samples may not rest on `reg_covar` by more than this share of a variance.
-_LARGEST_SHARE = 0.5
-
 # Samples that can be cut.
 _FEWEST = 4
+
+
+Sound = Callable[[EMResult], bool]
 
 
 def best_splits(
@@ -43,6 +40,7 @@ def best_splits(
     level: float,
     needed: float,
     n_best: int,
+    sound: Sound,
     rng: np.random.RandomState,
 ) -> list[Split]:
     """What the best of a few cuts into two components lead to, where that is sound.
@@ -59,6 +57,8 @@ def best_splits(
         Gain, in nats. Where the first cuts are far below, no others are made.
     n_best : int
         Cuts that are followed.
+    sound : callable
+        Whether both halves rest on their samples.
     """
     rows = problem.rows
     assert isinstance(rows, InMemoryRows)
@@ -69,30 +69,20 @@ def best_splits(
         except (IllDefinedCovarianceError, EmptyStartError, LostRowError):
             continue
         so_far = run.until(_FIRST)
-        if _rests_on_samples(problem, so_far.parameters, so_far.moments):
+        if sound(so_far):
             runs.append((so_far.moments.objective - level, run))
         highest = max((gain for gain, _ in runs), default=-np.inf)
         if len(runs) >= _CONVINCING and _OPTIMISM * max(highest, 0.0) < needed:
             return []
     runs.sort(key=lambda pair: -pair[0])
     ends = [run.until(_MORE) for _, run in runs[:n_best]]
-    return [
-        _as_split(end, mass, level)
-        for end in ends
-        if _rests_on_samples(problem, end.parameters, end.moments)
-    ]
+    return [_as_split(end, mass, level) for end in ends if sound(end)]
 
 
 def _as_split(end: EMResult, mass: float, level: float) -> Split:
     factor = mass / end.moments.mass.sum()
     first, second = (Part.of(end.moments, k).scaled(factor) for k in range(2))
     return Split(end.moments.objective - level, (first, second))
-
-
-def _rests_on_samples(problem: Problem, parameters: MixtureParameters, moments: Moments) -> bool:
-    added = parameters.covariance.precision_diagonal() @ problem.floor
-    few = moments.mass < few_samples(parameters.n_features)
-    return bool(moments.mass.min() > 0 and not (few & (added > _LARGEST_SHARE)).any())
 
 
 def _cuts(rows: InMemoryRows, rng: np.random.RandomState) -> Iterator[Array]:
