@@ -12,9 +12,11 @@ from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._objective import Problem
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.sample import StartSample
 from skgmm._starts.kmeans import kmeans
 from skgmm._starts.methods import EmptyStartError, start_of
 from skgmm._starts.moves import Part, Split
+from skgmm._starts.views import views
 from skgmm.covariance import IllDefinedCovarianceError
 
 # The tail of a feature begins at so many deviations.
@@ -63,7 +65,7 @@ def best_splits(
     rows = problem.rows
     assert isinstance(rows, InMemoryRows)
     runs: list[tuple[float, EM]] = []
-    for labels in _cuts(rows, rng) if rows.n_samples >= _FEWEST else ():
+    for labels in _cuts(problem, rng) if rows.n_samples >= _FEWEST else ():
         try:
             run = EM(problem, start_of(problem, labels, 2), tol=_ROUGHLY, acceleration=None)
         except (IllDefinedCovarianceError, EmptyStartError, LostRowError):
@@ -85,18 +87,21 @@ def _as_split(end: EMResult, mass: float, level: float) -> Split:
     return Split(end.moments.objective - level, (first, second))
 
 
-def _cuts(rows: InMemoryRows, rng: np.random.RandomState) -> Iterator[Array]:
+def _cuts(problem: Problem, rng: np.random.RandomState) -> Iterator[Array]:
     """Labels 0 and 1 for the samples, in a few ways that do not depend on units.
 
     Across the axis of least kurtosis, where two clusters lie side by side; what is nearer to the
     farthest sample than to the mean, for a small group far away; the tail of the most skewed
     feature; and by k-means.
     """
+    rows = problem.rows
+    assert isinstance(rows, InMemoryRows)
     weights = rows.sample_weight
     assert weights is not None
-    scaled, white = _scaled_and_whitened(rows.X, weights / weights.sum())
+    (_, scaled), (_, white) = views(StartSample(rows.X, weights, True), problem)
     if not white.shape[1]:
         return
+    weights = weights / weights.sum()
     squares = white * white
     kurtosis = weights @ (squares * squares)
     yield (white[:, int(np.argmin(kurtosis))] > 0).astype(np.int64)
@@ -107,17 +112,3 @@ def _cuts(rows: InMemoryRows, rng: np.random.RandomState) -> Iterator[Array]:
     most = int(np.argmax(np.abs(skewness)))
     yield (scaled[:, most] * np.sign(skewness[most]) > _TAIL).astype(np.int64)
     yield kmeans(white, weights, 2, rng, rows.n_threads)
-
-
-def _scaled_and_whitened(X: Array, weights: Array) -> tuple[Array, Array]:
-    """The samples with deviations 1, and with identity covariance in directions that have spread.
-
-    The weights add up to 1; features without spread are left out.
-    """
-    centred = X - weights @ X
-    deviations = np.sqrt(weights @ centred**2)
-    varying = deviations > 0
-    scaled = centred[:, varying] / deviations[varying]
-    variances, axes = np.linalg.eigh((scaled.T * weights) @ scaled)
-    kept = variances > 1e-10 * variances.max(initial=0.0)
-    return scaled, np.ascontiguousarray(scaled @ axes[:, kept] / np.sqrt(variances[kept]))
