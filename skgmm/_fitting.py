@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from skgmm._em.stepwise import Memory
 from skgmm._em.watch import Watch
 from skgmm._linalg import Array
 from skgmm._objective import Problem, Regularisation
-from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._parameters import MixtureParameters, n_parameters, seeded_draws
 from skgmm._progress.callbacks import FitTasks
 from skgmm._progress.follow import followed
 from skgmm._rows.base import Rows
@@ -62,18 +61,6 @@ class Fit:
             "_kept": None,
             "_draws": seeded_draws(self.random_state),
         }
-
-
-# Tells the stream of `sample` from that of the starts.
-_OF_SAMPLE = 1
-
-
-def seeded_draws(random_state: Any) -> np.random.RandomState | None:
-    """The stream that `sample` draws from, where the estimator has a seed."""
-    if not isinstance(random_state, Integral):
-        return None
-    seeds = np.random.SeedSequence([int(random_state), _OF_SAMPLE])
-    return np.random.RandomState(np.random.MT19937(seeds))
 
 
 def attributes_of(
@@ -161,7 +148,7 @@ def _best(
         if settings.escape and start.sample is not None:
             result = split_and_merge(
                 divided,
-                collapse.judged,
+                collapse,
                 start.sample,
                 result,
                 (one.parameters for one in histories[index][1:]),

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skgmm._fitted import of_one_fit, snapshot
 from skgmm._html import named_after
 from skgmm._linalg import Array
-from skgmm._parameters import MixtureParameters, aic, bic, n_parameters
+from skgmm._parameters import MixtureParameters, aic, bic, n_parameters, next_draws
 from skgmm._rows.base import Rows, as_dtype
 from skgmm._rows.intake import rows_to_ask_about
 from skgmm._summary import summarise
@@ -312,7 +312,7 @@ class MixtureInference:
         if random_state is None and isinstance(self.random_state, np.random.RandomState):
             random_state = self.random_state
         elif random_state is None:
-            random_state = getattr(self, "_draws", None)
+            random_state = next_draws(getattr(self, "_draws", None))
         rows, components = parameters.draw(int(n_samples), check_random_state(random_state))
         return rows.astype(np.asarray(self.means_).dtype, copy=False), components
 

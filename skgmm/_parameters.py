@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,10 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm.covariance import Covariance, Structure
+
+# Tells the streams of `sample` from that of the starts.
+_OF_SAMPLE = 1
+_COUNTING = Lock()
 
 LOG_2_PI = float(np.log(2.0 * np.pi))
 
@@ -100,6 +106,24 @@ def bic(log_likelihood: Any, n_free: Any, n_samples: float) -> Any:
 def aic(log_likelihood: Any, n_free: Any) -> Any:
     """Akaike information criterion (Akaike 1974) of total log-likelihoods; lower is better."""
     return -2.0 * log_likelihood + 2.0 * n_free
+
+
+def seeded_draws(random_state: Any) -> dict[str, int] | None:
+    """What `sample` of a fit draws from, where the estimator has a seed."""
+    if not isinstance(random_state, Integral):
+        return None
+    return {"seed": int(random_state), "n_calls": 0}
+
+
+def next_draws(draws: dict[str, int] | None) -> np.random.RandomState | None:
+    """The stream of the next call of `sample`, which is counted."""
+    if draws is None:
+        return None
+    with _COUNTING:
+        n_calls = draws["n_calls"]
+        draws["n_calls"] = n_calls + 1
+    seeds = np.random.SeedSequence([draws["seed"], _OF_SAMPLE, n_calls])
+    return np.random.RandomState(np.random.MT19937(seeds))
 
 
 def n_parameters(structure: Structure, n_components: int, n_features: int) -> int:

@@ -18,11 +18,11 @@ from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.settings import Settings
 from skgmm._em.stepwise import Forgetting, Memory
 from skgmm._fitted import snapshot
-from skgmm._fitting import attributes_of, fit_mixture, seeded_draws
+from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._inference import MixtureInference
 from skgmm._linalg import Array
 from skgmm._objective import Problem, Regularisation
-from skgmm._parameters import MixtureParameters
+from skgmm._parameters import MixtureParameters, seeded_draws
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._threads import threads_for

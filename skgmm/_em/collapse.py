@@ -149,6 +149,23 @@ class CollapseTest:
             own_variance=own,
         )
 
+    def supports(self, end: EMResult, flat: bool) -> bool:
+        """Whether all components of an end on a part of the samples rest on these.
+
+        Parameters
+        ----------
+        flat : bool
+            Whether many samples may share a value.
+        """
+        mass = end.moments.mass
+        if not mass.min() > 0:
+            return False
+        collapsed = self(end.parameters)
+        few = mass < few_samples(end.parameters.n_features)
+        if not collapsed or few[collapsed].any():
+            return not collapsed
+        return flat or self._rests(end.parameters, collapsed)[0] == 0.0
+
     def _rests(self, parameters: MixtureParameters, flat: list[int]) -> tuple[float, float]:
         """What flat components gain by their samples' sharing a value, in nats per sample; or, if
         none does, the least variance that they have of their own along some direction, if that is

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 
 import numpy as np
 
@@ -203,7 +204,7 @@ class EMResult:
         """Components with less than a trace of the rows."""
         return np.flatnonzero(self.parameters.weights < EMPTY_WEIGHT).tolist()
 
-    @property
+    @cached_property
     def duplicates(self) -> dict[int, int]:
         """Components that are the same as one before them, and that one.
 
@@ -224,8 +225,10 @@ class EMResult:
         found: dict[int, int] = {}
         # Factors are upper triangular: the first feature alone tells which cannot be the same.
         first, scale = parameters.means[:, 0], flat[:, 0]
+        order = np.arange(len(first))
         near = np.abs(first[:, None] - first) * scale[:, None] < tolerance
-        for k in np.flatnonzero(np.tril(near, -1).any(axis=1)).tolist():
+        near &= order < order[:, None]
+        for k in np.flatnonzero(near.any(axis=1)).tolist():
             apart = parameters.means[:k] - parameters.means[k]
             whitened = apart @ factors[k] if factor.ndim == 3 else apart * factors[k]
             near = np.abs(whitened).max(axis=1) < tolerance

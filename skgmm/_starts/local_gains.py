@@ -13,11 +13,10 @@ import numpy as np
 
 from skgmm._em.result import EMResult
 from skgmm._linalg import Array
-from skgmm._moments import Moments
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
-from skgmm._starts.local_splits import best_splits
+from skgmm._starts.local_splits import Sound, best_splits
 from skgmm._starts.methods import EmptyStartError, start_of
 from skgmm._starts.moves import Merge, Move, Part, Split, between, together
 from skgmm.covariance import IllDefinedCovarianceError
@@ -80,6 +79,7 @@ def moves_by_gain(
     problem: Problem,
     here: EMResult,
     known: KnownSplits,
+    sound: Sound,
     slack: float,
     only_repair: bool,
     rng: np.random.RandomState,
@@ -92,12 +92,14 @@ def moves_by_gain(
         Of the samples of the problem, its degenerate components named.
     known : KnownSplits
         Of optima before this one; brought up to date.
+    sound : callable
+        Whether the halves of a split rest on their samples.
     slack : float
         By how much a gain may fall short of a loss, in nats.
     only_repair : bool
         Whether only components that are empty or the same as others are to be freed.
     """
-    members = Members(problem, here.parameters, here.moments)
+    members = Members(problem, here, sound)
     merges = _repairs(here) if only_repair else _merges(here, members)
     for k in sorted(known.outdated(here)):
         needed = _cheapest_without(merges, k) - slack
@@ -161,10 +163,12 @@ class Members:
         Of samples in memory.
     """
 
-    def __init__(self, problem: Problem, parameters: MixtureParameters, moments: Moments) -> None:
+    def __init__(self, problem: Problem, here: EMResult, sound: Sound) -> None:
         rows = problem.rows
         assert isinstance(rows, InMemoryRows)
-        self.problem, self.parameters, self.moments = problem, parameters, moments
+        parameters = here.parameters
+        self.problem, self.parameters, self.moments = problem, parameters, here.moments
+        self.sound = sound
         self.rows = rows.weighted()
         assert self.rows.sample_weight is not None
         self.weights = self.rows.sample_weight
@@ -265,7 +269,7 @@ class Members:
         except (IllDefinedCovarianceError, EmptyStartError):
             return None
         level = problem.evaluate(one).objective
-        found = best_splits(problem, self.moments.mass[k], level, needed, 1, rng)
+        found = best_splits(problem, self.moments.mass[k], level, needed, 1, self.sound, rng)
         return found[0] if found else None
 
     def resplits(self, i: int, j: int, rng: np.random.RandomState) -> list[Split]:
@@ -277,7 +281,8 @@ class Members:
         weights = parameters.weights[pair] / parameters.weights[pair].sum()
         now = MixtureParameters.from_weights(weights, parameters.means[pair], covariance)
         level = problem.evaluate(now).objective
-        return best_splits(problem, self.moments.mass[pair].sum(), level, -np.inf, _RESPLITS, rng)
+        mass = self.moments.mass[pair].sum()
+        return best_splits(problem, mass, level, -np.inf, _RESPLITS, self.sound, rng)
 
     def _local(self, samples: Array, shares: Array) -> Problem:
         """The problem of some samples, each with a share of its weight."""

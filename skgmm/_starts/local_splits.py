@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from skgmm._em.collapse import few_samples
 from skgmm._em.loop import EM
 from skgmm._em.result import EMResult
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
-from skgmm._moments import Moments
 from skgmm._objective import Problem
-from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.sample import StartSample
 from skgmm._starts.kmeans import kmeans
 from skgmm._starts.methods import EmptyStartError, start_of
 from skgmm._starts.moves import Part, Split
+from skgmm._starts.views import views
 from skgmm.covariance import IllDefinedCovarianceError
 
 # The tail of a feature begins at so many deviations.
@@ -30,11 +29,11 @@ _FIRST, _MORE, _ROUGHLY = 4, 16, 1e-4
 # needed by this factor.
 _CONVINCING, _OPTIMISM = 2, 3.0
 
-# Halves of few samples may not rest on `reg_covar` by more than this share of a variance.
-_LARGEST_SHARE = 0.5
-
 # Samples that can be cut.
 _FEWEST = 4
+
+
+Sound = Callable[[EMResult], bool]
 
 
 def best_splits(
@@ -43,6 +42,7 @@ def best_splits(
     level: float,
     needed: float,
     n_best: int,
+    sound: Sound,
     rng: np.random.RandomState,
 ) -> list[Split]:
     """What the best of a few cuts into two components lead to, where that is sound.
@@ -59,28 +59,26 @@ def best_splits(
         Gain, in nats. Where the first cuts are far below, no others are made.
     n_best : int
         Cuts that are followed.
+    sound : callable
+        Whether both halves rest on their samples.
     """
     rows = problem.rows
     assert isinstance(rows, InMemoryRows)
     runs: list[tuple[float, EM]] = []
-    for labels in _cuts(rows, rng) if rows.n_samples >= _FEWEST else ():
+    for labels in _cuts(problem, rng) if rows.n_samples >= _FEWEST else ():
         try:
             run = EM(problem, start_of(problem, labels, 2), tol=_ROUGHLY, acceleration=None)
         except (IllDefinedCovarianceError, EmptyStartError, LostRowError):
             continue
         so_far = run.until(_FIRST)
-        if _rests_on_samples(problem, so_far.parameters, so_far.moments):
+        if sound(so_far):
             runs.append((so_far.moments.objective - level, run))
         highest = max((gain for gain, _ in runs), default=-np.inf)
         if len(runs) >= _CONVINCING and _OPTIMISM * max(highest, 0.0) < needed:
             return []
     runs.sort(key=lambda pair: -pair[0])
     ends = [run.until(_MORE) for _, run in runs[:n_best]]
-    return [
-        _as_split(end, mass, level)
-        for end in ends
-        if _rests_on_samples(problem, end.parameters, end.moments)
-    ]
+    return [_as_split(end, mass, level) for end in ends if sound(end)]
 
 
 def _as_split(end: EMResult, mass: float, level: float) -> Split:
@@ -89,24 +87,21 @@ def _as_split(end: EMResult, mass: float, level: float) -> Split:
     return Split(end.moments.objective - level, (first, second))
 
 
-def _rests_on_samples(problem: Problem, parameters: MixtureParameters, moments: Moments) -> bool:
-    added = parameters.covariance.precision_diagonal() @ problem.floor
-    few = moments.mass < few_samples(parameters.n_features)
-    return bool(moments.mass.min() > 0 and not (few & (added > _LARGEST_SHARE)).any())
-
-
-def _cuts(rows: InMemoryRows, rng: np.random.RandomState) -> Iterator[Array]:
+def _cuts(problem: Problem, rng: np.random.RandomState) -> Iterator[Array]:
     """Labels 0 and 1 for the samples, in a few ways that do not depend on units.
 
     Across the axis of least kurtosis, where two clusters lie side by side; what is nearer to the
     farthest sample than to the mean, for a small group far away; the tail of the most skewed
     feature; and by k-means.
     """
+    rows = problem.rows
+    assert isinstance(rows, InMemoryRows)
     weights = rows.sample_weight
     assert weights is not None
-    scaled, white = _scaled_and_whitened(rows.X, weights / weights.sum())
+    (_, scaled), (_, white) = views(StartSample(rows.X, weights, True), problem)
     if not white.shape[1]:
         return
+    weights = weights / weights.sum()
     squares = white * white
     kurtosis = weights @ (squares * squares)
     yield (white[:, int(np.argmin(kurtosis))] > 0).astype(np.int64)
@@ -117,17 +112,3 @@ def _cuts(rows: InMemoryRows, rng: np.random.RandomState) -> Iterator[Array]:
     most = int(np.argmax(np.abs(skewness)))
     yield (scaled[:, most] * np.sign(skewness[most]) > _TAIL).astype(np.int64)
     yield kmeans(white, weights, 2, rng, rows.n_threads)
-
-
-def _scaled_and_whitened(X: Array, weights: Array) -> tuple[Array, Array]:
-    """The samples with deviations 1, and with identity covariance in directions that have spread.
-
-    The weights add up to 1; features without spread are left out.
-    """
-    centred = X - weights @ X
-    deviations = np.sqrt(weights @ centred**2)
-    varying = deviations > 0
-    scaled = centred[:, varying] / deviations[varying]
-    variances, axes = np.linalg.eigh((scaled.T * weights) @ scaled)
-    kept = variances > 1e-10 * variances.max(initial=0.0)
-    return scaled, np.ascontiguousarray(scaled @ axes[:, kept] / np.sqrt(variances[kept]))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
 
+from skgmm._em.collapse import CollapseTest
 from skgmm._em.compiled import supports
 from skgmm._em.loop import EM
 from skgmm._em.result import EMResult, EMStatus
@@ -82,8 +84,8 @@ class MoveSearch:
     ----------
     problem : Problem
         Of the samples that moves are tried on.
-    judged : callable
-        Names the components of a result that have collapsed.
+    collapse : CollapseTest
+        Of all samples.
     others : iterator of MixtureParameters
         Other starts.
     only_repair : bool
@@ -93,14 +95,15 @@ class MoveSearch:
     def __init__(
         self,
         problem: Problem,
-        judged: Callable[[EMResult], EMResult],
+        collapse: CollapseTest,
         result: EMResult,
         others: Iterator[MixtureParameters],
         budget: Budget,
         rng: np.random.RandomState,
         only_repair: bool,
     ) -> None:
-        self.problem, self.judged, self.result = problem, judged, result
+        self.problem, self.collapse, self.result = problem, collapse, result
+        self.judged = collapse.judged
         self.budget, self.rng, self.only_repair = budget, rng, only_repair
         self.others: Iterator[MixtureParameters] = iter(()) if only_repair else others
         self.n_components = K = result.parameters.n_components
@@ -135,7 +138,8 @@ class MoveSearch:
         broken = bool(here.spikes or here.empty) or self.only_repair
         if self.freezes:
             proposal = self._proposed(here.parameters)
-            if proposal.stable and not broken:
+            # Beside the cells of coarse features components are narrow, and EM stays on these.
+            if proposal.stable and not broken and not np.any(self.problem.cells):
                 return None
             start = proposal.parameters
             if start is not None and (end := self._end(start, here)) is not None:
@@ -179,10 +183,10 @@ class MoveSearch:
         begun: list[tuple[EMResult, EM]] = []
         for start in islice(map(self._start, starts), self.n_ways):
             if (run := self._run(start)) is not None:
-                begun.append((self._spent(run.until(_TRIAL[-1]), 1), run))
+                begun.append((self.judged(self._spent(run.until(_TRIAL[-1]), 1)), run))
             if self.budget.exhausted:
                 break
-        begun.sort(key=lambda pair: self.judged(pair[0]).rank)
+        begun.sort(key=lambda pair: pair[0].rank)
         best, left = here, max(1, self.n_ways // one_in)
         for so_far, run in begun:
             end = self._followed(so_far, run, best)
@@ -197,7 +201,7 @@ class MoveSearch:
         """The end of a run, or where it is given up."""
         hopeful = so_far.objective + _HOPE * so_far.remaining > best.comparable_objective
         if so_far.status is not EMStatus.MAX_ITER or not hopeful:
-            return self.judged(so_far)
+            return so_far
         return self.judged(self._spent(run.until(_STEPS), -len(so_far.objectives)))
 
     # Where it costs more: moves by their estimated gain, one after the other.
@@ -213,7 +217,13 @@ class MoveSearch:
         if broken or self.budget.left > work:
             self.budget.spend(work)
             moves = moves_by_gain(
-                self.problem, here, self.known, self.slack, self.only_repair, self.rng
+                self.problem,
+                here,
+                self.known,
+                partial(self.collapse.supports, flat=bool(here.empty)),
+                self.slack,
+                self.only_repair,
+                self.rng,
             )
         promising = [move for move in moves if move.gain > 0]
         together = disjoint(promising)

@@ -29,6 +29,7 @@ from skgmm._rows.sample import StartSample
 from skgmm._starts.given import GivenParameters, matched
 from skgmm._starts.kmeans import farthest_first, kmeans, nearest, seeds
 from skgmm._starts.methods import EmptyStartError, moments_of_partition, start_of
+from skgmm._starts.views import views
 from skgmm.covariance import IllDefinedCovarianceError
 
 RACE_ROWS = 5_000
@@ -40,9 +41,6 @@ _RUNNERS, _FIRST, _STAY, _MORE = 8, 1, 3, 4
 # A candidate is given up when this many times what its first iteration has gained does not lead to
 # the best.
 _HOPE = 10.0
-
-# Features up to which axis-aligned structures are started from whitened samples as well.
-_MOST_WHITENED = 500
 
 # Candidates whose log-likelihoods agree to this many nats per sample have found the same.
 _SAME = 1e-9
@@ -144,34 +142,21 @@ def thinned(
     return StartSample(sample.rows[rows], counts.astype(np.float64), False)
 
 
-def _views(sample: StartSample, problem: Problem) -> list[tuple[str, Array]]:
-    """The samples scaled, and whitened.
-
-    Of many features whose covariances are none of the structure's business they are not whitened,
-    for it takes a matrix of all features.
-    """
-    scaled = scaled_rows(sample)
-    diagonal = problem.structure.scatter is Scatter.DIAGONAL
-    if diagonal and problem.rows.n_features > _MOST_WHITENED:
-        return [("scaled", scaled), ("scaled", scaled)]
-    return [("scaled", scaled), ("whitened", whitened_rows(scaled, sample.weights))]
-
-
 def _partitions(
     sample: StartSample, n_components: int, rng: RandomState, problem: Problem
 ) -> Iterator[tuple[str, Array]]:
     """Kind and labels (m,) or responsibilities (m, K) of each candidate."""
     weights, n_threads = sample.weights, problem.rows.n_threads
-    views = _views(sample, problem)
+    seen = views(sample, problem)
 
     def around(rows: Array, chosen: Array) -> Array:
         return nearest(rows, rows[chosen], n_threads)
 
-    for view, rows in 2 * views:
+    for view, rows in 2 * seen:
         yield f"k-means, {view}", kmeans(rows, weights, n_components, rng, n_threads)
-    view, rows = views[0]
+    view, rows = seen[0]
     yield f"farthest first, {view}", around(rows, farthest_first(rows, weights, n_components))
-    for view, rows in views:
+    for view, rows in seen:
         yield f"k-means++, {view}", around(rows, seeds(rows, weights, n_components, rng))
     shares = rng.standard_exponential(size=(len(sample), n_components))
     yield "random", shares / shares.sum(axis=1, keepdims=True)
@@ -191,24 +176,6 @@ def _distinct_partitions(
                 continue
             seen.add(key)
         yield kind, partition
-
-
-def scaled_rows(sample: StartSample) -> Array:
-    """Rows with mean 0 and deviation 1, features without spread left out."""
-    weights = sample.weights / sample.weights.sum()
-    centred = sample.rows - sample.rows[0]
-    centred = centred - weights @ centred
-    deviations = np.sqrt(weights @ centred**2)
-    varying = deviations > 0
-    return np.ascontiguousarray(centred[:, varying] / deviations[varying])
-
-
-def whitened_rows(scaled: Array, weights: Array) -> Array:
-    """Scaled rows with identity covariance, directions without spread left out."""
-    covariance = (scaled.T * (weights / weights.sum())) @ scaled
-    variances, axes = np.linalg.eigh(covariance)
-    kept = variances > 1e-10 * variances.max(initial=0.0)
-    return np.ascontiguousarray(scaled @ axes[:, kept] / np.sqrt(variances[kept]))
 
 
 def _advanced(
@@ -242,7 +209,7 @@ def spare_starts(
     """Starts by k-means, after a race; the problem is that of the sample."""
     partitions = (
         (view, kmeans(rows, sample.weights, n_components, rng, problem.rows.n_threads))
-        for view, rows in islice(cycle(_views(sample, problem)), n_tries)
+        for view, rows in islice(cycle(views(sample, problem)), n_tries)
     )
     for _, labels in _distinct_partitions(partitions):
         with suppress(IllDefinedCovarianceError, EmptyStartError):
@@ -286,8 +253,12 @@ def _same(one: Candidate, other: Candidate) -> bool:
 
 def _volume(moments: Moments) -> float:
     """log-determinant of the covariance within components, pooled over them."""
+    tiny = np.finfo(np.float64).tiny
+    if moments.form is Scatter.DIAGONAL:
+        variances = moments.scatter.sum(axis=0) / moments.total_weight
+        return float(np.log(np.maximum(variances, tiny)).sum())
     pooled = moments.form.dense(moments.scatter).sum(axis=0) / moments.total_weight
-    scale = np.sqrt(np.maximum(np.diag(pooled), np.finfo(np.float64).tiny))
+    scale = np.sqrt(np.maximum(np.diag(pooled), tiny))
     small = np.finfo(np.float64).eps * np.eye(len(scale))
     _, log_det = np.linalg.slogdet(pooled / scale[:, None] / scale + small)
     return float(log_det + 2.0 * np.log(scale).sum())

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from skgmm._em.collapse import CollapseTest
 from skgmm._em.loop import run_em
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._objective import Problem
@@ -41,7 +42,7 @@ _SPARE = 10
 
 def split_and_merge(
     problem: Problem,
-    judged: Callable[[EMResult], EMResult],
+    collapse: CollapseTest,
     draw: Callable[[], StartSample],
     result: EMResult,
     others: Iterator[MixtureParameters],
@@ -62,8 +63,8 @@ def split_and_merge(
 
     Parameters
     ----------
-    judged : callable
-        Names the components of a result that have collapsed.
+    collapse : CollapseTest
+        Of all samples.
     draw : callable
         Gives the sample.
     others : iterator of MixtureParameters
@@ -85,12 +86,12 @@ def split_and_merge(
     sample = thinned(sample, n_components, rng, _PER_COMPONENT)
     on_sample, budget = problem.on(sample), Budget.after(problem, result, n_raced)
     starts = chain(others, spare_starts(on_sample, sample, n_components, _SPARE, rng))
-    search = MoveSearch(on_sample, judged, result, starts, budget, rng, only_repair)
+    search = MoveSearch(on_sample, collapse, result, starts, budget, rng, only_repair)
     found = search.best(sample.complete)
     left = max_iter - len(result.objectives)
     if found is None or left < 1:
         return result
-    reached = judged(run_em(problem, found, max_iter=left, **options))
+    reached = collapse.judged(run_em(problem, found, max_iter=left, **options))
     better = beats(reached, result)
     mend = better and len(reached.spikes) < len(result.spikes)
     return _joined(result, reached, mend, better)

@@ -15,7 +15,7 @@ from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.sample import StartSample
 from skgmm._starts.kmeans import kmeans, nearest, seeds
-from skgmm._starts.race import scaled_rows, whitened_rows
+from skgmm._starts.views import scaled_rows, whitened_rows
 from skgmm.covariance import Structure
 
 Start = tuple[MixtureParameters, Moments]

@@ -1,0 +1,44 @@
+"""The samples in units that do not depend on the user's: scaled, and whitened."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skgmm._linalg import Array
+from skgmm._moments import Scatter
+from skgmm._objective import Problem
+from skgmm._rows.sample import StartSample
+
+# Features up to which axis-aligned structures are started from whitened samples as well.
+_MOST_WHITENED = 500
+
+
+def views(sample: StartSample, problem: Problem) -> list[tuple[str, Array]]:
+    """The samples scaled, and whitened.
+
+    Of many features whose covariances are none of the structure's business they are not whitened,
+    for it takes a matrix of all features.
+    """
+    scaled = scaled_rows(sample)
+    diagonal = problem.structure.scatter is Scatter.DIAGONAL
+    if diagonal and problem.rows.n_features > _MOST_WHITENED:
+        return [("scaled", scaled), ("scaled", scaled)]
+    return [("scaled", scaled), ("whitened", whitened_rows(scaled, sample.weights))]
+
+
+def scaled_rows(sample: StartSample) -> Array:
+    """Rows with mean 0 and deviation 1, features without spread left out."""
+    weights = sample.weights / sample.weights.sum()
+    centred = sample.rows - sample.rows[0]
+    centred = centred - weights @ centred
+    deviations = np.sqrt(weights @ centred**2)
+    varying = deviations > 0
+    return np.ascontiguousarray(centred[:, varying] / deviations[varying])
+
+
+def whitened_rows(scaled: Array, weights: Array) -> Array:
+    """Scaled rows with identity covariance, directions without spread left out."""
+    covariance = (scaled.T * (weights / weights.sum())) @ scaled
+    variances, axes = np.linalg.eigh(covariance)
+    kept = variances > 1e-10 * variances.max(initial=0.0)
+    return np.ascontiguousarray(scaled @ axes[:, kept] / np.sqrt(variances[kept]))
