@@ -126,8 +126,8 @@ def _previous(
         f"{name} from {a!r} to {b!r}" for name, a, b in zip(names, was, now, strict=True) if a != b
     ]
     return None, (
-        f"warm_start has nothing to go on from, because the fit changed {', '.join(changed)}: "
-        "starting afresh."
+        f"warm_start cannot continue the previous fit, because of a change of "
+        f"{', '.join(changed)}: the fit starts from scratch."
     )
 
 

@@ -78,8 +78,8 @@ def _ending(mixture: Any, n_free: int) -> list[str]:
     total = mixture.lower_bound_ * mixture.total_weight_
     bic = -2.0 * total + n_free * np.log(mixture.total_weight_)
     return [
-        f"Log-likelihood: {total:.4f} nats over {mixture.total_weight_:g} rows "
-        f"({mixture.lower_bound_:.6f} per row)",
+        f"Log-likelihood: {total:.4f} nats over {mixture.total_weight_:g} samples "
+        f"({mixture.lower_bound_:.6f} per sample)",
         f"BIC: {bic:.4f} (lower is better)",
         f"Ended: {mixture.status_} after {_count(mixture.n_iter_, 'iteration')}",
     ]

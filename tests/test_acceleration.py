@@ -176,7 +176,7 @@ def test_every_evaluation_is_counted(passes):
 def test_max_iter_holds_for_accelerated_fits_too():
     X, labels = overlapping()
     mixture = GaussianMixtureEM(2, responsibilities_init=np.eye(2)[labels], tol=1e-12, max_iter=25)
-    with pytest.warns(UserWarning, match="no estimate yet of what is still to be gained"):
+    with pytest.warns(UserWarning, match="no estimate of the remaining gain yet"):
         mixture.fit(X)
     assert mixture.n_iter_ == 25
     assert mixture.status_ == "reached max_iter"

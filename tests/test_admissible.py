@@ -37,7 +37,7 @@ def test_one_feature_has_neither_shape_nor_orientation(name):
 
 def test_one_component_is_always_supported():
     assert unsupported(find_structure("VVV"), np.array([3.0]), 20) is None
-    assert "components [1] rest on 3" in unsupported(find_structure("VVV"), np.array([9.0, 3.0]), 2)
+    assert "components [1] have 3" in unsupported(find_structure("VVV"), np.array([9.0, 3.0]), 2)
 
 
 @pytest.mark.parametrize(("n", "d"), [(20, 2), (30, 4), (40, 6)])
@@ -67,7 +67,7 @@ def test_the_user_is_told_of_spurious_models_that_bic_prefers():
 
 def test_the_user_is_told_of_models_that_need_more_samples():
     with pytest.warns(
-        ConvergenceWarning, match=r"2 of 4 models are left out because X has too few"
+        ConvergenceWarning, match=r"2 of 4 models are excluded because X has too few"
     ):
         GaussianMixtureSearch((1, 3), ["full", "EEV"], random_state=0).fit(two_clusters(0, 5))
 

@@ -192,4 +192,4 @@ def test_warnings_are_shown(tmp_path, capsys):
     path = tmp_path / "data.csv"
     path.write_text("1,2\n1,2\n3,4\n3,4\n")
     assert main([str(path), "--components", "3"]) == 0
-    assert "warning: X has 2 distinct rows" in capsys.readouterr().err
+    assert "warning: X has 2 distinct samples" in capsys.readouterr().err

@@ -212,7 +212,7 @@ def test_bad_weights():
 
 
 def test_too_few_rows_and_what_cannot_travel():
-    refused(rows()[:0], "X holds no rows")
+    refused(rows()[:0], "X has no samples")
     refused(rows(n=1), "Found array with 1 sample")
     shares = np.full((3000, 2), 0.5)
     refused(rows(), "responsibilities_init is not used with Dask", responsibilities_init=shares)

@@ -125,7 +125,7 @@ def test_parquet_columns(tmp_path):
     with pytest.raises(ValueError, match=r"1.parquet has more than one column 'a'"):
         RowBlocks.from_parquet(turned)
     pq.write_table(pa.table({"a": pa.array([], pa.float64())}), turned)
-    with pytest.raises(ValueError, match="X holds no rows"):
+    with pytest.raises(ValueError, match="X has no samples"):
         GaussianMixtureEM(1).fit(RowBlocks.from_parquet(turned))
 
 

@@ -237,7 +237,7 @@ def test_rows_in_doubt_are_ordered_and_counted(known, rows):
     texts = [text.get_text() for text in display.ax_.texts]
     for k in (0, 1):
         n_rows, unsure = (hard == k).sum(), doubtful[hard == k].sum()
-        assert f"component {k}\n{n_rows} rows\n{unsure} in doubt" in texts
+        assert f"component {k}\n{n_rows} samples\n{unsure} uncertain" in texts
 
 
 def test_convergence_shows_every_evaluation(rows):
@@ -346,7 +346,7 @@ def test_of_a_held_out_log_likelihood_more_is_better():
     search = Search("log_likelihood").fit(None)
     search.results_["held_out_log_likelihood"] = -search.results_["bic"]
     display = CriterionDisplay.from_estimator(search)
-    assert display.ax_.get_ylabel() == "held-out log-likelihood, nats per row  (higher is better)"
+    assert display.ax_.get_ylabel() == "held-out log-likelihood, nats per sample  (higher is better)"
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert labels == ["VEV  -3", "VVV 'full'  -5", "EII  -6.5"]
     low, high = display.ax_.get_ylim()

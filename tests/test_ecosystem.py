@@ -225,7 +225,7 @@ def test_warm_start_goes_on_where_it_left_off(blobs):
 def test_warm_start_obeys_a_new_reg_covar(blobs):
     X, _ = blobs
     mixture = GaussianMixtureEM(2, random_state=0, warm_start=True).fit(X)
-    with pytest.warns(ConvergenceWarning, match="few distinct rows"):  # one loses its rows to it
+    with pytest.warns(ConvergenceWarning, match="few distinct samples"):  # one loses its rows to it
         mixture.set_params(reg_covar=5.0).fit(X)
     assert np.linalg.eigvalsh(mixture.covariances_).min() > 5.0
 

@@ -37,7 +37,7 @@ def sheets(seed, n_samples=600):
     return X, labels
 
 
-@pytest.mark.filterwarnings("ignore:Components .* are flat")  # clusters of rows with one value
+@pytest.mark.filterwarnings("ignore:Components .* are degenerate")  # clusters of rows with one value
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int64", "uint8", "bool", "float16", "float32"])
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_1_any_real_dtype_gives_the_answer_of_float64(dtype, covariance_type):
@@ -149,7 +149,7 @@ def test_6_an_empty_component_is_reported_and_keeps_its_parameters(blobs):
     )
     for max_iter in (1000, 1):
         mixture.set_params(max_iter=max_iter)
-        with pytest.warns(ConvergenceWarning, match=r"Components \[1\] lost all their rows"):
+        with pytest.warns(ConvergenceWarning, match=r"Components \[1\] have lost all their samples"):
             mixture.fit(X)
         assert mixture.status_.endswith(", components [1] empty")
         assert mixture.weights_[1] == 0
@@ -167,7 +167,7 @@ def test_6_a_component_with_a_trace_of_the_rows_is_empty_too(blobs):
         precisions_init=[np.eye(2)] * 3,
         max_iter=3,
     )
-    with pytest.warns(ConvergenceWarning, match=r"Components \[2\] lost all their rows"):
+    with pytest.warns(ConvergenceWarning, match=r"Components \[2\] have lost all their samples"):
         mixture.fit(X)
     assert 0 < mixture.weights_[2] < 1e-12
 
@@ -273,7 +273,7 @@ def test_a_component_on_a_few_rows_is_named_or_repaired(blobs):
     given = np.eye(3)[np.r_[2, spike[:-2], 2]]
     arguments = {"responsibilities_init": given, "escape": False}
     with pytest.warns(
-        ConvergenceWarning, match=r"Components \[2\] .*effective numbers of rows: 2\)"
+        ConvergenceWarning, match=r"Components \[2\] .*effective numbers of samples: 2\)"
     ):
         named = GaussianMixtureEM(3, **arguments).fit(X)
     assert named.status_ == "converged, components [2] collapsed"
@@ -291,9 +291,9 @@ def test_a_component_of_many_rows_that_share_a_value_is_named():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.normal(size=400), np.where(rng.random(400) < 0.4, 0, rng.gamma(2))])
     X[:, 1] = np.where(X[:, 1] > 0, rng.gamma(2, size=400), 0)
-    with pytest.warns(ConvergenceWarning, match=r"Components \[\d\] are flat \(effective numbers"):
+    with pytest.warns(ConvergenceWarning, match=r"Components \[\d\] are degenerate \(effective numbers"):
         mixture = GaussianMixtureEM(2, random_state=0).fit(X)
-    assert mixture.status_.endswith("] flat")
+    assert mixture.status_.endswith("] degenerate")
     assert mixture.converged_
 
 
@@ -307,14 +307,14 @@ def test_whether_a_component_has_many_rows_does_not_depend_on_the_unit_of_weight
         for weight in (1.0, 1 / 400)
     }
     assert len(statuses) == 1
-    assert statuses.pop().endswith("] flat")
+    assert statuses.pop().endswith("] degenerate")
 
 
 @pytest.mark.parametrize("n_components", [5, 6])
 def test_the_escape_does_not_look_for_flat_components(n_components):
     """29 rows of iris share a value, and a component on them is high for reg_covar alone."""
     mixture = GaussianMixtureEM(n_components, random_state=0).fit(load_iris().data)
-    assert "flat" not in mixture.status_
+    assert "degenerate" not in mixture.status_
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -425,7 +425,7 @@ def test_13_fewer_distinct_rows_than_components(kind, covariance_type):
     mixture = GaussianMixtureEM(
         4, covariance_type=covariance_type, init_params=kind, random_state=0
     )
-    with pytest.warns(ConvergenceWarning, match="X has 2 distinct rows"):
+    with pytest.warns(ConvergenceWarning, match="X has 2 distinct samples"):
         mixture.fit(X)
     np.testing.assert_allclose(mixture.weights_, 0.25)
     # Values 0 and 2 stand for cells of width 2, which hardly overlap.
@@ -499,7 +499,7 @@ def test_17_sample(blobs):
 
 def test_18_too_few_rows_for_the_structure():
     X = np.random.default_rng(0).normal(size=(20, 30))
-    message = r"X has 20 distinct rows.*'full'.*needs 31.*'VEI' or 'EVI' or 'diag'"
+    message = r"X has 20 distinct samples.*'full'.*needs 31.*'VEI' or 'EVI' or 'diag'"
     with pytest.warns(ConvergenceWarning, match=message):
         GaussianMixtureEM().fit(X)
     GaussianMixtureEM(covariance_type="diag").fit(X)  # warnings are errors
@@ -562,7 +562,7 @@ def test_9_a_start_with_an_empty_component_is_skipped_too(blobs):
 
     mixture = GaussianMixtureEM(3, init_params=start, n_init=3).fit(X)
     assert adjusted_rand_score(y, mixture.predict(X)) > 0.9
-    with pytest.raises(ValueError, match=r"components without rows: \[1, 2\]"):
+    with pytest.raises(ValueError, match=r"components without samples: \[1, 2\]"):
         GaussianMixtureEM(3, init_params=start, n_init=2).fit(X)
 
 
@@ -585,7 +585,7 @@ def test_8_far_apart_clusters_keep_their_own_variance():
     X = np.r_[X, rng.normal(size=(300, 2)) + [1e4, 0], [[1e5, 1e5]]]
     y = np.r_[np.repeat([0, 1, 2], 300), 3]
     centres = [[0, 0], [6, 0], [1e4, 0], [1e5, 1e5]]
-    with pytest.warns(ConvergenceWarning, match=r"Components \[3\] collapsed .* rows: 1\)"):
+    with pytest.warns(ConvergenceWarning, match=r"Components \[3\] collapsed .* samples: 1\)"):
         mixture = GaussianMixtureEM(4, covariance_type="diag", means_init=centres).fit(X)
     assert adjusted_rand_score(y, mixture.predict(X)) > 0.98
     np.testing.assert_allclose(mixture.covariances_[:3], 1.0, atol=0.3)
@@ -649,7 +649,7 @@ def test_weights_of_zero_are_absence_in_large_data_too():
 
 def test_13_in_large_data_too():
     X = np.repeat([[0.0, 1.0], [2.0, 3.0]], 20_000, axis=0)
-    with pytest.warns(ConvergenceWarning, match="X has 2 distinct rows"):
+    with pytest.warns(ConvergenceWarning, match="X has 2 distinct samples"):
         GaussianMixtureEM(4, random_state=0).fit(X)
 
 
@@ -691,9 +691,9 @@ def test_a_finished_fit_survives_warnings_made_errors(blobs):
 
 def test_one_row_of_weight_three_is_three_rows():
     arguments = {"reg_covar": 1.0}
-    with pytest.warns(ConvergenceWarning, match="1 distinct rows"):
+    with pytest.warns(ConvergenceWarning, match="1 distinct samples"):
         weighted = GaussianMixtureEM(**arguments).fit([[1.0, 2.0]], sample_weight=[3])
-    with pytest.warns(ConvergenceWarning, match="1 distinct rows"):
+    with pytest.warns(ConvergenceWarning, match="1 distinct samples"):
         repeated = GaussianMixtureEM(**arguments).fit([[1.0, 2.0]] * 3)
     np.testing.assert_allclose(weighted.covariances_, repeated.covariances_)
 

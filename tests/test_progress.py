@@ -296,7 +296,7 @@ def test_a_callback_stops_a_cross_validation(rows):
         search = GaussianMixtureSearch((1, 2), "full", "log_likelihood", cv=2, random_state=0)
         return search.set_callbacks(recorder).fit(rows)
 
-    with pytest.warns(UserWarning, match="interrupted in its cross-validation"):
+    with pytest.warns(UserWarning, match="interrupted during its cross-validation"):
         assert np.isfinite(stopped_after(4).best_score_)
     with pytest.raises(Exception, match="before there was a model to choose"):
         stopped_after(1)
@@ -365,8 +365,8 @@ def test_verbose_prints_where_logging_is_not_configured(rows, capsys):
     lines = printed_by(lambda: mixture.fit(rows), capsys)
     assert lines[0] == "start 0"
     assert lines[1].startswith("start 0, evaluation 1: log-likelihood ")
-    assert f"log-likelihood {mixture.lower_bounds_[2]:.6f} nats per row" in lines[3]
-    assert "left to gain" in lines[3]
+    assert f"log-likelihood {mixture.lower_bounds_[2]:.6f} nats per sample" in lines[3]
+    assert "remaining gain" in lines[3]
     assert lines[-1].startswith(f"start 0: converged after {mixture.n_iter_} evaluations")
     assert len(lines) == mixture.n_iter_ + 2
 

@@ -357,7 +357,7 @@ def test_more_components_than_distinct_rows_are_named():
     X = np.repeat(np.random.default_rng(0).normal(size=(4, 1)), 5, axis=0)
     search = GaussianMixtureSearch((1, 6), "tied", random_state=0).fit(X)
     assert search.best_n_components_ == 1
-    assert "4 distinct rows" in search.results_["status"][1]
+    assert "4 distinct samples" in search.results_["status"][1]
 
 
 def test_nothing_could_be_fitted(iris):
@@ -384,7 +384,7 @@ def interrupting(monkeypatch, after):
 def test_an_interrupt_returns_what_is_there(iris, monkeypatch):
     interrupting(monkeypatch, after=6)
     search = GaussianMixtureSearch((1, 2), CLASSIC, random_state=0)
-    with pytest.warns(ConvergenceWarning, match="interrupted with 2 of 8 models"):
+    with pytest.warns(ConvergenceWarning, match="interrupted before 2 of 8 models"):
         search.fit(iris)
     missing = search.results_["status"] == "interrupted"
     assert missing.sum() == 2
@@ -411,7 +411,7 @@ def test_an_interrupted_cross_validation_has_the_folds_before(after, n_scored, i
     search = GaussianMixtureSearch((1, 2), CLASSIC, "log_likelihood", cv=folds, random_state=0)
     whole = clone(search).set_params(cv=list(folds.split(iris))[:1]).fit(iris)
     interrupting(monkeypatch, after)
-    with pytest.warns(ConvergenceWarning, match="interrupted in its cross-validation"):
+    with pytest.warns(ConvergenceWarning, match="interrupted during its cross-validation"):
         search.fit(iris)
     scores = search.results_["held_out_log_likelihood"]
     known = np.isfinite(scores)

@@ -380,15 +380,15 @@ def test_a_factory_must_make_a_fresh_iterator():
     once = iter([X[:1000], X[1000:2000], X[2000:]])
     refused(RowBlocks.from_iterable(lambda: once), "does not return a fresh iterator")
     refused(RowBlocks.from_iterable(lambda: None), "returned NoneType", error=TypeError)
-    with pytest.raises(TypeError, match="factory should be a function that returns a fresh"):
+    with pytest.raises(TypeError, match="factory should be a function that returns a new"):
         RowBlocks.from_iterable(iter([X]))
 
 
 @pytest.mark.parametrize(
     ("blocks", "message"),
     [
-        (lambda X: [], "X holds no rows"),
-        (lambda X: [X[:0]], "X holds no rows"),
+        (lambda X: [], "X has no samples"),
+        (lambda X: [X[:0]], "X has no samples"),
         (lambda X: [X[:1]], "Found array with 1 sample"),
         (lambda X: [X[:, 0]], "blocks should have two dimensions, but have 1"),
         (lambda X: [X[:9], [["a", "b", "c"]]], "X, block 1: could not convert string"),
@@ -434,13 +434,13 @@ def test_bad_files(tmp_path):
 
 def test_weights_come_with_the_blocks(fitted):
     X, weights, _ = overlapping()
-    with pytest.raises(ValueError, match="whose weights come with the rows"):
+    with pytest.raises(ValueError, match="whose weights come with the data"):
         fitted.score(cut(X), sample_weight=weights)
 
 
 def test_a_score_of_nothing(fitted):
     X, _, _ = overlapping()
-    with pytest.raises(ValueError, match="X holds no rows"):
+    with pytest.raises(ValueError, match="X has no samples"):
         fitted.score(RowBlocks.from_iterable(lambda: [X[:0]]))
     with pytest.raises(ValueError, match="X holds no row of positive weight"):
         fitted.bic(cut(X, np.zeros(len(X))))
@@ -449,7 +449,7 @@ def test_a_score_of_nothing(fitted):
 
 def test_nothing_is_turned_into_an_array_in_silence(fitted):
     X, _, _ = overlapping()
-    with pytest.raises(TypeError, match="RowBlocks is not turned into an array"):
+    with pytest.raises(TypeError, match="RowBlocks cannot be converted to an array"):
         np.asarray(cut(X))
     with pytest.raises(TypeError, match=r"an iterator .* which can be read only once"):
         fitted.predict(iter([X]))

@@ -56,7 +56,7 @@ def test_collapsed_components_are_named_however_few_the_samples_are(n_components
     assert sum("collapsed" in message for message in messages) == 1
     if n_components >= 30:  # of which too few samples are the reason: one warning says both
         assert len(messages) == 1
-        assert "149 distinct rows" in messages[0]
+        assert "149 distinct samples" in messages[0]
 
 
 @pytest.mark.parametrize("scorer", [bic_scorer, aic_scorer, icl_scorer])
@@ -88,9 +88,9 @@ def test_a_flat_component_of_a_stream_is_named_and_has_no_score():
     X = np.r_[rng.normal(size=(500, 2)), np.column_stack([np.full(500, 9.0), rng.normal(size=500)])]
     rng.shuffle(X)
     stream = GaussianMixtureEM(2, warm_up=200, random_state=0)
-    with pytest.warns(ConvergenceWarning, match=r"Components \[\d\] are flat"):
+    with pytest.warns(ConvergenceWarning, match=r"Components \[\d\] are degenerate"):
         stream.partial_fit(X)
-    assert "flat" in stream.status_
+    assert "degenerate" in stream.status_
     with pytest.warns(ConvergenceWarning, match="NaN"):
         assert np.isnan(bic_scorer(stream, X))
 
@@ -180,7 +180,7 @@ def test_too_few_samples_are_one_warning():
     X = np.random.default_rng(0).normal(size=(20, 30))
     mixture, messages = fitted(X, 1)
     assert len(messages) == 1
-    assert messages[0].startswith("X has 20 distinct rows")
+    assert messages[0].startswith("X has 20 distinct samples")
     assert mixture.status_ == "converged, samples vary in 19 of 30 directions"
 
 
@@ -314,7 +314,7 @@ def test_a_singular_covariance_that_is_given_is_named(covariances, covariance_ty
 
 def test_displays_say_what_they_need():
     mixture = GaussianMixtureEM(2, random_state=0).fit(IRIS)
-    with pytest.raises(TypeError, match="single GaussianMixtureEM: give it a fitted GaussianMix"):
+    with pytest.raises(TypeError, match="single GaussianMixtureEM: pass a fitted GaussianMix"):
         CriterionDisplay.from_estimator(mixture)
     for display in (MixtureDisplay, UncertaintyDisplay):
         with pytest.raises(ValueError, match=rf"{display.__name__}.from_estimator needs X"):

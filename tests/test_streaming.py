@@ -152,7 +152,7 @@ def test_a_component_without_rows_is_named():
     mixture.partial_fit(both)
     for _ in range(400):
         mixture.partial_fit(rng.normal(size=(100, 1)))
-    with pytest.warns(ConvergenceWarning, match="lost all their rows"):
+    with pytest.warns(ConvergenceWarning, match="have lost all their samples"):
         mixture.partial_fit(rng.normal(size=(100, 1)))
     assert "empty" in mixture.status_
     assert mixture.means_.max() == pytest.approx(100, abs=1)

@@ -314,7 +314,7 @@ def test_a_fit_to_rows_of_other_weights_is_no_maximum(covariance_type):
     mixture = GaussianMixtureEM(2, covariance_type=covariance_type, random_state=0)
     mixture.fit(X, sample_weight=weights)
     parameter_uncertainty(mixture, X, sample_weight=weights)
-    with pytest.raises(ValueError, match=r"slope .* not at a maximum .* same sample_weight"):
+    with pytest.raises(ValueError, match=r"gradient .* not at a maximum .* same sample_weight"):
         parameter_uncertainty(mixture, X)
 
 

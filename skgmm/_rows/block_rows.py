@@ -25,7 +25,7 @@ from skgmm._rows.totals import Totals, totals_of
 
 Item = TypeVar("Item")
 
-_SAME_BLOCKS = "its factory does not return a fresh iterator over the same blocks at every call"
+_SAME_BLOCKS = "its factory does not return a new iterator over the same blocks at every call"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class BlockRows(Rows):
         with closing(self.parts()) as parts:
             values = map(_numbering_lost_rows(function), in_units(parts))
             if (first := next(values, None)) is None:
-                raise ValueError("X holds no rows")
+                raise ValueError("X has no samples")
             return reduce(add, values, first)
 
     def by_row(
@@ -105,7 +105,7 @@ class BlockRows(Rows):
                 total = own if total is None else total + own
                 dtypes.add(part.dtype)
         if total is None:
-            raise ValueError("X holds no rows")
+            raise ValueError("X has no samples")
         total.check(n_components)
         return replace(self, surveyed=total, files=files, dtype=np.result_type(*dtypes))
 

@@ -108,8 +108,8 @@ def _taken(rows: Any, used: slice, length: int, where: str) -> Any:
 def _check_length(made: int, length: int, where: str) -> None:
     if made != length:
         raise ValueError(
-            f"X, {where}: {made} rows were made, but its length is {length}: what the array is "
-            "made from has changed, or Dask was told wrong"
+            f"X, {where}: the computed chunk has {made} samples, but its declared length is "
+            f"{length}: the source of the array has changed, or the declared length is wrong"
         )
 
 

@@ -1,4 +1,4 @@
-"""What the user should know after a search: sentences for warnings."""
+"""Messages of warnings after a search."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm.model_selection._sweep import Table
 
-# A better score by less says nothing (Kass & Raftery 1995).
+# Smaller differences of BIC are negligible (Kass & Raftery 1995).
 _DECISIVE = 2.0
 
 
 def largest_tried(sizes: Sequence[int], best: int) -> list[str]:
-    """Whether more components than were tried might be better."""
+    """A message if more components than were tried might be better."""
     if len(sizes) < 2 or best < max(sizes):
         return []
     return [
@@ -26,12 +26,12 @@ def largest_tried(sizes: Sequence[int], best: int) -> list[str]:
 def left_out(
     table: Table, results: dict[str, Array], best_score: float, penalty: float
 ) -> list[str]:
-    """Inadmissible models: those that the criterion alone would have preferred, or how many.
+    """A message about inadmissible models: those with a better criterion, or their number.
 
     Parameters
     ----------
     penalty : float
-        Of a parameter, in units of the criterion: log(n) for BIC and ICL, 2 for AIC.
+        Penalty for each parameter: log(n) for BIC and ICL, 2 for AIC.
     """
     rejected = np.array(
         [
@@ -48,19 +48,20 @@ def left_out(
     reason = results["status"][first].removeprefix("inadmissible: ")
     return [
         f"{len(better)} models with a better value of the criterion are inadmissible, because some "
-        "of their components rest on too few samples for what they do not share, as in "
-        f"{name!r} with {n_components} components ({reason}). The column 'status' of results_ "
-        "tells which, and why."
+        "of their components have too few samples for the parameters that they do not share, for "
+        f"example {name!r} with {n_components} components ({reason}). The column 'status' of "
+        "results_ gives the reason for each."
     ]
 
 
 def _too_few_for_some(results: dict[str, Array]) -> list[str]:
-    """How many models were left out because X has too few samples for them."""
+    """A message with the number of models that were excluded because of too few samples."""
     inadmissible = np.array(["but X has" in status for status in results["status"]])
     if not inadmissible.any():
         return []
     return [
-        f"{inadmissible.sum()} of {len(inadmissible)} models are left out because X has too few "
-        "samples for so many components of their own shape. The column 'status' of results_ tells "
-        "which, and why. Decrease n_components, or leave structures with many parameters out."
+        f"{inadmissible.sum()} of {len(inadmissible)} models are excluded because X has too few "
+        "samples for so many components with separate shapes. The column 'status' of results_ "
+        "gives the reason for each. Decrease n_components, or exclude structures with many "
+        "parameters."
     ]

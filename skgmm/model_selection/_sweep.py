@@ -1,7 +1,7 @@
-"""All models of a search, each from the ones it contains.
+"""Fit all models of a search, each also from the models it contains.
 
-A model is never left below one that it contains, in what EM maximises: the log-likelihood, less
-what the densities pay for `reg_covar`.
+No model ends below one that it contains, in the objective: the log-likelihood minus the penalty
+due to `reg_covar`.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ from skgmm.model_selection._tasks import StoppedSearchError, Told, untold
 # Components of the next smaller model that are split.
 _SPLITS = 4
 
-# How many of the candidates go on, and for how many iterations of EM.
+# Numbers of candidates that continue, and of EM iterations for each.
 _ROUNDS = ((5, 2), (2, 8))
 
-# Runs of EM to the end before a model is given up: each ends in a collapse, or below a model that
-# it contains.
+# Maximum number of complete runs of EM for a model, if each ends in a collapse, or below a model
+# that it contains.
 _TRIES = 4
 
-# Candidates whose objectives agree to this many nats per row have found the same.
+# Candidates whose objectives differ by less, in nats per sample, are the same solution.
 _SAME = 1e-9
 
-# Nats per row that a model may stay below one that it contains: rounding, of covariances that are
-# themselves found by iteration.
+# Nats per sample by which a model may stay below one that it contains, because of the rounding
+# errors of iterative M-steps.
 _SLACK = 1e-8
 
 _NUMERICAL = (IllDefinedCovarianceError, EmptyStartError, LostRowError)
 
 
 class InadmissibleError(ValueError):
-    """Every run of EM ended with components of too few samples."""
+    """Every run of EM ended with components that have too few samples."""
 
     def __init__(self, reason: str, objective: float = np.nan) -> None:
         super().__init__(reason)
@@ -69,7 +69,7 @@ class InadmissibleError(ValueError):
 
 @dataclass(frozen=True)
 class Fit:
-    """A model of the table: what EM reached, or why there is nothing."""
+    """A model of the table: the result of EM, or the reason why there is none."""
 
     structure: Structure
     n_components: int
@@ -77,7 +77,7 @@ class Fit:
     status: str
     fit_time: float  # seconds
     log_likelihood: float = np.nan  # nats, total, without the penalty of reg_covar
-    log_certainty: float = np.nan  # sum over rows of the log of the largest responsibility
+    log_certainty: float = np.nan  # sum over samples of the log of the largest responsibility
     rejected: float = np.nan  # log-likelihood of an inadmissible end, nats, total
 
     def n_parameters(self, n_features: int) -> int:
@@ -90,15 +90,15 @@ Table = dict[tuple[str, int], Fit]
 
 @dataclass(frozen=True)
 class Ground:
-    """What the fits of a search have in common."""
+    """The data of a search, shared by all its fits."""
 
     rows: InMemoryRows
-    trial: InMemoryRows  # those on which candidates are compared
-    n_samples: int  # equal ones counted
+    trial: InMemoryRows  # samples on which candidates are compared
+    n_samples: int  # including repeated samples
     reg: Regularisation
     collapsed: CollapseTest
     groups: dict[int, Groups | None]
-    deviations: Any  # (d,) of all rows
+    deviations: Any  # (d,) standard deviations of all samples
     options: dict[str, Any]  # of run_em
     admissible_only: bool  # whether each component must rest on enough samples
 
@@ -113,12 +113,12 @@ class Ground:
         structures: Sequence[Structure],
         admissible_only: bool = False,
     ) -> Ground:
-        """Starts for each number of components, made once for all structures."""
+        """Compute partitions for each number of components, once for all structures."""
         sample, n_samples = rows.start_sample(max(sizes), rng), rows.n_samples
         few = thinned(sample, max(sizes), rng)
         streams = [np.random.RandomState(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
         trial = InMemoryRows(few.rows, few.weights)
-        if few.complete:  # equal rows are one row with a weight
+        if few.complete:  # identical samples are one sample with a weight
             rows = replace(trial, n_threads=rows.n_threads)
         reg = Regularisation.of(reg_covar, rows)
         groups = {
@@ -140,7 +140,7 @@ class Ground:
         return float(self.rows.n_samples if weights is None else weights.sum())
 
     def check_enough(self, structure: Structure, n_components: int) -> None:
-        """Raise InadmissibleError where the samples cannot be enough for so many components."""
+        """Raise InadmissibleError if there are too few samples for so many components."""
         n_samples = max(self.total_weight, float(self.n_samples))
         needed = needed_samples(structure, self.rows.n_features)
         if self.admissible_only and n_components > 1 and n_samples < n_components * needed:
@@ -158,7 +158,7 @@ class Ground:
         return unsupported(structure, scale * end.moments.mass, self.rows.n_features)
 
     def units(self, structure: Structure) -> Any:
-        """What features are measured in (d,) where the structure does not say so itself."""
+        """Units of the features (d,): ones if the structure depends on units."""
         if structure.equivariant == "rotation":
             return np.ones_like(self.deviations)
         return self.deviations
@@ -167,10 +167,10 @@ class Ground:
 def sweep(
     ground: Ground, structures: Sequence[Structure], n_parallel: int, told: Told = untold
 ) -> tuple[Table, bool]:
-    """Every structure with every number of components; and whether all were reached.
+    """Fit every structure with every number of components; also whether all were fitted.
 
-    An interrupt (Ctrl-C), or a callback that is `told`, ends the sweep with the models that are
-    there, if there are any.
+    An interrupt (Ctrl-C), or a callback, ends the search with the models fitted so far, if there
+    are any.
     """
     known = {structure.name: structure for structure in structures}
     inside = {structure.name: contained_in(structure, structures) for structure in structures}
@@ -204,7 +204,7 @@ def sweep(
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Results of models that a model contains."""
+    """Results of the models that a model contains."""
 
     simpler: list[EMResult]  # of the next simpler structures
     fewer: list[EMResult]  # of the next smaller number of components, if there is one
@@ -222,7 +222,7 @@ def _fitted(fits: list[Fit]) -> list[EMResult]:
 def fit_model(
     ground: Ground, structure: Structure, n_components: int, neighbours: Neighbours
 ) -> Fit:
-    """One model; a failure is a fit without a result, whose status tells the reason."""
+    """Fit one model; a failed fit has no result, and its status gives the reason."""
     began = perf_counter()
     problem = Problem(ground.rows, structure, *ground.reg)
     try:
@@ -234,7 +234,7 @@ def fit_model(
     except InadmissibleError as error:
         seconds, rejected = perf_counter() - began, error.objective * ground.total_weight
         return Fit(structure, n_components, None, str(error), seconds, rejected=rejected)
-    except Exception as error:  # whatever it is, the other models are still to come
+    except Exception as error:  # a failed model must not stop the others
         status = f"failed: {error}"
         return Fit(structure, n_components, None, status, perf_counter() - began)
     seconds = perf_counter() - began
@@ -246,10 +246,10 @@ def fit_model(
 def _best_end(
     ground: Ground, problem: Problem, n_components: int, neighbours: Neighbours
 ) -> EMResult:
-    """The first run of EM, in the order of promise, that ends sound and above what it contains."""
+    """The first run, best candidate first, that is admissible and not below contained models."""
     if ground.groups[n_components] is None:
         raise ValueError(
-            f"X has {len(ground.trial.X)} distinct rows, fewer than n_components={n_components}"
+            f"X has {len(ground.trial.X)} distinct samples, fewer than n_components={n_components}"
         )
     ground.check_enough(problem.structure, n_components)
     best = neighbours.best
@@ -274,7 +274,7 @@ def _best_end(
         elif why := ground.unsupported(problem.structure, end):
             inadmissible = inadmissible or InadmissibleError(why, end.objective)
         elif inadmissible and end.duplicates:
-            continue  # a contained model in disguise
+            continue  # equal components: the same mixture as a contained model
         elif end.objective >= level - _SLACK:
             return end
     if inadmissible is not None:
@@ -285,9 +285,9 @@ def _best_end(
 def _candidates(
     ground: Ground, structure: Structure, n_components: int, neighbours: Neighbours
 ) -> list[Candidate]:
-    """Where EM may start."""
+    """Candidates for the initial parameters."""
     candidates = [from_contained(result.parameters) for result in neighbours.simpler]
-    if not (candidates and structure.several_optima):  # its M-step from afar is a search of its own
+    if not (candidates and structure.several_optima):  # their first M-step is an expensive search
         groups = ground.groups[n_components]
         assert groups is not None
         candidates += [from_groups(moments) for moments in groups.of(structure)]
@@ -299,9 +299,9 @@ def _candidates(
 
 
 def _no_worse_than(parameters: MixtureParameters, n_components: int) -> Candidate:
-    """A start that is no worse than a model that is contained.
+    """A start that is no worse than a contained model.
 
-    Components in two equal halves are the mixture that they were.
+    Splitting a component into two equal halves does not change the mixture.
     """
     if parameters.n_components == n_components:
         return from_contained(parameters)
@@ -311,7 +311,7 @@ def _no_worse_than(parameters: MixtureParameters, n_components: int) -> Candidat
 
 @dataclass(frozen=True)
 class _Runner:
-    """A candidate on its way."""
+    """A candidate after some iterations."""
 
     parameters: MixtureParameters
     moments: Moments
@@ -323,7 +323,7 @@ class _Runner:
         return self.moments.mean_objective
 
     def again(self, problem: Problem) -> Start:
-        """As a start for other rows than those of the trial, or the same."""
+        """As a start for the samples of `problem`."""
         rows = problem.rows
         if isinstance(rows, InMemoryRows) and rows.X is self.rows.X:
             return self.parameters, self.moments
@@ -331,7 +331,7 @@ class _Runner:
 
 
 def _ranked(ground: Ground, problem: Problem, candidates: list[Candidate]) -> list[_Runner]:
-    """Where the candidates are after a few iterations, the best first; collapsed ones drop out."""
+    """The candidates after a few iterations, the best first, without collapsed ones."""
     trial = replace(problem, rows=ground.trial)
     runners: list[_Runner] = []
     for candidate in candidates:
@@ -347,7 +347,7 @@ def _ranked(ground: Ground, problem: Problem, candidates: list[Candidate]) -> li
 
 
 def _advanced(ground: Ground, trial: Problem, runner: _Runner, n_steps: int) -> _Runner | None:
-    """Some iterations on, unless that collapses."""
+    """The candidate after some iterations; None if it collapses."""
     try:
         end = run_em(
             trial,
@@ -365,7 +365,7 @@ def _advanced(ground: Ground, trial: Problem, runner: _Runner, n_steps: int) -> 
 
 
 def _distinct(runners: list[_Runner]) -> list[_Runner]:
-    """The best first; of those that have found the same, one."""
+    """The candidates, best first, without duplicates."""
     ranked = sorted(runners, key=lambda runner: -runner.objective)
     return [
         runner

@@ -1,4 +1,4 @@
-"""A search as scikit-learn's callbacks see it: one task, and below it a task for each fit."""
+"""Tasks of a search for scikit-learn's callbacks: one task, with a subtask for each fit."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from itertools import count
 from typing import Any
 
 Told = Callable[[str, int], AbstractContextManager[None]]
-"""What a fit runs in, given the name of the structure and the number of components."""
+"""Context of a fit, from the name of the structure and the number of components."""
 
 
 class StoppedSearchError(Exception):
-    """A callback wants no more fits."""
+    """A callback requested a stop."""
 
     def __init__(self) -> None:
-        super().__init__("A callback ended the search before there was a model to choose")
+        super().__init__("A callback stopped the search before any model was fitted")
 
 
 def untold(name: str, n_components: int) -> AbstractContextManager[None]:
-    """A fit that nobody is told about."""
+    """The context of a fit without callbacks."""
     return nullcontext()
 
 
@@ -29,7 +29,7 @@ class SearchTasks:
     Parameters
     ----------
     n_fits : int
-        Models, times the number of folds they are fitted on and one.
+        Number of models times (1 + number of folds).
     """
 
     def __init__(self, search: Any, X: Any, y: Any, sample_weight: Any, n_fits: int) -> None:
@@ -41,7 +41,7 @@ class SearchTasks:
         self.told = {"estimator": search, "X": X, "y": y, "metadata": metadata}
         self.root = search._init_callback_context(max_subtasks=n_fits, sequential_subtasks=False)
         self.root.call_on_fit_task_begin(**self.told)
-        self.numbers = count()  # fits run side by side
+        self.numbers = count()  # fits run in parallel
 
     @property
     def fit(self) -> Told:
@@ -49,7 +49,7 @@ class SearchTasks:
 
     @property
     def interruption(self) -> BaseException:
-        """What ended the fits early."""
+        """The exception for fits that ended early."""
         return StoppedSearchError() if self.stopped else KeyboardInterrupt()
 
     @contextmanager
@@ -66,6 +66,6 @@ class SearchTasks:
             raise StoppedSearchError
 
     def done(self) -> None:
-        """The search has ended, and is fitted."""
+        """End the task of the search, once it is fitted."""
         if self.followed:
             self.root.call_on_fit_task_end(**self.told, reconstruction_attributes={})
