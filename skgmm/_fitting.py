@@ -37,7 +37,7 @@ class Fit:
     messages: list[str]  # what the user should know
 
     def attributes(self) -> dict[str, Any]:
-        """The fitted attributes, and what `partial_fit` goes on from."""
+        """The fitted attributes, and the state that `partial_fit` continues from."""
         result, problem = self.result, self.problem
         log_likelihood = problem.mean_log_likelihood(result.parameters, result.moments)
         memory = Memory.of_fit(
@@ -114,7 +114,7 @@ def fit_mixture(
 def _previous(
     mixture: Any, structure: Structure, n_features: int
 ) -> tuple[MixtureParameters | None, str | None]:
-    """The fitted parameters that a warm start goes on from, or why there are none to use."""
+    """The fitted parameters that a warm start continues from, or why there are none."""
     if not mixture.warm_start or not hasattr(mixture, "precisions_cholesky_"):
         return None, None
     was = (*mixture.means_.shape, mixture._structure().name)
@@ -156,7 +156,7 @@ def _best(
         chosen, *rest = (candidate.parameters for candidate in histories[index])
         result = run_em(divided, chosen, resumed=resumed, **options)
         if start.random and result.collapsed and not result.objectives:
-            # But for rounding the start was singular. One that is given is returned with a word.
+            # The start was singular up to rounding. A given one is returned with a warning.
             raise IllDefinedCovarianceError(result.collapsed)
         collapse = CollapseTest.of_fit(problem.regularisation, result.moments, rows.n_samples)
         result = collapse.judged(result)

@@ -173,7 +173,7 @@ def test_empty_chunks_and_frames_with_empty_partitions():
 
 def test_chunks_that_do_not_fit():
     X = rows()
-    refused(X.rechunk((500, 1)), r"cut along the features, into chunks of \(1, 1\).*X.rechunk")
+    refused(X.rechunk((500, 1)), r"chunked along the features, into chunks of \(1, 1\).*X.rechunk")
     unknown = X[X[:, 0] > 0]
     refused(unknown, r"X has chunks of unknown length. Call X.compute_chunk_sizes\(\)")
     GaussianMixtureEM(1).fit(unknown.compute_chunk_sizes())
@@ -204,7 +204,7 @@ def test_bad_weights():
     refused(X, r"sample_weight.shape == \(7,\), expected \(3000,\)", sample_weight=np.ones(7))
     refused(X, r"X, chunk \d: sample_weight should not be negative", sample_weight=-np.ones(3000))
     refused(X, "all weights are zero", sample_weight=da.zeros(3000, chunks=500))
-    with pytest.raises(ValueError, match="X holds no row of positive weight"):
+    with pytest.raises(ValueError, match="X has no sample of positive weight"):
         GaussianMixtureEM(1).fit(X).score(X, sample_weight=np.zeros(3000))
     mixture, unknown = GaussianMixtureEM(1).fit(X), X[X[:, 0] > 0]
     with pytest.raises(ValueError, match="sample_weight has 1 chunks, but X 6 of unknown length"):
@@ -215,7 +215,7 @@ def test_too_few_rows_and_what_cannot_travel():
     refused(rows()[:0], "X has no samples")
     refused(rows(n=1), "Found array with 1 sample")
     shares = np.full((3000, 2), 0.5)
-    refused(rows(), "responsibilities_init is not used with Dask", responsibilities_init=shares)
+    refused(rows(), "responsibilities_init is not supported with Dask", responsibilities_init=shares)
 
 
 def test_a_lost_row_is_numbered_among_all():
@@ -331,7 +331,7 @@ def test_chunks_that_are_not_what_they_were():
     for n in (3000, 12_000):  # few rows are brought to memory
         passes.clear()
         X = rows(n=n).map_blocks(shrinking, dtype=float, meta=np.empty((0, 0)))
-        refused(X, "X, chunk 1: 499 rows were made, but its length is 500")
+        refused(X, "X, chunk 1: the computed chunk has 499 samples, but its declared length is 500")
 
 
 def test_a_worker_that_dies_in_the_middle_of_a_fit(client, monkeypatch):

@@ -222,7 +222,7 @@ def spoilt(value, row=17_000):
         (many(MANY + 1e-6), r"values of X changed during the fit: feature 0 sums to .*, but to "),
         (many(spoilt(MANY[17_000, 1] + 1.0)), "values of X changed during the fit: feature 1 sum"),
         (many(spoilt(np.nan)), "changed during the fit: there is NaN or infinity in this pass"),
-        (many(MANY[:-1]), "X gave 19999 rows in this pass, but 20000 in the first"),
+        (many(MANY[:-1]), "X has 19999 samples in this pass, but had 20000 in the first"),
         (many(MANY[:, ::-1]), "values of X changed during the fit: feature 0"),
     ],
 )
@@ -274,7 +274,7 @@ def rewrite(path):
     ("change", "message"),
     [
         (grow, r"its size was 320128 bytes and is 640128"),
-        (replace, r"another file has taken its place"),
+        (replace, r"it was replaced by another file"),
         (rewrite, r"it was written to"),
     ],
 )

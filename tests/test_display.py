@@ -84,7 +84,7 @@ def test_importing_skgmm_and_its_displays_imports_no_matplotlib():
 def test_without_matplotlib_the_error_names_the_extra(known, rows, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     monkeypatch.delattr("matplotlib.pyplot")  # as the attribute of the parent package
-    with pytest.raises(ImportError, match=r"MixtureDisplay.plot .* pip install 'skgmm\[plots\]'"):
+    with pytest.raises(ImportError, match=r"MixtureDisplay.plot .* pip install matplotlib"):
         MixtureDisplay.from_estimator(known, rows)
 
 

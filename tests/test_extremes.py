@@ -132,7 +132,7 @@ def test_a_row_does_not_depend_on_far_rows_beside_it():
 def test_weights_that_make_squares_vanish_are_refused():
     rng = np.random.default_rng(0)
     X, weights = rng.normal(size=(50, 2)) * 1e-100, np.full(50, 1e-140)
-    with pytest.raises(ValueError, match=r"lose their digits\. Multiply sample_weight or X"):
+    with pytest.raises(ValueError, match=r"lose precision\. Multiply sample_weight or X"):
         GaussianMixtureEM(2).fit(X, sample_weight=weights)
     GaussianMixtureEM(2, random_state=0).fit(X, sample_weight=weights * 1e60)
 

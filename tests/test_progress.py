@@ -298,7 +298,7 @@ def test_a_callback_stops_a_cross_validation(rows):
 
     with pytest.warns(UserWarning, match="interrupted during its cross-validation"):
         assert np.isfinite(stopped_after(4).best_score_)
-    with pytest.raises(Exception, match="before there was a model to choose"):
+    with pytest.raises(Exception, match="before a model could be chosen"):
         stopped_after(1)
 
 

@@ -319,7 +319,7 @@ def test_splits_may_come_from_an_iterator(iris):
     ("cv", "weighted", "message"),
     [
         ([], slice(None), "cv makes no folds"),
-        ([([0], [1, 2])], slice(None), "fold 0 needs 2 rows .* has 1 and weight 2"),
+        ([([0], [1, 2])], slice(None), "fold 0 needs 2 samples .* has 1 and weight 2"),
         ([([0, 1, 50], [])], slice(None), "fold 0 needs .* 1 to score, but has 3 and weight 0"),
         (3, slice(50, None), "fold 0 needs .* shuffle"),
     ],

@@ -291,7 +291,7 @@ def test_truncated_file(tmp_path, fitted):
     blocks = RowBlocks.from_npy([whole, broken])
     content = broken.read_bytes()
     broken.write_bytes(content[:-1000])
-    message = r"broken.npy is truncated: its header says 3000 rows, 72000 bytes, but only 71000"
+    message = r"broken.npy is truncated: by its header it has 3000 rows, 72000 bytes, but only 71000"
     refused(blocks, message, mixture=fitted)
     with pytest.raises(ValueError, match=message):
         fitted.predict(blocks)
@@ -317,7 +317,7 @@ def test_a_file_that_is_cut_while_it_is_read(tmp_path, fitted, order, monkeypatc
         return whole(*arguments, **options)
 
     monkeypatch.setattr(np, "fromfile", cutting)
-    refused(blocks, "rows.npy was cut short while it was read", mixture=fitted)
+    refused(blocks, "rows.npy was truncated while it was read", mixture=fitted)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -360,7 +360,7 @@ def test_a_source_that_changes_between_passes(fitted, later, rows):
         if stop > 3000:
             yield X[: stop - 3000]
 
-    message = rf"X gave {rows} rows in this pass, but 3000 in the first"
+    message = rf"X has {rows} samples in this pass, but had 3000 in the first"
     refused(RowBlocks.from_iterable(made), message, mixture=fitted)
 
 
@@ -378,7 +378,7 @@ def test_files_of_both_precisions_are_float64(tmp_path, dtypes):
 def test_a_factory_must_make_a_fresh_iterator():
     X, _, _ = overlapping()
     once = iter([X[:1000], X[1000:2000], X[2000:]])
-    refused(RowBlocks.from_iterable(lambda: once), "does not return a fresh iterator")
+    refused(RowBlocks.from_iterable(lambda: once), "does not return a new iterator")
     refused(RowBlocks.from_iterable(lambda: None), "returned NoneType", error=TypeError)
     with pytest.raises(TypeError, match="factory should be a function that returns a new"):
         RowBlocks.from_iterable(iter([X]))
@@ -442,7 +442,7 @@ def test_a_score_of_nothing(fitted):
     X, _, _ = overlapping()
     with pytest.raises(ValueError, match="X has no samples"):
         fitted.score(RowBlocks.from_iterable(lambda: [X[:0]]))
-    with pytest.raises(ValueError, match="X holds no row of positive weight"):
+    with pytest.raises(ValueError, match="X has no sample of positive weight"):
         fitted.bic(cut(X, np.zeros(len(X))))
     assert fitted.predict(RowBlocks.from_iterable(lambda: [X[:0]])).shape == (0,)
 

@@ -197,9 +197,9 @@ def test_no_infinite_gain_is_announced(max_iter, acceleration):
     )
     if mixture.status_ == "reached max_iter":
         assert "inf" not in messages[0].partition("(")[2]
-        assert ("no estimate yet" in messages[0]) != ("An estimated" in messages[0])
+        assert ("no estimate" in messages[0]) != ("The estimated" in messages[0])
     if max_iter == 1:
-        assert "There is no estimate yet" in messages[0]
+        assert "There is no estimate of the remaining gain yet" in messages[0]
 
 
 # Weights

@@ -53,7 +53,7 @@ EYES = [np.eye(2)] * 2
         ({"responsibilities_init": np.tile([2.0, -1.0], (30, 1))}, "smallest is -1"),
         (
             {"responsibilities_init": np.tile([1.0, 0.0], (30, 1))},
-            r"components without rows: \[1\]",
+            r"components without samples: \[1\]",
         ),
         ({"init_params": lambda *_: np.zeros(30)}, "integer labels of shape .* but got float64"),
         ({"init_params": lambda *_: np.full(30, 2)}, "labels from 0 to n_components - 1 = 1"),

@@ -154,7 +154,7 @@ class Rows(ABC):
         return Evidence(total, weight, effective_size(weight, squares))
 
     def mean_log_likelihood(self, parameters: MixtureParameters) -> float:
-        """Nats per row."""
+        """In nats per sample."""
         total, weight, _ = self.log_likelihood(parameters)
         return total / weight
 

@@ -155,9 +155,9 @@ def _numbering_lost_rows(function: Callable[[InMemoryRows], Item]) -> Callable[.
 
 
 def in_units(parts: Iterator[InMemoryRows]) -> Iterator[InMemoryRows]:
-    """The same rows in parts that end with a unit, but for the last; what is left over is copied.
+    """The same samples in chunks that end with a unit, except the last; remainders are copied.
 
-    So sums do not depend on how a source is cut, and blocks of a few rows cost no more than others.
+    So sums do not depend on the block size, and blocks of few samples cost no more than others.
     """
     held: list[InMemoryRows] = []
     missing = 0  # rows of the unit that is held

@@ -56,8 +56,8 @@ def firsts(X: Any) -> tuple[int, ...]:
 def whole_units(chunks: list[Chunk]) -> tuple[list[Chunk], list[Chunk]]:
     """The same rows: chunks without the units that they share with others, and these units.
 
-    A unit that is cut by the end of a chunk is put together anew, on some worker, from less than
-    `unit_rows` rows of each; so sums do not depend on how the array is cut.
+    A unit that spans several chunks is put together on some worker, from less than `unit_rows`
+    samples of each; so sums do not depend on the chunking.
     """
     chunks = [chunk for chunk in chunks if chunk.length]
     inner, cut = [], []

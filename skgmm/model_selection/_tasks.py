@@ -15,7 +15,7 @@ class StoppedSearchError(Exception):
     """A callback requested a stop."""
 
     def __init__(self) -> None:
-        super().__init__("A callback stopped the search before any model was fitted")
+        super().__init__("A callback stopped the search before a model could be chosen")
 
 
 def untold(name: str, n_components: int) -> AbstractContextManager[None]:
