@@ -62,7 +62,7 @@ def refused(X, match, error=ValueError, sample_weight=None, **arguments):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("chunks", [3000, 500, 130])  # one, a few, and more than are summed at once
-def test_the_answer_is_that_of_rows_in_memory(chunks, weighted):
+def test_result_is_that_of_data_in_memory(chunks, weighted):
     X = rows(chunks=chunks)
     local = X.compute()
     weights = weights_of(local) if weighted else None
@@ -81,7 +81,7 @@ def test_the_answer_is_that_of_rows_in_memory(chunks, weighted):
     )
 
 
-def test_starts_are_those_of_rows_in_memory():
+def test_starts_are_those_of_data_in_memory():
     X = rows(n=60_000, chunks=7000)
     local = X.compute()
     weights = weights_of(local)
@@ -94,7 +94,7 @@ def test_starts_are_those_of_rows_in_memory():
     assert_same_fit(got, expected)
 
 
-def test_values_by_row_are_lazy():
+def test_values_per_sample_are_lazy():
     made = []
     X = rows().map_blocks(lambda chunk: made.append(1) or chunk, dtype=float, meta=np.empty((0, 0)))
     local = rows().compute()
@@ -112,7 +112,7 @@ def test_values_by_row_are_lazy():
     np.testing.assert_array_equal(labels.compute(), mixture.predict(local))
 
 
-def test_a_pass_makes_every_chunk_once():
+def test_each_chunk_is_computed_once_per_pass():
     made = []
     X = rows(n=12_000, chunks=2000)
     X = X.map_blocks(lambda chunk: made.append(1) or chunk, dtype=float, meta=np.empty((0, 0)))
@@ -171,7 +171,7 @@ def test_empty_chunks_and_frames_with_empty_partitions():
 # Errors
 
 
-def test_chunks_that_do_not_fit():
+def test_invalid_chunks_raise_an_error():
     X = rows()
     refused(X.rechunk((500, 1)), r"chunked along the features, into chunks of \(1, 1\).*X.rechunk")
     unknown = X[X[:, 0] > 0]
@@ -187,7 +187,7 @@ def test_chunks_that_do_not_fit():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_number_that_is_none_names_the_chunk(bad):
+def test_nan_error_names_the_chunk(bad):
     X = rows()
     X[1234, 1] = bad
     match = rf"X, chunk 2: contains {bad} in row 234 of the block, feature 1"
@@ -211,14 +211,16 @@ def test_bad_weights():
         mixture.score(unknown, sample_weight=np.ones(3000))
 
 
-def test_too_few_rows_and_what_cannot_travel():
+def test_too_few_samples_and_unsupported_arguments_with_dask():
     refused(rows()[:0], "X has no samples")
     refused(rows(n=1), "Found array with 1 sample")
     shares = np.full((3000, 2), 0.5)
-    refused(rows(), "responsibilities_init is not supported with Dask", responsibilities_init=shares)
+    refused(
+        rows(), "responsibilities_init is not supported with Dask", responsibilities_init=shares
+    )
 
 
-def test_a_lost_row_is_numbered_among_all():
+def test_far_sample_is_reported_with_its_index():
     X = rows()
     X[1234] = 1e149
     tiny = GaussianMixtureEM.from_parameters([1], [[0, 0]], [np.eye(2) * 1e-140])
@@ -228,7 +230,7 @@ def test_a_lost_row_is_numbered_among_all():
     assert (again.row, str(again)) == (1234, str(caught.value))
 
 
-def test_dask_is_imported_for_nobody_else(tmp_path):
+def test_dask_is_imported_only_for_dask_arrays(tmp_path):
     code = (
         "import sys, numpy as np; from skgmm import GaussianMixtureEM, RowBlocks\n"
         "X = np.random.default_rng(0).normal(size=(50, 2))\n"
@@ -273,7 +275,7 @@ def client(cluster):
             signal.alarm(0)
 
 
-def test_cluster_answers_as_memory(client):
+def test_cluster_gives_the_result_in_memory(client):
     X = rows().persist()
     local = X.compute()
     weights = weights_of(local)
@@ -292,7 +294,7 @@ def _spoilt(chunk, block_id=None):
     return np.where(block_id[0] == 2, np.nan, chunk)
 
 
-def test_what_moves_does_not_grow_with_the_rows(client, cluster):
+def test_transferred_bytes_do_not_grow_with_the_samples(client, cluster):
     from distributed.diagnostics.plugin import SchedulerPlugin
 
     class Results(SchedulerPlugin):
@@ -320,7 +322,7 @@ def test_what_moves_does_not_grow_with_the_rows(client, cluster):
     assert max(counts[0]) < 2000
 
 
-def test_chunks_that_are_not_what_they_were():
+def test_chunks_that_changed_raise_an_error():
     """Of a source that shrinks between passes."""
     passes = []
 

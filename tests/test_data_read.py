@@ -108,7 +108,7 @@ def test_parquet_missing_values(files, column):
         (pa.array([[1.0]]), "holds list"),
     ],
 )
-def test_parquet_columns_of_no_numbers(files, column, message):
+def test_parquet_columns_that_are_not_numeric(files, column, message):
     with pytest.raises(ValueError, match=rf"1.parquet, rows 0 to \d: .*{message}"):
         GaussianMixtureEM(1).fit(RowBlocks.from_parquet(files(pa.array([1.0]), column)))
 
@@ -246,7 +246,7 @@ def test_few_samples_that_change_before_they_are_gathered():
 
 @pytest.mark.parametrize("scale", [1.0, 1e-100, 1e100])
 @pytest.mark.parametrize("offset", [0.0, 1e8])
-def test_the_same_samples_cut_in_another_way_are_no_change(offset, scale):
+def test_other_chunks_of_the_same_data_are_not_a_change(offset, scale):
     same = (MANY + offset) * scale
     blocks = changing(many(same), many(same), many(same, 777), many(same, 20_000))
     got, expected = GaussianMixtureEM(1).fit(blocks), GaussianMixtureEM(1).fit(same)

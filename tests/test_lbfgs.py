@@ -61,7 +61,7 @@ def test_a_curved_valley_is_followed():
     np.testing.assert_allclose(where, 1.0, atol=1e-4)
 
 
-def test_steps_keep_to_where_the_function_is_finite():
+def test_line_search_stays_where_the_function_is_finite():
     def function(vector):
         x = 1.0 + vector[0]
         if x <= 0:
@@ -128,7 +128,7 @@ def climbs(draw, name):
 
 @pytest.mark.parametrize("name", IN_ONE_GO)
 @given(data=st.data(), most=st.integers(1, 8))
-def test_the_compiled_climb_is_the_general_one(name, data, most):
+def test_compiled_quasi_newton_steps_equal_python_steps(name, data, most):
     """The same evaluations of the same mixtures, but for roundings."""
     problem, start = data.draw(climbs(name))
     general = OneByOne(problem, start, most)
@@ -148,7 +148,7 @@ def test_the_compiled_climb_is_the_general_one(name, data, most):
     np.testing.assert_allclose(again.mean, compiled.moments.mean, rtol=1e-9, atol=1e-9)
 
 
-def test_structures_that_turn_climb_in_general():
+def test_rotated_structures_use_python_quasi_newton_steps():
     assert [STRUCTURES[name].code for name in STRUCTURES if name not in IN_ONE_GO] == [
         "EVE", "VVE", "EEV", "VEV",
     ]  # fmt: skip
@@ -158,7 +158,7 @@ def test_structures_that_turn_climb_in_general():
     assert climb_in_one_go(problem, start, problem.evaluate(start), 0.0, 5) is None
 
 
-def test_moments_in_another_form_are_refused():
+def test_moments_in_another_form_raise_an_error():
     K, d = 2, 3
     start = random_mixture(0, K, d, "full", spread=1.0)
     X, _ = start.draw(50, np.random.RandomState(0))
