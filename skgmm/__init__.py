@@ -1,4 +1,4 @@
-"""Gaussian mixture models for scikit-learn, right in every digit."""
+"""Gaussian mixture models for scikit-learn, accurate to rounding error."""
 
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._rows.row_blocks import RowBlocks

@@ -26,7 +26,7 @@ from skgmm.covariance import find_structure
 _INTERRUPTED = 130  # 128 and the number of the signal, as shells have it
 _BROKEN_PIPE = 141
 
-# What estimators' messages call it, and what it is here.
+# Parameter names in messages of the estimator, and the words of the command.
 _OPTIONS = {
     "n_components": "--components",
     "covariance_type": "--covariance",
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     status : int
         0; 2 after an error, with one line on standard error; 130 after Ctrl-C; 141 if the reader
-        of the output has gone, as in `skgmm data.csv | head -2`.
+        of the output closed the pipe, as in `skgmm data.csv | head -2`.
     """
     try:
         _run(_Parser().parse_args(arguments))
@@ -66,14 +66,14 @@ def _message(error: BaseException) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Options of the command; errors are raised, and become one line like all others."""
+    """Options of the command. Errors are raised, and printed as one line like all others."""
 
     def __init__(self) -> None:
         super().__init__(
             prog="skgmm",
             description="Fit a Gaussian mixture to a CSV file and print a summary.",
-            epilog="Without a file, data are read from standard input. If that is a terminal or "
-            "empty, the eruptions of Old Faithful, which are embedded, are fitted.",
+            epilog="Without a file, data are read from standard input. If standard input is a "
+            "terminal or empty, the embedded Old Faithful eruptions are fitted.",
         )
         data = self.add_mutually_exclusive_group()
         data.add_argument(
@@ -83,9 +83,19 @@ class _Parser(argparse.ArgumentParser):
         )
         data.add_argument("--demo", action="store_true", help="fit the embedded data")
         self.add_argument(
-            "--components", type=_integer(1, None), default=2, metavar="K", help="default: 2"
+            "--components",
+            type=_integer(1, None),
+            default=2,
+            metavar="K",
+            help="number of components; default: 2",
         )
-        self.add_argument("--covariance", default="full", metavar="NAME", help="default: full")
+        self.add_argument(
+            "--covariance",
+            default="full",
+            metavar="NAME",
+            help="covariance structure, such as full, tied, diag, spherical or a code such as VEV; "
+            "default: full",
+        )
         self.add_argument(
             "--seed",
             type=_integer(0, 2**32 - 1),
@@ -93,7 +103,10 @@ class _Parser(argparse.ArgumentParser):
             help="seed of the random initialisation; default: 0",
         )
         self.add_argument(
-            "--labels", type=Path, metavar="OUT", help="write labels and responsibilities as CSV"
+            "--labels",
+            type=Path,
+            metavar="OUT",
+            help="write labels and responsibilities to this file, as CSV",
         )
         self.add_argument("--version", action="version", version=f"skgmm {__version__}")
 
@@ -133,7 +146,7 @@ def _run(options: argparse.Namespace) -> None:
         print_text(f"Data: {data.name}, {len(X)} rows, {len(names)} columns")
         print_text(_summary(mixture, names))
     finally:
-        # Whoever reads only the first lines still wants the file.
+        # The file is written even if the reader of the output closes the pipe early.
         if options.labels is not None:
             _write_labels(options.labels, mixture.predict(X), mixture.predict_proba(X))
 
@@ -165,7 +178,7 @@ def _fit(mixture: GaussianMixtureEM, X: Array) -> list[str]:
 
 @contextlib.contextmanager
 def _names_of_options() -> Iterator[None]:
-    """Within this block, errors name options instead of parameters."""
+    """Errors raised in this context name options instead of parameters."""
     try:
         yield
     except ValueError as error:
@@ -173,7 +186,7 @@ def _names_of_options() -> Iterator[None]:
 
 
 def _with_names_of_options(message: str) -> str:
-    """An estimator's message in one line, in the words of the command."""
+    """A message of the estimator as one line, with the names of options."""
     text = " ".join(message.split())
     for parameter, option in _OPTIONS.items():
         text = re.sub(rf"\b{parameter}\b", option, text)

@@ -39,7 +39,7 @@ class Fit:
     random_state: Any = None  # of the estimator
 
     def attributes(self) -> dict[str, Any]:
-        """The fitted attributes, and what `partial_fit` goes on from."""
+        """The fitted attributes, and the state that `partial_fit` continues from."""
         result, problem = self.result, self.problem
         log_likelihood = problem.mean_log_likelihood(result.parameters, result.moments)
         memory = Memory.of_fit(
@@ -141,7 +141,7 @@ def _best(
         chosen = histories[index][0].parameters
         result = run_em(divided, chosen, resumed=resumed, **options)
         if start.random and result.collapsed and not result.objectives:
-            # But for rounding the start was singular. One that is given is returned with a word.
+            # The start was singular up to rounding. A given one is returned with a warning.
             raise IllDefinedCovarianceError(result.collapsed)
         collapse = CollapseTest.of_fit(problem.regularisation, result.moments, rows.n_samples)
         result = collapse.judged(result)

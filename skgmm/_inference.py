@@ -1,4 +1,4 @@
-"""What can be asked of a mixture whose parameters are known, fitted or given."""
+"""Methods of a mixture with known parameters, fitted or given."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from skgmm.covariance import Structure, find_structure
 class MixtureInference:
     """Assignment, densities, criteria and sampling from fitted attributes.
 
-    What methods return for each row is an array, or for Dask collections a lazy Dask array.
+    Methods that return a value for each sample return an array, for Dask collections a lazy one.
     """
 
     if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class MixtureInference:
         _kept: dict[str, Any] | None
 
     def __sklearn_is_fitted__(self) -> bool:
-        # A stream knows its features before it has rows enough for a start.
+        # partial_fit sets n_features_in_ before there are enough samples for the first fit.
         return hasattr(self, "means_")
 
     def _structure(self) -> Structure:
@@ -87,13 +87,13 @@ class MixtureInference:
         return n_parameters(self._structure(), *np.shape(self.means_))
 
     def _rows(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Rows:
-        """Rows with the features of the fit."""
+        """The validated samples."""
         check_is_fitted(self)
         return rows_to_ask_about(self, X, sample_weight, len(self.means_))
 
     @of_one_fit
     def predict(self, X: ArrayLike) -> Array:
-        """Hard assignment: the most probable component of each row.
+        """Hard assignment: the most probable component of each sample.
 
         Parameters
         ----------
@@ -108,9 +108,9 @@ class MixtureInference:
 
     @of_one_fit
     def predict_proba(self, X: ArrayLike) -> Array:
-        """Soft assignment: the probability of each component given each row.
+        """Soft assignment: the probability of each component given each sample.
 
-        Bayes' rule on weights and densities; these are EM's responsibilities.
+        Computed from weights and densities by Bayes' rule. These are the responsibilities of EM.
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class MixtureInference:
         Returns
         -------
         log_responsibilities : ndarray of shape (n_samples, n_components)
-            In nats; float64 where float32 cannot hold them. A lazy Dask array for a Dask
+            In nats; float64 if float32 cannot represent them. A lazy Dask array for a Dask
             collection, always of float64.
         """
         rows = self._rows(X)
@@ -142,7 +142,7 @@ class MixtureInference:
 
     @of_one_fit
     def score_samples(self, X: ArrayLike) -> Array:
-        """Log-density of each row.
+        """Log-density of each sample.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class MixtureInference:
         Returns
         -------
         log_density : ndarray of shape (n_samples,)
-            In nats; float64 where float32 cannot hold them. A lazy Dask array for a Dask
+            In nats; float64 if float32 cannot represent them. A lazy Dask array for a Dask
             collection, always of float64.
         """
         rows = self._rows(X)
@@ -159,19 +159,19 @@ class MixtureInference:
 
     @of_one_fit
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
-        """Mean log-likelihood per row.
+        """Mean log-likelihood per sample.
 
         Parameters
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
+            How often each sample counts.
 
         Returns
         -------
         score : float
-            In nats per row.
+            In nats per sample.
         """
         return self._rows(X, sample_weight).mean_log_likelihood(self._parameters())
 
@@ -186,7 +186,7 @@ class MixtureInference:
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts: the criterion counts as many rows as the weights sum to.
+            How often each sample counts; the number of samples is the sum of the weights.
 
         Returns
         -------
@@ -195,8 +195,8 @@ class MixtureInference:
         Warns
         -----
         UserWarning
-            If weights sum to far less than their effective number or to fewer than there are
-            parameters.
+            If the weights sum to far less than the effective number of samples, or to less than the
+            number of parameters.
         """
         return float(bic(*self._totals(self._rows(X, sample_weight))))
 
@@ -210,7 +210,7 @@ class MixtureInference:
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts: the criterion counts as many rows as the weights sum to.
+            How often each sample counts; the number of samples is the sum of the weights.
 
         Returns
         -------
@@ -219,8 +219,8 @@ class MixtureInference:
         Warns
         -----
         UserWarning
-            If weights sum to far less than their effective number or to fewer than there are
-            parameters.
+            If the weights sum to far less than the effective number of samples, or to less than the
+            number of parameters.
         """
         log_likelihood, n_free, _ = self._totals(self._rows(X, sample_weight))
         return float(aic(log_likelihood, n_free))
@@ -229,14 +229,14 @@ class MixtureInference:
     def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Integrated completed likelihood; lower is better.
 
-        BIC - 2 sum_i log(largest responsibility of row i) (Biernacki, Celeux & Govaert 2000):
-        BIC with a price on doubtful assignments, so it favours separated clusters.
+        BIC - 2 sum_i log(largest responsibility of sample i) (Biernacki, Celeux & Govaert 2000):
+        BIC with a penalty for uncertain assignments, so it favours separated clusters.
 
         Parameters
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts: the criterion counts as many rows as the weights sum to.
+            How often each sample counts; the number of samples is the sum of the weights.
 
         Returns
         -------
@@ -245,8 +245,8 @@ class MixtureInference:
         Warns
         -----
         UserWarning
-            If weights sum to far less than their effective number or to fewer than there are
-            parameters.
+            If the weights sum to far less than the effective number of samples, or to less than the
+            number of parameters.
         """
         rows = self._rows(X, sample_weight)
         penalty = -2.0 * rows.log_certainty(self._parameters())
@@ -258,19 +258,19 @@ class MixtureInference:
     ) -> float:
         """Expected complete log-likelihood (ECLL), which the M-step maximises.
 
-        sum_i sum_k r_ik (log weight_k + log N(x_i; mean_k, covariance_k)), the log-likelihood of
-        rows and components together, averaged over the components (Dempster, Laird & Rubin 1977).
+        sum_i sum_k r_ik (log weight_k + log N(x_i; mean_k, covariance_k)), the joint log-likelihood
+        of samples and components, averaged over the components (Dempster, Laird & Rubin 1977).
 
         Parameters
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         responsibilities : array-like of shape (n_samples, n_components), default=None
-            Rows sum to 1. None takes those of the fitted parameters, `predict_proba(X)`.
+            Each row sums to 1. None uses those of the fitted parameters, `predict_proba(X)`.
 
         Returns
         -------
         ecll : float
-            In nats, total over rows.
+            In nats, summed over samples.
         """
         rows = self._rows(X)
         given = None
@@ -286,22 +286,22 @@ class MixtureInference:
         n_samples: int = 1,
         random_state: int | np.random.RandomState | None = None,
     ) -> tuple[Array, Array]:
-        """Draw rows from the mixture.
+        """Draw random samples from the mixture.
 
         Parameters
         ----------
         n_samples : int, default=1
         random_state : int, RandomState instance or None, default=None
-            None draws anew at every call. Where the estimator's own `random_state` is an integer,
-            the draws are those of a stream that the fit seeds with it: the same in every run of a
-            script. A RandomState instance is drawn from; else it is NumPy's global generator.
+            None gives different samples at every call. If the estimator's own `random_state` is an
+            integer, they come from a stream seeded by it: the same in every run of a script.
+            A RandomState instance is drawn from; otherwise it is NumPy's global generator.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
             In random order, in the dtype of the fit.
         y : ndarray of int64, shape (n_samples,)
-            The component of each row.
+            The component of each sample.
         """
         parameters = self._parameters()
         if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
@@ -318,7 +318,7 @@ class MixtureInference:
 
     @of_one_fit
     def summary(self) -> str:
-        """The mixture in a page of text: components, log-likelihood, how the fit ended."""
+        """Summary of the mixture as text: components, log-likelihood, criteria and status."""
         check_is_fitted(self)
         return summarise(self, self._parameters(), self._structure())
 

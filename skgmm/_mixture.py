@@ -50,79 +50,86 @@ class GaussianMixtureEM(
         variances for each component, 'spherical': one variance for each component; or a
         three-letter code for equal or varying volume, shape and orientation: EII, VII, EEI, VEI,
         EVI, VVI, EEE, VEE, EVE, VVE, EEV, VEV, EVV, VVV (with I for the identity), of which
-        'tied-spherical' is EII and 'tied-diag' EEI. In any case.
+        'tied-spherical' is EII and 'tied-diag' EEI. Case-insensitive.
     tol : float, default=1e-6
-        EM stops when the mean log-likelihood is estimated to gain less than this by going on, in
-        nats per row. With 0 it runs `max_iter` iterations, unless a step gains nothing.
+        Stopping rule: EM stops when the estimated remaining gain of the mean log-likelihood is
+        below this number, in nats per sample. With 0 it runs `max_iter` iterations, unless a step
+        gains nothing.
     reg_covar : 'auto' or float, default='auto'
         Variance added along every axis to keep covariances positive definite. A number is
-        absolute. 'auto' is 1e-10 of each feature's variance (of a robust one where far values make
-        it larger), so that units do not matter; for features that take at most 20 values, such as
+        absolute. 'auto' is 1e-10 of each feature's variance (of a robust variance if distant values
+        increase it), so that units do not matter. For features that take at most 20 values, such as
         dummies and counts, it is a twelfth of the squared step between values, the variance of the
         cell that a recorded value stands for.
     max_iter : int, default=1000
-        Most evaluations of a start (EM iterations and quasi-Newton steps); 0 returns the start.
+        Maximum number of evaluations per start (EM iterations and quasi-Newton steps); 0 returns
+        the initial parameters.
     acceleration : {'auto', 'lbfgs'} or None, default='auto'
-        'auto' goes on with quasi-Newton steps (L-BFGS) where EM has found its rate of convergence
-        and that rate is slow, 'lbfgs' after ten iterations of EM; None is plain EM. A step that
-        lowers the log-likelihood is never accepted.
+        'auto' continues with quasi-Newton steps (L-BFGS) once the rate of convergence of EM is
+        known and slow, 'lbfgs' after ten iterations of EM; None is plain EM. A step that
+        decreases the objective is never accepted.
     escape : bool, default=True
-        Whether a converged fit looks for a better optimum: it merges components and splits others
-        (many at once), tries leave-one-out responsibilities where samples are few for their
-        dimension, and goes on from what raises the log-likelihood. That costs at most about twice
-        as much as the rest of the fit, and some 10 ms. From a start that is given it only gives
-        components that are empty or the same as others samples of their own.
+        Whether a converged fit looks for a better optimum by split-and-merge moves (many at once)
+        and, with few samples for the dimension, leave-one-out responsibilities, and continues from
+        whatever increases the objective. This costs at most about twice as much as the rest of the
+        fit, and some 10 ms. With a user-supplied start, only empty or duplicate components are
+        moved.
     n_init : int, default=1
-        Number of starts; the best result is kept. Ignored when the start is given.
+        Number of starts; the best result is kept. Ignored if initial parameters are given.
     init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'} or callable, \
 default='auto'
-        How a start is found. 'auto': a race of k-means, k-means++, farthest-first and random
-        candidates, on rows whose features are scaled and on whitened ones, in no more than 20 EM
-        iterations in all, on no more than 5,000 rows (or 100 for each component). The others are
-        scikit-learn's: the groups of k-means; seeds of k-means++; random responsibilities; random
-        rows; they look at no more than 25,000 rows (or 250 for each component), chosen at random.
-        A callable gets
-        `(X, n_components, random_state, sample_weight)` and returns labels (n,) or
+        Method of initialisation. 'auto': the best of several k-means, k-means++, farthest-first
+        and random candidates, on samples with scaled features and on whitened samples, by no more
+        than 20 EM iterations in all, on no more than 5,000 samples (or 100 for each component).
+        The others are scikit-learn's: the clusters of k-means; seeds of k-means++; random
+        responsibilities; random samples. They use no more than 25,000 samples (or 250 for each
+        component), drawn at random.
+        A callable gets `(X, n_components, random_state, sample_weight)` and returns labels (n,) or
         responsibilities (n, K).
     weights_init : array-like of shape (n_components,), default=None
-        Weights of the start.
+        Initial weights.
     means_init : array-like of shape (n_components, n_features), default=None
-        Means of the start. Unless given too, weights start equal, and covariances as those of the
-        rows about the nearest mean.
+        Initial means. Unless given too, initial weights are equal, and initial covariances are
+        those of the samples about the nearest mean.
     precisions_init : array-like, default=None
-        Inverse covariances of the start, in the shape of `precisions_`. Weights or precisions
-        given without means go to the components of the start that suit them best.
+        Initial inverse covariances, in the shape of `precisions_`. Weights or precisions
+        given without means are matched to the initial components that fit them best.
     responsibilities_init : array-like of shape (n_samples, n_components), default=None
-        Soft (or hard) assignment that the start is estimated from, instead of `init_params`.
+        Soft (or hard) assignment from which initial parameters are estimated, instead of
+        `init_params`.
     random_state : int, RandomState instance or None, default=None
-        Seed of the starts.
+        Seed of the random initialisation.
     warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the previous fit.
+        Whether `fit` continues from the parameters of the previous fit.
     n_jobs : int or None, default=None
-        Threads that share the starts, and the rows of each. -1 takes all processors. None follows
-        a :class:`joblib.parallel_config` context; outside of one it takes all processors for large
-        data (within OMP_NUM_THREADS), and 1 inside a joblib worker, as in a parallel grid search.
-        The answer does not depend on it, not by a bit.
+        Number of threads for the starts, and for the samples within a start. -1 means all
+        processors. None follows a :class:`joblib.parallel_config` context; otherwise it means all
+        processors for large data (within OMP_NUM_THREADS), and 1 inside a joblib worker, as in a
+        parallel grid search. Results are bit-identical for any number of threads.
     step_exponent : float, default=0.7
-        How `partial_fit` forgets, a number a in [0, 1]: of r rows it remembers as much as
-        `warm_up`^(1 - a) r^a of them would weigh. Between 0.5 and 1 the mixture converges; 1
-        forgets nothing, which keeps traces of a poor start; 0 remembers `warm_up` rows or so for
-        ever, and follows a stream that drifts.
+        How `partial_fit` discounts past samples, a number :math:`a` in [0, 1]: after :math:`r`
+        samples their weight is that of :math:`u^{1 - a} r^a` samples, with :math:`u` the value of
+        `warm_up`. Between 0.5 and 1 the mixture converges. With 1 nothing is forgotten, which keeps
+        the influence of poor initial parameters; with 0 about `warm_up` samples are remembered, and
+        the mixture follows a drift.
     warm_up : int, default=50_000
-        Rows that `partial_fit` keeps to find a start.
+        Number of samples that `partial_fit` keeps to find initial parameters.
     verbose : int, default=0
         1 logs each start and every `verbose_interval`-th iteration: evaluation, log-likelihood and
-        an estimate of what is left to gain, in nats per row; 2 adds the iteration's own gain and
-        the time. Through the logger 'skgmm' at level INFO, which prints unless logging is
-        configured.
+        estimated remaining gain, in nats per sample; 2 adds the gain of the iteration and
+        the time. The lines go to the logger 'skgmm' at level INFO, and are printed if logging is
+        not configured.
     verbose_interval : int, default=10
-        Iterations from one line to the next.
+        Number of iterations between two lines.
 
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
+        Weights of the components, which sum to 1.
     means_ : ndarray of shape (n_components, n_features)
+        Means of the components.
     covariances_ : ndarray
+        Covariances of the components:
         (d, d) for 'tied', (K, d, d) for 'full' and the other ellipsoidal structures, (K, d) for
         'diag' and the other axis-aligned ones, (K,) for 'spherical' and 'tied-spherical'.
     precisions_ : ndarray
@@ -131,23 +138,24 @@ default='auto'
         Upper triangular factors U with precision = U U' (reciprocal standard deviations for
         axis-aligned and spherical structures), in the same shape.
     converged_ : bool
+        Whether the estimated remaining gain is below `tol`.
     status_ : str
         How the fit ended: 'converged', 'reached max_iter', ... and which components are empty,
-        collapsed, flat or the same as others. 'partial fit' after `partial_fit`.
+        collapsed, degenerate or the same as others. 'partial fit' after `partial_fit`.
     n_iter_ : int
-        Evaluations of the best start (passes over the rows): EM iterations and quasi-Newton steps.
-        Steps of `partial_fit` are added.
+        Number of evaluations of the best start (passes over the data): EM iterations and
+        quasi-Newton steps. Steps of `partial_fit` are added.
     lower_bound_ : float
-        Mean log-likelihood of the returned parameters, in nats per row; equals `score(X)` (where X
-        is float32, up to the rounding of the attributes to float32). After `partial_fit`, of the
-        rows that are remembered, each before it was learned from.
+        Mean log-likelihood of the returned parameters, in nats per sample; equals `score(X)` (for
+        float32 data, up to the rounding of the attributes to float32). After `partial_fit`, the
+        discounted mean of past samples, each computed before the update with it.
     lower_bounds_ : list of float
-        The best so far, after each evaluation, of what EM maximises: the mean log-likelihood, less
-        what the components' densities pay for `reg_covar` (half the trace of precision x
-        reg_covar). Never falls.
+        Best value of the objective so far, after each evaluation: the mean log-likelihood minus
+        the penalty that belongs to `reg_covar` (half the trace of precision x reg_covar for each
+        component). It never decreases.
     starts_ : dict of lists
-        A row for each start, and for each candidate that a start was chosen from: 'start', 'kind',
-        'log_likelihood' (what EM maximises, per row), 'n_evaluations' and 'status'.
+        A table with a row for each start, and for each candidate that a start was chosen from:
+        'start', 'kind', 'log_likelihood' (objective per sample), 'n_evaluations' and 'status'.
     n_parameters_ : int
         Number of free parameters.
     covariance_type_ : str
@@ -155,10 +163,11 @@ default='auto'
     reg_covar_ : ndarray of shape (n_features,)
         The variance that was added along each axis.
     total_weight_ : float
-        Number of rows of the fit, or the sum of their weights.
+        Number of samples of the fit, or the sum of their weights.
     n_features_in_ : int
+        Number of features of the fit.
     feature_names_in_ : ndarray of shape (n_features,)
-        Only when all column names of X are strings.
+        Names of the features, if all column names of X are strings.
 
     References
     ----------
@@ -257,18 +266,18 @@ default='auto'
         covariances: ArrayLike,
         covariance_type: str = "full",
     ) -> GaussianMixtureEM:
-        """A mixture with known parameters, ready for inference without a fit.
+        """Create a mixture with known parameters, without a fit.
 
         Parameters
         ----------
         weights : array-like of shape (n_components,)
-            Not negative, sum 1.
+            Non-negative, with sum 1.
         means : array-like of shape (n_components, n_features)
         covariances : array-like
-            In the shape of `covariances_` for the `covariance_type`; positive definite, and of
+            In the shape of `covariances_` for the `covariance_type`; positive definite, with
             that structure.
         covariance_type : str, default='full'
-            As of the constructor.
+            See :class:`GaussianMixtureEM`.
 
         Returns
         -------
@@ -310,18 +319,18 @@ default='auto'
     def fit(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> GaussianMixtureEM:
-        """Estimate weights, means and covariances from rows.
+        """Estimate weights, means and covariances.
 
         Parameters
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
-            A float64 or float32 array, a memory-mapped one too, is read in place.
-            :class:`RowBlocks` are read a block at a time; a Dask array or data frame is computed
+            A float64 or float32 array, which may be memory-mapped, is read in place.
+            :class:`RowBlocks` are read one block at a time; a Dask array or data frame is computed
             where its chunks are.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts: a weight of 3 is the row three times, 0 is its absence.
-            With Dask it may be a Dask array or series; RowBlocks bring their own weights.
+            How often each sample counts: a weight of 3 means three times, 0 means never.
+            With Dask it may be a Dask array or series; RowBlocks contain their own weights.
 
         Returns
         -------
@@ -330,13 +339,14 @@ default='auto'
         Raises
         ------
         ValueError
-            For bad input, naming it; and when every start fails because a covariance is singular.
+            If the input is invalid, or every start fails because a covariance is singular.
 
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` was reached, components collapsed or lost their rows, the rows are too few
-            for the components or the structure, or columns are constant or linearly dependent.
+            If `max_iter` was reached, components collapsed or lost their samples, there are too few
+            samples for the components or the structure, or columns are constant or linearly
+            dependent.
         """
         self._fit(X, y, sample_weight)
         return self
@@ -345,25 +355,25 @@ default='auto'
     def fit_predict(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> Array:
-        """Fit, and return the most probable component of each row.
+        """Fit, and return the most probable component of each sample.
 
         Parameters
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
+            How often each sample counts.
 
         Returns
         -------
         labels : ndarray of int64, shape (n_samples,)
-            As of `fit(X).predict(X)`.
+            The same as `fit(X).predict(X)`.
         """
         rows, fitted = self._fit(X, y, sample_weight)
         return rows.labels(fitted._parameters())
 
     def _fit(self, X: ArrayLike, y: Any, sample_weight: ArrayLike | None) -> tuple[Rows, Any]:
-        """Fit; the validated rows, and the mixture that was fitted to them by this call.
+        """Fit, and return the validated samples and the mixture fitted to them by this call.
 
         A failure leaves the estimator as it was.
         """
@@ -396,6 +406,6 @@ default='auto'
             if a != b
         ]
         return None, [
-            "warm_start has nothing to go on from, because the fit changed "
-            f"{', '.join(changed)}: starting afresh."
+            "warm_start cannot continue the previous fit, because of a change of "
+            f"{', '.join(changed)}: the fit starts from scratch."
         ]

@@ -223,8 +223,8 @@ class Moments:
         # The share is formed before the product: mass x mass could overflow or underflow.
         share = np.divide(others.means, count, out=np.zeros_like(count), where=count > 0)
         shift = other.mean - self.mean
-        # Pairwise update (Chan, Golub & LeVeque 1983). Adding raw second moments instead loses
-        # every digit once the distance from the origin dwarfs the spread.
+        # Pairwise update (Chan, Golub & LeVeque 1983). Adding raw second moments would suffer
+        # cancellation if the distance from the origin is large.
         between = self.form.outer((own.means * share)[:, None], shift[:, None, :])
         same = self.counts is None and other.counts is None
         return Moments(

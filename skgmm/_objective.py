@@ -88,7 +88,7 @@ class Problem:
         return maximise(moments, self.structure, previous)
 
     def mean_log_likelihood(self, parameters: MixtureParameters, moments: Moments) -> float:
-        """Nats per row of the parameters that gave the moments, without the penalty."""
+        """Log-likelihood per sample of the moments' parameters, in nats, without the penalty."""
         penalty = self.penalty(parameters)
         if penalty.max() > _SMALL_PENALTY:
             plain = replace(self, floor=np.zeros_like(self.floor)).evaluate(parameters)

@@ -84,7 +84,7 @@ def maximise(
     """The M-step: the parameters that maximise the expected complete log-likelihood.
 
     A component without mass keeps its previous mean and covariance (`moments.mean` already is
-    the previous mean): every value is as good, and a made-up one would be a lie.
+    the previous mean): the data do not determine them, and no value is invented.
 
     Raises
     ------

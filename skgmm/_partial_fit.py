@@ -1,4 +1,4 @@
-"""Mixtures of rows that come in pieces, and mixtures made of mixtures."""
+"""Incremental learning from a stream, and merging of fitted mixtures."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from skgmm._threads import single_threaded_blas
 
 @named_after("GaussianMixtureEM")
 class MixtureStreams(MixtureInference):
-    """Learning from pieces, and putting pieces together."""
+    """Methods `partial_fit` and `merge`."""
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """Learn from rows of a stream, which are not kept (stepwise EM).
+        """Update the mixture with samples of a stream, which are not stored (stepwise EM).
 
-        The first `warm_up` rows are kept for a start, in this call and those that follow. They are
-        fitted as by `fit` when they are as many as the structure needs (K (d + 1) for 'full'),
-        again whenever their number has doubled, and a last time when they are complete. From then
-        on every call improves the mixture and forgets its rows; it can have any number of them.
-        After `fit` or `from_parameters` (whose parameters count as `warm_up` rows) there is no
-        warm-up. `fit` starts afresh.
+        The first `warm_up` samples, of this and following calls, are kept to find initial
+        parameters. They are fitted as by `fit` when there are as many as the structure needs
+        (K (d + 1) for 'full'), again whenever their number has doubled, and a last time when all
+        are there. From then on every call updates the mixture and discards its samples; a call can
+        have any number of them. After `fit` or `from_parameters` (whose parameters count as
+        `warm_up` samples) there is no warm-up. `fit` starts from scratch.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
+            How often each sample counts.
 
         Returns
         -------
@@ -47,13 +47,14 @@ class MixtureStreams(MixtureInference):
         Raises
         ------
         ValueError
-            For bad input, naming it; if `n_components` or `covariance_type` changed between calls;
-            and as by `fit` from the start.
+            If the input is invalid, or `n_components` or `covariance_type` changed between calls;
+            in the warm-up for the same reasons as `fit`.
 
         Warns
         -----
         ConvergenceWarning
-            As by `fit` from the start; and if components collapsed or lost their rows.
+            In the warm-up for the same reasons as `fit`; after it if components collapsed or lost
+            their samples.
 
         References
         ----------
@@ -80,39 +81,41 @@ class MixtureStreams(MixtureInference):
 
     @classmethod
     def merge(cls, mixtures: Sequence[Self]) -> Self:
-        """One mixture of the rows of several, without looking at the rows again.
+        """Merge mixtures that were fitted to different samples, without the samples.
 
-        Each mixture was fitted to rows of its own, by `fit` or `partial_fit`. Their Moments (mass,
-        mean and scatter of each component's rows) are added, and one M-step gives the parameters.
-        If all responsibilities came from the same parameters that is an EM iteration of all rows,
-        to rounding; else it is as good as the mixtures agree on what the components are.
+        Each mixture was fitted by `fit` or `partial_fit`. Their moments (mass, mean and scatter of
+        each component) are added, and one M-step gives the parameters. If all responsibilities came
+        from the same parameters, this is an EM iteration on all samples, up to rounding; otherwise
+        the result depends on how well the components of the mixtures agree.
 
-        Components are paired one to one with those of the first mixture, whatever their order. What
-        pairing cannot mend is a cluster that one mixture has and another has not: then a warning
-        says how much was lost. Where mixtures are to be merged it is best to begin them alike.
+        Components are matched one to one with those of the first mixture, whatever their order.
+        Matching cannot reconcile mixtures that found different clusters: then a warning estimates
+        the loss. It is best to fit mixtures that are to be merged from the same initial parameters.
 
         Parameters
         ----------
         mixtures : sequence of GaussianMixtureEM
-            Fitted, with the same features, number of components and structure. They are only read.
+            Fitted, with the same features, number of components and structure. They are not
+            changed.
 
         Returns
         -------
         mixture : GaussianMixtureEM
-            With the constructor parameters of the first. `total_weight_` is the sum of theirs,
-            `lower_bound_` (nats per row) is below what the mean log-likelihood of all their rows
-            is. It can go on with `partial_fit`, or with `fit` and `warm_start=True`.
+            With the constructor parameters of the first. `total_weight_` is the sum of theirs, and
+            `lower_bound_` (nats per sample) is a lower bound of the mean log-likelihood of all
+            samples. It can be fitted further with `partial_fit`, or with `fit` and
+            `warm_start=True`.
 
         Raises
         ------
         ValueError
-            If a mixture does not go with the first, naming it and the difference; or is in the
-            warm-up of `partial_fit`.
+            If a mixture differs from the first in features, number of components or structure, or
+            is in the warm-up of `partial_fit`.
 
         Warns
         -----
         ConvergenceWarning
-            If components were paired that are not the same cluster.
+            If matched components are not the same cluster.
 
         Examples
         --------

@@ -55,8 +55,8 @@ def _check_unchanged(mixture: MixtureInference, settings: Settings) -> None:
     ]
     if changed:
         raise ValueError(
-            f"partial_fit cannot go on after a change of {' and '.join(changed)}. Set it back, or "
-            "begin afresh with fit or with a clone."
+            f"partial_fit cannot continue after a change of {' and '.join(changed)}. Undo the "
+            "change, or start again with fit or with a clone."
         )
 
 
@@ -167,8 +167,9 @@ def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
     messages = result.advice(getattr(first, "feature_names_in_", None))
     if loss > explained(structure, memory, len(parts)):
         messages.append(
-            f"The merged mixture may lose {loss:.2g} nats per row against the mixtures it was made "
-            "of, which have not found the same components. Begin them from the same start."
+            f"The log-likelihood of the merged mixture may be lower by {loss:.2g} nats per sample, "
+            "because the mixtures have not found the same components. Fit them from the same "
+            "initial parameters."
         )
     return mixture, messages
 
@@ -180,8 +181,8 @@ def _check_mergeable(mixtures: Sequence[MixtureInference]) -> None:
         if n_kept := Kept.of(mixture).n_samples:
             raise ValueError(
                 f"mixture {number} is in the warm-up of partial_fit, with "
-                f"{n_kept} of {mixture.warm_up} rows: give it the others, or make "
-                "warm_up smaller"
+                f"{n_kept} of {mixture.warm_up} samples: pass it the missing ones, or decrease "
+                "warm_up"
             )
         for what, value in _identity(mixture).items():
             wanted = _identity(mixtures[0])[what]

@@ -76,8 +76,8 @@ def _ending(mixture: BaseEstimator, n_free: int) -> list[str]:
         return [f"Ended: {mixture.status_}"]
     total = mixture.lower_bound_ * mixture.total_weight_
     return [
-        f"Log-likelihood: {total:.4f} nats over {mixture.total_weight_:g} rows "
-        f"({mixture.lower_bound_:.6f} per row)",
+        f"Log-likelihood: {total:.4f} nats over {mixture.total_weight_:g} samples "
+        f"({mixture.lower_bound_:.6f} per sample)",
         f"BIC: {bic(total, n_free, mixture.total_weight_):.4f} (lower is better)",
         f"Ended: {mixture.status_} after {_count(mixture.n_iter_, 'iteration')}",
     ]

@@ -37,8 +37,8 @@ def scale_of_weights(total: float, effective: float, n_free: int) -> str | None:
     return (
         f"sample_weight sums to {total:.3g}, and criteria count that many samples (a weight of 3 "
         f"is the sample three times), but the effective number of samples is {effective:.3g}, and "
-        f"the mixture has {n_free} free parameters: the criteria mean little. Rescale the weights "
-        "so that they sum to the effective number: "
+        f"the mixture has {n_free} free parameters: the criteria cannot be compared. Rescale the "
+        "weights so that they sum to the effective number: "
         "sample_weight * sample_weight.sum() / (sample_weight ** 2).sum()"
     )
 

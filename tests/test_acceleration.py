@@ -134,7 +134,7 @@ STRANGERS += [TiedOfEach(), DiagonalOfMatrices()]
 
 @pytest.mark.parametrize("structure", STRANGERS, ids=lambda s: type(s).__name__)
 @given(place=places(spheres=False))
-def test_so_is_the_one_from_nothing_but_an_m_step(structure, place):
+def test_gradient_from_the_m_step_alone_is_that_of_the_objective(structure, place):
     rows, parameters, floor, reach = place(structure.name.removeprefix("untied-"))
     error, there = difference(Problem(rows, structure, floor), parameters, reach, step=1e-3)
     assert error < 1e-3
@@ -157,7 +157,7 @@ def test_the_same_optimum_in_no_more_evaluations(name):
         structure.check_member(structure.from_covariances(fast.covariances_, 2), 2)
 
 
-def test_a_slow_mixture_takes_ten_times_fewer_evaluations():
+def test_slow_mixture_takes_ten_times_fewer_evaluations():
     X, labels = overlapping(n=2000)
     arguments = {"responsibilities_init": np.eye(2)[labels], "tol": 1e-9}
     plain = GaussianMixtureEM(2, acceleration=None, max_iter=50_000, **arguments).fit(X)
@@ -176,7 +176,7 @@ def test_every_evaluation_is_counted(passes):
 def test_max_iter_holds_for_accelerated_fits_too():
     X, labels = overlapping()
     mixture = GaussianMixtureEM(2, responsibilities_init=np.eye(2)[labels], tol=1e-12, max_iter=25)
-    with pytest.warns(UserWarning, match="no estimate yet of what is still to be gained"):
+    with pytest.warns(UserWarning, match="no estimate of the remaining gain yet"):
         mixture.fit(X)
     assert mixture.n_iter_ == 25
     assert mixture.status_ == "reached max_iter"
@@ -191,7 +191,7 @@ def test_reg_covar_is_in_the_objective_of_both():
     assert fast.lower_bounds_[-1] == pytest.approx(plain.lower_bounds_[-1], abs=1e-9)
 
 
-def test_steps_that_are_much_too_long_are_survived():
+def test_line_search_recovers_from_too_long_steps():
     """Rows at 1e3 deviations: a line search may leave the floats, not the fit."""
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(size=(300, 2)), 1e3 * rng.standard_cauchy(size=(40, 2))]
@@ -239,7 +239,7 @@ class HalfWay(Full):
         return Ellipsoidal.from_dense(0.5 * (best.dense() + previous.dense()))
 
 
-def test_an_m_step_that_is_no_maximum_goes_on_alone():
+def test_acceleration_ends_if_the_m_step_is_not_a_maximum():
     X, arguments = slow_rows()
     with registered(HalfWay()) as own:
         plain = GaussianMixtureEM(
@@ -250,7 +250,7 @@ def test_an_m_step_that_is_no_maximum_goes_on_alone():
     assert fast.n_iter_ < 1.5 * plain.n_iter_
 
 
-def test_a_plateau_is_not_the_end_of_a_slow_run():
+def test_plateau_is_not_mistaken_for_convergence():
     """There gains of EM are tiny and shrink; hundreds of iterations on they grow again."""
     X, _ = overlapping(11, 2000, 2, 3, 1.4)
     start = {"n_components": 3, "covariance_type": "tied"}

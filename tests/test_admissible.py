@@ -37,7 +37,7 @@ def test_one_feature_has_neither_shape_nor_orientation(name):
 
 def test_one_component_is_always_supported():
     assert unsupported(find_structure("VVV"), np.array([3.0]), 20) is None
-    assert "components [1] rest on 3" in unsupported(find_structure("VVV"), np.array([9.0, 3.0]), 2)
+    assert "components [1] have 3" in unsupported(find_structure("VVV"), np.array([9.0, 3.0]), 2)
 
 
 @pytest.mark.parametrize(("n", "d"), [(20, 2), (30, 4), (40, 6)])
@@ -52,7 +52,7 @@ def test_two_small_clusters_are_two_or_three_components(seed):
     assert quiet(two_clusters(seed)).best_n_components_ in (2, 3)
 
 
-def test_inadmissible_models_say_so_and_have_no_score():
+def test_inadmissible_models_have_a_status_and_no_score():
     search = quiet(two_clusters(0))
     inadmissible = np.array(["inadmissible" in status for status in search.results_["status"]])
     assert inadmissible.any()
@@ -60,14 +60,14 @@ def test_inadmissible_models_say_so_and_have_no_score():
     assert not inadmissible[search.results_["n_components"] == 1].any()
 
 
-def test_the_user_is_told_of_spurious_models_that_bic_prefers():
+def test_warning_about_spurious_models_that_bic_prefers():
     with pytest.warns(ConvergenceWarning, match=r"1 models with a better value.* 'full' with 2"):
         GaussianMixtureSearch((1, 2, 3), ["full"], random_state=0).fit(two_clusters(0, n_each=5))
 
 
-def test_the_user_is_told_of_models_that_need_more_samples():
+def test_warning_about_models_that_need_more_samples():
     with pytest.warns(
-        ConvergenceWarning, match=r"2 of 4 models are left out because X has too few"
+        ConvergenceWarning, match=r"2 of 4 models are excluded because X has too few"
     ):
         GaussianMixtureSearch((1, 3), ["full", "EEV"], random_state=0).fit(two_clusters(0, 5))
 
@@ -85,11 +85,11 @@ def test_weights_that_are_counts_support_components():
     ]
 
 
-def test_the_largest_number_tried_is_said_to_be_that():
+def test_best_at_the_largest_number_tried_gives_a_warning():
     X = two_clusters(0, n_each=50)
     with pytest.warns(ConvergenceWarning, match=r"2, is the largest .* from 1 to 2"):
         GaussianMixtureSearch((1, 2), ["tied"], random_state=0).fit(X)
 
 
-def test_a_single_number_is_no_range():
+def test_search_over_a_single_number_of_components():
     GaussianMixtureSearch(2, ["tied"], random_state=0).fit(two_clusters(0, n_each=50))

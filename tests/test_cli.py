@@ -96,7 +96,7 @@ def test_bad_options_are_one_line(arguments, message, capsys):
     assert len(error.splitlines()) == 1
 
 
-def test_parameters_that_are_no_options_are_said_to_be_of_python(tmp_path, capsys):
+def test_parameters_without_an_option_are_marked_as_python(tmp_path, capsys):
     path = tmp_path / "data.csv"
     path.write_text("".join(f"{i},{j}\n" for i in range(3) for j in range(2)))
     assert main([str(path), "--components", "5"]) == 0
@@ -164,7 +164,7 @@ def test_line_breaks_within_quotes():
         (",a,b", 7, False),
     ],
 )
-def test_a_column_of_row_numbers_is_mentioned(header, first, said, faithful, tmp_path, capsys):
+def test_column_of_row_numbers_gives_a_note(header, first, said, faithful, tmp_path, capsys):
     path = tmp_path / "data.csv"
     numbered = np.c_[np.arange(len(faithful)) + first, faithful]
     np.savetxt(path, numbered, delimiter=",", fmt="%g", header=header, comments="")
@@ -173,7 +173,7 @@ def test_a_column_of_row_numbers_is_mentioned(header, first, said, faithful, tmp
     assert (f"the first column has no name and counts {first}, {first + 1}" in error) == said
 
 
-def test_names_that_stand_twice_are_mentioned(tmp_path, capsys):
+def test_duplicate_column_names_give_a_note(tmp_path, capsys):
     path = tmp_path / "data.csv"
     path.write_text("a,b,a\n1,2,4\n2,3,1\n3,1,1\n5,8,2\n")
     assert main([str(path), "--components", "1"]) == 0
@@ -192,4 +192,4 @@ def test_warnings_are_shown(tmp_path, capsys):
     path = tmp_path / "data.csv"
     path.write_text("1,2\n1,2\n3,4\n3,4\n")
     assert main([str(path), "--components", "3"]) == 0
-    assert "warning: X has 2 distinct rows" in capsys.readouterr().err
+    assert "warning: X has 2 distinct samples" in capsys.readouterr().err

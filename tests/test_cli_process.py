@@ -109,7 +109,7 @@ def test_embedded_data_do_not_take_the_place_of_data(arguments, monkeypatch, tmp
 
 
 @posix
-def test_a_reader_that_leaves_is_no_error(data, tmp_path):
+def test_broken_pipe_is_not_an_error(data, tmp_path):
     """As in `skgmm data.csv | head -2`; the labels are written all the same."""
     reading, writing = os.pipe()
     os.close(reading)
@@ -129,7 +129,7 @@ def test_a_full_disk_behind_standard_output_is_one_line(data):
 
 
 @posix
-def test_an_interrupt_ends_quietly():
+def test_interrupt_ends_without_traceback():
     # A shell may have started the tests with SIGINT ignored, which children inherit.
     program = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -156,7 +156,7 @@ def test_the_data_file_is_not_overwritten(data):
 
 
 @posix
-def test_the_data_file_is_known_by_every_path(data, tmp_path, monkeypatch, capsys):
+def test_data_file_is_recognised_by_every_path(data, tmp_path, monkeypatch, capsys):
     before = data.read_bytes()
     (tmp_path / "symbolic").symlink_to(data)
     (tmp_path / "hard").hardlink_to(data)
@@ -184,7 +184,7 @@ def test_files_on_standard_streams_are_not_overwritten(data):
 
 
 @posix
-def test_a_full_disk_leaves_the_old_file(data, tmp_path):
+def test_full_disk_keeps_the_old_file(data, tmp_path):
     """A limit on the size of files stands for the disk."""
     output = tmp_path / "out.csv"
     output.write_text("old")

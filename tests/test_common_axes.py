@@ -102,7 +102,7 @@ def plane_by_plane(code, mass, dense, axes, n_sweeps):
 
 @every_code
 @given(case=hard_cases)
-def test_no_turn_in_a_plane_of_two_axes_raises_the_ecll(code, case):
+def test_no_plane_rotation_increases_the_ecll(code, case):
     mass, dense = case
     axes = found_axes(code, mass, dense)
     np.testing.assert_allclose(axes.T @ axes, np.eye(len(axes)), atol=1e-13)
@@ -114,7 +114,7 @@ def test_no_turn_in_a_plane_of_two_axes_raises_the_ecll(code, case):
 
 @every_code
 @given(case=hard_cases, seed=seeds)
-def test_no_small_turn_of_all_axes_raises_the_ecll(code, case, seed):
+def test_no_small_rotation_of_all_axes_increases_the_ecll(code, case, seed):
     mass, dense = case
     axes = found_axes(code, mass, dense)
     d, rng = len(axes), np.random.default_rng(seed)
@@ -180,7 +180,7 @@ def test_variances_six_orders_apart_fall_short_of_a_dense_search_rarely(code):
 
 
 @pytest.mark.parametrize(("code", "seed"), [("EVE", 30), ("EVE", 34), ("VVE", 5), ("VVE", 88)])
-def test_where_the_usual_starts_fall_short_others_are_tried(code, seed):
+def test_more_axes_are_tried_if_the_usual_ones_are_not_enough(code, seed):
     """The axes of the scatters and of their means all lead to poorer minima in these."""
     mass, dense = scatters(seed, 3, 4, 3.0, None)
     reached = best_ecll(code, mass, along(found_axes(code, mass, dense), dense))
@@ -191,7 +191,7 @@ def test_where_the_usual_starts_fall_short_others_are_tried(code, seed):
 
 @every_code
 @given(case=hard_cases, seed=seeds)
-def test_a_warm_step_never_lowers_the_ecll(code, case, seed):
+def test_m_step_from_previous_axes_never_decreases_the_ecll(code, case, seed):
     mass, dense = case
     previous = nearest_member(find_structure(code), *scatters(seed, *dense.shape[:2], 1.0, None))
     before = best_ecll(code, mass, along(previous.axes, dense))
@@ -244,7 +244,7 @@ def test_em_near_the_edge_of_singular_converges(code):
 
 @pytest.mark.parametrize("exponent", [0.0, 0.25])
 @given(seed=seeds, products=st.integers(0, 40))
-def test_a_search_cut_short_leaves_better_axes(exponent, seed, products):
+def test_interrupted_axes_search_improves_the_axes(exponent, seed, products):
     """With many features a search has few products: what it has found by then is kept."""
     mass, dense = scatters(seed, 3, 4, 3.0, None)
     start = orthogonal(np.random.default_rng(seed), 4)

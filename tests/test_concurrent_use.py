@@ -51,7 +51,7 @@ METHODS = {
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_method_sees_one_fit_whatever_happens_meanwhile(method, near, far, monkeypatch):
+def test_method_uses_one_fit_during_concurrent_fits(method, near, far, monkeypatch):
     """Another fit, of another size and structure, falls between any two things that it reads."""
     call = METHODS[method]
     mixture = GaussianMixtureEM(2, random_state=0).fit(near)
@@ -126,7 +126,7 @@ def test_a_search_replaces_its_attributes_in_one_assignment(near):
     assert seen == ["__dict__"]
 
 
-def test_what_is_set_during_a_fit_is_kept(near, monkeypatch):
+def test_attributes_set_during_a_fit_are_kept(near, monkeypatch):
     fit_mixture = _mixture.fit_mixture
 
     def slowly(*args):

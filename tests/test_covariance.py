@@ -70,7 +70,7 @@ def ecll(fitted, mass, dense):
 
 @every_structure
 @given(size=sizes, seed=seeds)
-def test_answers_agree_with_the_dense_copy(structure, size, seed):
+def test_results_agree_with_dense_matrices(structure, size, seed):
     K, d = size
     covariance = nearest_member(structure, *random_spread(seed, K, d))
     matrices = stacked(covariance, K)
@@ -116,7 +116,7 @@ def test_the_estimate_lies_in_the_family(structure, size, seed):
     np.testing.assert_allclose(again, members, rtol=1e-6, atol=1e-8)
     structure.check_member(nearest_member(structure, mass, members), K)
     if K > 1 and d > 1 and structure.code != "VVV":
-        with pytest.raises(ValueError, match="not of the structure"):
+        with pytest.raises(ValueError, match="do not have the structure"):
             structure.check_member(nearest_member(STRUCTURES["full"], mass, dense), K)
 
 
@@ -255,7 +255,7 @@ def contains(richer, simpler):
 
 @every_built_in
 @given(size=sizes, seed=seeds)
-def test_a_family_does_not_beat_one_that_contains_it(structure, size, seed):
+def test_structure_does_not_beat_one_that_contains_it(structure, size, seed):
     K, d = size
     mass, dense = random_spread(seed, K, d)
     reached = ecll(stacked(nearest_member(structure, mass, dense), K), mass, dense)
@@ -388,7 +388,7 @@ def test_a_component_on_a_line_may_hold_a_third_of_the_rows(code, rotated):
 
 
 @pytest.mark.parametrize("code", ["VEI", "VEE", "VEV"])
-def test_a_fit_that_loses_its_bound_says_so(code):
+def test_fit_on_a_line_warns_of_a_degenerate_component(code):
     rng = np.random.default_rng(0)
     line = np.column_stack([rng.normal(size=80), np.zeros((80, 2))])
     X = np.concatenate([line, rng.normal(size=(20, 3)) + 100]) @ special_ortho_group.rvs(
@@ -402,7 +402,7 @@ def test_a_fit_that_loses_its_bound_says_so(code):
     else:
         with pytest.raises(IllDefinedCovarianceError, match=r"Components: \[0\]"):
             mixture.set_params(reg_covar=0.0).fit(X)
-        with pytest.warns(ConvergenceWarning, match=r"Components \[0\] are flat"):
+        with pytest.warns(ConvergenceWarning, match=r"Components \[0\] are degenerate"):
             mixture.set_params(reg_covar="auto").fit(X)
     assert np.isfinite(mixture.lower_bound_)
 
@@ -420,7 +420,7 @@ def test_collinear_rows(structure):
 
 
 @every_structure
-def test_a_covariance_of_condition_1e10_keeps_its_digits(structure):
+def test_covariance_of_condition_1e10_is_accurate(structure):
     shape, orientation = structure.code[1:3]
     axes = np.array([1e5, 1e5 if shape == "I" else 1.0])
     angle = 0.0 if structure.scatter is Scatter.DIAGONAL else 0.3
@@ -458,7 +458,7 @@ def test_names_in_any_case(given_name, name):
 @pytest.mark.parametrize(
     ("wrong", "meant"), [("tied_diag", "tied-diag"), ("sperical", "spherical"), ("VVF", "VV")]
 )
-def test_a_wrong_name_gets_the_list_and_the_nearest(wrong, meant):
+def test_unknown_structure_error_lists_names(wrong, meant):
     with pytest.raises(ValueError, match=f"'full' or 'VVV'.*Did you mean '{meant}"):
         find_structure(wrong)
 

@@ -62,7 +62,7 @@ def refused(X, match, error=ValueError, sample_weight=None, **arguments):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("chunks", [3000, 500, 130])  # one, a few, and more than are summed at once
-def test_the_answer_is_that_of_rows_in_memory(chunks, weighted):
+def test_result_is_that_of_data_in_memory(chunks, weighted):
     X = rows(chunks=chunks)
     local = X.compute()
     weights = weights_of(local) if weighted else None
@@ -81,7 +81,7 @@ def test_the_answer_is_that_of_rows_in_memory(chunks, weighted):
     )
 
 
-def test_starts_are_those_of_rows_in_memory():
+def test_starts_are_those_of_data_in_memory():
     X = rows(n=60_000, chunks=7000)
     local = X.compute()
     weights = weights_of(local)
@@ -94,7 +94,7 @@ def test_starts_are_those_of_rows_in_memory():
     assert_same_fit(got, expected)
 
 
-def test_values_by_row_are_lazy():
+def test_values_per_sample_are_lazy():
     made = []
     X = rows().map_blocks(lambda chunk: made.append(1) or chunk, dtype=float, meta=np.empty((0, 0)))
     local = rows().compute()
@@ -112,7 +112,7 @@ def test_values_by_row_are_lazy():
     np.testing.assert_array_equal(labels.compute(), mixture.predict(local))
 
 
-def test_a_pass_makes_every_chunk_once():
+def test_each_chunk_is_computed_once_per_pass():
     made = []
     X = rows(n=12_000, chunks=2000)
     X = X.map_blocks(lambda chunk: made.append(1) or chunk, dtype=float, meta=np.empty((0, 0)))
@@ -186,9 +186,9 @@ def test_empty_chunks_and_frames_with_empty_partitions():
 # Errors
 
 
-def test_chunks_that_do_not_fit():
+def test_invalid_chunks_raise_an_error():
     X = rows()
-    refused(X.rechunk((500, 1)), r"cut along the features, into chunks of \(1, 1\).*X.rechunk")
+    refused(X.rechunk((500, 1)), r"chunked along the features, into chunks of \(1, 1\).*X.rechunk")
     unknown = X[X[:, 0] > 0]
     refused(unknown, r"X has chunks of unknown length. Call X.compute_chunk_sizes\(\)")
     GaussianMixtureEM(1).fit(unknown.compute_chunk_sizes())
@@ -202,7 +202,7 @@ def test_chunks_that_do_not_fit():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_number_that_is_none_names_the_chunk(bad):
+def test_nan_error_names_the_chunk(bad):
     X = rows()
     X[1234, 1] = bad
     match = rf"X, chunk 2: contains {bad} in row 234 of the block, feature 1"
@@ -219,21 +219,23 @@ def test_bad_weights():
     refused(X, r"sample_weight.shape == \(7,\), expected \(3000,\)", sample_weight=np.ones(7))
     refused(X, r"X, chunk \d: sample_weight should not be negative", sample_weight=-np.ones(3000))
     refused(X, "all weights are zero", sample_weight=da.zeros(3000, chunks=500))
-    with pytest.raises(ValueError, match="X holds no row of positive weight"):
+    with pytest.raises(ValueError, match="X has no sample of positive weight"):
         GaussianMixtureEM(1).fit(X).score(X, sample_weight=np.zeros(3000))
     mixture, unknown = GaussianMixtureEM(1).fit(X), X[X[:, 0] > 0]
     with pytest.raises(ValueError, match="sample_weight has 1 chunks, but X 6 of unknown length"):
         mixture.score(unknown, sample_weight=np.ones(3000))
 
 
-def test_too_few_rows_and_what_cannot_travel():
-    refused(rows()[:0], "X holds no rows")
+def test_too_few_samples_and_unsupported_arguments_with_dask():
+    refused(rows()[:0], "X has no samples")
     refused(rows(n=1), "Found array with 1 sample")
     shares = np.full((3000, 2), 0.5)
-    refused(rows(), "responsibilities_init is not used with Dask", responsibilities_init=shares)
+    refused(
+        rows(), "responsibilities_init is not supported with Dask", responsibilities_init=shares
+    )
 
 
-def test_a_lost_row_is_numbered_among_all():
+def test_far_sample_is_reported_with_its_index():
     X = rows()
     X[1234] = 1e149
     tiny = GaussianMixtureEM.from_parameters([1], [[0, 0]], [np.eye(2) * 1e-140])
@@ -243,7 +245,7 @@ def test_a_lost_row_is_numbered_among_all():
     assert (again.row, str(again)) == (1234, str(caught.value))
 
 
-def test_dask_is_imported_for_nobody_else(tmp_path):
+def test_dask_is_imported_only_for_dask_arrays(tmp_path):
     code = (
         "import sys, numpy as np; from skgmm import GaussianMixtureEM, RowBlocks\n"
         "X = np.random.default_rng(0).normal(size=(50, 2))\n"
@@ -288,7 +290,7 @@ def client(cluster):
             signal.alarm(0)
 
 
-def test_cluster_answers_as_memory(client):
+def test_cluster_gives_the_result_in_memory(client):
     X = rows().persist()
     local = X.compute()
     weights = weights_of(local)
@@ -307,7 +309,7 @@ def _spoilt(chunk, block_id=None):
     return np.where(block_id[0] == 2, np.nan, chunk)
 
 
-def test_what_moves_does_not_grow_with_the_rows(client, cluster):
+def test_transferred_bytes_do_not_grow_with_the_samples(client, cluster):
     from distributed.diagnostics.plugin import SchedulerPlugin
 
     class Results(SchedulerPlugin):
@@ -335,7 +337,7 @@ def test_what_moves_does_not_grow_with_the_rows(client, cluster):
     assert max(counts[0]) < 2000
 
 
-def test_chunks_that_are_not_what_they_were():
+def test_chunks_that_changed_raise_an_error():
     """Of a source that shrinks between passes."""
     passes = []
 
@@ -346,7 +348,7 @@ def test_chunks_that_are_not_what_they_were():
     for n in (3000, 12_000):  # few rows are brought to memory
         passes.clear()
         X = rows(n=n).map_blocks(shrinking, dtype=float, meta=np.empty((0, 0)))
-        refused(X, "X, chunk 1: 499 rows were made, but its length is 500")
+        refused(X, "X, chunk 1: the computed chunk has 499 samples, but its declared length is 500")
 
 
 def test_a_worker_that_dies_in_the_middle_of_a_fit(client, monkeypatch):

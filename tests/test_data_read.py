@@ -108,7 +108,7 @@ def test_parquet_missing_values(files, column):
         (pa.array([[1.0]]), "holds list"),
     ],
 )
-def test_parquet_columns_of_no_numbers(files, column, message):
+def test_parquet_columns_that_are_not_numeric(files, column, message):
     with pytest.raises(ValueError, match=rf"1.parquet, rows 0 to \d: .*{message}"):
         GaussianMixtureEM(1).fit(RowBlocks.from_parquet(files(pa.array([1.0]), column)))
 
@@ -125,7 +125,7 @@ def test_parquet_columns(tmp_path):
     with pytest.raises(ValueError, match=r"1.parquet has more than one column 'a'"):
         RowBlocks.from_parquet(turned)
     pq.write_table(pa.table({"a": pa.array([], pa.float64())}), turned)
-    with pytest.raises(ValueError, match="X holds no rows"):
+    with pytest.raises(ValueError, match="X has no samples"):
         GaussianMixtureEM(1).fit(RowBlocks.from_parquet(turned))
 
 
@@ -222,7 +222,7 @@ def spoilt(value, row=17_000):
         (many(MANY + 1e-6), r"values of X changed during the fit: feature 0 sums to .*, but to "),
         (many(spoilt(MANY[17_000, 1] + 1.0)), "values of X changed during the fit: feature 1 sum"),
         (many(spoilt(np.nan)), "changed during the fit: there is NaN or infinity in this pass"),
-        (many(MANY[:-1]), "X gave 19999 rows in this pass, but 20000 in the first"),
+        (many(MANY[:-1]), "X has 19999 samples in this pass, but had 20000 in the first"),
         (many(MANY[:, ::-1]), "values of X changed during the fit: feature 0"),
     ],
 )
@@ -246,7 +246,7 @@ def test_few_samples_that_change_before_they_are_gathered():
 
 @pytest.mark.parametrize("scale", [1.0, 1e-100, 1e100])
 @pytest.mark.parametrize("offset", [0.0, 1e8])
-def test_the_same_samples_cut_in_another_way_are_no_change(offset, scale):
+def test_other_chunks_of_the_same_data_are_not_a_change(offset, scale):
     same = (MANY + offset) * scale
     blocks = changing(many(same), many(same), many(same, 777), many(same, 20_000))
     got, expected = GaussianMixtureEM(1).fit(blocks), GaussianMixtureEM(1).fit(same)
@@ -274,7 +274,7 @@ def rewrite(path):
     ("change", "message"),
     [
         (grow, r"its size was 320128 bytes and is 640128"),
-        (replace, r"another file has taken its place"),
+        (replace, r"it was replaced by another file"),
         (rewrite, r"it was written to"),
     ],
 )

@@ -82,17 +82,17 @@ def test_importing_skgmm_and_its_displays_imports_no_matplotlib():
     assert result.stdout.strip() == "False"
 
 
-def test_without_matplotlib_the_error_names_the_extra(known, rows, monkeypatch):
+def test_without_matplotlib_the_error_names_it(known, rows, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     monkeypatch.delattr("matplotlib.pyplot")  # as the attribute of the parent package
-    with pytest.raises(ImportError, match=r"MixtureDisplay.plot .* pip install 'skgmm\[plots\]'"):
+    with pytest.raises(ImportError, match=r"MixtureDisplay.plot .* pip install matplotlib"):
         MixtureDisplay.from_estimator(known, rows)
 
 
 @pytest.mark.parametrize(
     ("name", "n_components"), [*((name, 3) for name in STRUCTURES), ("full", 1), ("EII", 1)]
 )
-def test_every_structure_has_its_pictures(name, n_components):
+def test_displays_accept_every_structure(name, n_components):
     mixture = GaussianMixtureEM(
         n_components, covariance_type=name, random_state=0, escape=False
     ).fit(IRIS)
@@ -104,7 +104,7 @@ def test_every_structure_has_its_pictures(name, n_components):
     ConvergenceDisplay.from_estimator(mixture).figure_.canvas.draw()
 
 
-def test_outlines_hold_the_stated_share_of_a_component(known):
+def test_ellipses_contain_the_stated_fraction_of_a_component(known):
     view, _ = view_of(known, [[0.0, 0.0]], None)
     drawn = np.random.default_rng(0).multivariate_normal(
         known.means_[1], known.covariances_[1], size=20_000
@@ -119,7 +119,7 @@ def test_outlines_hold_the_stated_share_of_a_component(known):
         assert inside.mean() == pytest.approx(mass, abs=0.01)
 
 
-def test_shaded_regions_hold_the_stated_share_of_the_mixture(known):
+def test_grey_levels_contain_the_stated_fraction_of_the_mixture(known):
     view, _ = view_of(known, [[0.0, 0.0]], None)
     fresh, _ = known.sample(20_000, random_state=7)
     levels = view.region_levels([0.25, 0.5, 0.75, 0.95])
@@ -127,7 +127,7 @@ def test_shaded_regions_hold_the_stated_share_of_the_mixture(known):
     np.testing.assert_allclose(held, [0.95, 0.75, 0.5, 0.25], atol=0.02)
 
 
-def test_the_marginal_of_a_feature_is_that_of_the_mixture():
+def test_plotted_marginal_is_that_of_the_mixture():
     mixture = GaussianMixtureEM(3, covariance_type="tied", random_state=0).fit(IRIS)
     view, shown = view_of(mixture, IRIS, [2])
     assert shown.shape == (150, 1)
@@ -166,7 +166,7 @@ def test_markers_are_hollow_where_components_are_even(known):
         np.testing.assert_allclose(collection.get_facecolors()[0, :3], to_rgb(colour))
 
 
-def test_colours_come_with_markers_of_their_own():
+def test_each_colour_has_its_own_marker():
     pairs = {(COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]) for k in range(56)}
     assert len(pairs) == 56
 
@@ -195,7 +195,7 @@ def test_a_weight_is_a_repetition_in_the_histogram(known):
     np.testing.assert_array_equal(weighted.rows[:, 0], [0.1, 3.0])
 
 
-def test_many_rows_are_thinned_and_the_user_s_axes_used(known):
+def test_many_samples_are_subsampled_and_the_given_axes_used(known):
     X, _ = known.sample(30_000, random_state=0)
     figure, ax = plt.subplots()
     display = MixtureDisplay.from_estimator(known, X, ax=ax, max_rows=500)
@@ -206,7 +206,7 @@ def test_many_rows_are_thinned_and_the_user_s_axes_used(known):
     assert sum(len(c.get_offsets()) for c in drawn) == 500
 
 
-def test_a_matrix_of_pairs_has_a_panel_for_each():
+def test_scatter_plot_matrix_has_a_panel_for_each_pair():
     mixture = GaussianMixtureEM(3, random_state=0).fit(IRIS)
     figure, ax = plt.subplots()
     display = MixtureDisplay.from_estimator(mixture, IRIS, features=list(IRIS), ax=ax)
@@ -216,7 +216,7 @@ def test_a_matrix_of_pairs_has_a_panel_for_each():
     assert [panel.get_xlabel() for panel in display.ax_[3]] == list(IRIS)
 
 
-def test_an_empty_component_is_named_and_not_drawn(rows):
+def test_empty_component_is_named_and_not_plotted(rows):
     mixture = GaussianMixtureEM.from_parameters(
         [1 / 3, 2 / 3, 0.0],
         [[-1, 0], [2, 2], [500, 500]],
@@ -229,7 +229,7 @@ def test_an_empty_component_is_named_and_not_drawn(rows):
     UncertaintyDisplay.from_estimator(mixture, rows)
 
 
-def test_rows_in_doubt_are_ordered_and_counted(known, rows):
+def test_uncertain_samples_are_ordered_and_counted(known, rows):
     display = UncertaintyDisplay.from_estimator(known, rows, doubt=0.2)
     uncertainty = 1 - known.predict_proba(rows).max(axis=1)
     np.testing.assert_allclose(display.uncertainty_, uncertainty)
@@ -238,7 +238,7 @@ def test_rows_in_doubt_are_ordered_and_counted(known, rows):
     texts = [text.get_text() for text in display.ax_.texts]
     for k in (0, 1):
         n_rows, unsure = (hard == k).sum(), doubtful[hard == k].sum()
-        assert f"component {k}\n{n_rows} rows\n{unsure} in doubt" in texts
+        assert f"component {k}\n{n_rows} samples\n{unsure} uncertain" in texts
 
 
 def test_convergence_shows_every_evaluation(rows):
@@ -256,7 +256,7 @@ def test_convergence_shows_every_evaluation(rows):
 
 @pytest.mark.parametrize("max_iter", [0, 1])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_fit_of_no_evaluation_or_one_has_a_picture_too(rows, max_iter):
+def test_convergence_plot_after_at_most_one_evaluation(rows, max_iter):
     mixture = GaussianMixtureEM(2, random_state=0, max_iter=max_iter).fit(rows)
     for gap in (True, False):
         ConvergenceDisplay.from_estimator(mixture, gap=gap).figure_.canvas.draw()
@@ -277,7 +277,7 @@ def test_the_criterion_has_a_line_for_each_structure_and_a_ring():
     assert other.best == (2, "full")
 
 
-def test_one_hopeless_structure_does_not_press_the_others_into_a_line():
+def test_one_bad_structure_does_not_compress_the_axis():
     def display(hopeless):
         return CriterionDisplay(
             n_components=np.tile([1, 2, 3], 3),
@@ -291,7 +291,7 @@ def test_one_hopeless_structure_does_not_press_the_others_into_a_line():
     assert display(30.0).ax_.get_ylim()[1] < display(1e6).ax_.get_ylim()[1] < 100.0
 
 
-def test_many_sizes_keep_their_ticks_apart():
+def test_ticks_do_not_overlap_with_many_numbers_of_components():
     sizes = np.arange(1, 41)
     display = CriterionDisplay(
         n_components=sizes,
@@ -304,7 +304,7 @@ def test_many_sizes_keep_their_ticks_apart():
     assert 5 < len(display.ax_.get_xticks()) <= 15
 
 
-def test_in_a_dark_style_nothing_is_black_on_black(known, rows):
+def test_dark_style_has_no_black_on_black(known, rows):
     with plt.style.context("dark_background"):
         displays = [
             MixtureDisplay.from_estimator(known, rows),
@@ -320,7 +320,7 @@ def test_in_a_dark_style_nothing_is_black_on_black(known, rows):
             assert np.abs(np.subtract(to_rgb(text.get_color()), inside[:3])).max() > 0.5
 
 
-def test_a_narrow_component_has_its_full_height():
+def test_density_of_a_narrow_component_is_plotted_in_full():
     mixture = GaussianMixtureEM.from_parameters([0.5, 0.5], [[0.3], [900.7]], [[[1e-4]], [[1.0]]])
     display = MixtureDisplay.from_estimator(mixture, [[0.3], [900.0]])
     peak = 0.5 / np.sqrt(2.0 * np.pi * 1e-4)
@@ -343,11 +343,13 @@ def test_names_of_narrow_blocks_do_not_overlap():
     assert all(left.x1 <= right.x0 for left, right in pairwise(boxes))
 
 
-def test_of_a_held_out_log_likelihood_more_is_better():
+def test_higher_held_out_log_likelihood_is_better():
     search = Search("log_likelihood").fit(None)
     search.results_["held_out_log_likelihood"] = -search.results_["bic"]
     display = CriterionDisplay.from_estimator(search)
-    assert display.ax_.get_ylabel() == "held-out log-likelihood, nats per row  (higher is better)"
+    assert (
+        display.ax_.get_ylabel() == "held-out log-likelihood, nats per sample  (higher is better)"
+    )
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert labels == ["VEV  -3", "VVV 'full'  -5", "EII  -6.5"]
     low, high = display.ax_.get_ylim()
@@ -355,7 +357,7 @@ def test_of_a_held_out_log_likelihood_more_is_better():
     assert high > -3.0
 
 
-def test_a_search_is_taken_for_the_mixture_it_found():
+def test_displays_accept_a_search():
     X = IRIS.to_numpy()
     search = GridSearchCV(GaussianMixtureEM(random_state=0), {"n_components": [1, 2]}).fit(X)
     display = MixtureDisplay.from_estimator(search, X)
@@ -386,7 +388,7 @@ def test_bad_input_is_named(known, rows):
         UncertaintyDisplay.from_estimator(known, rows, doubt=2)
 
 
-def test_drawing_writes_to_nothing_of_the_user_s(known, rows):
+def test_plots_do_not_modify_user_arrays(known, rows):
     before = rows.copy()
     rows.flags.writeable = False
     display = MixtureDisplay.from_estimator(known, rows)
@@ -410,7 +412,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("name", list(PICTURES))
-def test_pictures_look_as_they_did(name, known, rows, tmp_path):
+def test_plots_match_the_stored_images(name, known, rows, tmp_path):
     """Without text, which depends on the fonts; write anew by deleting the stored picture."""
     display = PICTURES[name](known, rows)
     remove_ticks_and_titles(display.figure_)

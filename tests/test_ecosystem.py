@@ -93,7 +93,7 @@ def test_data_frames(frame, blobs):
         mixture.predict(frame({"b": X[:, 1], "a": X[:, 0]}))
 
 
-def test_data_frames_are_scored_without_a_word_about_names(blobs):
+def test_scoring_data_frames_gives_no_warning_about_names(blobs):
     X, _ = blobs
     frame = pd.DataFrame(X, columns=["a", "b"])
     mixture = GaussianMixtureEM(3, random_state=0).fit(frame)
@@ -127,7 +127,7 @@ def test_layouts(layout, blobs):
     )
 
 
-def test_copies_keep_working(blobs):
+def test_copied_and_pickled_mixtures_predict_the_same(blobs):
     X, _ = blobs
     mixture = GaussianMixtureEM(3, random_state=0).fit(X)
     for again in (copy.deepcopy(mixture), pickle.loads(pickle.dumps(mixture))):
@@ -137,7 +137,7 @@ def test_copies_keep_working(blobs):
     assert all(isinstance(value, plain) for value in vars(mixture).values())
 
 
-def test_one_estimator_in_many_threads(blobs):
+def test_estimator_can_be_used_in_many_threads(blobs):
     X, _ = blobs
     mixture = GaussianMixtureEM(3, random_state=0).fit(X)
     expected = mixture.predict_proba(X)
@@ -187,7 +187,7 @@ def test_the_same_steps_as_scikit_learn_from_the_same_start(covariance_type):
         )
 
 
-def test_a_mixture_written_by_hand_as_scikit_learn_users_do():
+def test_mixture_with_attributes_set_by_hand():
     mixture = GaussianMixtureEM(2, covariance_type="diag")
     mixture.weights_ = np.array([0.25, 0.75])
     mixture.means_ = np.array([[0.0, 0.0], [5.0, 5.0]])
@@ -206,7 +206,7 @@ def test_sampling_and_criteria_of_a_mixture_written_by_hand():
     assert "weight 0.2500" in mixture.summary()
 
 
-def test_warm_start_goes_on_where_it_left_off(blobs):
+def test_warm_start_continues_the_previous_fit(blobs):
     X, _ = blobs
     arguments = {"n_components": 3, "init_params": "random_from_data", "random_state": 3, "tol": 0}
     with pytest.warns(ConvergenceWarning):
@@ -225,7 +225,7 @@ def test_warm_start_goes_on_where_it_left_off(blobs):
 def test_warm_start_obeys_a_new_reg_covar(blobs):
     X, _ = blobs
     mixture = GaussianMixtureEM(2, random_state=0, warm_start=True).fit(X)
-    with pytest.warns(ConvergenceWarning, match="few distinct rows"):  # one loses its rows to it
+    with pytest.warns(ConvergenceWarning, match="few distinct samples"):  # one loses its rows to it
         mixture.set_params(reg_covar=5.0).fit(X)
     assert np.linalg.eigvalsh(mixture.covariances_).min() > 5.0
 
@@ -254,7 +254,7 @@ def test_tol_0_runs_max_iter_iterations(blobs):
     assert stuck.n_iter_ < 5
 
 
-def test_a_callable_start_sees_rows_weights_and_its_own_stream(blobs):
+def test_callable_start_gets_samples_weights_and_random_state(blobs):
     X, y = blobs
     seen = []
 
@@ -294,7 +294,7 @@ def test_ecll_is_the_log_likelihood_less_the_entropy_of_the_assignment(blobs):
     assert mixture.expected_complete_log_likelihood(X, hard) >= ecll
 
 
-def test_many_rows_start_from_a_weighted_sample():
+def test_many_samples_start_from_a_weighted_subsample():
     """Above 25,000 rows starts see a sample; weights still count."""
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(size=(30_000, 2)), rng.normal(size=(30_000, 2)) + 8]

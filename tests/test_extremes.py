@@ -108,7 +108,7 @@ def test_responsibilities_far_from_equal_means_are_the_weights(name, distance, d
     assert np.isfinite(mixture.score(X))
 
 
-def test_a_shared_covariance_keeps_the_digits_of_far_rows():
+def test_shared_covariance_is_accurate_for_far_samples():
     """The difference of the log-densities is linear: half the squared distances cancel exactly."""
     mixture = GaussianMixtureEM.from_parameters(
         [0.5, 0.5], [[-1e-3], [1e-3]], [[1.0]], covariance_type="tied"
@@ -117,7 +117,7 @@ def test_a_shared_covariance_keeps_the_digits_of_far_rows():
     assert second - first == pytest.approx(2e9, rel=1e-13)
 
 
-def test_a_row_does_not_depend_on_far_rows_beside_it():
+def test_density_does_not_depend_on_far_samples_in_the_block():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 3))
     mixture = GaussianMixtureEM(3, random_state=0, max_iter=5).fit(X)
@@ -129,10 +129,10 @@ def test_a_row_does_not_depend_on_far_rows_beside_it():
         np.testing.assert_array_equal(alone[near], beside[near])
 
 
-def test_weights_that_make_squares_vanish_are_refused():
+def test_weights_that_make_squares_underflow_raise_an_error():
     rng = np.random.default_rng(0)
     X, weights = rng.normal(size=(50, 2)) * 1e-100, np.full(50, 1e-140)
-    with pytest.raises(ValueError, match=r"lose their digits\. Multiply sample_weight or X"):
+    with pytest.raises(ValueError, match=r"lose precision\. Multiply sample_weight or X"):
         GaussianMixtureEM(2).fit(X, sample_weight=weights)
     GaussianMixtureEM(2, random_state=0).fit(X, sample_weight=weights * 1e60)
 
@@ -185,7 +185,7 @@ def test_a_precision_beyond_float64_ends_a_fit_one_iteration_earlier():
                 structure.estimate(moments)
 
 
-def test_weight_does_not_make_up_for_samples():
+def test_weight_does_not_replace_samples():
     """K is limited by the samples that count, not by what they weigh."""
     X = np.random.default_rng(0).normal(size=(20, 2))
     weights = np.full(20, 1e6)
@@ -195,7 +195,7 @@ def test_weight_does_not_make_up_for_samples():
 
 
 @pytest.mark.parametrize("size", [1e-8, 1e-3, 1.0 / 60])
-def test_bootstrap_refuses_weights_worth_no_samples(size):
+def test_bootstrap_with_relative_weights_raises_an_error(size):
     X = np.random.default_rng(0).normal(size=(60, 2))
     weights = np.full(60, size)
     mixture = GaussianMixtureEM(1).fit(X, sample_weight=weights)
@@ -216,7 +216,7 @@ def test_bootstrap_errors_of_large_features_are_numbers():
     np.testing.assert_allclose(ratio, 2.0**660, rtol=1e-9)
 
 
-def test_axes_of_flat_matrices_cost_no_more_than_others():
+def test_axes_search_of_singular_matrices_takes_no_longer():
     """As of components with too few samples: the search ends early, whatever it may cost."""
     rng = np.random.default_rng(0)
     parts = rng.normal(size=(6, 5, 10))

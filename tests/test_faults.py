@@ -38,10 +38,10 @@ def sheets(seed, n_samples=600):
     return X, labels
 
 
-@pytest.mark.filterwarnings("ignore:Components .* are flat")  # clusters of rows with one value
+@pytest.mark.filterwarnings("ignore:Components .* are degenerate")  # clusters of one value
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int64", "uint8", "bool", "float16", "float32"])
 @pytest.mark.parametrize("covariance_type", TYPES)
-def test_1_any_real_dtype_gives_the_answer_of_float64(dtype, covariance_type):
+def test_1_any_real_dtype_gives_the_result_of_float64(dtype, covariance_type):
     rng = np.random.default_rng(0)
     X = np.r_[rng.integers(0, 40, size=(60, 2)), rng.integers(60, 120, size=(60, 2))].astype(dtype)
     if dtype == "bool":
@@ -97,7 +97,7 @@ def overlapping(seed=0, n_samples=4000):
     return X
 
 
-def test_4_the_stop_rule_estimates_the_remaining_gain():
+def test_4_stopping_rule_estimates_the_remaining_gain():
     X = overlapping()
     limit = GaussianMixtureEM(2, random_state=0, tol=1e-13, max_iter=20_000).fit(X)
     for tol in (1e-5, 1e-6, 1e-7):
@@ -106,7 +106,7 @@ def test_4_the_stop_rule_estimates_the_remaining_gain():
     assert mixture.weights_.min() == pytest.approx(limit.weights_.min(), abs=0.01)
 
 
-def test_4_on_a_harder_overlap_too():
+def test_4_stopping_rule_with_more_overlap():
     rng = np.random.default_rng(0)
     first = rng.random(4000) < 0.25
     X = rng.normal(size=(4000, 2))
@@ -125,7 +125,7 @@ def test_5_a_random_start_does_not_stay_at_the_mean_of_the_data(blobs):
 
 @pytest.mark.parametrize("n_samples", [3000, 30_000])
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])
-def test_5_many_rows_and_two_components_too(covariance_type, n_samples):
+def test_5_random_start_with_many_samples_and_two_components(covariance_type, n_samples):
     """The more rows, the nearer random responsibilities are to the saddle of equal components."""
     rng = np.random.default_rng(0)
     y = rng.integers(2, size=n_samples)
@@ -150,7 +150,9 @@ def test_6_an_empty_component_is_reported_and_keeps_its_parameters(blobs):
     )
     for max_iter in (1000, 1):
         mixture.set_params(max_iter=max_iter)
-        with pytest.warns(ConvergenceWarning, match=r"Components \[1\] lost all their rows"):
+        with pytest.warns(
+            ConvergenceWarning, match=r"Components \[1\] have lost all their samples"
+        ):
             mixture.fit(X)
         assert mixture.status_.endswith(", components [1] empty")
         assert mixture.weights_[1] == 0
@@ -159,7 +161,7 @@ def test_6_an_empty_component_is_reported_and_keeps_its_parameters(blobs):
 
 
 @pytest.mark.filterwarnings("ignore:Best performing")
-def test_6_a_component_with_a_trace_of_the_rows_is_empty_too(blobs):
+def test_6_component_of_tiny_weight_is_empty(blobs):
     X, _ = blobs
     mixture = GaussianMixtureEM(
         3,
@@ -168,7 +170,7 @@ def test_6_a_component_with_a_trace_of_the_rows_is_empty_too(blobs):
         precisions_init=[np.eye(2)] * 3,
         max_iter=3,
     )
-    with pytest.warns(ConvergenceWarning, match=r"Components \[2\] lost all their rows"):
+    with pytest.warns(ConvergenceWarning, match=r"Components \[2\] have lost all their samples"):
         mixture.fit(X)
     assert 0 < mixture.weights_[2] < 1e-12
 
@@ -190,7 +192,7 @@ def test_6_an_empty_component_is_repaired(blobs):
 @pytest.mark.parametrize(
     ("dtype", "offset"), [("float64", 1e7), ("float64", 1e8), ("float32", 1e4)]
 )
-def test_7_an_offset_does_not_matter(covariance_type, dtype, offset):
+def test_7_result_is_invariant_to_an_offset(covariance_type, dtype, offset):
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(size=(200, 2)), 5 + 2 * rng.normal(size=(200, 2))]
     far = (X + offset).astype(dtype)
@@ -203,7 +205,7 @@ def test_7_an_offset_does_not_matter(covariance_type, dtype, offset):
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)
-def test_8_units_do_not_matter(covariance_type, blobs):
+def test_8_auto_reg_covar_is_invariant_to_units(covariance_type, blobs):
     X, y = blobs
     labels = [
         GaussianMixtureEM(3, covariance_type=covariance_type, random_state=0).fit_predict(X * s)
@@ -214,7 +216,7 @@ def test_8_units_do_not_matter(covariance_type, blobs):
     assert adjusted_rand_score(y, labels[2]) > 0.9
 
 
-def test_8_a_number_is_absolute(blobs):
+def test_8_numeric_reg_covar_is_absolute(blobs):
     X, _ = blobs
     mixture = GaussianMixtureEM(reg_covar=3.5).fit(X)
     np.testing.assert_allclose(mixture.covariances_[0], np.cov(X.T, bias=True) + 3.5 * np.eye(2))
@@ -239,7 +241,7 @@ def test_9_failed_starts_are_skipped(blobs):
         GaussianMixtureEM(3, init_params=start, n_init=4, reg_covar=0).fit(X)
 
 
-def test_9_a_collapse_during_em_is_reported_with_the_last_sound_parameters(blobs):
+def test_9_collapse_during_em_keeps_the_previous_parameters(blobs):
     X, y = blobs
     X = np.r_[X, np.full((4, 2), 20.0)]
 
@@ -258,7 +260,7 @@ def test_9_a_collapse_during_em_is_reported_with_the_last_sound_parameters(blobs
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_spike_on_a_few_rows_is_no_better_optimum(seed, faithful):
+def test_collapsed_solution_is_not_a_better_optimum(seed, faithful):
     """Two of these rows are nearly alike: the likelihood of a component on them has no bound."""
     mixture = GaussianMixtureEM(4, random_state=seed).fit(faithful)
     assert mixture.weights_.min() * len(faithful) > 3
@@ -267,14 +269,14 @@ def test_a_spike_on_a_few_rows_is_no_better_optimum(seed, faithful):
     assert GaussianMixtureEM(4, random_state=seed).fit(iris).weights_.min() * len(iris) > 5
 
 
-def test_a_component_on_a_few_rows_is_named_or_repaired(blobs):
+def test_collapsed_component_is_named_or_repaired(blobs):
     X, _ = blobs
     X = np.r_[X, X[:1] + 1e-7]
     spike = np.repeat([0, 1, 2], [100, len(X) - 102, 2])
     given = np.eye(3)[np.r_[2, spike[:-2], 2]]
     arguments = {"responsibilities_init": given, "escape": False}
     with pytest.warns(
-        ConvergenceWarning, match=r"Components \[2\] .*effective numbers of rows: 2\)"
+        ConvergenceWarning, match=r"Components \[2\] .*effective numbers of samples: 2\)"
     ):
         named = GaussianMixtureEM(3, **arguments).fit(X)
     assert named.status_ == "converged, components [2] collapsed"
@@ -287,14 +289,16 @@ def test_a_component_on_a_few_rows_is_named_or_repaired(blobs):
     assert len(repaired.lower_bounds_) == repaired.n_iter_
 
 
-def test_a_component_of_many_rows_that_share_a_value_is_named():
+def test_degenerate_component_of_many_samples_is_named():
     """Its density grows without end as reg_covar shrinks, and with it the log-likelihood."""
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.normal(size=400), np.where(rng.random(400) < 0.4, 0, rng.gamma(2))])
     X[:, 1] = np.where(X[:, 1] > 0, rng.gamma(2, size=400), 0)
-    with pytest.warns(ConvergenceWarning, match=r"Components \[\d\] are flat \(effective numbers"):
+    with pytest.warns(
+        ConvergenceWarning, match=r"Components \[\d\] are degenerate \(effective numbers"
+    ):
         mixture = GaussianMixtureEM(2, random_state=0).fit(X)
-    assert mixture.status_.endswith("] flat")
+    assert mixture.status_.endswith("] degenerate")
     assert mixture.converged_
 
 
@@ -308,14 +312,14 @@ def test_whether_a_component_has_many_rows_does_not_depend_on_the_unit_of_weight
         for weight in (1.0, 1 / 400)
     }
     assert len(statuses) == 1
-    assert statuses.pop().endswith("] flat")
+    assert statuses.pop().endswith("] degenerate")
 
 
 @pytest.mark.parametrize("n_components", [5, 6])
-def test_the_escape_does_not_look_for_flat_components(n_components):
+def test_split_merge_does_not_create_degenerate_components(n_components):
     """29 rows of iris share a value, and a component on them is high for reg_covar alone."""
     mixture = GaussianMixtureEM(n_components, random_state=0).fit(load_iris().data)
-    assert "flat" not in mixture.status_
+    assert "degenerate" not in mixture.status_
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -343,7 +347,7 @@ def test_a_singular_covariance_raises_however_it_is_rounded(n_components):
             mixture.fit(X)
 
 
-def test_9_a_collapsed_start_does_not_win():
+def test_9_collapsed_start_is_not_chosen():
     """Near collapse the likelihood has no bound; a sound start is better at any value."""
     ends = [(EMStatus.CONVERGED, -3.0), (EMStatus.COLLAPSED, 50.0), (EMStatus.MAX_ITER, -2.0)]
 
@@ -356,7 +360,7 @@ def test_9_a_collapsed_start_does_not_win():
     assert best_of(run, 3, np.random.RandomState(0))[0].objective == -2.0
 
 
-def test_a_start_with_a_component_on_few_rows_does_not_win():
+def test_start_with_a_collapsed_component_is_not_chosen():
     ends = [(-3.0, []), (50.0, [1]), (-2.0, []), (60.0, [0])]
 
     def run(index, stream):
@@ -369,7 +373,7 @@ def test_a_start_with_a_component_on_few_rows_does_not_win():
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)
-def test_10_a_mixture_from_known_parameters(covariance_type):
+def test_10_mixture_from_known_parameters(covariance_type):
     known = random_mixture(0, 2, 2, covariance_type).covariance
     covariances, _, _ = STRUCTURES[covariance_type].public(known, 2)
     mixture = GaussianMixtureEM.from_parameters(
@@ -390,7 +394,7 @@ def test_10_a_mixture_from_known_parameters(covariance_type):
     assert "given parameters" in mixture.summary()
 
 
-def test_11_warm_start_says_so_when_there_is_nothing_to_go_on_from(blobs):
+def test_11_warm_start_warns_if_it_cannot_continue(blobs):
     X, _ = blobs
     mixture = GaussianMixtureEM(2, warm_start=True, random_state=0).fit(X)
     mixture.set_params(n_components=3)
@@ -421,12 +425,12 @@ def test_12_lower_bound_is_the_score_of_the_returned_parameters(covariance_type,
 
 @pytest.mark.parametrize("kind", STARTS)
 @pytest.mark.parametrize("covariance_type", TYPES)
-def test_13_fewer_distinct_rows_than_components(kind, covariance_type):
+def test_13_fewer_distinct_samples_than_components(kind, covariance_type):
     X = np.repeat([[0.0, 1.0], [2.0, 3.0]], 10, axis=0)
     mixture = GaussianMixtureEM(
         4, covariance_type=covariance_type, init_params=kind, random_state=0
     )
-    with pytest.warns(ConvergenceWarning, match="X has 2 distinct rows"):
+    with pytest.warns(ConvergenceWarning, match="X has 2 distinct samples"):
         mixture.fit(X)
     np.testing.assert_allclose(mixture.weights_, 0.25)
     # Values 0 and 2 stand for cells of width 2, which hardly overlap.
@@ -451,7 +455,7 @@ def test_15_components_start_where_the_given_means_are(blobs):
         assert mixture.n_iter_ < 20
 
 
-def test_15_given_precisions_find_the_groups_they_suit(blobs):
+def test_15_given_precisions_are_matched_to_initial_components(blobs):
     X, y = blobs
     precisions = [np.linalg.inv(np.cov(X[y == k].T)) for k in (2, 0, 1)]
     for seed in range(5):
@@ -460,7 +464,7 @@ def test_15_given_precisions_find_the_groups_they_suit(blobs):
         np.testing.assert_allclose(start.fit(X).means_, expected, atol=0.5)
 
 
-def test_16_nothing_of_the_users_is_written_to(blobs):
+def test_16_user_arrays_are_not_modified(blobs):
     X, _ = blobs
     given = {
         "weights_init": np.array([0.5, 0.5]),
@@ -502,16 +506,16 @@ def test_17_sample(blobs):
         mixture.sample(0)
 
 
-def test_18_too_few_rows_for_the_structure():
+def test_18_too_few_samples_for_the_structure():
     X = np.random.default_rng(0).normal(size=(20, 30))
-    message = r"X has 20 distinct rows.*'full'.*needs 31.*'VEI' or 'EVI' or 'diag'"
+    message = r"X has 20 distinct samples.*'full'.*needs 31.*'VEI' or 'EVI' or 'diag'"
     with pytest.warns(ConvergenceWarning, match=message):
         GaussianMixtureEM().fit(X)
     GaussianMixtureEM(covariance_type="diag").fit(X)  # warnings are errors
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)
-def test_19_huge_values_are_refused(covariance_type, blobs):
+def test_19_huge_values_raise_an_error(covariance_type, blobs):
     X, _ = blobs
     mixture = GaussianMixtureEM(2, covariance_type=covariance_type, random_state=0)
     with pytest.raises(ValueError, match=r"values as large as .*Scale X"):
@@ -524,14 +528,14 @@ def test_19_huge_values_are_refused(covariance_type, blobs):
         tiny.score_samples([[1e149, 1e149]])
 
 
-def test_20_no_pass_over_the_data_is_thrown_away(blobs, passes):
+def test_20_every_pass_over_the_data_is_used(blobs, passes):
     """n_iter_ M-steps need one E-step more, for the log-likelihood of what is returned."""
     X, _ = blobs
     mixture = GaussianMixtureEM(3, init_params="kmeans", escape=False, random_state=0).fit(X)
     assert len(passes) == mixture.n_iter_ + 1
 
 
-def test_20_restarts_run_in_parallel_with_the_same_answer(blobs):
+def test_20_parallel_restarts_give_the_same_result(blobs):
     X, _ = blobs
     arguments = {"n_init": 5, "init_params": "random_from_data", "random_state": 0}
     one = GaussianMixtureEM(4, **arguments).fit(X)
@@ -567,7 +571,7 @@ def test_9_a_start_with_an_empty_component_is_skipped_too(blobs):
 
     mixture = GaussianMixtureEM(3, init_params=start, n_init=3).fit(X)
     assert adjusted_rand_score(y, mixture.predict(X)) > 0.9
-    with pytest.raises(ValueError, match=r"components without rows: \[1, 2\]"):
+    with pytest.raises(ValueError, match=r"components without samples: \[1, 2\]"):
         GaussianMixtureEM(3, init_params=start, n_init=2).fit(X)
 
 
@@ -590,7 +594,7 @@ def test_8_far_apart_clusters_keep_their_own_variance():
     X = np.r_[X, rng.normal(size=(300, 2)) + [1e4, 0], [[1e5, 1e5]]]
     y = np.r_[np.repeat([0, 1, 2], 300), 3]
     centres = [[0, 0], [6, 0], [1e4, 0], [1e5, 1e5]]
-    with pytest.warns(ConvergenceWarning, match=r"Components \[3\] collapsed .* rows: 1\)"):
+    with pytest.warns(ConvergenceWarning, match=r"Components \[3\] collapsed .* samples: 1\)"):
         mixture = GaussianMixtureEM(4, covariance_type="diag", means_init=centres).fit(X)
     assert adjusted_rand_score(y, mixture.predict(X)) > 0.98
     np.testing.assert_allclose(mixture.covariances_[:3], 1.0, atol=0.3)
@@ -642,7 +646,7 @@ def test_float32_data_whose_squares_leave_float32():
         assert mixture.lower_bound_ == pytest.approx(mixture.score(far), rel=1e-6)
 
 
-def test_weights_of_zero_are_absence_in_large_data_too():
+def test_weights_of_zero_are_ignored_in_large_data():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40_000, 2))
     weights = (np.arange(40_000) % 4 == 0).astype(float)
@@ -654,11 +658,11 @@ def test_weights_of_zero_are_absence_in_large_data_too():
 
 def test_13_in_large_data_too():
     X = np.repeat([[0.0, 1.0], [2.0, 3.0]], 20_000, axis=0)
-    with pytest.warns(ConvergenceWarning, match="X has 2 distinct rows"):
+    with pytest.warns(ConvergenceWarning, match="X has 2 distinct samples"):
         GaussianMixtureEM(4, random_state=0).fit(X)
 
 
-def test_15_a_callable_start_finds_the_given_parameters_it_suits():
+def test_15_given_parameters_are_matched_to_a_callable_start():
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(size=(150, 2)), 3 * rng.normal(size=(50, 2)) + 20]
     y = np.repeat([0, 1], [150, 50])
@@ -677,7 +681,7 @@ def test_15_a_callable_start_finds_the_given_parameters_it_suits():
     np.testing.assert_allclose(by_precisions.means_, [[20, 20], [0, 0]], atol=1.5)
 
 
-def test_15_a_pairing_counts_rows():
+def test_15_matching_counts_weights():
     """The large group decides: a small one that suits a precision better does not take it."""
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(size=(900, 1)), 1.2 * rng.normal(size=(100, 1)) + 30]
@@ -685,7 +689,7 @@ def test_15_a_pairing_counts_rows():
     assert start.means_[0, 0] == pytest.approx(0, abs=0.5)
 
 
-def test_a_finished_fit_survives_warnings_made_errors(blobs):
+def test_fit_is_kept_if_warnings_are_errors(blobs):
     X, _ = blobs
     mixture = GaussianMixtureEM(3, max_iter=1, random_state=0)
     with pytest.raises(ConvergenceWarning):
@@ -694,11 +698,11 @@ def test_a_finished_fit_survives_warnings_made_errors(blobs):
     assert np.isfinite(mixture.score(X))
 
 
-def test_one_row_of_weight_three_is_three_rows():
+def test_sample_of_weight_three_is_three_samples():
     arguments = {"reg_covar": 1.0}
-    with pytest.warns(ConvergenceWarning, match="1 distinct rows"):
+    with pytest.warns(ConvergenceWarning, match="1 distinct samples"):
         weighted = GaussianMixtureEM(**arguments).fit([[1.0, 2.0]], sample_weight=[3])
-    with pytest.warns(ConvergenceWarning, match="1 distinct rows"):
+    with pytest.warns(ConvergenceWarning, match="1 distinct samples"):
         repeated = GaussianMixtureEM(**arguments).fit([[1.0, 2.0]] * 3)
     np.testing.assert_allclose(weighted.covariances_, repeated.covariances_)
 
@@ -716,7 +720,7 @@ def test_seeds_respect_weights():
 
 @pytest.mark.parametrize("far", [1e20, 1e30, 1e36])
 @pytest.mark.parametrize("reg_covar", ["auto", 1e-10, 0.0])
-def test_a_far_row_of_weight_zero_is_absent_wherever_it_is(far, reg_covar, blobs):
+def test_far_sample_of_weight_zero_has_no_influence(far, reg_covar, blobs):
     """Such as a fill value that the weights mask."""
     X, _ = blobs
     expected = GaussianMixtureEM(3, random_state=0, reg_covar=reg_covar).fit(X)
@@ -732,7 +736,7 @@ def test_a_far_row_of_weight_zero_is_absent_wherever_it_is(far, reg_covar, blobs
             assert value == pytest.approx(getattr(expected, method)(X), rel=1e-9)
 
 
-def test_a_far_outlier_in_the_first_row_costs_the_others_no_digits(blobs):
+def test_outlier_in_the_first_sample_does_not_reduce_accuracy(blobs):
     X, _ = blobs
     rows = np.r_[[[1e30, 1e30]], X]
 
@@ -758,7 +762,7 @@ def test_rows_in_a_packed_structured_array(blobs):
         np.testing.assert_array_equal(mixture.predict(table["x"]), expected.predict(X.astype(kind)))
 
 
-def test_19_tiny_values_and_huge_weights_are_refused_too(blobs):
+def test_19_tiny_values_and_huge_weights_raise_an_error(blobs):
     X, _ = blobs
     mixture = GaussianMixtureEM(2, random_state=0)
     with pytest.raises(ValueError, match=r"no value larger than .*Scale X"):

@@ -100,7 +100,7 @@ OTHER_DATA = {
 
 
 @pytest.mark.parametrize("name", OTHER_DATA)
-def test_every_structure_rises_and_none_beats_one_that_contains_it(name):
+def test_every_structure_increases_and_none_beats_one_that_contains_it(name):
     """From the same start, as whole fits; contained means letter by letter, I in E in V."""
     X, labels = OTHER_DATA[name]()
     reached = {}

@@ -66,7 +66,7 @@ def mixture():
     ],
     ids=lambda given: f"{type(given).__name__}-{getattr(given, 'dtype', '')}",
 )
-def test_numbers_are_read_as_what_they_are(given):
+def test_numeric_types_of_other_libraries_are_read(given):
     array = given.to_pandas().to_numpy() if isinstance(given, pa.Table) else np.asarray(given)
     expected = array.astype(np.float64).mean(axis=0)
     in_blocks = RowBlocks.from_iterable(lambda: [given[:7], given[7:]])
@@ -128,7 +128,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("given", "message"), BAD)
-def test_what_is_no_number_is_named_with_its_column_and_first_row(given, message, mixture):
+def test_invalid_values_are_named_with_column_and_first_row(given, message, mixture):
     methods = [GaussianMixtureEM(2).fit, GaussianMixtureSearch([1]).fit]
     if isinstance(given, np.ndarray) and given.dtype.names is None:
         methods.append(mixture.predict)
@@ -155,7 +155,7 @@ def test_what_is_no_number_is_named_with_its_column_and_first_row(given, message
     ],
     ids=lambda given: type(given).__name__,
 )
-def test_the_remedy_works(given):
+def test_remedy_in_the_error_works(given):
     with pytest.raises(ValueError, match="Drop such samples") as caught:
         GaussianMixtureEM(1).fit(given)
     remedy = re.search(r"Drop such samples: (X[\[.].*?[\])])(?:,|\.$)", str(caught.value)).group(1)
@@ -185,7 +185,7 @@ DATES = [
 
 
 @pytest.mark.parametrize("given", DATES, ids=lambda given: type(given).__name__)
-def test_dates_are_no_numbers(given, mixture):
+def test_dates_raise_an_error(given, mixture):
     message = r"dates or times in (column 'b'|feature [01]) \(first in row [03].*days since a date"
     with pytest.raises((ValueError, TypeError), match=message):
         GaussianMixtureEM(1).fit(given)

@@ -189,7 +189,7 @@ def test_threads_within_threads_are_stopped_too():
     assert not worker_threads()
 
 
-def test_workers_are_to_joblib_what_its_own_threads_are():
+def test_workers_behave_like_joblib_threads():
     """So that what a user's function does in parallel does not take all processors again."""
 
     def nesting(_):

@@ -58,7 +58,7 @@ def assert_same(fast, slow, rtol):
 
 
 @given(problems(max_components=4, max_features=4), st.sampled_from([np.float64, np.float32]))
-def test_every_iteration_is_the_one_of_the_general_code(drawn, dtype):
+def test_compiled_iterations_equal_python_iterations(drawn, dtype):
     name, X, partition = drawn
     weights = np.random.default_rng(len(X)).uniform(0.5, 2.0, size=len(X))
     problem = problem_of(name, X.astype(dtype), weights)
@@ -68,7 +68,7 @@ def test_every_iteration_is_the_one_of_the_general_code(drawn, dtype):
 
 
 @every_structure
-def test_a_run_ends_where_one_by_one_it_would(name, iris):
+def test_compiled_run_stops_like_the_python_loop(name, iris):
     rng = np.random.default_rng(0)
     problem = problem_of(name, iris)
     start = start_of(problem, rng.dirichlet(np.full(3, 0.3), size=len(iris)))
@@ -80,7 +80,7 @@ def test_a_run_ends_where_one_by_one_it_would(name, iris):
 
 
 @every_structure
-def test_an_accelerated_run_ends_there_too(name, iris):
+def test_accelerated_compiled_run_agrees_with_python(name, iris):
     """Where nothing but rounding is left to gain, one may take a few evaluations more."""
     rng = np.random.default_rng(0)
     problem = problem_of(name, iris)
@@ -92,7 +92,7 @@ def test_an_accelerated_run_ends_there_too(name, iris):
 
 
 @every_structure
-def test_the_registered_structures_are_made_in_one_go(name, iris):
+def test_built_in_structures_use_the_compiled_loop(name, iris):
     problem = problem_of(name, iris)
     start = start_of(problem, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
     assert problem.structure.compiled == problem.structure.code
@@ -106,7 +106,7 @@ def test_the_registered_structures_are_made_in_one_go(name, iris):
 
 
 @every_structure
-def test_the_start_is_not_written_to(name, iris):
+def test_initial_parameters_are_not_modified(name, iris):
     problem = problem_of(name, iris)
     start = start_of(problem, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
     moments = problem.evaluate(start)
@@ -117,7 +117,7 @@ def test_the_start_is_not_written_to(name, iris):
         np.testing.assert_array_equal(part, was)
 
 
-def test_iterations_end_where_there_is_something_to_decide(iris):
+def test_compiled_iterations_end_at_a_stopping_or_acceleration_criterion(iris):
     problem = problem_of("full", iris)
     start = start_of(problem, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
     moments = problem.evaluate(start)
@@ -142,7 +142,7 @@ def test_iterations_end_where_there_is_something_to_decide(iris):
     assert min(made()[:-1]) > 0
 
 
-def test_a_structure_of_ones_own_is_asked_itself(iris):
+def test_subclassed_structure_uses_its_own_m_step(iris):
     class Rounded(Full):
         name = "rounded"
         asked = 0
@@ -159,7 +159,7 @@ def test_a_structure_of_ones_own_is_asked_itself(iris):
 
 
 @pytest.mark.parametrize("name", ["VEV", "VEI"])
-def test_trouble_is_told_as_ever(name):
+def test_compiled_loop_reports_numerical_problems_like_python(name):
     """A component that shrinks onto a point, without anything to hold it."""
     X = np.r_[np.random.default_rng(0).normal(size=(40, 2)), np.full((3, 2), 7.0)]
     problem = problem_of(name, X, reg_covar=1e-300)
@@ -173,7 +173,7 @@ def test_trouble_is_told_as_ever(name):
     assert len(fast.objectives) == len(slow.objectives)
 
 
-def test_rows_that_nothing_reaches_are_named_as_ever(iris):
+def test_far_samples_raise_the_same_error_in_the_compiled_loop(iris):
     problem = problem_of("full", np.r_[iris, np.full((1, 4), 1e160)], reg_covar=1e-3)
     start = start_of(problem_of("full", iris), np.eye(2)[np.arange(len(iris)) % 2])
     with pytest.raises(ValueError, match="Row 150 of X is so many standard deviations"):
@@ -181,7 +181,7 @@ def test_rows_that_nothing_reaches_are_named_as_ever(iris):
 
 
 @every_structure
-def test_an_empty_component_keeps_what_it_had(name, iris):
+def test_empty_component_keeps_its_parameters(name, iris):
     problem = problem_of(name, iris)
     partition = np.zeros((len(iris), 2))
     partition[:, 0] = 1.0
@@ -191,7 +191,7 @@ def test_an_empty_component_keeps_what_it_had(name, iris):
     assert_same(fast, slow, rtol=1e-9)
 
 
-def test_many_rows_are_for_the_general_code(monkeypatch):
+def test_many_samples_use_the_python_implementation(monkeypatch):
     X = np.random.default_rng(0).normal(size=(200, 2))
     problem = problem_of("full", X)
     start = start_of(problem, np.eye(2)[np.arange(200) % 2])

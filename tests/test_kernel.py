@@ -87,7 +87,7 @@ def test_values_equal_the_oracle(case):
 
 
 @pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
-def test_of_equally_probable_components_the_first_is_predicted(instructions, name):
+def test_first_of_equally_probable_components_is_predicted(instructions, name):
     """As argmax does."""
     one = random_mixture(0, 1, 3, name)
     X, _ = one.draw(300, np.random.RandomState(0))
@@ -101,7 +101,7 @@ def test_of_equally_probable_components_the_first_is_predicted(instructions, nam
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_the_first_lost_row_is_named(n_threads):
+def test_first_far_sample_is_named(n_threads):
     """Also where rows in several chunks, which threads share, are infinitely far away."""
     parameters = random_mixture(0, 2, 2, "full")
     X = np.zeros((16 * _kernels.unit_rows, 2))
@@ -161,7 +161,7 @@ def test_the_number_of_threads_does_not_change_a_bit(name, dtype):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_n_jobs_does_not_change_a_bit_of_a_fit():
+def test_fit_is_bit_identical_for_any_n_jobs():
     X, _ = random_mixture(0, 4, 5, "full").draw(30_000, np.random.RandomState(0))
     fits = [
         GaussianMixtureEM(
@@ -268,7 +268,7 @@ def test_log_of_many_equal_components(instructions):
         assert density[0] == pytest.approx(np.log(n_components), rel=4 * EPSILON, abs=0)
 
 
-def test_a_component_far_from_its_rows_loses_no_digits():
+def test_component_far_from_its_samples_without_cancellation():
     """Sums about a mean 1e7 deviations away would; a second pass takes the right centre."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(500, 2))
@@ -302,7 +302,7 @@ def test_given_partitions(partition, monkeypatch):
         np.testing.assert_allclose(got.scatter, scatter, rtol=1e-10, atol=1e-9)
 
 
-def test_rows_are_read_where_they_lie(monkeypatch):
+def test_data_are_read_in_place(monkeypatch):
     """No layout and neither dtype is copied on the way to the kernel."""
     seen = []
     native = _kernels.add_moments
@@ -323,7 +323,7 @@ def test_rows_are_read_where_they_lie(monkeypatch):
 @pytest.mark.parametrize("d", [2, 7, 20])
 @pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_sums_do_not_depend_on_the_cut(instructions, d, name, form, weighted):
+def test_sums_do_not_depend_on_the_chunking(instructions, d, name, form, weighted):
     """Not by a bit, in whatever order parts are added, if they are of whole units of rows."""
     parameters = random_mixture(d, 4, d, name, spread=0.5)
     unit = _kernels.unit_rows

@@ -32,7 +32,7 @@ def means_of(rows, weights, labels, n_groups):
 
 @given(weighted_rows(), random_states)
 @settings(max_examples=60)
-def test_groups_are_those_of_their_means(data, seed):
+def test_labels_are_those_of_the_nearest_mean(data, seed):
     rows, weights, K = data
     labels = kmeans(rows, weights, K, np.random.RandomState(seed), 1)
     assert set(labels) == set(range(K))
@@ -58,7 +58,7 @@ def test_centres_move_to_weighted_means(data, seed):
     assert movement == pytest.approx(((means - rows[:K]) ** 2).sum(), rel=1e-7)
 
 
-def test_centres_stay_when_a_group_is_empty():
+def test_kmeans_centre_of_an_empty_cluster_is_kept():
     centres = np.zeros((2, 1))
     assert move_centres(np.ones((3, 1)), np.ones(3), np.zeros(3, dtype=np.int64), centres) == -1
     assert (centres == 0).all()
@@ -72,7 +72,7 @@ def test_labels_outside_the_centres_are_refused(labels):
 
 @given(weighted_rows(), random_states)
 @settings(max_examples=60)
-def test_seeds_are_different_rows(data, seed):
+def test_seeds_are_distinct_samples(data, seed):
     rows, weights, K = data
     chosen = seeds(rows, weights, K, np.random.RandomState(seed))
     assert len(set(chosen)) == K
@@ -101,7 +101,7 @@ def test_seeds_are_the_greedy_choice():
 
 @given(weighted_rows(), random_states)
 @settings(max_examples=60)
-def test_seeds_of_repeated_rows_are_those_of_their_weights(data, seed):
+def test_seeds_of_repeated_samples_equal_those_of_weights(data, seed):
     """In the draw as in the choice among a few draws, a weight of 50 is 50 samples."""
     rows, _, K = data
     counts = np.random.default_rng(seed).integers(1, 50, size=len(rows))

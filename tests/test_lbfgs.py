@@ -60,7 +60,7 @@ def test_a_curved_valley_is_followed():
     np.testing.assert_allclose(where, 1.0, atol=1e-4)
 
 
-def test_steps_keep_to_where_the_function_is_finite():
+def test_line_search_stays_where_the_function_is_finite():
     def function(vector):
         x = 1.0 + vector[0]
         if x <= 0:
@@ -120,7 +120,7 @@ def starts(draw, name):
 
 @pytest.mark.parametrize("name", STRUCTURES)
 @given(data=st.data(), most=st.integers(1, 8))
-def test_compiled_steps_are_those_of_the_general_code(name, data, most):
+def test_compiled_quasi_newton_steps_equal_python_steps(name, data, most):
     """The same evaluations of the same mixtures, but for roundings."""
     problem, start = data.draw(starts(name))
     general = OneByOne(problem, start, most)
@@ -140,7 +140,7 @@ def test_compiled_steps_are_those_of_the_general_code(name, data, most):
     np.testing.assert_allclose(again.mean, compiled.moments.mean, rtol=1e-9, atol=1e-9)
 
 
-def test_moments_in_another_form_are_refused():
+def test_moments_in_another_form_raise_an_error():
     K, d = 2, 3
     start = random_mixture(0, K, d, "full", spread=1.0)
     X, _ = start.draw(50, np.random.RandomState(0))

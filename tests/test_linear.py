@@ -124,7 +124,7 @@ def test_clusters_much_narrower_than_their_components(instructions, kind, offset
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_of_one_place_among_wide_components(instructions, kind):
+def test_identical_samples_among_wide_components(instructions, kind):
     """All components share the rows, and no mean is near them, which costs the oracle digits."""
     parameters, _ = rescaled(mixture(kind), np.zeros(1), 100.0)
     rng = np.random.default_rng(0)
@@ -143,7 +143,7 @@ def test_scales_whose_squares_leave_the_range(instructions, kind, scale):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scale", [1.0, 1e60])
-def test_one_row_as_far_as_float64_goes(instructions, kind, scale):
+def test_sample_at_the_limit_of_float64(instructions, kind, scale):
     """Its distance in standard deviations has a square; its coordinates may have none."""
     parameters = mixture(kind)
     X, _ = weighted_rows(parameters)

@@ -64,7 +64,7 @@ def test_e_step_is_the_textbook_one(case, seed, form):
 
 
 @given(mixtures(), seeds, st.sampled_from(FORMS), st.integers(1, 90))
-def test_blocks_of_any_cut_give_the_same_moments(case, seed, form, size):
+def test_moments_do_not_depend_on_the_block_size(case, seed, form, size):
     _, parameters = case
     X, weights = rows_of(parameters, 90, seed)
     whole = InMemoryRows(X, weights).expectation(parameters, form)
@@ -85,7 +85,7 @@ def test_addition_is_commutative_and_associative(case, seed, form):
 
 
 @given(mixtures(), seeds)
-def test_zero_weight_rows_are_not_looked_at(case, seed):
+def test_samples_of_weight_zero_are_ignored(case, seed):
     _, parameters = case
     X, weights = rows_of(parameters, 40, seed)
     weights[::3] = 0
@@ -97,7 +97,7 @@ def test_zero_weight_rows_are_not_looked_at(case, seed):
     assert_close(with_zeros, InMemoryRows(X[kept], weights[kept]).expectation(parameters, form))
 
 
-def test_addition_keeps_digits_far_from_the_origin():
+def test_addition_is_accurate_far_from_the_origin():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2000, 2)) + 1e8
     parts = [

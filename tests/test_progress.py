@@ -86,7 +86,7 @@ def test_a_fit_is_a_tree_of_tasks(rows):
 
 
 @needs_callbacks
-def test_callbacks_change_no_number(rows):
+def test_callbacks_do_not_change_the_result(rows):
     plain = GaussianMixtureEM(3, n_init=3, random_state=0).fit(rows)
     watched = clone(plain).set_callbacks(Recorder()).fit(rows)
     assert_bit_identical(watched, plain)
@@ -154,7 +154,7 @@ def test_a_callback_stops_a_fit(rows):
 
 
 @needs_callbacks
-def test_a_stopped_fit_can_go_on(rows):
+def test_stopped_fit_can_continue(rows):
     recorder = Recorder(stop=lambda name, count: name == "iteration" and count == 5)
     mixture = slow(warm_start=True, max_iter=8).set_callbacks(recorder)
     with pytest.warns(UserWarning, match="A callback stopped the fit"):
@@ -201,7 +201,7 @@ def test_a_callback_stops_the_starts(rows):
 
 
 @needs_callbacks
-def test_starts_side_by_side_are_tasks_of_their_own():
+def test_parallel_starts_are_separate_tasks():
     X = np.random.default_rng(0).normal(size=(100_000, 4))
     recorder = Recorder()
     mixture = GaussianMixtureEM(
@@ -252,7 +252,7 @@ def test_a_failed_start_is_a_task_that_ends(rows):
 
 
 @needs_callbacks
-def test_a_fit_without_iterations_is_told_too(rows):
+def test_callbacks_of_a_fit_without_iterations(rows):
     recorder = Recorder()
     slow(max_iter=0).set_callbacks(recorder).fit(rows)
     assert recorder.names("end") == ["start", "fit"]
@@ -331,9 +331,9 @@ def test_a_callback_stops_a_cross_validation(rows):
         search = GaussianMixtureSearch((1, 2), "full", "log_likelihood", cv=2, random_state=0)
         return search.set_callbacks(recorder).fit(rows)
 
-    with pytest.warns(UserWarning, match="interrupted in its cross-validation"):
+    with pytest.warns(UserWarning, match="interrupted during its cross-validation"):
         assert np.isfinite(stopped_after(4).best_score_)
-    with pytest.raises(Exception, match="before there was a model to choose"):
+    with pytest.raises(Exception, match="before a model could be chosen"):
         stopped_after(1)
 
 
@@ -360,7 +360,7 @@ def test_progress_bar_of_our_search(rows, capsys):
     assert "100%" in printed
 
 
-def test_without_scikit_learns_callbacks_nothing_else_is_missing(rows, monkeypatch):
+def test_old_scikit_learn_without_callbacks(rows, monkeypatch):
     """The module that hides the differences, as an older scikit-learn would have it."""
     monkeypatch.setitem(sys.modules, "sklearn.callback", None)
     spec = importlib.util.spec_from_file_location("older", _sklearn_compat.__file__)
@@ -400,8 +400,8 @@ def test_verbose_prints_where_logging_is_not_configured(rows, capsys):
     lines = printed_by(lambda: mixture.fit(rows), capsys)
     assert lines[0] == "start 0"
     assert lines[1].startswith("start 0, evaluation 1: log-likelihood ")
-    assert f"log-likelihood {mixture.lower_bounds_[2]:.6f} nats per row" in lines[3]
-    assert "left to gain" in lines[3]
+    assert f"log-likelihood {mixture.lower_bounds_[2]:.6f} nats per sample" in lines[3]
+    assert "remaining gain" in lines[3]
     assert lines[-1].startswith(f"start 0: converged after {mixture.n_iter_} evaluations")
     assert len(lines) == mixture.n_iter_ + 2
 
@@ -437,7 +437,7 @@ def test_verbose_interval(rows, capsys):
     assert [line.split(":")[0].split()[-1] for line in told] == ["7", "14", "21", "28"]
 
 
-def test_verbose_goes_where_logging_is_configured(rows, capsys, caplog):
+def test_verbose_uses_configured_logging(rows, capsys, caplog):
     """One line in the user's log, and none on the screen beside it."""
     GaussianMixtureEM(2, random_state=0, verbose=1, verbose_interval=1).fit(rows)
     assert capsys.readouterr().out == ""
@@ -445,7 +445,7 @@ def test_verbose_goes_where_logging_is_configured(rows, capsys, caplog):
     assert caplog.messages[0] == "start 0"
 
 
-def test_a_level_of_the_users_silences_verbose(rows, caplog):
+def test_logger_level_silences_verbose(rows, caplog):
     caplog.set_level(logging.WARNING, logger="skgmm")
     GaussianMixtureEM(2, random_state=0, verbose=1, verbose_interval=1).fit(rows)
     assert not caplog.messages
@@ -479,7 +479,7 @@ assert (logger.handlers, logger.level, logger.propagate) == ([], logging.NOTSET,
     subprocess.run([sys.executable, "-P", "-c", code], check=True)
 
 
-def test_verbose_is_heard_where_the_root_logger_is_left_at_its_default_level(rows, caplog):
+def test_verbose_with_the_root_logger_at_its_default_level(rows, caplog):
     assert logging.getLogger().level == logging.WARNING
     GaussianMixtureEM(2, random_state=0, verbose=1).fit(rows)
     assert caplog.messages
@@ -494,7 +494,7 @@ def test_logging_that_is_disabled_silences_verbose(rows, caplog, capsys):
     assert lines == caplog.messages == []
 
 
-def test_a_handler_of_the_logger_takes_the_lines_instead_of_the_screen(rows, capsys):
+def test_logging_handler_gets_the_lines_instead_of_the_screen(rows, capsys):
     records = []
     handler = logging.Handler()
     handler.emit = records.append
@@ -508,7 +508,7 @@ def test_a_handler_of_the_logger_takes_the_lines_instead_of_the_screen(rows, cap
     assert records[0].getMessage() == "start 0"
 
 
-def test_fits_side_by_side_print_only_what_they_were_asked_for(rows, capsys):
+def test_parallel_fits_print_only_their_own_lines(rows, capsys):
     def fit(verbose):
         return GaussianMixtureEM(2, random_state=0, verbose=verbose).fit(rows)
 
@@ -541,14 +541,14 @@ def test_html_shows_fitted_attributes(rows):
         assert name in html
 
 
-def test_without_an_address_there_is_no_link(rows, monkeypatch):
+def test_html_without_a_documentation_link(rows, monkeypatch):
     monkeypatch.setattr(_representation, "documentation", lambda: "")
     html = GaussianMixtureEM(2, random_state=0).fit(rows)._repr_html_()
     assert "n_components" in html
     assert "href=" not in html
 
 
-def test_the_address_is_that_of_the_package(monkeypatch):
+def test_documentation_link_is_that_of_the_package(monkeypatch):
     class Package:
         def get_all(self, name):
             return ["Source, https://x.invalid/code", "Documentation, https://x.invalid/docs/"]
@@ -557,7 +557,7 @@ def test_the_address_is_that_of_the_package(monkeypatch):
     assert _representation.documentation.__wrapped__() == "https://x.invalid/docs"
 
 
-def test_all_are_told_of_the_iteration_at_which_one_stops():
+def test_all_listeners_get_the_last_iteration():
     """In any order: scikit-learn's callbacks and the lines of verbose watch the same start."""
     first, second = mock.Mock(), mock.Mock()
     first.end.return_value, second.end.return_value = True, False

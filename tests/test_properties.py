@@ -159,7 +159,7 @@ def test_rotation_equivariance(problem, seed):
 
 
 @given(problems(), seeds)
-def test_row_permutation_changes_nothing(problem, seed):
+def test_result_is_invariant_to_sample_order(problem, seed):
     name, X, responsibilities = problem
     order = np.random.default_rng(seed).permutation(len(X))
     assert_same_mixture(
@@ -169,7 +169,7 @@ def test_row_permutation_changes_nothing(problem, seed):
 
 @pytest.mark.parametrize("kind", ["kmeans", "k-means++", "random", "random_from_data"])
 @given(problem=problems(), seed=seeds)
-def test_starts_do_not_depend_on_the_order_of_rows(kind, problem, seed):
+def test_starts_do_not_depend_on_sample_order(kind, problem, seed):
     name, X, responsibilities = problem
     order = np.random.default_rng(seed).permutation(len(X))
     K = responsibilities.shape[1]
@@ -182,7 +182,7 @@ def test_starts_do_not_depend_on_the_order_of_rows(kind, problem, seed):
 
 @given(problems(), seeds)
 @example(problem_of("VEE", 3, 2, seed=366866281, spread=1, n_samples=131), 0)
-def test_component_permutation_of_the_start_permutes_the_answer(problem, seed):
+def test_component_permutation_of_the_start_permutes_the_result(problem, seed):
     name, X, responsibilities = problem
     order = np.random.default_rng(seed).permutation(responsibilities.shape[1])
     a, b = fit(X, name, responsibilities), fit(X, name, responsibilities[:, order])
@@ -208,7 +208,7 @@ def test_component_permutation_changes_an_m_step_by_rounding_only(name, n_compon
 
 @pytest.mark.parametrize("kind", ["kmeans", "k-means++", "random", "random_from_data"])
 @given(problem=problems(max_rows=100), seed=seeds)
-def test_integer_weights_are_repeated_rows(kind, problem, seed):
+def test_integer_weights_are_repeated_samples(kind, problem, seed):
     name, X, responsibilities = problem
     weights = np.random.default_rng(seed).integers(0, 4, size=len(X))
     weights[:10] = 1
@@ -330,7 +330,7 @@ def test_pickle_and_clone_round_trips(problem):
 
 
 @given(problems())
-def test_float32_rows_give_the_float64_answer(problem):
+def test_float32_data_give_the_float64_result(problem):
     name, X, responsibilities = problem
     X32 = X.astype(np.float32)
     a = fit(X32, name, responsibilities)

@@ -36,14 +36,14 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_thin_sheets_in_any_units(change):
+def test_thin_parallel_clusters_in_any_units(change):
     for seed in range(5):
         X, y = sheets(seed)
         labels = GaussianMixtureEM(2, random_state=seed).fit_predict(CHANGES[change](X))
         assert adjusted_rand_score(y, labels) == 1.0
 
 
-def test_the_answer_is_that_of_the_seed(blobs):
+def test_fit_is_reproducible_with_a_seed(blobs):
     X, _ = blobs
     one, two = (GaussianMixtureEM(4, random_state=3).fit(X) for _ in range(2))
     np.testing.assert_array_equal(one.means_, two.means_)
@@ -59,7 +59,7 @@ def test_weights_are_repetitions_and_order_does_not_matter(faithful):
     np.testing.assert_allclose(again.means_, weighted.means_, rtol=1e-4)
 
 
-def test_starts_tell_what_happened(blobs):
+def test_starts_has_a_row_for_each_start(blobs):
     X, _ = blobs
     mixture = GaussianMixtureEM(4, random_state=0, n_init=3, n_jobs=2).fit(X)
     table = mixture.starts_
@@ -74,7 +74,7 @@ def test_starts_tell_what_happened(blobs):
     assert 0 < max(behind) <= race_module._FIRST + race_module._MORE
 
 
-def test_the_race_takes_no_more_than_thirty_iterations():
+def test_candidates_take_at_most_thirty_iterations():
     assert race_module._RUNNERS * race_module._FIRST + race_module._STAY * race_module._MORE <= 30
 
 
@@ -108,7 +108,7 @@ def test_escape_moves_a_component_to_where_it_is_needed():
     assert len(free.lower_bounds_) == free.n_iter_
 
 
-def test_a_start_that_is_given_is_repaired_and_nothing_else():
+def test_given_start_is_only_repaired():
     X, _, labels = two_on_one_cluster()
     given = GaussianMixtureEM(4, responsibilities_init=np.eye(4)[labels]).fit(X)
     stuck = GaussianMixtureEM(4, responsibilities_init=np.eye(4)[labels], escape=False).fit(X)
@@ -116,7 +116,7 @@ def test_a_start_that_is_given_is_repaired_and_nothing_else():
 
 
 @pytest.mark.parametrize("n_distinct", [2, 3, 5])
-def test_a_handful_of_distinct_rows(n_distinct):
+def test_few_distinct_samples(n_distinct):
     X = np.random.default_rng(0).normal(size=(n_distinct, 2))[np.arange(20) % n_distinct]
     mixture = GaussianMixtureEM(3, random_state=0).fit(X)
     assert np.isfinite(mixture.lower_bound_)
@@ -148,7 +148,7 @@ def test_a_repaired_component_has_a_status_of_its_own(blobs):
     assert mixture.weights_.min() > 0.01
 
 
-def test_an_optimum_of_all_rows_is_not_left_for_one_of_the_sample():
+def test_optimum_of_all_data_is_not_replaced_by_one_of_the_subsample():
     """Fitted to 5,000 of the rows alone, any mixture is higher on these."""
     rng = np.random.default_rng(1)
     centres = 3.0 * rng.normal(size=(8, 8))

@@ -66,7 +66,7 @@ def test_sklearn_check(estimator, check):
 @pytest.mark.parametrize(
     ("data", "bic", "model"), [("faithful", 2314.316, (3, "tied")), ("iris", 561.7285, (2, "VEV"))]
 )
-def test_the_whole_table_finds_what_mclust_finds_or_better(data, bic, model, request):
+def test_search_is_at_least_as_good_as_mclust(data, bic, model, request):
     X = request.getfixturevalue(data)
     search = GaussianMixtureSearch(random_state=0).fit(X)
     assert len(search.results_["bic"]) == 14 * 9
@@ -76,7 +76,7 @@ def test_the_whole_table_finds_what_mclust_finds_or_better(data, bic, model, req
 
 
 @pytest.mark.parametrize("criterion", ["bic", "aic", "icl"])
-def test_columns_are_the_criteria_of_the_model_and_the_least_wins(iris, criterion):
+def test_columns_are_the_criteria_and_the_lowest_is_best(iris, criterion):
     search = GaussianMixtureSearch(range(1, 5), CLASSIC, criterion, random_state=0).fit(iris)
     column = search.results_[criterion]
     assert search.best_score_ == column[search.best_index_] == column.min()
@@ -107,14 +107,14 @@ def test_results_are_a_row_per_model_ready_for_pandas(searched):
     assert (table.converged == (table.status == "converged")).all()
 
 
-def test_equal_models_are_decided_for_the_simplest():
+def test_simplest_of_equal_models_is_chosen():
     """With one feature all structures of one volume rule are the same."""
     X = np.random.default_rng(0).normal(size=(80, 1))
     search = GaussianMixtureSearch((1, 2), random_state=0).fit(X)
     assert (search.best_n_components_, search.best_covariance_type_) == (1, "tied-spherical")
 
 
-def test_search_answers_as_its_best_model(searched, iris):
+def test_search_methods_are_those_of_the_best_model(searched, iris):
     best = searched.best_estimator_
     assert isinstance(best, GaussianMixtureEM)
     for name in ("predict", "predict_proba", "predict_log_proba", "score_samples"):
@@ -163,7 +163,7 @@ def test_containment_of_the_fourteen():
     }
 
 
-def test_waves_wait_for_what_they_need():
+def test_waves_depend_on_previous_waves_only():
     structures = list(STRUCTURES.values())
     done = set()
     for wave in waves(structures, [1, 2, 4]):
@@ -209,7 +209,7 @@ def test_no_model_ends_below_one_that_it_contains(name, reg_covar):
     assert compared > 800  # of 1,065: few models collapse or rest on too few samples
 
 
-def test_a_spike_does_not_win():
+def test_collapsed_model_is_not_chosen():
     """Ten rows share a value: a component on them has no variance and any likelihood."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(100, 2))
@@ -223,7 +223,7 @@ def test_a_spike_does_not_win():
     assert all("collapsed" in reason or "inadmissible" in reason for reason in reasons)
 
 
-def test_constant_features_are_no_collapse():
+def test_constant_features_do_not_count_as_collapse():
     X = np.column_stack([overlapping(3, d=2), np.full(240, 7.0)])
     with pytest.warns(ConvergenceWarning, match="Column x2 is constant"):
         search = GaussianMixtureSearch((1, 2, 3), ["diag", "full"], random_state=0).fit(X)
@@ -247,7 +247,7 @@ def test_weights_are_repetitions(iris):
 
 
 @pytest.mark.parametrize("n_samples", [150, 6000])
-def test_the_answer_does_not_depend_on_n_jobs(n_samples):
+def test_search_result_does_not_depend_on_n_jobs(n_samples):
     X = overlapping(5, n=n_samples, d=12 if n_samples > 1000 else 3)
     one, two = (
         GaussianMixtureSearch((1, 2, 4), CLASSIC, random_state=1, n_jobs=n).fit(X) for n in (1, 2)
@@ -256,7 +256,7 @@ def test_the_answer_does_not_depend_on_n_jobs(n_samples):
     np.testing.assert_array_equal(one.best_estimator_.means_, two.best_estimator_.means_)
 
 
-def test_same_seed_same_answer_and_units_do_not_matter(iris):
+def test_search_is_reproducible_and_invariant_to_units(iris):
     search = GaussianMixtureSearch((1, 2, 3), ["diag", "full"], random_state=3)
     first, second = clone(search).fit(iris), clone(search).fit(iris)
     np.testing.assert_array_equal(first.results_["bic"], second.results_["bic"])
@@ -266,7 +266,7 @@ def test_same_seed_same_answer_and_units_do_not_matter(iris):
     )
 
 
-def test_float32_rows_and_names(iris):
+def test_float32_data_and_feature_names(iris):
     frame = pd.DataFrame(iris.astype(np.float32), columns=list("abcd"))
     search = GaussianMixtureSearch((2,), "full", random_state=0).fit(frame)
     assert search.best_estimator_.means_.dtype == np.float32
@@ -274,7 +274,7 @@ def test_float32_rows_and_names(iris):
     search.predict(frame)
 
 
-def test_neither_rows_nor_parameters_are_written_to(iris):
+def test_kernel_does_not_modify_data_or_parameters(iris):
     X, sizes, names = iris.copy(), [3, 1], ["full", "tied"]
     X.setflags(write=False)
     search = GaussianMixtureSearch(sizes, names, random_state=0).fit(X)
@@ -287,7 +287,7 @@ def test_neither_rows_nor_parameters_are_written_to(iris):
 # Cross-validation
 
 
-def test_cross_validation_is_the_mean_over_held_out_rows(iris):
+def test_cross_validation_is_the_mean_over_held_out_samples(iris):
     folds = KFold(4, shuffle=True, random_state=0)
     search = GaussianMixtureSearch(
         (1, 2), ["full", "diag"], "log_likelihood", cv=folds, random_state=0
@@ -319,12 +319,12 @@ def test_splits_may_come_from_an_iterator(iris):
     ("cv", "weighted", "message"),
     [
         ([], slice(None), "cv makes no folds"),
-        ([([0], [1, 2])], slice(None), "fold 0 needs 2 rows .* has 1 and weight 2"),
+        ([([0], [1, 2])], slice(None), "fold 0 needs 2 samples .* has 1 and weight 2"),
         ([([0, 1, 50], [])], slice(None), "fold 0 needs .* 1 to score, but has 3 and weight 0"),
         (3, slice(50, None), "fold 0 needs .* shuffle"),
     ],
 )
-def test_folds_without_rows_are_named(cv, weighted, message, iris):
+def test_folds_without_samples_raise_an_error(cv, weighted, message, iris):
     weights = np.zeros(len(iris))
     weights[weighted] = 1.0
     search = GaussianMixtureSearch((1, 2), "tied", "log_likelihood", cv=cv)
@@ -353,14 +353,14 @@ def test_a_model_that_cannot_be_fitted_does_not_stop_the_others(iris, monkeypatc
     assert search.best_covariance_type_ == "VEV"
 
 
-def test_more_components_than_distinct_rows_are_named():
+def test_more_components_than_distinct_samples_gives_a_warning():
     X = np.repeat(np.random.default_rng(0).normal(size=(4, 1)), 5, axis=0)
     search = GaussianMixtureSearch((1, 6), "tied", random_state=0).fit(X)
     assert search.best_n_components_ == 1
-    assert "4 distinct rows" in search.results_["status"][1]
+    assert "4 distinct samples" in search.results_["status"][1]
 
 
-def test_nothing_could_be_fitted(iris):
+def test_search_without_any_fitted_model_raises_an_error(iris):
     search = GaussianMixtureSearch((1, 2), "full", reg_covar=0)
     with pytest.raises(ValueError, match="None of the 2 models could be fitted"):
         search.fit(np.column_stack([iris[:, 0], iris[:, 0]]))
@@ -381,10 +381,10 @@ def interrupting(monkeypatch, after):
     monkeypatch.setattr(_sweep, "fit_model", interrupted)
 
 
-def test_an_interrupt_returns_what_is_there(iris, monkeypatch):
+def test_interrupt_returns_the_models_so_far(iris, monkeypatch):
     interrupting(monkeypatch, after=6)
     search = GaussianMixtureSearch((1, 2), CLASSIC, random_state=0)
-    with pytest.warns(ConvergenceWarning, match="interrupted with 2 of 8 models"):
+    with pytest.warns(ConvergenceWarning, match="interrupted before 2 of 8 models"):
         search.fit(iris)
     missing = search.results_["status"] == "interrupted"
     assert missing.sum() == 2
@@ -396,7 +396,7 @@ def test_an_interrupt_returns_what_is_there(iris, monkeypatch):
 @pytest.mark.parametrize(
     ("criterion", "after"), [("bic", 0), ("log_likelihood", 3), ("log_likelihood", 8)]
 )
-def test_an_interrupt_before_there_is_anything_is_one(criterion, after, iris, monkeypatch):
+def test_interrupt_before_the_first_model_is_raised(criterion, after, iris, monkeypatch):
     """In a cross-validation that is before a fold has begun: nothing else is fitted then."""
     interrupting(monkeypatch, after)
     search = GaussianMixtureSearch((1, 2), CLASSIC, criterion)
@@ -406,12 +406,12 @@ def test_an_interrupt_before_there_is_anything_is_one(criterion, after, iris, mo
 
 
 @pytest.mark.parametrize(("after", "n_scored"), [(8 + 3, 3), (8 + 8, 8), (8 + 8 + 3, 8)])
-def test_an_interrupted_cross_validation_has_the_folds_before(after, n_scored, iris, monkeypatch):
+def test_interrupted_cross_validation_uses_previous_folds(after, n_scored, iris, monkeypatch):
     folds = KFold(3, shuffle=True, random_state=0)
     search = GaussianMixtureSearch((1, 2), CLASSIC, "log_likelihood", cv=folds, random_state=0)
     whole = clone(search).set_params(cv=list(folds.split(iris))[:1]).fit(iris)
     interrupting(monkeypatch, after)
-    with pytest.warns(ConvergenceWarning, match="interrupted in its cross-validation"):
+    with pytest.warns(ConvergenceWarning, match="interrupted during its cross-validation"):
         search.fit(iris)
     scores = search.results_["held_out_log_likelihood"]
     known = np.isfinite(scores)
@@ -465,7 +465,7 @@ def test_scorers_in_a_grid_search_over_a_pipeline(iris):
 
 
 @pytest.mark.parametrize(("scores", "best"), [([5, 3, 3, 3], 2), ([np.nan, 3, 3, 2], 3)])
-def test_of_equal_scores_the_simplest_model_is_best(scores, best):
+def test_simplest_model_of_equal_scores_is_best(scores, best):
     results = {"bic": np.array(scores, dtype=float), "n_parameters": np.array([1, 9, 4, 7])}
     assert best_row(results, "bic", higher_is_better=False) == best
     results["bic"] *= -1.0

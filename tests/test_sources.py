@@ -60,7 +60,7 @@ def assert_same_fit(got, expected):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_memory_memmap_and_blocks_agree(tmp_path, order, weighted):
+def test_arrays_memmaps_and_blocks_agree(tmp_path, order, weighted):
     X, weights, start = overlapping()
     weights = weights if weighted else None
     path = saved(tmp_path, X, order=order)
@@ -87,7 +87,7 @@ def test_memory_memmap_and_blocks_agree(tmp_path, order, weighted):
 
 
 @given(name=structures, seed=seeds, d=st.integers(1, 3), size=st.integers(20, 3000))
-def test_blocks_agree_however_they_are_cut(name, seed, d, size):
+def test_results_do_not_depend_on_the_block_size(name, seed, d, size):
     """From the default start, with everything that amplifies a rounding."""
     parameters = random_mixture(seed, 2, d, name, spread=1.0)
     X, _ = parameters.draw(2500, np.random.RandomState(seed))
@@ -107,7 +107,7 @@ def test_blocks_agree_however_they_are_cut(name, seed, d, size):
         {"reg_covar": 1e-3, "acceleration": "lbfgs"},
     ],
 )
-def test_starts_are_those_of_rows_in_memory(arguments):
+def test_starts_are_those_of_data_in_memory(arguments):
     """Also where they look at a sample only: the rows are more than it holds."""
     X, weights, _ = overlapping(n=60_000, d=2)
     if arguments.get("responsibilities_init"):
@@ -132,7 +132,7 @@ def test_a_callable_start_gets_the_sample():
     assert seen == [((25_000, 2), (25_000,))]
 
 
-def test_the_sample_does_not_depend_on_the_cut():
+def test_start_sample_does_not_depend_on_the_chunking():
     X, weights, _ = overlapping(n=70_000, d=2)
     whole = reservoir(X, weights, 500, key=7).sample()
     first = int(np.count_nonzero(weights[:333]))
@@ -143,7 +143,7 @@ def test_the_sample_does_not_depend_on_the_cut():
     assert len(whole) == 500
 
 
-def test_the_sample_keeps_totals():
+def test_start_sample_keeps_totals():
     """Priority sampling is unbiased: over many keys, weighted totals are those of the rows."""
     X, weights, _ = overlapping(n=2000, d=2)
     totals = []
@@ -193,7 +193,7 @@ def test_fit_predict_on_blocks():
 # Passes and memory
 
 
-def test_a_pass_reads_every_row_once_and_in_order():
+def test_pass_reads_each_sample_once_in_order():
     X, _, start = overlapping(n=12_000)
     read = []
 
@@ -212,7 +212,7 @@ def test_a_pass_reads_every_row_once_and_in_order():
     assert len(passes) == mixture.n_iter_ + 2
 
 
-def test_one_block_is_made_ahead_and_no_more():
+def test_one_block_is_read_ahead():
     made, used = [], []
     computing = threading.Event()
 
@@ -291,7 +291,9 @@ def test_truncated_file(tmp_path, fitted):
     blocks = RowBlocks.from_npy([whole, broken])
     content = broken.read_bytes()
     broken.write_bytes(content[:-1000])
-    message = r"broken.npy is truncated: its header says 3000 rows, 72000 bytes, but only 71000"
+    message = (
+        r"broken.npy is truncated: by its header it has 3000 rows, 72000 bytes, but only 71000"
+    )
     refused(blocks, message, mixture=fitted)
     with pytest.raises(ValueError, match=message):
         fitted.predict(blocks)
@@ -303,7 +305,7 @@ def test_truncated_file(tmp_path, fitted):
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_a_file_that_is_cut_while_it_is_read(tmp_path, fitted, order, monkeypatch):
+def test_file_truncated_while_it_is_read(tmp_path, fitted, order, monkeypatch):
     X, _, _ = overlapping()
     path = saved(tmp_path, X, order=order)
     blocks = RowBlocks.from_npy(path, block_rows=1000)
@@ -317,11 +319,11 @@ def test_a_file_that_is_cut_while_it_is_read(tmp_path, fitted, order, monkeypatc
         return whole(*arguments, **options)
 
     monkeypatch.setattr(np, "fromfile", cutting)
-    refused(blocks, "rows.npy was cut short while it was read", mixture=fitted)
+    refused(blocks, "rows.npy was truncated while it was read", mixture=fitted)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_number_that_is_none_names_block_and_row(tmp_path, fitted, bad):
+def test_nan_error_names_block_and_row(tmp_path, fitted, bad):
     X, _, _ = overlapping()
     X[1234, 1] = bad
     path = saved(tmp_path, X)
@@ -360,7 +362,7 @@ def test_a_source_that_changes_between_passes(fitted, later, rows):
         if stop > 3000:
             yield X[: stop - 3000]
 
-    message = rf"X gave {rows} rows in this pass, but 3000 in the first"
+    message = rf"X has {rows} samples in this pass, but had 3000 in the first"
     refused(RowBlocks.from_iterable(made), message, mixture=fitted)
 
 
@@ -375,20 +377,20 @@ def test_files_of_both_precisions_are_float64(tmp_path, dtypes):
     assert_same_fit(mixture, GaussianMixtureEM(**start).fit(np.concatenate(halves)))
 
 
-def test_a_factory_must_make_a_fresh_iterator():
+def test_factory_must_return_a_new_iterator():
     X, _, _ = overlapping()
     once = iter([X[:1000], X[1000:2000], X[2000:]])
-    refused(RowBlocks.from_iterable(lambda: once), "does not return a fresh iterator")
+    refused(RowBlocks.from_iterable(lambda: once), "does not return a new iterator")
     refused(RowBlocks.from_iterable(lambda: None), "returned NoneType", error=TypeError)
-    with pytest.raises(TypeError, match="factory should be a function that returns a fresh"):
+    with pytest.raises(TypeError, match="factory should be a function that returns a new"):
         RowBlocks.from_iterable(iter([X]))
 
 
 @pytest.mark.parametrize(
     ("blocks", "message"),
     [
-        (lambda X: [], "X holds no rows"),
-        (lambda X: [X[:0]], "X holds no rows"),
+        (lambda X: [], "X has no samples"),
+        (lambda X: [X[:0]], "X has no samples"),
         (lambda X: [X[:1]], "Found array with 1 sample"),
         (lambda X: [X[:, 0]], "blocks should have two dimensions, but have 1"),
         (lambda X: [X[:9], [["a", "b", "c"]]], "X, block 1: could not convert string"),
@@ -434,35 +436,35 @@ def test_bad_files(tmp_path):
 
 def test_weights_come_with_the_blocks(fitted):
     X, weights, _ = overlapping()
-    with pytest.raises(ValueError, match="whose weights come with the rows"):
+    with pytest.raises(ValueError, match="whose weights come with the data"):
         fitted.score(cut(X), sample_weight=weights)
 
 
 def test_a_score_of_nothing(fitted):
     X, _, _ = overlapping()
-    with pytest.raises(ValueError, match="X holds no rows"):
+    with pytest.raises(ValueError, match="X has no samples"):
         fitted.score(RowBlocks.from_iterable(lambda: [X[:0]]))
-    with pytest.raises(ValueError, match="X holds no row of positive weight"):
+    with pytest.raises(ValueError, match="X has no sample of positive weight"):
         fitted.bic(cut(X, np.zeros(len(X))))
     assert fitted.predict(RowBlocks.from_iterable(lambda: [X[:0]])).shape == (0,)
 
 
-def test_nothing_is_turned_into_an_array_in_silence(fitted):
+def test_sources_are_not_converted_to_arrays(fitted):
     X, _, _ = overlapping()
-    with pytest.raises(TypeError, match="RowBlocks is not turned into an array"):
+    with pytest.raises(TypeError, match="RowBlocks cannot be converted to an array"):
         np.asarray(cut(X))
     with pytest.raises(TypeError, match=r"an iterator .* which can be read only once"):
         fitted.predict(iter([X]))
 
 
-def test_blocks_of_weight_zero_are_not_looked_at():
+def test_blocks_of_weight_zero_are_ignored():
     X, weights, start = overlapping()
     weights[700:1400] = 0
     expected = GaussianMixtureEM(**start).fit(X, sample_weight=weights)
     assert_same_fit(GaussianMixtureEM(**start).fit(cut(X, weights)), expected)
 
 
-def test_lost_row_is_numbered_among_all(fitted):
+def test_far_sample_error_has_the_index_in_all_samples(fitted):
     X, _, _ = overlapping()
     X[2345] = 1e149
     tiny = GaussianMixtureEM.from_parameters([1], [[0, 0, 0]], [np.eye(3) * 1e-140])

@@ -58,11 +58,11 @@ def test_collapsed_components_are_named_however_few_the_samples_are(n_components
     assert sum("collapsed" in message for message in messages) == 1
     if n_components >= 30:  # of which too few samples are the reason: one warning says both
         assert len(messages) == 1
-        assert "149 distinct rows" in messages[0]
+        assert "149 distinct samples" in messages[0]
 
 
 @pytest.mark.parametrize("scorer", [bic_scorer, aic_scorer, icl_scorer])
-def test_a_collapsed_fit_has_no_score(scorer):
+def test_scorers_give_nan_for_collapsed_fits(scorer):
     collapsed, _ = fitted(IRIS, 20)
     with pytest.warns(ConvergenceWarning, match=r"n_components=20, covariance_type='full'\) is"):
         assert np.isnan(scorer(collapsed, IRIS))
@@ -71,7 +71,7 @@ def test_a_collapsed_fit_has_no_score(scorer):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_collapsed_fit_wins_no_grid_search():
+def test_collapsed_fit_is_not_chosen_by_grid_search():
     grid = {"n_components": [2, 3, 30, 40]}
     search = GridSearchCV(
         GaussianMixtureEM(random_state=0), grid, scoring=bic_scorer, cv=[(EVERY, EVERY)]
@@ -85,14 +85,14 @@ def test_a_collapsed_fit_wins_no_grid_search():
     assert np.isnan(search.best_score_)
 
 
-def test_a_flat_component_of_a_stream_is_named_and_has_no_score():
+def test_degenerate_component_of_a_stream_is_named_and_has_no_score():
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(size=(500, 2)), np.column_stack([np.full(500, 9.0), rng.normal(size=500)])]
     rng.shuffle(X)
     stream = GaussianMixtureEM(2, warm_up=200, random_state=0)
-    with pytest.warns(ConvergenceWarning, match=r"Components \[\d\] are flat"):
+    with pytest.warns(ConvergenceWarning, match=r"Components \[\d\] are degenerate"):
         stream.partial_fit(X)
-    assert "flat" in stream.status_
+    assert "degenerate" in stream.status_
     with pytest.warns(ConvergenceWarning, match="NaN"):
         assert np.isnan(bic_scorer(stream, X))
 
@@ -158,7 +158,7 @@ def test_columns_that_add_no_direction_are_named(kind, named, unit, covariance_t
 
 
 @pytest.mark.parametrize("covariance_type", sorted(STRUCTURES))
-def test_collinear_data_are_no_matter(covariance_type):
+def test_collinear_samples_can_be_fitted(covariance_type):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 1))
     X = np.c_[x, x + 1e-3 * rng.normal(size=(300, 2)), IRIS[:, :1].repeat(2, axis=0)]
@@ -166,7 +166,7 @@ def test_collinear_data_are_no_matter(covariance_type):
     assert messages == []
 
 
-def test_a_dependence_is_no_matter_to_axis_aligned_structures():
+def test_axis_aligned_structures_ignore_linear_dependence():
     for covariance_type in ("diag", "tied-diag", "VEI", "spherical"):
         mixture, messages = fitted(with_column("copy"), 2, covariance_type=covariance_type)
         assert messages == []
@@ -208,7 +208,7 @@ def test_too_few_samples_are_one_warning():
     X = np.random.default_rng(0).normal(size=(20, 30))
     mixture, messages = fitted(X, 1)
     assert len(messages) == 1
-    assert messages[0].startswith("X has 20 distinct rows")
+    assert messages[0].startswith("X has 20 distinct samples")
     assert mixture.status_ == "converged, samples vary in 19 of 30 directions"
 
 
@@ -217,7 +217,7 @@ def test_too_few_samples_are_one_warning():
 
 @pytest.mark.parametrize("max_iter", [1, 2, 12, 40])
 @pytest.mark.parametrize("acceleration", ["auto", "lbfgs"])
-def test_no_infinite_gain_is_announced(max_iter, acceleration):
+def test_warnings_have_no_infinite_gain(max_iter, acceleration):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(4000, 2)) + 1.5 * rng.integers(2, size=(4000, 1))
     mixture, messages = fitted(
@@ -225,9 +225,9 @@ def test_no_infinite_gain_is_announced(max_iter, acceleration):
     )
     if mixture.status_ == "reached max_iter":
         assert "inf" not in messages[0].partition("(")[2]
-        assert ("no estimate yet" in messages[0]) != ("An estimated" in messages[0])
+        assert ("no estimate" in messages[0]) != ("The estimated" in messages[0])
     if max_iter == 1:
-        assert "There is no estimate yet" in messages[0]
+        assert "There is no estimate of the remaining gain yet" in messages[0]
 
 
 # Weights
@@ -263,7 +263,7 @@ def test_relative_weights_of_blocks_are_named_too(clusters):
 
 
 @pytest.mark.parametrize("weights", [np.ones(200), np.arange(200) % 3, np.full(200, 0.5)])
-def test_weights_that_count_are_no_matter(weights, clusters):
+def test_integer_weights_give_no_warning(weights, clusters):
     mixture = GaussianMixtureEM(2, random_state=0).fit(clusters, sample_weight=weights)
     mixture.bic(clusters, sample_weight=weights)  # warnings are errors
     mixture.aic(clusters[:5], sample_weight=np.ones(5))  # few samples are another matter
@@ -333,7 +333,7 @@ def test_scorers_are_copied_and_pickled():
         ([np.eye(2), [[1, 0.5], [0, 1]]], "full", "component 1 is not symmetric"),
     ],
 )
-def test_a_singular_covariance_that_is_given_is_named(covariances, covariance_type, message):
+def test_given_singular_covariance_raises_an_error(covariances, covariance_type, message):
     with pytest.raises(ValueError, match=message):
         GaussianMixtureEM.from_parameters(
             [0.5, 0.5], [[0, 0], [1, 1]], covariances, covariance_type
@@ -342,14 +342,14 @@ def test_a_singular_covariance_that_is_given_is_named(covariances, covariance_ty
 
 def test_displays_say_what_they_need():
     mixture = GaussianMixtureEM(2, random_state=0).fit(IRIS)
-    with pytest.raises(TypeError, match="single GaussianMixtureEM: give it a fitted GaussianMix"):
+    with pytest.raises(TypeError, match="single GaussianMixtureEM: pass a fitted GaussianMix"):
         CriterionDisplay.from_estimator(mixture)
     for display in (MixtureDisplay, UncertaintyDisplay):
         with pytest.raises(ValueError, match=rf"{display.__name__}.from_estimator needs X"):
             display.from_estimator(mixture, None)
 
 
-def test_methods_are_called_by_the_name_of_the_estimator():
+def test_methods_have_the_qualified_name_of_the_estimator():
     """In messages of Python, and for whoever looks at them."""
     for name in dir(GaussianMixtureEM):
         member = getattr(GaussianMixtureEM, name)

@@ -57,7 +57,7 @@ def test_a_pass_comes_close_to_a_fit(name):
     assert mixture.status_ == "partial fit"
 
 
-def test_more_passes_come_closer():
+def test_more_passes_are_closer_to_a_fit():
     source = random_mixture(1, 3, 2, "full", spread=1.0)
     X, _ = source.draw(20_000, np.random.RandomState(0))
     full = GaussianMixtureEM(**start_of(as_estimator(source, "full")), tol=1e-9).fit(X)
@@ -83,7 +83,7 @@ def test_a_warm_up_is_a_fit(seed, size):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @given(seeds, structures)
-def test_rows_with_the_same_responsibilities_are_an_iteration_on_all(seed, name):
+def test_merge_with_common_parameters_is_an_em_iteration(seed, name):
     """partial_fit that forgets nothing, and merge, both from one start."""
     source = random_mixture(seed, 2, 2, name)
     X, _ = source.draw(990, np.random.RandomState(seed % 1000))
@@ -106,7 +106,7 @@ def test_weights_are_repetitions():
     assert_same_mixture(weighted, repeated)
 
 
-def test_units_of_weights_do_not_matter():
+def test_result_is_invariant_to_the_scale_of_weights():
     X = clusters(3000)
     weights = np.random.default_rng(0).exponential(size=3000)
     mixture = GaussianMixtureEM(2, warm_up=500, random_state=0)
@@ -115,7 +115,7 @@ def test_units_of_weights_do_not_matter():
     assert_same_mixture(one, other)
 
 
-def test_an_exponent_of_zero_follows_what_drifts():
+def test_step_exponent_of_zero_follows_a_drift():
     rng = np.random.default_rng(0)
     following = GaussianMixtureEM(2, warm_up=1000, step_exponent=0.0, random_state=0)
     keeping = clone(following).set_params(step_exponent=1.0)
@@ -136,7 +136,7 @@ def test_memory_does_not_grow():
     assert len(pickle.dumps(mixture)) < before + 100
 
 
-def test_single_rows():
+def test_single_sample_per_call():
     mixture = streamed(GaussianMixtureEM(2, warm_up=100, random_state=0), clusters(100), 100)
     streamed(mixture, clusters(300, seed=1), 1)
     assert mixture.total_weight_ == pytest.approx(400)
@@ -144,7 +144,7 @@ def test_single_rows():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_component_without_rows_is_named():
+def test_stream_component_that_lost_its_samples_is_named():
     """It keeps its mean and is told about, once it has forgotten all of its rows."""
     rng = np.random.default_rng(0)
     both = np.r_[rng.normal(size=(200, 1)), rng.normal(size=(200, 1)) + 100]
@@ -152,7 +152,7 @@ def test_a_component_without_rows_is_named():
     mixture.partial_fit(both)
     for _ in range(400):
         mixture.partial_fit(rng.normal(size=(100, 1)))
-    with pytest.warns(ConvergenceWarning, match="lost all their rows"):
+    with pytest.warns(ConvergenceWarning, match="have lost all their samples"):
         mixture.partial_fit(rng.normal(size=(100, 1)))
     assert "empty" in mixture.status_
     assert mixture.means_.max() == pytest.approx(100, abs=1)
@@ -187,7 +187,7 @@ def test_incremental_of_dask_ml():
 # Begin, stop, go on
 
 
-def test_too_few_rows_are_kept():
+def test_too_few_samples_are_kept_for_the_warm_up():
     X = clusters(50)
     mixture = GaussianMixtureEM(2, random_state=0).partial_fit(X[:1])
     assert mixture.n_features_in_ == 2
@@ -197,7 +197,7 @@ def test_too_few_rows_are_kept():
     assert_same_mixture(mixture, GaussianMixtureEM(2, random_state=0).fit(X))
 
 
-def test_the_users_rows_may_change():
+def test_warm_up_copies_the_data():
     X = clusters(50)
     mixture = GaussianMixtureEM(2, random_state=0)
     buffer = X[:1].copy()
@@ -208,7 +208,7 @@ def test_the_users_rows_may_change():
 
 
 @pytest.mark.parametrize("cut", [3, 150, 900])
-def test_pickled_in_midstream(cut):
+def test_pickle_between_calls_of_partial_fit(cut):
     X = clusters(1500)
     mixture = GaussianMixtureEM(2, warm_up=300, random_state=0).partial_fit(X[:cut])
     other = pickle.loads(pickle.dumps(mixture))
@@ -217,7 +217,7 @@ def test_pickled_in_midstream(cut):
     assert_same_mixture(other, mixture, 0.0)
 
 
-def test_fit_starts_afresh():
+def test_fit_after_partial_fit_starts_from_scratch():
     X = clusters(1000)
     for n_before in (1, 100, 1000):
         mixture = GaussianMixtureEM(2, warm_up=300, random_state=0)
@@ -226,7 +226,7 @@ def test_fit_starts_afresh():
         assert mixture.total_weight_ == 1000
 
 
-def test_goes_on_from_a_fit_and_from_parameters():
+def test_partial_fit_continues_from_fit_and_from_parameters():
     X = clusters(2000)
     fitted = GaussianMixtureEM(2, random_state=0).fit(X)
     given = GaussianMixtureEM.from_parameters(
@@ -282,7 +282,7 @@ def test_a_call_that_fails_changes_nothing(X, message):
         assert pickle.dumps(mixture) == before
 
 
-def test_what_may_not_change():
+def test_partial_fit_with_changed_parameters_raises_an_error():
     mixture = GaussianMixtureEM(2, random_state=0).fit(clusters(100))
     mixture.set_params(n_components=3)
     with pytest.raises(ValueError, match="n_components from 2 to 3"):
@@ -319,7 +319,7 @@ def test_merged_shards_are_nearly_a_fit_of_all(name):
     assert merged.lower_bound_ <= merged.score(X) + 1e-9
 
 
-def test_components_are_paired():
+def test_components_are_matched_in_a_merge():
     X = clusters(2000)
     shards = [GaussianMixtureEM(2, random_state=0).fit(part) for part in np.array_split(X, 2)]
     other = shards[1]
@@ -336,7 +336,7 @@ def test_components_are_paired():
 
 @pytest.mark.parametrize("order", [(0, 2, 1), (1, 2, 0), (2, 0, 1)])
 @pytest.mark.parametrize("name", ["full", "tied", "diag"])
-def test_three_components_are_paired_in_any_order(name, order):
+def test_three_components_are_matched_in_any_order(name, order):
     rng = np.random.default_rng(0)
     places = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])
     parts = [rng.normal(size=(300, 2)) + places[rng.integers(3, size=300)] for _ in range(2)]
@@ -350,7 +350,7 @@ def test_three_components_are_paired_in_any_order(name, order):
     assert_same_mixture(merged, expected, 1e-6)
 
 
-def test_merged_reg_covar_is_the_mean_over_rows():
+def test_merged_reg_covar_is_the_mean_over_samples():
     X = clusters(1000)
     parts = [GaussianMixtureEM(1).fit(part) for part in (X[:100], X[100:])]
     merged = GaussianMixtureEM.merge(parts)
@@ -360,14 +360,14 @@ def test_merged_reg_covar_is_the_mean_over_rows():
     )
 
 
-def test_other_clusters_are_a_warning():
+def test_merging_different_clusters_gives_a_warning():
     shards = [GaussianMixtureEM(2, random_state=0).fit(clusters(500)) for _ in range(2)]
     shards.append(GaussianMixtureEM(2, random_state=0).fit(clusters(500, apart=30.0) - 15.0))
     with pytest.warns(ConvergenceWarning, match="not found the same components"):
         GaussianMixtureEM.merge(shards)
 
 
-def test_a_merged_mixture_goes_on():
+def test_merged_mixture_can_be_fitted_further():
     X = clusters(3000)
     mixture = GaussianMixtureEM(2, warm_up=300, random_state=0)
     shards = [streamed(clone(mixture), part, 100) for part in np.array_split(X, 3)]
@@ -392,7 +392,7 @@ def test_a_merged_mixture_goes_on():
         ([GaussianMixtureEM(2).partial_fit(clusters(50))], "warm-up"),
     ],
 )
-def test_what_cannot_be_merged(mixtures, message):
+def test_mixtures_that_cannot_be_merged(mixtures, message):
     with pytest.raises(ValueError, match=message):
         GaussianMixtureEM.merge(mixtures)
 
@@ -402,7 +402,7 @@ def test_unfitted_mixtures_cannot_be_merged():
         GaussianMixtureEM.merge([GaussianMixtureEM(2)])
 
 
-def test_merging_does_not_touch_the_parts():
+def test_merging_does_not_modify_the_mixtures():
     X = clusters(2000)
     parts = [GaussianMixtureEM(2, random_state=0).fit(part) for part in np.array_split(X, 2)]
     before = [pickle.dumps(part) for part in parts]
@@ -411,7 +411,7 @@ def test_merging_does_not_touch_the_parts():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_warm_up_is_fitted_anew_whenever_it_has_doubled():
+def test_warm_up_is_refitted_when_doubled():
     X = clusters(450)
     mixture = GaussianMixtureEM(2, warm_up=5000, random_state=0)
     fits = {n: clone(mixture).fit(X[:n]) for n in (50, 100, 200, 400)}

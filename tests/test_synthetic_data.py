@@ -35,7 +35,7 @@ def test_generated_data_have_a_label_per_sample_and_repeat_with_the_seed(name):
     np.testing.assert_array_equal(data.X, again.X)
 
 
-def test_two_clusters_of_few_samples_are_those_of_the_reports():
+def test_few_samples_data_equal_two_clusters():
     np.testing.assert_array_equal(made.few_samples(5, 8, 2).X, made.two_clusters(5, 8).X)
 
 

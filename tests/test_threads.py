@@ -27,7 +27,7 @@ def test_numbers_follow_joblib():
         available_threads(0)
 
 
-def test_none_takes_the_machine_or_what_the_context_says(monkeypatch):
+def test_n_jobs_none_follows_the_context(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert available_threads(None) == cpu_count()
     with parallel_config(n_jobs=3, backend="threading"):
@@ -45,13 +45,13 @@ def test_inside_a_worker_it_takes_one(backend):
     assert counts == [1, 1, 1, 1]
 
 
-def test_small_data_takes_one():
+def test_small_data_use_one_thread():
     assert threads_for(None, np.empty((300, 2)), 2) == 1
     assert threads_for(4, np.empty((300, 2)), 2) == 1
     assert threads_for(4, np.empty((100_000, 2)), 4) == 4
 
 
-def test_starts_come_side_by_side_first():
+def test_starts_run_in_parallel_first():
     assert divide_threads(1, 10) == (1, 1)
     assert divide_threads(8, 1) == (1, 8)
     assert divide_threads(8, 3) == (3, 2)
@@ -136,7 +136,7 @@ TWINS = np.repeat(np.random.default_rng(0).normal(size=(50, 1)), 2, axis=1)
         "parameter_uncertainty",
     ],
 )
-def test_blas_gets_its_threads_back_after_an_error(call):
+def test_blas_threads_are_restored_after_an_error(call):
     with threadpool_limits(2, "blas"):
         before = blas_threads()
         with pytest.raises((ValueError, RuntimeError)) as error:
@@ -147,7 +147,7 @@ def test_blas_gets_its_threads_back_after_an_error(call):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_fits_at_the_same_time_do_not_touch_each_other():
+def test_concurrent_fits_are_independent():
     """Threads of the user's share one pool, and each gets the bits that it gets alone."""
     X = np.random.default_rng(0).normal(size=(40_000, 4)).astype(np.float32)
 

@@ -74,7 +74,7 @@ def test_lrt_under_the_null_is_calibrated():
     assert 0.35 <= np.mean(p_values) <= 0.68
 
 
-def test_lrt_stops_at_the_last_k_and_says_so(faithful):
+def test_lrt_at_the_last_k_is_not_conclusive(faithful):
     result = bootstrap_lrt(faithful, n_bootstrap=19, max_components=1, random_state=0)
     assert (result.n_components, result.conclusive) == (2, False)
 
@@ -116,7 +116,7 @@ def test_lrt_bad_parameters_are_named(parameters, message):
 # Standard errors
 
 
-def test_lrt_of_rows_too_few_for_the_model_says_so():
+def test_lrt_with_too_few_samples_raises_an_error():
     """A p-value of the data sets that could be fitted is not one of all."""
     rows = np.random.default_rng(0).normal(size=(16, 2)) + np.repeat([[0.0], [6.0]], 8, axis=0)
     with pytest.warns(ConvergenceWarning, match="data sets drawn from .* could not be fitted"):
@@ -124,7 +124,7 @@ def test_lrt_of_rows_too_few_for_the_model_says_so():
     assert np.isnan(result.bootstrap_statistics).any()
 
 
-def test_lrt_a_gain_of_nothing_is_no_evidence():
+def test_lrt_without_a_gain_is_not_significant():
     """Both fits are the same, but for rounding: data sets drawn do not gain less."""
     rows = np.random.default_rng(0).normal(size=(2, 2))
     result = bootstrap_lrt(rows, n_bootstrap=19, random_state=0)
@@ -132,7 +132,7 @@ def test_lrt_a_gain_of_nothing_is_no_evidence():
     assert result.p_value[0] > 0.9
 
 
-def test_one_component_has_the_textbook_errors():
+def test_one_component_has_textbook_standard_errors():
     X = clusters(0, 300)
     mixture = fitted(X, n_components=1)
     found = parameter_uncertainty(mixture, X)
@@ -279,7 +279,7 @@ def test_weights_are_repetitions():
     np.testing.assert_allclose(errors(weighted), errors(repeated), rtol=1e-6)
 
 
-def test_intervals_stay_where_parameters_can_be():
+def test_intervals_are_within_the_parameter_space():
     X = clusters(0, 30, share=0.1)
     found = parameter_uncertainty(fitted(X, "diag"), X, level=0.999)
     assert found.weights.lower.min() > 0
@@ -287,7 +287,7 @@ def test_intervals_stay_where_parameters_can_be():
     assert found.covariances.lower.min() > 0
 
 
-def test_a_search_stands_for_its_best_model():
+def test_functions_accept_a_search():
     X = load_iris().data
     search = GaussianMixtureSearch((2,), "full", random_state=0).fit(X)
     of_search = parameter_uncertainty(search, X)
@@ -296,7 +296,7 @@ def test_a_search_stands_for_its_best_model():
     )
 
 
-def test_no_maximum_no_information():
+def test_information_without_a_maximum_raises_an_error():
     X = clusters(0, 200)
     mixture = fitted(X)
     elsewhere = GaussianMixtureEM.from_parameters(
@@ -307,14 +307,14 @@ def test_no_maximum_no_information():
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "VEV"])
-def test_a_fit_to_rows_of_other_weights_is_no_maximum(covariance_type):
+def test_information_with_other_weights_is_not_at_a_maximum(covariance_type):
     """The curvature may be that of a maximum where the slope is not."""
     X = clusters(0, 200)
     weights = np.linspace(0.1, 1.9, 200)
     mixture = GaussianMixtureEM(2, covariance_type=covariance_type, random_state=0)
     mixture.fit(X, sample_weight=weights)
     parameter_uncertainty(mixture, X, sample_weight=weights)
-    with pytest.raises(ValueError, match=r"slope .* not at a maximum .* same sample_weight"):
+    with pytest.raises(ValueError, match=r"gradient .* not at a maximum .* same sample_weight"):
         parameter_uncertainty(mixture, X)
 
 
@@ -323,7 +323,7 @@ def test_only_mixtures_have_an_uncertainty():
         parameter_uncertainty(KMeans(2), clusters(0, 50))
 
 
-def test_a_bootstrap_needs_rows_in_memory():
+def test_bootstrap_needs_data_in_memory():
     X = clusters(0, 50)
     blocks = RowBlocks.from_iterable(lambda: iter([X]))
     with pytest.raises(TypeError, match="in memory"):
@@ -347,7 +347,7 @@ def test_bad_parameters_are_named(parameters, message):
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9])
-def test_bootstrap_intervals_leave_out_as_much_on_either_side(level):
+def test_bootstrap_intervals_are_symmetric_in_probability(level):
     X = clusters(0, 300)
     mixture = fitted(X)
     found = parameter_uncertainty(

@@ -53,7 +53,7 @@ EYES = [np.eye(2)] * 2
         ({"responsibilities_init": np.tile([2.0, -1.0], (30, 1))}, "smallest is -1"),
         (
             {"responsibilities_init": np.tile([1.0, 0.0], (30, 1))},
-            r"components without rows: \[1\]",
+            r"components without samples: \[1\]",
         ),
         ({"init_params": lambda *_: np.zeros(30)}, "integer labels of shape .* but got float64"),
         ({"init_params": lambda *_: np.full(30, 2)}, "labels from 0 to n_components - 1 = 1"),
@@ -86,7 +86,7 @@ def test_rows(rows, message):
         GaussianMixtureEM(2).fit(rows)
 
 
-def test_sparse_rows():
+def test_sparse_data_raise_an_error():
     with pytest.raises(TypeError, match="dense data is required"):
         GaussianMixtureEM(2).fit(sparse.csr_array(X))
 
@@ -110,7 +110,7 @@ def test_sample_weight(weights, message):
             getattr(GaussianMixtureEM(2), method)(X, sample_weight=weights)
 
 
-def test_fewer_rows_of_weight_than_components():
+def test_fewer_samples_of_positive_weight_than_components():
     weights = np.zeros(30)
     weights[:2] = 1
     with pytest.raises(ValueError, match="n_components = 3, n_samples = 2"):

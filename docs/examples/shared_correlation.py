@@ -1,4 +1,4 @@
-"""A covariance structure of one's own: one correlation matrix for all, variances free."""
+"""A user-defined covariance structure: one correlation matrix for all, separate variances."""
 
 import numpy as np
 
@@ -14,14 +14,14 @@ class SharedCorrelation(EllipsoidalStructure):
 
     def _maximise(self, statistics: MStepStatistics, previous: Ellipsoidal | None) -> Ellipsoidal:
         own = statistics.own_scatter / statistics.own_mass[:, None, None]
-        Ellipsoidal.from_dense(own)  # raises, and names the components, if one is singular
+        Ellipsoidal.from_dense(own)  # raises an error that names components that are singular
         start = own if previous is None else previous.dense()
         scales = np.sqrt(np.diagonal(start, axis1=1, axis2=2))  # (K, d)
-        shares = statistics.mass / statistics.total
+        weights = statistics.mass / statistics.total
         for _ in range(2000):
-            # Each half of a step is the maximum over C, or over the scales, given the other.
+            # Each half of an iteration maximises over C, or over the scales, given the other.
             standard = own / (scales[:, :, None] * scales[:, None, :])
-            common = np.einsum("k,kij->ij", shares, standard)
+            common = np.einsum("k,kij->ij", weights, standard)
             before, scales = scales, best_scales(own, np.linalg.inv(common), scales)
             if np.abs(scales / before - 1).max() < 1e-13:
                 break
@@ -32,7 +32,7 @@ class SharedCorrelation(EllipsoidalStructure):
 
 
 def best_scales(own, inverse, scales):
-    """The S_k that minimise 2 log|S| + tr(C^-1 S^-1 W S^-1): convex in q = 1 / s, so by Newton."""
+    """S_k that minimises 2 log|S| + tr(C^-1 S^-1 W S^-1), convex in q = 1 / s, by Newton steps."""
     q = 1.0 / scales
     for _ in range(3):
         quadratic = inverse * own  # (K, d, d)

@@ -10,9 +10,9 @@ labels = known.predict(X)
 for k in (0, 1):
     left.plot(*X[labels == k].T, "o^"[k], color=COLOURS[k], ms=3, alpha=0.7)
 left.set_title("hard: predict", fontsize=10)
-doubt = LinearSegmentedColormap.from_list("doubt", [COLOURS[0], "#DDDDDD", COLOURS[1]])
+blend = LinearSegmentedColormap.from_list("blend", [COLOURS[0], "#DDDDDD", COLOURS[1]])
 points = right.scatter(
-    *X.T, c=known.predict_proba(X)[:, 1], cmap=doubt, s=12, vmin=0, vmax=1, lw=0.2, ec="0.3"
+    *X.T, c=known.predict_proba(X)[:, 1], cmap=blend, s=12, vmin=0, vmax=1, lw=0.2, ec="0.3"
 )
 right.set_title("soft: predict_proba", fontsize=10)
 for ax in (left, right):

@@ -1,4 +1,4 @@
-"""EM from a poor start: the components after 0, 2, 6 and all iterations."""
+"""EM from a poor initialisation: the components after 0, 2, 6 and all iterations."""
 
 import warnings
 
@@ -20,5 +20,5 @@ for ax, max_iter in zip(axs, (0, 2, 6, 1000), strict=True):
     ax.plot(*X.T, ".", color="0.55", ms=3, alpha=0.6)
     draw_components(ax, fitted, lw=2)
     ax.set_title(
-        f"{fitted.n_iter_} iterations\n{fitted.lower_bound_:.4f} nats per row", fontsize=10
+        f"{fitted.n_iter_} iterations\n{fitted.lower_bound_:.4f} nats per sample", fontsize=10
     )

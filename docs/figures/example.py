@@ -1,11 +1,11 @@
-"""The mixture that the user guide walks with, and how its pictures look."""
+"""The mixture of the user guide, and the style of its figures."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from skgmm import GaussianMixtureEM
 
-# Blue and orange of Okabe and Ito's palette: told apart by the colour-blind, and in grey.
+# Blue and orange of Okabe and Ito's palette: safe for colour-blind readers and in greyscale.
 COLOURS = ("#0072B2", "#D55E00")
 
 
@@ -30,7 +30,7 @@ def ellipse(mean, covariance, radius):
 
 
 def draw_components(ax, fitted, radii=(1.177, 2.448), **style):
-    """Outlines of 50 % and 95 % of each component's mass (radii from the chi-square law)."""
+    """Ellipses with 50 % and 95 % of each component (radii from the chi-square distribution)."""
     for mean, covariance, colour in zip(fitted.means_, fitted.covariances_, COLOURS, strict=False):
         for radius in radii:
             ax.plot(*ellipse(mean, covariance, radius), **{"color": colour, "lw": 1.5, **style})

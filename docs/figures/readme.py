@@ -1,4 +1,4 @@
-"""Draw the README's picture, docs/_static/old_faithful.png: run this file."""
+"""Draw the figure of the README, docs/_static/old_faithful.png: run this file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Time of an EM iteration by contestant, with the floor, from the stored benchmark result."""
+"""Time of an EM iteration of each library, with a lower bound, from the stored benchmark result."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Old Faithful with three components, as the front page and the README show it."""
+"""Old Faithful with three components, as on the front page and in the README."""
 
 from importlib.resources import files
 
@@ -11,5 +11,5 @@ X = np.loadtxt(files("skgmm") / "data" / "faithful.csv", delimiter=",", skiprows
 mixture = GaussianMixtureEM(3, covariance_type="tied", random_state=0).fit(X)
 display = MixtureDisplay.from_estimator(mixture, X)
 display.figure_.set_size_inches(6.4, 3.8)
-display.ax_.set_xlabel("eruption, minutes")
-display.ax_.set_ylabel("waiting for the next, minutes")
+display.ax_.set_xlabel("eruption time, minutes")
+display.ax_.set_ylabel("waiting time, minutes")

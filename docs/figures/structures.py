@@ -1,4 +1,4 @@
-"""The fourteen structures, fitted to the same rows."""
+"""The fourteen structures, fitted to the same samples."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,7 +7,7 @@ from example import ellipse
 from skgmm import GaussianMixtureEM
 from skgmm.covariance import STRUCTURES
 
-# Okabe and Ito's palette, with markers for those who print in grey.
+# Okabe and Ito's palette, with markers for greyscale prints.
 LOOKS = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "s"))
 
 

@@ -1,10 +1,10 @@
 """
-Iris: which rows are in doubt?
-==============================
+Iris: which assignments are uncertain?
+======================================
 
-Anderson's 150 irises, four lengths and widths each, are three species. Fitted without the labels,
-a mixture of three components of equal shape (VEV) finds them, and it also knows where it may be
-wrong: a soft assignment is a probability for each component.
+Anderson measured two lengths and two widths of 150 irises of three species. A mixture of three
+components of equal shape (VEV), fitted without the labels, finds the species. It also shows where
+it may be wrong: a soft assignment is a probability for each component.
 """
 
 import pandas as pd
@@ -18,24 +18,25 @@ X, species = iris.data, iris.target_names[iris.target]
 mixture = GaussianMixtureEM(3, covariance_type="VEV", random_state=0).fit(X)
 
 # %%
-# In every pair of features the outlines hold 50 % and 95 % of each component. Filled markers are
-# sure, hollow ones in doubt.
+# In every pair of features the ellipses contain 50 % and 95 % of each component. Filled markers are
+# certain assignments, hollow markers are uncertain ones.
 
 MixtureDisplay.from_estimator(mixture, X, features=list(X.columns))
 
 # %%
-# Every row is a column here, shared out by its responsibilities. *Setosa* is beyond doubt, and a
-# few of the others are not.
+# Each sample is a column of this plot, divided according to its responsibilities. All assignments
+# of *setosa* are certain, and a few of the others are not.
 
-doubt = UncertaintyDisplay.from_estimator(mixture, X)
+display = UncertaintyDisplay.from_estimator(mixture, X)
 
 # %%
-# ``order_`` has the numbers of the rows, the most doubtful first. Five of 150 irises end in another
-# species' component, and two of these are among the six that the mixture was least sure of. It can
-# also be sure and wrong: what it is sure of is the component, and it has never heard of species.
+# ``order_`` holds the indices of the samples, the most uncertain first. Five of 150 irises are
+# assigned to the component of another species, and two of these are among the six most uncertain
+# samples. The mixture can also be certain and wrong: the certainty is about the component, and it
+# never saw the species.
 
 table = pd.crosstab(species, mixture.predict(X), rownames=["species"], colnames=["component"])
 print(table, "\n")
-worst = doubt.order_[:6]
-print(pd.DataFrame({"species": species[worst], "uncertainty": doubt.uncertainty_[worst].round(3)},
+worst = display.order_[:6]
+print(pd.DataFrame({"species": species[worst], "uncertainty": display.uncertainty_[worst].round(3)},
                    index=worst))  # fmt: skip

@@ -1,14 +1,14 @@
 """
-Wine: many features, few rows
-=============================
+Wine: many features, few samples
+================================
 
-178 wines from three growers in Piedmont, 13 chemical measurements each. Three full covariances in
-13 features are 273 numbers, more than there are wines. A structure that spends its parameters on
-what matters does better.
+The data are 13 chemical measurements of 178 wines from three growers in Piedmont. Three full
+covariances in 13 features have 273 parameters, more than there are wines. A structure with fewer
+parameters is better.
 
-With as many features as that, a dozen wines always lie in some plane without thickness, and a
-component that shrinks onto it has a likelihood without bound. ``reg_covar`` puts a floor under
-every variance: 0.05 here, where each feature has variance 1.
+With so many features, any dozen wines lie in a hyperplane, and the likelihood of a component that
+collapses onto it is unbounded. ``reg_covar`` is added to every variance: 0.05 here, where each
+feature has variance 1.
 """
 
 from sklearn.datasets import load_wine
@@ -31,11 +31,12 @@ for name in ("EII", "EEI", "VVI", "EEE", "VVE", "VVV"):
     print(f"{name:9}  {mixture.n_parameters_:10}  {mixture.bic(X):7.0f}   {agreement:.2f}")
 
 # %%
-# The likelihood of VVV is the highest, and its 314 parameters are too dear. VVE shares the axes and
-# leaves lengths free. Its components are the growers' wines, but for a few bottles.
+# The likelihood of VVV is the highest, but its 314 parameters cost too much. In VVE the components
+# share the axes and have their own variances along them. Its components are the growers' wines,
+# except for a few bottles.
 #
-# Nobody can look at 13 features. The principal plane shows the two directions in which the
-# mixture as a whole varies the most; outlines and shades are those of the exact marginal mixture,
+# A scatter plot cannot show 13 features. The principal plane shows the two directions in which the
+# mixture as a whole varies most; ellipses and grey levels are those of the exact marginal mixture,
 # not of a mixture fitted in the plane.
 
 best = min(fitted.values(), key=lambda mixture: mixture.bic(X))

@@ -1,9 +1,9 @@
 """
-Digits: new rows from a mixture
-===============================
+Digits: new samples from a mixture
+==================================
 
-A mixture is a story of how rows come about, so it can tell new ones. Here it learns the 1,797
-handwritten digits of scikit-learn, 8 x 8 pixels each, and writes digits that nobody wrote.
+A mixture is a generative model, so it can generate new samples. Here it is fitted to the 1,797
+handwritten digits of scikit-learn, 8 x 8 pixels each, and generates new digits.
 """
 
 import matplotlib.pyplot as plt
@@ -19,15 +19,15 @@ reduced = pca.transform(X)
 print(f"{X.shape[1]} pixels are {reduced.shape[1]} principal components")
 
 # %%
-# A matrix of its own for each of 30 components would be too much for some 60 rows each, so they
-# share one: a pencil stroke varies alike in all digits. ``escape=False`` saves the time to look
-# for a better optimum, which nobody would see here.
+# Each of 30 components has about 60 samples, which are too few for a full matrix each, so the
+# components share one: a pencil stroke varies in the same way in all digits. ``escape=False`` saves
+# the time of the search for a better optimum, which would make no visible difference here.
 
 mixture = GaussianMixtureEM(30, covariance_type="tied", random_state=0, escape=False).fit(reduced)
 drawn, component = mixture.sample(48, random_state=0)
 
 # %%
-# Sorted by component: each is a way to write a digit, and its rows are variations.
+# The new digits are sorted by component: each component is a way to write a digit.
 
 images = pca.inverse_transform(drawn[np.argsort(component, kind="stable")])
 figure, axs = plt.subplots(4, 12, figsize=(7.2, 2.6), layout="constrained")

@@ -1,10 +1,11 @@
 """
-Outliers: what is improbable
-============================
+Outliers: samples of low density
+================================
 
-A fitted mixture is a density, and an outlier is a row where the density is low:
-``score_samples``. Here the mixture sees benign breast tumours only (Wolberg, Street &
-Mangasarian's measurements), and is then shown malignant ones, which it was never told about.
+A fitted mixture is a density, and an outlier is a sample at which the density is low:
+``score_samples``. Here the mixture is fitted to benign breast tumours only (measurements of
+Wolberg, Street & Mangasarian). Then it is applied to malignant tumours, which were not in the
+training data.
 """
 
 import matplotlib.pyplot as plt
@@ -23,12 +24,12 @@ known, fresh = train_test_split(X[benign], random_state=0)
 mixture = GaussianMixtureEM(2, random_state=0).fit(known)
 
 # %%
-# The threshold is a quantile of the densities of known rows: 5 % of what is normal will be called
-# an outlier. That is a promise about *benign* tumours, so it is checked on ones that were held
-# back.
+# The threshold is a quantile of the densities of the training samples: 5 % of normal samples will
+# be classified as outliers. This is a statement about *benign* tumours, so it is checked on
+# held-out ones.
 
 threshold = np.quantile(mixture.score_samples(known), 0.05)
-scores = {"benign, held back": mixture.score_samples(fresh),
+scores = {"benign, held out": mixture.score_samples(fresh),
           "malignant": mixture.score_samples(X[~benign])}  # fmt: skip
 for name, score in scores.items():
     print(f"{name:18} {np.mean(score < threshold):.0%} below the threshold")

@@ -1,9 +1,9 @@
 """
-Long clusters: where k-means fails
-==================================
+Elongated clusters: where k-means fails
+=======================================
 
-k-means cuts the plane at equal distances from its centres, so it wants clusters that are round
-and equal. A mixture measures distance in each cluster's own standard deviations.
+k-means divides the plane at equal distances from its centres, so it works for round clusters of
+equal size. A mixture measures distances in standard deviations of each cluster.
 """
 
 import matplotlib.pyplot as plt
@@ -30,6 +30,6 @@ for ax, name, labels in ((left, "k-means", kmeans.labels_), (right, "mixture", m
     ax.set_title(f"{name}: agreement {adjusted_rand_score(truth, labels):.2f}", fontsize=10)
 
 # %%
-# The three clusters have one shape, so ``covariance_type="tied"`` spends three parameters on it
-# where ``"full"`` spends nine. Nothing was scaled or turned beforehand: starts of skgmm look at
-# the rows in units that do not depend on yours.
+# The three clusters have the same covariance, so ``covariance_type="tied"`` needs three parameters
+# for it, and ``"full"`` would need nine. The data were not scaled or rotated before: the
+# initialisation of skgmm does not depend on units or axes.

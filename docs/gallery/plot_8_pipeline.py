@@ -1,10 +1,10 @@
 """
-In a pipeline, chosen by cross-validation
-=========================================
+Model selection in a pipeline by cross-validation
+=================================================
 
-``GaussianMixtureEM`` is a scikit-learn estimator: it is cloned, searched over, put in pipelines
-and run in parallel like any other. Its ``score`` is the mean log-likelihood of rows, so a grid
-search looks for the mixture that finds held-out rows most probable.
+``GaussianMixtureEM`` is a scikit-learn estimator: it can be cloned, used in grid searches and
+pipelines, and run in parallel like any other. Its ``score`` is the mean log-likelihood per sample,
+so a grid search selects the mixture with the highest log-likelihood of held-out samples.
 """
 
 import matplotlib.pyplot as plt
@@ -34,8 +34,8 @@ search.fit(X)
 print(search.best_params_)
 
 # %%
-# Held-out rows punish parameters without a formula: the line of VVV, which has the most of them,
-# turns down where more components only learn the accidents of the rows they saw.
+# Held-out samples penalise superfluous parameters without a formula: the line of VVV, which has the
+# most parameters, decreases when more components only fit the noise of the training samples.
 
 scores = search.cv_results_["mean_test_score"].reshape(len(structures), len(K))
 figure, ax = plt.subplots(layout="constrained")
@@ -46,6 +46,6 @@ best = np.unravel_index(scores.argmax(), scores.shape)
 ax.plot(K[best[1]], scores[best], "o", ms=15, mfc="none", mec="#D55E00", mew=2)
 ax.set_xticks(K)
 ax.set_xlabel("number of components")
-ax.set_ylabel("held-out log-likelihood, nats per row")
+ax.set_ylabel("held-out log-likelihood (nats per sample)")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend()

@@ -2,9 +2,9 @@
 When EM is slow
 ===============
 
-Where clusters overlap, EM takes steps that shrink by a factor close to 1, and thousands of them.
-The last gain says nothing about how much is left. skgmm measures the factor, estimates what is
-left, and where that would take long, quasi-Newton steps take over.
+If clusters overlap, EM takes thousands of steps whose gains decrease by a factor close to 1. The
+last gain then does not tell how much remains. skgmm estimates the factor and the remaining gain,
+and if EM would take long, quasi-Newton steps take over.
 """
 
 import matplotlib.pyplot as plt
@@ -20,12 +20,13 @@ X, _ = source.sample(3000, random_state=1)
 plain = GaussianMixtureEM(2, acceleration=None, max_iter=20_000, random_state=0).fit(X)
 fast = GaussianMixtureEM(2, random_state=0).fit(X)
 for name, mixture in (("plain EM", plain), ("default", fast)):
-    print(f"{name:8} {mixture.n_iter_:5} evaluations, {mixture.score(X):.8f} nats per row")
+    print(f"{name:8} {mixture.n_iter_:5} evaluations, {mixture.score(X):.8f} nats per sample")
 
 # %%
-# How far each evaluation is below the end, on a logarithmic scale. Plain EM spends hundreds of
-# evaluations on a plateau, and then goes down along a line. Note the numbers along the axes. It
-# also ends a millionth of a nat per row lower: that is what ``tol`` allows.
+# The plots show the gap to the final log-likelihood, on a logarithmic scale. Plain EM spends
+# hundreds of evaluations on a plateau, and then converges linearly. Note the different ranges of
+# the horizontal axes. Plain EM also ends a millionth of a nat per sample lower, which ``tol``
+# allows.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
 ConvergenceDisplay.from_estimator(plain, ax=left)

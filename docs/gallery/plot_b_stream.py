@@ -1,10 +1,11 @@
 """
-Streams: following what drifts
-==============================
+Data streams: following a drift
+===============================
 
-Rows arrive a hundred at a time, from two clusters that move, and nobody keeps them. ``partial_fit``
-learns from each block. ``step_exponent`` says how it forgets: 0 remembers the last ``warm_up`` rows
-or so, and follows; 1 remembers everything, and ends between where the clusters were and are.
+Blocks of a hundred samples arrive from two clusters that move, and are not stored. ``partial_fit``
+updates the mixture with each block. ``step_exponent`` controls how past samples are discounted:
+with 0 about the last ``warm_up`` samples are remembered, and the means follow the clusters; with 1
+all samples are remembered, and the means end between the old and the new positions of the clusters.
 """
 
 import matplotlib.pyplot as plt
@@ -18,12 +19,12 @@ centres = np.column_stack([np.sin(times / 40), 6 + times / 50])  # of the cluste
 blocks = [rng.choice(centre, size=(100, 1)) + rng.normal(size=(100, 1)) for centre in centres]
 
 # %%
-# The same blocks, remembered in two ways. The first ten are the warm-up; after it components keep
-# their number from block to block, so their means are paths.
+# The same blocks with both values. The first ten are the warm-up; after that, component labels stay
+# fixed, so the means can be plotted over time.
 
 
 def paths(step_exponent):
-    """Means after each block, and the mixture in the end."""
+    """Means after each block, and the final mixture."""
     mixture = GaussianMixtureEM(
         2, step_exponent=step_exponent, warm_up=1_000, covariance_type="spherical", random_state=0
     )
@@ -40,5 +41,5 @@ for axis, step_exponent in zip(axes, (0.0, 1.0), strict=True):
     axis.set_title(f"step_exponent={step_exponent:g}", fontsize=10)
     axis.set_xlabel("block")
     end = mixture.score(blocks[-1])
-    print(f"step_exponent={step_exponent:g}: {end:.2f} nats per row in the last block")
+    print(f"step_exponent={step_exponent:g}: {end:.2f} nats per sample in the last block")
 axes[0].legend(fontsize=8)

@@ -99,7 +99,7 @@ def _read_standard_input() -> bytes:
     notice.start()
     try:
         if os.name == "posix":
-            os.set_blocking(0, True)  # else a pipe that is set otherwise ends early, in silence
+            os.set_blocking(0, True)  # a non-blocking pipe would end early without an error
         with open(0, "rb", closefd=False) as stream:
             stream.peek(1)
             notice.cancel()

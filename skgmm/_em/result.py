@@ -46,25 +46,25 @@ _ADVICE = {
     ),
     EMStatus.COLLAPSED: (
         "The covariance of components {components} became singular: they collapsed onto too few "
-        "distinct rows (effective numbers of rows: {rows}). The parameters are those of the "
-        "iteration before. Increase reg_covar, decrease n_components, increase n_init, or use a "
+        "distinct samples (effective numbers of samples: {rows}). The parameters are those of the "
+        "previous iteration. Increase reg_covar, decrease n_components, increase n_init, or use a "
         "covariance_type with fewer parameters."
     ),
     EMStatus.STOPPED: (
         "A callback stopped the fit; the parameters are the best so far. ({remaining}. With "
-        "warm_start=True another fit goes on from here.)"
+        "warm_start=True the next fit continues from here.)"
     ),
 }
 
 _EMPTY_ADVICE = (
-    "Components {components} lost all their rows: their weight is below 1e-12. Decrease "
+    "Components {components} have lost all their samples: their weight is below 1e-12. Decrease "
     "n_components, increase n_init, or try another init_params."
 )
 
 _SPIKES_ADVICE = (
-    "Components {components} collapsed onto few distinct rows (effective numbers of rows: {rows}): "
-    "in some direction their variance is little but reg_covar, and the likelihood grows without "
-    "end as that shrinks, so that it says nothing of how good the fit is. "
+    "Components {components} collapsed onto few distinct samples (effective numbers of samples: "
+    "{rows}): in some direction almost all of their variance is reg_covar; the likelihood is "
+    "unbounded as reg_covar goes to 0 and does not measure fit. "
 )
 
 # Where samples are too few, the remedy is given with that.
@@ -73,11 +73,11 @@ _SPIKES_REMEDY = (
 )
 
 _FLAT_ADVICE = (
-    "Components {components} are flat (effective numbers of rows: {rows}): in some direction, as "
-    "where many rows share a value, their variance is little but reg_covar, so that the "
-    "log-likelihood, and BIC with it, depends on that number. If such groups are not what you look "
-    "for, increase reg_covar to the square of the precision of the measurements, or use a "
-    "covariance_type with fewer parameters."
+    "Components {components} are degenerate (effective numbers of samples: {rows}): in some "
+    "direction almost all of their variance is reg_covar, for example because many samples share a "
+    "value. The log-likelihood and BIC then depend on reg_covar. If you do not expect such groups, "
+    "increase reg_covar to the square of the measurement precision, or use a covariance_type with "
+    "fewer parameters."
 )
 
 _TOO_LARGE_ADVICE = (
@@ -101,8 +101,8 @@ _SAME, _ALIKE = 1e-6, 0.5
 
 _SPAN_ADVICE = (
     "{columns}: the samples vary in only {n_directions} of {n_features} directions. Along the "
-    "others the only variance is reg_covar, so that the log-likelihood, and BIC, AIC and ICL with "
-    "it, depends on that number and cannot be compared between structures. Remove such columns."
+    "others the only variance is reg_covar, so the log-likelihood, BIC, AIC and ICL depend on "
+    "reg_covar and cannot be compared between structures. Remove such columns."
 )
 
 # Columns named in a warning.
@@ -242,7 +242,7 @@ class EMResult:
         """The status in words, with the components that are empty, flat or the same as others."""
         empty = f", components {self.empty} empty" if self.empty else ""
         empty += f", components {self.spikes} collapsed" if self.spikes else ""
-        empty += f", components {self.flat} flat" if self.flat else ""
+        empty += f", components {self.flat} degenerate" if self.flat else ""
         empty += self.span.description if self.span else ""
         same = [f", component {k} the same as {j}" for k, j in self.duplicates.items()]
         return self.status.value + empty + "".join(same)
@@ -285,8 +285,8 @@ class EMResult:
 
     def _still_to_gain(self) -> str:
         if not np.isfinite(self.remaining):
-            return "There is no estimate yet of what is still to be gained"
-        return f"An estimated {self.remaining:.2g} nats per row are still to be gained"
+            return "There is no estimate of the remaining gain yet"
+        return f"The estimated remaining gain is {self.remaining:.2g} nats per sample"
 
     def _rows(self, components: list[int]) -> str:
         """Effective numbers of rows, the sums of responsibilities, in words."""

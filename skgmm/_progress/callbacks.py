@@ -1,4 +1,4 @@
-"""A fit as scikit-learn's callbacks see it: a tree of tasks, fit -> start -> iteration."""
+"""Tasks of a fit for scikit-learn's callbacks: a tree, fit -> start -> iteration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from skgmm._parameters import MixtureParameters
 from skgmm._starts.restarts import LeftOutError
 
 Fitted = Callable[[MixtureParameters], dict[str, Any]]
-"""From parameters to the attributes that make a fitted estimator."""
+"""From parameters to the attributes of a fitted estimator."""
 
 
 class FitTasks:
@@ -27,7 +27,7 @@ class FitTasks:
             max_subtasks=mixture.n_init, sequential_subtasks=False
         )
         self.fit.call_on_fit_task_begin(**self.told)
-        # Made before the starts run, because they may do so side by side.
+        # Created before the starts run, because they may run in parallel.
         self.starts = [
             self.fit.subcontext("start", task_id=start, max_subtasks=mixture.max_iter)
             for start in range(mixture.n_init)
@@ -35,24 +35,24 @@ class FitTasks:
 
     @classmethod
     def of(cls, mixture: BaseEstimator, X: Any, y: Any, sample_weight: Any) -> FitTasks | None:
-        """The tasks of a fit that begins, or None when there is no callback to tell."""
+        """The tasks of a fit that begins, or None without callbacks."""
         if not hasattr(mixture, "_skl_callbacks"):
             return None
         return cls(mixture, X, y, sample_weight)
 
     def begin(self, start: int, fitted: Fitted) -> StartTask:
-        """Begin the task of a start, unless a callback has said that it has seen enough."""
+        """Begin the task of a start, unless a callback has requested a stop."""
         if self.stopped:
             raise LeftOutError
         return StartTask(self, self.starts[start], fitted)
 
     def done(self) -> None:
-        """The fit has ended, and the estimator is fitted."""
+        """End the task of the fit, once the estimator is fitted."""
         self.fit.call_on_fit_task_end(**self.told, reconstruction_attributes={})
 
 
 class StartTask:
-    """A start as a task, with its iterations as subtasks."""
+    """The task of a start, with its iterations as subtasks."""
 
     def __init__(self, tasks: FitTasks, context: Any, fitted: Fitted) -> None:
         self.tasks, self.context, self.fitted = tasks, context, fitted
@@ -66,7 +66,7 @@ class StartTask:
             self.iteration.call_on_fit_task_begin(**self.tasks.told)
 
     def end(self, progress: Progress) -> bool:
-        # A search for a way out of an optimum starts below it.
+        # Split-and-merge moves start below the optimum.
         if self.best is None or progress.objective > self.best.objective:
             self.best = progress
         return self._end_iteration()

@@ -1,4 +1,4 @@
-"""Following a fit: the lines that `verbose` asks for, and scikit-learn's callbacks."""
+"""Connect the runs of a fit to `verbose` logging and to scikit-learn's callbacks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ WatchedRun = Callable[[int, np.random.RandomState, Watch | None], EMResult]
 
 
 def followed(run: WatchedRun, settings: Settings, tasks: FitTasks | None, fitted: Fitted) -> Run:
-    """The run, told about to all who want to know; without them it costs nothing.
+    """The run, with events for logging and callbacks; without these there is no overhead.
 
     Parameters
     ----------
     tasks : FitTasks or None
-        Of this fit; None without callbacks.
+        Tasks of this fit; None without callbacks.
     fitted : callable
-        From parameters to fitted attributes, for callbacks that look at the mixture so far.
+        From parameters to fitted attributes, for callbacks that use the mixture so far.
     """
 
     def run_followed(start: int, stream: np.random.RandomState) -> EMResult:
@@ -46,7 +46,7 @@ def followed(run: WatchedRun, settings: Settings, tasks: FitTasks | None, fitted
 
 
 class Together:
-    """Several that watch the same start. Each of them can stop it."""
+    """Several listeners of the same start. Each of them can stop it."""
 
     def __init__(self, watches: Sequence[Watch]) -> None:
         self.watches = watches
@@ -56,7 +56,7 @@ class Together:
             watch.begin()
 
     def end(self, progress: Progress) -> bool:
-        wishes = [watch.end(progress) for watch in self.watches]  # all are told before one counts
+        wishes = [watch.end(progress) for watch in self.watches]  # call all, even if one stops
         return any(wishes)
 
     def done(self, result: EMResult | None) -> None:

@@ -1,4 +1,4 @@
-"""What `verbose` says, through the logger 'skgmm'."""
+"""Log lines of `verbose`, through the logger 'skgmm'."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ logger = logging.getLogger("skgmm")
 
 
 def say(line: str) -> None:
-    """Log a line that `verbose` asks for; print it where logging is not configured.
+    """Log a line of `verbose`, or print it if logging is not configured.
 
-    Whoever sets `verbose` wants to read the lines, so they go to the handlers also where the root
-    logger is left at its default level WARNING. A level that the user gives to the logger 'skgmm'
-    counts, and so does `logging.disable`.
+    Users who set `verbose` want to see the lines, so they are passed to the handlers even if the
+    root logger has its default level WARNING. A level set on the logger 'skgmm' is respected, and
+    so is `logging.disable`.
     """
     if max(logger.level, logger.manager.disable + 1) > logging.INFO:
         return
@@ -36,14 +36,14 @@ class StartLog:
         say(f"start {start}")
 
     def begin(self) -> None:
-        """Nothing is said before an iteration."""
+        """No line before an iteration."""
 
     def end(self, progress: Progress) -> bool:
         self.evaluation += 1
         if self.evaluation % self.interval == 0:
             line = (
                 f"start {self.start}, evaluation {self.evaluation}: "
-                f"log-likelihood {progress.objective:.6f} nats per row, {_outlook(progress)}"
+                f"log-likelihood {progress.objective:.6f} nats per sample, {_outlook(progress)}"
             )
             if self.verbose > 1:
                 line += f", gain {progress.gain:.2e}, {perf_counter() - self.began:.3f} s"
@@ -57,7 +57,7 @@ class StartLog:
             return
         say(
             f"start {self.start}: {result.description} after {len(result.objectives)} evaluations "
-            f"in {seconds:.3f} s, log-likelihood {result.objective:.6f} nats per row"
+            f"in {seconds:.3f} s, log-likelihood {result.objective:.6f} nats per sample"
         )
 
 
@@ -65,5 +65,5 @@ def _outlook(progress: Progress) -> str:
     if progress.remaining is None:
         return "quasi-Newton step"
     if progress.remaining == float("inf"):
-        return "no estimate yet of what is left to gain"
-    return f"about {progress.remaining:.1e} left to gain"
+        return "no estimate of the remaining gain yet"
+    return f"estimated remaining gain {progress.remaining:.1e}"

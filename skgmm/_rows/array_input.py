@@ -1,4 +1,4 @@
-"""Arrays as users hand them in, before NumPy or scikit-learn turn them into numbers in silence."""
+"""Check the arrays of users before NumPy or scikit-learn convert them to numbers."""
 
 from __future__ import annotations
 

@@ -153,11 +153,11 @@ class Rows(ABC):
         sums = self.summed(lambda part: _log_likelihood(part.counted(), parameters))
         total, weight, squares = sums.tolist()
         if weight == 0:
-            raise ValueError("X holds no row of positive weight")
+            raise ValueError("X has no sample of positive weight")
         return Evidence(total, weight, effective_size(weight, squares))
 
     def mean_log_likelihood(self, parameters: MixtureParameters) -> float:
-        """Nats per row."""
+        """In nats per sample."""
         total, weight, _ = self.log_likelihood(parameters)
         return total / weight
 

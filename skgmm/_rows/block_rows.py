@@ -24,7 +24,7 @@ from skgmm._rows.totals import Totals, totals_of
 
 Item = TypeVar("Item")
 
-_SAME_BLOCKS = "its factory does not return a fresh iterator over the same blocks at every call"
+_SAME_BLOCKS = "its factory does not return a new iterator over the same blocks at every call"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class BlockRows(OutOfCoreRows):
         with closing(self.parts()) as parts:
             values = map(_numbering_lost_rows(function), in_units(parts))
             if (first := next(values, None)) is None:
-                raise ValueError("X holds no rows")
+                raise ValueError("X has no samples")
             return reduce(add, values, first)
 
     def by_row(
@@ -87,7 +87,7 @@ class BlockRows(OutOfCoreRows):
                 total = own if total is None else total + own
                 dtypes.add(part.dtype)
         if total is None:
-            raise ValueError("X holds no rows")
+            raise ValueError("X has no samples")
         total.check(n_components)
         return replace(self, surveyed=total, files=files, dtype=np.result_type(*dtypes))
 
@@ -133,9 +133,9 @@ def _numbering_lost_rows(function: Callable[[InMemoryRows], Item]) -> Callable[.
 
 
 def in_units(parts: Iterator[InMemoryRows]) -> Iterator[InMemoryRows]:
-    """The same rows in parts that end with a unit, but for the last; what is left over is copied.
+    """The same samples in chunks that end with a unit, except the last; remainders are copied.
 
-    So sums do not depend on how a source is cut, and blocks of a few rows cost no more than others.
+    So sums do not depend on the block size, and blocks of few samples cost no more than others.
     """
     held: list[InMemoryRows] = []
     missing = 0  # rows of the unit that is held

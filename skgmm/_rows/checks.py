@@ -111,7 +111,7 @@ def check_weighted_squares(total_weight: float, largest: float) -> None:
         raise ValueError(
             f"sample_weight sums to {total_weight:.3g} and X holds no value larger than "
             f"{largest:.3g}: weights times squares are below {LARGEST**-2:.0e}, where float64 "
-            "numbers lose their digits. Multiply sample_weight or X by a constant."
+            "numbers lose precision. Multiply sample_weight or X by a constant."
         )
 
 
@@ -124,8 +124,8 @@ def check_enough_rows(n_counted: float, total_weight: float, n_components: int) 
     n_samples = max(n_counted, total_weight)
     if n_samples < 2:
         raise ValueError(
-            f"Found array with {n_samples:g} sample(s) (rows with positive weight) while a minimum "
-            "of 2 is required by GaussianMixtureEM."
+            f"Found array with {n_samples:g} sample(s) (samples with positive weight) while a "
+            "minimum of 2 is required by GaussianMixtureEM."
         )
     if n_counted < n_components:
         raise ValueError(

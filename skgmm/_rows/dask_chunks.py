@@ -56,8 +56,8 @@ def firsts(X: Any) -> tuple[int, ...]:
 def whole_units(chunks: list[Chunk]) -> tuple[list[Chunk], list[Chunk]]:
     """The same rows: chunks without the units that they share with others, and these units.
 
-    A unit that is cut by the end of a chunk is put together anew, on some worker, from less than
-    `unit_rows` rows of each; so sums do not depend on how the array is cut.
+    A unit that spans several chunks is put together on some worker, from less than `unit_rows`
+    samples of each; so sums do not depend on the chunking.
     """
     chunks = [chunk for chunk in chunks if chunk.length]
     inner, cut = [], []
@@ -108,8 +108,8 @@ def _taken(rows: Any, used: slice, length: int, where: str) -> Any:
 def _check_length(made: int, length: int, where: str) -> None:
     if made != length:
         raise ValueError(
-            f"X, {where}: {made} rows were made, but its length is {length}: what the array is "
-            "made from has changed, or Dask was told wrong"
+            f"X, {where}: the computed chunk has {made} samples, but its declared length is "
+            f"{length}: the source of the array has changed, or the declared length is wrong"
         )
 
 

@@ -34,19 +34,19 @@ def dask_rows(X: Any, sample_weight: Any, n_threads: int, to_fit: bool) -> DaskR
     names = names_of(X._meta)
     X = _array(X if names is None else _of_numbers(X), to_fit)
     if not isinstance(X._meta, np.ndarray):
-        raise TypeError(f"X should be made of NumPy arrays, but is of {type(X._meta).__name__}")
+        raise TypeError(f"X should consist of NumPy arrays, but has {type(X._meta).__name__}")
     if X.dtype.kind not in "biuf":
         dates = ": convert dates to numbers, for example to days since a date"
         advice = dates if X.dtype.kind in "mM" else ""
         raise ValueError(f"X should hold real numbers, but holds {X.dtype}{advice}")
     if X.numblocks[1] > 1:
         raise ValueError(
-            f"X is cut along the features, into chunks of {X.chunks[1]}, but every row is needed "
-            "whole. Use X.rechunk({0: 'auto', 1: -1})."
+            f"X is chunked along the features, into chunks of {X.chunks[1]}, but a chunk must "
+            "contain all features. Use X.rechunk({0: 'auto', 1: -1})."
         )
     if to_fit and np.isnan(X.shape[0]):
         raise ValueError(
-            "X has chunks of unknown length. Call X.compute_chunk_sizes() before, or make it by "
+            "X has chunks of unknown length. Call X.compute_chunk_sizes() before, or create it by "
             "to_dask_array(lengths=True)."
         )
     weights = None
@@ -89,8 +89,8 @@ def _weights(sample_weight: Any, X: Any, to_fit: bool) -> Any:
     unknown = np.isnan(X.shape[0]) or np.isnan(weights.shape[0])
     if weights.ndim != 1 or (weights.shape != X.shape[:1] and not unknown):
         raise ValueError(
-            f"sample_weight.shape == {weights.shape}, expected {X.shape[:1]} (a Dask array, cut "
-            "as X is, or a NumPy array)"
+            f"sample_weight.shape == {weights.shape}, expected {X.shape[:1]} (a Dask array with "
+            "the chunks of X, or a NumPy array)"
         )
     if unknown and weights.numblocks != X.numblocks[:1]:
         raise ValueError(

@@ -42,7 +42,7 @@ from skgmm._rows.totals import Counted, Totals, counted, totals_of
 _FAN_IN = 8
 
 _SAME_CHUNKS = (
-    "its chunks are not the same whenever they are computed: persist X, or seed its random numbers"
+    "its chunks differ each time they are computed: persist X, or seed its random numbers"
 )
 
 
@@ -127,7 +127,7 @@ def _total(function: Callable[[int, list[Chunk]], Any], X: Any, chunks: list[Chu
     """The sum over all chunks of X of what the function gives for some of them."""
     each = shares(X, chunks)
     if not each:
-        raise ValueError("X holds no rows")
+        raise ValueError("X has no samples")
     # To many workers the function travels from one to the next, as a value of the graph; to a
     # few it goes with their tasks, which saves them the wait for each other.
     shared = _Shared(function)

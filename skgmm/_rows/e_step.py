@@ -157,7 +157,7 @@ def _total_given(part: Part, model: Model, partition: Array) -> Total:
 
 
 def _packed(parameters: MixtureParameters) -> tuple[Array, Array, Array]:
-    """Means, factors and log heights as the kernel takes them."""
+    """Means, factors and log joint at the means, for the kernel."""
     return (
         np.ascontiguousarray(parameters.means),
         np.ascontiguousarray(parameters.covariance.factor),
@@ -176,10 +176,10 @@ def _moments_about(
 ) -> Moments:
     """Moments from sums about centres; from sums about the means found, where those were far off.
 
-    Second moments about a centre exceed those about the mean by mass x distance^2. Where that is
-    nearly all of them, as when a component starts far from its rows, their difference has lost its
-    digits, and another pass has to take them about the right point. A centre so far off that the
-    mean found is itself a rounding takes two or three.
+    Second moments about a centre exceed those about the mean by mass x distance^2. If that is
+    almost all of them, as when a component starts far from its samples, their difference suffers
+    cancellation, and another pass computes them about the new mean. If the centre is so far off
+    that the new mean is inexact too, two or three passes are needed.
     """
     for _ in range(_PASSES):
         sums = _kernels.sums_of(summed(partial(total, model=model)), model)

@@ -32,12 +32,12 @@ def check_unchanged(before: dict[str, FileState]) -> None:
             continue
         changes = []
         if now[:2] != was[:2]:
-            changes.append("another file has taken its place")
+            changes.append("it was replaced by another file")
         if now.size != was.size:
             changes.append(f"its size was {was.size} bytes and is {now.size}")
         if now.modified != was.modified:
             changes.append("it was written to")
         raise ValueError(
             f"{path} changed while it was in use: {', '.join(changes)}. Every pass of a fit must "
-            "read the same samples: fit again, to a file that nobody writes to."
+            "read the same samples: fit again, while no other program writes to the file."
         )

@@ -42,7 +42,7 @@ def rows_in_memory(
     if isinstance(X, RowBlocks) or _is_dask(X):
         raise TypeError(
             f"{type(estimator).__name__} takes X in memory, but got a {type(X).__name__}: "
-            "search on a random sample of the rows, and fit the chosen GaussianMixtureEM to all"
+            "search on a random sample of the data, and fit the chosen GaussianMixtureEM to all"
         )
     rows, largest = _in_memory(estimator, X, sample_weight, n_components, reset=True)
     n_counted = total_weight = float(rows.n_samples)
@@ -59,7 +59,7 @@ def rows_to_learn_from(
     """Rows of a stream; the first set the mixture's features."""
     if isinstance(X, RowBlocks) or _is_dask(X):
         raise TypeError(
-            f"partial_fit takes X in memory, but got a {type(X).__name__}: give it one block at a "
+            f"partial_fit takes X in memory, but got a {type(X).__name__}: pass one block at a "
             "time, or use fit"
         )
     first = not hasattr(mixture, "n_features_in_")
@@ -87,7 +87,7 @@ def _in_memory(
     if isinstance(X, Iterator):
         raise TypeError(
             f"X is an iterator ({type(X).__name__}), which can be read only once. Use "
-            "RowBlocks.from_iterable with a function that returns a fresh one at every call."
+            "RowBlocks.from_iterable with a function that returns a new one at every call."
         )
     array, largest = array_of(mixture, X, reset)
     checks.check_magnitude(largest)
@@ -125,8 +125,8 @@ def _chunks(mixture: BaseEstimator, X: Any, sample_weight: Any, reset: bool) -> 
     validate_data(mixture, header_of(X), skip_check_array=True, reset=reset)
     if reset and mixture.responsibilities_init is not None:
         raise ValueError(
-            "responsibilities_init is not used with Dask arrays, because it would have to travel "
-            "to the workers. Give means_init, or the parameters of a fit to a sample."
+            "responsibilities_init is not supported with Dask arrays, because it would have to be "
+            "sent to the workers. Use means_init, or the parameters of a fit to a random sample."
         )
     return dask_rows(X, sample_weight, available_threads(mixture.n_jobs), to_fit=reset)
 
@@ -137,8 +137,8 @@ def _blocks(
     """The blocks, once scikit-learn has seen their features."""
     if sample_weight is not None:
         raise ValueError(
-            "sample_weight is not used with RowBlocks, whose weights come with the rows: give "
-            "sample_weight to RowBlocks.from_npy or .from_parquet, or make pairs of rows and "
+            "sample_weight is not supported with RowBlocks, whose weights come with the data: pass "
+            "sample_weight to RowBlocks.from_npy or .from_parquet, or yield pairs of data and "
             "weights in .from_iterable"
         )
     header = X.source.header()

@@ -89,17 +89,17 @@ def _layout(path: str, n_dimensions: int) -> _Layout:
             f"shape {shape}"
         )
     if min(shape) < 0 or shape[1:] == (0,):
-        raise ValueError(f"{path}: its header says an impossible shape, {shape}")
+        raise ValueError(f"{path}: the shape in its header is impossible, {shape}")
     promised = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if n_bytes < promised:
         raise ValueError(
-            f"{path} is truncated: its header says {shape[0]} rows, {promised} bytes, but only "
-            f"{n_bytes} bytes follow"
+            f"{path} is truncated: by its header it has {shape[0]} rows, {promised} bytes, but "
+            f"only {n_bytes} bytes follow"
         )
     if n_bytes > promised:
         raise ValueError(
-            f"{path} holds more than its header says: {n_bytes} bytes instead of {promised} for "
-            f"{shape[0]} rows. Save one array in a file."
+            f"{path} is longer than its header says: {n_bytes} bytes instead of {promised} for "
+            f"{shape[0]} rows. Save one array per file."
         )
     return layout
 
@@ -136,5 +136,5 @@ def _numbers(layout: _Layout, start: int, count: int) -> Array:
     numbers = np.fromfile(layout.path, layout.dtype, count=count, offset=offset)
     if len(numbers) < count:
         row = start // layout.shape[-1]
-        raise ValueError(f"{layout.path} was cut short while it was read, in row {row} or later")
+        raise ValueError(f"{layout.path} was truncated while it was read, in row {row} or later")
     return numbers

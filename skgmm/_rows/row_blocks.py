@@ -1,4 +1,4 @@
-"""RowBlocks: files, and functions that make blocks, in the place of an array."""
+"""RowBlocks: out-of-core data sources, from files or from functions that return blocks."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 
 class RowBlocks:
-    """Rows that are read a block at a time, at every pass anew: data larger than memory.
+    """Data larger than memory, read one block at a time in every pass.
 
-    Made by `from_npy`, `from_parquet` or `from_iterable`, and passed to the methods of
-    :class:`GaussianMixtureEM` in the place of X. A fit reads every row once per pass, in order,
-    the next block while one is computed, and holds no more than two blocks; the answer is that of
-    the rows in memory, to the last bit. Iterating gives the rows of each block, for what does not
-    fit in memory either, such as ``for X in blocks: mixture.predict_proba(X)``.
+    Create it with `from_npy`, `from_parquet` or `from_iterable`, and pass it to the methods of
+    :class:`GaussianMixtureEM` as X. A fit reads every sample once per pass, in order. The next
+    block is read while one is computed, so no more than two blocks are in memory. The result is
+    bit-identical to that of the same data in memory. Iterating yields the data of each block, for
+    results that do not fit in memory either: ``for X in blocks: mixture.predict_proba(X)``.
 
     Examples
     --------
     >>> import numpy as np
     >>> from skgmm import GaussianMixtureEM, RowBlocks
-    >>> def made():  # anew at every call: 20 blocks of 1,000 rows
+    >>> def factory():  # a new iterator at every call: 20 blocks of 1,000 samples
     ...     for seed in range(20):
     ...         rng = np.random.default_rng(seed)
     ...         yield rng.normal(size=(1000, 2)) + 6 * rng.integers(2, size=(1000, 1))
-    >>> blocks = RowBlocks.from_iterable(made)
+    >>> blocks = RowBlocks.from_iterable(factory)
     >>> mixture = GaussianMixtureEM(2, random_state=0).fit(blocks)
     >>> np.sort(mixture.means_[:, 0]).round(1)
     array([0., 6.])
@@ -51,7 +51,7 @@ class RowBlocks:
     def from_npy(
         cls, paths: Paths, *, sample_weight: Paths | None = None, block_rows: int | None = None
     ) -> RowBlocks:
-        """Rows of one or more .npy files, one after the other.
+        """Samples of one or more .npy files, one after the other.
 
         Parameters
         ----------
@@ -60,12 +60,12 @@ class RowBlocks:
         sample_weight : path or list of paths, default=None
             For each of `paths` the file of its weights, of shape (n_samples,).
         block_rows : int, default=None
-            Rows of a block; None takes about 16 MB.
+            Number of samples in a block; None means about 16 MB.
 
         Raises
         ------
         ValueError
-            If a file is not an .npy file of that shape, or not as long as its header says.
+            If a file is not an .npy file of that shape, or its length does not match its header.
         """
         files = _paths(paths, "paths")
         weights = None if sample_weight is None else _paths(sample_weight, "sample_weight")
@@ -87,35 +87,35 @@ class RowBlocks:
         sample_weight: str | None = None,
         block_rows: int | None = None,
     ) -> RowBlocks:
-        """Rows of Parquet files; needs pyarrow (``pip install 'skgmm[parquet]'``).
+        """Samples of Parquet files; needs pyarrow.
 
-        A row group is decoded at a time, which bounds the memory. Integers, booleans and decimals
-        are read as float64; columns are float32 where they are that in all files.
+        One row group is decoded at a time, which limits the memory. Integers, booleans and decimals
+        are read as float64; columns are float32 if they are float32 in all files.
 
         Parameters
         ----------
         path : path or list of paths
             A file, a folder (all ``*.parquet`` in it and below it, sorted), or several.
         columns : list of str, default=None
-            The features; None takes all columns but that of the weights.
+            The features; None means all columns except that of the weights.
         sample_weight : str, default=None
             The column of weights.
         block_rows : int, default=None
-            Rows of a block; None takes about 16 MB.
+            Number of samples in a block; None means about 16 MB.
 
         Raises
         ------
         ImportError
             If pyarrow is not installed.
         ValueError
-            If a file is not a Parquet file or lacks a column. A fit refuses missing values, text,
-            and dates and times.
+            If a file is not a Parquet file or lacks a column. A fit raises it for missing values,
+            text, and dates and times.
         """
         try:
             from skgmm._rows.parquet import ParquetFiles
         except ModuleNotFoundError as error:
             raise ImportError(
-                "RowBlocks.from_parquet needs pyarrow: pip install 'skgmm[parquet]'"
+                "RowBlocks.from_parquet needs pyarrow, which is not installed: pip install pyarrow"
             ) from error
         files = tuple(
             str(file)
@@ -131,27 +131,27 @@ class RowBlocks:
 
     @classmethod
     def from_iterable(cls, factory: Callable[[], Iterable[Any]]) -> RowBlocks:
-        """Blocks that a function makes.
+        """Blocks returned by a function.
 
         Parameters
         ----------
         factory : callable
-            Called without arguments at every pass, returns a fresh iterator (or list) of blocks,
-            the same every time: arrays or data frames of shape (m, n_features), or pairs of one
-            and its weights, of shape (m,). Each in memory of its own: the next one is made while
-            one is used. An iterator that has a method `close` (a generator, or a reader of
-            `pandas.read_csv`) is closed at the end of a pass, also of one that stops early. To
+            Called without arguments in every pass, it returns a new iterator (or list) of the same
+            blocks: arrays or data frames of shape (m, n_features), or pairs of one and its weights,
+            of shape (m,). Each block needs its own memory, because the next one is made while one
+            is used. An iterator that has a method `close` (a generator, or a reader of
+            `pandas.read_csv`) is closed at the end of a pass, also if the pass stops early. To
             pickle the RowBlocks, the function must be picklable.
 
         Raises
         ------
         TypeError
-            If `factory` is not callable: an iterator can be read once, EM reads rows many times.
+            If `factory` is not callable: an iterator can be read once, EM reads data many times.
         """
         if not callable(factory):
             raise TypeError(
-                "factory should be a function that returns a fresh iterator of blocks at every "
-                f"call, because EM reads the rows many times, but got {type(factory).__name__}"
+                "factory should be a function that returns a new iterator of blocks at every "
+                f"call, because EM reads the data many times, but got {type(factory).__name__}"
             )
         return cls(_Made(factory))
 
@@ -162,7 +162,7 @@ class RowBlocks:
 
     def __array__(self, *arguments: Any, **options: Any) -> NoReturn:
         raise TypeError(
-            "RowBlocks is not turned into an array, because it may not fit in memory. For one "
+            "RowBlocks cannot be converted to an array, because it may not fit in memory. For one "
             "block at a time: for X in blocks"
         )
 
@@ -187,7 +187,7 @@ def _paths(paths: Paths, name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Made:
-    """Blocks from the user's function."""
+    """Blocks returned by the user's function."""
 
     factory: Callable[[], Iterable[Any]]
 
@@ -198,7 +198,7 @@ class _Made:
         with closing(self.blocks()) as blocks:
             first = next(blocks, None)
         if first is None:
-            raise ValueError("X holds no rows: its factory made no block")
+            raise ValueError("X has no samples: the factory returned no block")
         rows = plain(first.rows, "X, block 0")
         return rows[:0] if hasattr(rows, "shape") else np.asarray(rows)[:0]
 
@@ -217,7 +217,7 @@ class _Made:
 
 @contextmanager
 def _closed(resource: Any) -> Iterator[Any]:
-    """The same, and then closed if it can be: a reader of a file, also when a pass stops early."""
+    """Close the resource at the end if it has a method `close`, also if a pass stops early."""
     try:
         yield resource
     finally:

@@ -1,8 +1,8 @@
-"""What starts see of the data: a weighted set of distinct rows in a fixed order.
+"""The data for the initialisation: distinct samples with weights, in a fixed order.
 
-A weight of 3 is three rows, a weight of 0 is none, and the order of the rows does not matter: with
-the same seed the start is the same, to the last bit. Of more than SAMPLE_ROWS rows a start sees a
-random sample, and then these hold on average.
+A weight of 3 is three samples, a weight of 0 is none, and the order of the samples does not matter:
+with the same seed the initialisation is bit-identical. Of more than SAMPLE_ROWS samples a random
+selection is used, and then these properties hold on average.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DRAWS = 4
 
 @dataclass(frozen=True)
 class StartSample:
-    """Distinct rows in lexicographic order and their weights."""
+    """Distinct samples in lexicographic order and their weights."""
 
     rows: Array  # (m, d)
     weights: Array  # (m,), positive
@@ -126,8 +126,8 @@ def reservoir_for_scale(X: Array, sample_weight: Array | None, first: int = 0) -
 def _uniform(key: int, first: int, n_draws: int) -> Array:
     """Draws number `first` and following of the stream of a key, uniform on [0, 1).
 
-    Counter-based (Philox; Salmon et al. 2011): a draw depends on its number alone, so the sample
-    depends neither on how the rows are cut into parts nor on the order in which parts are visited.
+    Counter-based (Philox; Salmon et al. 2011): a draw depends on its number alone, so the selection
+    depends neither on the chunking nor on the order in which chunks are visited.
     """
     skipped = first % _DRAWS
     stream = np.random.Generator(np.random.Philox(key=key, counter=first // _DRAWS))

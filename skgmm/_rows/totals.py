@@ -46,8 +46,8 @@ class Totals:
         """
         if self.n_samples != first.n_samples:
             raise ValueError(
-                f"X gave {self.n_samples} rows in this pass, but {first.n_samples} in the first: "
-                f"it changed during the fit, or {hint}"
+                f"X has {self.n_samples} samples in this pass, but had {first.n_samples} in the "
+                f"first: it changed during the fit, or {hint}"
             )
         differ = ~(np.abs(self.sums - first.sums) <= _ROUNDING * sizes)
         if differ.any():

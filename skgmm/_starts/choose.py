@@ -148,8 +148,8 @@ def _too_few(
         return None
     if n_distinct < n_components:
         return (
-            f"X has {n_distinct} distinct rows, fewer than n_components={n_components}: "
-            "components will share rows. Decrease n_components."
+            f"X has {n_distinct} distinct samples, fewer than n_components={n_components}: "
+            "several components will have the same samples. Decrease n_components."
         )
     needed = structure.minimum_rows(n_components, n_features)
     if n_distinct >= needed:
@@ -161,9 +161,10 @@ def _too_few(
     ][-_SUGGESTED:]
     remedy = f"Use covariance_type {' or '.join(able)}, or decrease" if able else "Decrease"
     return (
-        f"X has {n_distinct} distinct rows, but covariance_type={structure.name!r} with "
-        f"n_components={n_components} needs {needed} for covariances in {n_features} features "
-        f"that rest on data; reg_covar makes up the rest. {remedy} n_components."
+        f"X has {n_distinct} distinct samples, but covariance_type={structure.name!r} with "
+        f"n_components={n_components} needs {needed} in {n_features} features for covariances "
+        f"determined by the data. In some directions reg_covar is the only variance. {remedy} "
+        "n_components."
     )
 
 

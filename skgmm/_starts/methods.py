@@ -23,8 +23,8 @@ class EmptyStartError(ValueError):
 
     def __init__(self, components: list[int]) -> None:
         super().__init__(
-            f"The start leaves components without rows: {components}. Every component needs at "
-            "least one."
+            f"The initialisation leaves components without samples: {components}. Every component "
+            "needs at least one."
         )
 
 

@@ -1,4 +1,4 @@
-"""Covariance structures: small objects, and the registry of their names.
+"""Covariance structures, and the registry of their names.
 
 >>> from skgmm.covariance import STRUCTURES, find_structure
 >>> [structure.code for structure in STRUCTURES.values()]
@@ -47,7 +47,11 @@ _NAMES: dict[str, Structure] = {}  # every name in lower case
 
 
 def register(structure: Structure) -> None:
-    """Make a structure known by its name and aliases, in any case.
+    """Register a structure under its name and aliases, which are case-insensitive.
+
+    Parameters
+    ----------
+    structure : Structure
 
     Raises
     ------
@@ -63,12 +67,21 @@ def register(structure: Structure) -> None:
 
 
 def find_structure(name: str) -> Structure:
-    """The structure of that name, in any case.
+    """Find a structure by its name.
+
+    Parameters
+    ----------
+    name : str
+        A name, alias or code; case-insensitive.
+
+    Returns
+    -------
+    structure : Structure
 
     Raises
     ------
     ValueError
-        With all names, and the nearest.
+        If there is no such structure. The message lists all names, and the most similar one.
     """
     found = _NAMES.get(name.lower()) if isinstance(name, str) else None
     if found is not None:

@@ -190,8 +190,9 @@ class Structure(ABC):
         apart, condition = self._distance(covariance, n_components)
         if apart > 1e-5 + 100.0 * rounding * condition:
             raise ValueError(
-                f"The covariances given are not of the structure {self.name!r} "
-                f"({self.in_words}): the nearest of it differ by {apart:.2g} of the variances"
+                f"The given covariances do not have the structure {self.name!r} "
+                f"({self.in_words}): the nearest that have it differ by {apart:.2g} of the "
+                "variances"
             )
 
     def _distance(self, covariance: Covariance, n_components: int) -> tuple[float, float]:

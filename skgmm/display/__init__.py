@@ -1,7 +1,7 @@
-"""Pictures of mixtures, by scikit-learn's Display convention.
+"""Plots of mixtures, with scikit-learn's Display convention.
 
-``from_estimator`` computes and draws, ``plot`` draws again, ``ax_`` and ``figure_`` are for what
-you want to add. matplotlib is imported when a picture is drawn: ``pip install 'skgmm[plots]'``.
+``from_estimator`` computes and plots, ``plot`` plots again, ``ax_`` and ``figure_`` allow
+additions. Plots need matplotlib, which is imported on use.
 """
 
 from skgmm.display._convergence import ConvergenceDisplay

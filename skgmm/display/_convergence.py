@@ -1,4 +1,4 @@
-"""ConvergenceDisplay: what each evaluation gained."""
+"""ConvergenceDisplay: log-likelihood against the number of evaluations."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _MOST_MARKED = 60
 
 
 class ConvergenceDisplay:
-    """Picture of the way to the optimum: log-likelihood after each evaluation.
+    """Plot of the log-likelihood after each evaluation of a fit.
 
-    An evaluation is a pass over the rows. The line is the best start, in the best log-likelihood so
-    far; other starts are markers where they ended, with a cross for candidates that were left
-    behind (their log-likelihood is that of the sample on which candidates are compared).
+    An evaluation is one pass over the data. The line shows the best log-likelihood so far of the
+    best start. Markers show the final values of other starts, and crosses those of discarded
+    candidates (their log-likelihood is that of the random sample on which candidates are compared).
 
-    Made by `from_estimator`.
+    Create it with `from_estimator`.
 
     Parameters
     ----------
     objectives : array-like of shape (n_iter,)
-        What EM maximises, after each evaluation of the best start, in nats per row.
+        Objective after each evaluation of the best start, in nats per sample.
     starts : dict of lists
         `starts_` of a fit.
 
@@ -51,16 +51,16 @@ class ConvergenceDisplay:
     def from_estimator(
         cls, estimator: BaseEstimator, *, ax: Any = None, **options: Any
     ) -> ConvergenceDisplay:
-        """Picture of a fit.
+        """Plot the convergence of a fit.
 
         Parameters
         ----------
-        estimator : GaussianMixtureEM, or a fitted search for one
-            Fitted.
+        estimator : GaussianMixtureEM or search
+            A fitted mixture, or a fitted search whose best model is one.
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+            Axes to plot on. None creates a new figure.
         **options
-            As of `plot`.
+            Passed to `plot`.
 
         Returns
         -------
@@ -69,7 +69,7 @@ class ConvergenceDisplay:
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         NotFittedError
             If nothing was fitted, as after `from_parameters`.
         """
@@ -78,15 +78,15 @@ class ConvergenceDisplay:
         return cls(objectives=mixture.lower_bounds_, starts=mixture.starts_).plot(ax, **options)
 
     def plot(self, ax: Any = None, *, gap: bool = True) -> ConvergenceDisplay:
-        """Draw.
+        """Plot again.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+            Axes to plot on. None creates a new figure.
         gap : bool, default=True
-            Whether to show how far each evaluation is below the end, on a logarithmic scale: EM is
-            a straight line there, the flatter the slower. Else the log-likelihood itself.
+            Whether to show the gap to the final log-likelihood, on a logarithmic scale, on which
+            the linear convergence of EM is a straight line. False shows the log-likelihood.
 
         Returns
         -------
@@ -102,9 +102,13 @@ class ConvergenceDisplay:
                 self.ax_.plot(evaluations[shown], height, **look)
         if gap:
             self.ax_.set_yscale("log")
-            # What is smaller is the rounding of the log-likelihood.
+            # Smaller gaps are rounding errors of the log-likelihood.
             self.ax_.set_ylim(bottom=max(self.ax_.get_ylim()[0], _ROUNDING))
-        label = "nats per row below the end" if gap else "log-likelihood, nats per row"
+        label = (
+            "gap to the final log-likelihood (nats per sample)"
+            if gap
+            else "log-likelihood (nats per sample)"
+        )
         self.ax_.set_ylabel(label)
         self.ax_.set_xlabel("evaluation")
         self.ax_.xaxis.get_major_locator().set_params(integer=True)
@@ -116,15 +120,15 @@ class ConvergenceDisplay:
         return self
 
     def _say_that_nothing_is_below(self) -> None:
-        """A fit of one evaluation ends where it begins."""
+        """After a single evaluation there is no gap."""
         self.ax_.set_yticks([])
         self.ax_.minorticks_off()
         self.ax_.text(
-            0.5, 0.5, "No evaluation is below the end.", ha="center", transform=self.ax_.transAxes
+            0.5, 0.5, "No gap at any evaluation.", ha="center", transform=self.ax_.transAxes
         )
 
     def _series(self, end: float) -> Iterator[tuple[Array, Array, dict[str, Any]]]:
-        """Evaluations, log-likelihoods and look of the best start, the others and candidates."""
+        """Evaluations, log-likelihoods and style of the best start, other starts and candidates."""
         n_iter = len(self.objectives)
         look = {"lw": 1.8, "ms": 3, "color": _style.COLOURS[0], "zorder": 3}
         look["marker"] = "o" if n_iter <= _MOST_MARKED else ""
@@ -134,7 +138,7 @@ class ConvergenceDisplay:
         behind = np.array([status == "left behind" for status in self.starts["status"]])
         best = (values == end) & (evaluations == n_iter) & ~behind
         look = {"ls": "", "ms": 6, "color": _style.COLOURS[1]}
-        square = {"marker": "s", "mfc": "none", "label": "other starts, where they ended"}
-        cross = {"marker": "x", "label": "candidates left behind"}
+        square = {"marker": "s", "mfc": "none", "label": "other starts (final values)"}
+        cross = {"marker": "x", "label": "discarded candidates"}
         yield evaluations[~behind & ~best], values[~behind & ~best], {**look, **square}
         yield evaluations[behind], values[behind], {**look, **cross}

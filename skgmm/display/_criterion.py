@@ -14,8 +14,8 @@ from skgmm._inference import MixtureInference
 from skgmm.covariance import find_structure
 from skgmm.display import _style
 
-# A structure's code is its look: volume the line, shape the marker, orientation the colour (with
-# "s" for spheres), and each letter can be told from the others in grey.
+# The style shows the structure's code: volume the line, shape the marker, orientation the colour
+# (with "s" for spheres). All can be distinguished in greyscale.
 _LINES = {"E": "-", "V": "--"}
 _MARKERS = {"I": "o", "E": "s", "V": "^"}
 _COLOURS = {"s": "#E69F00", "I": "#56B4E9", "E": "#0072B2", "V": _style.INK}
@@ -23,38 +23,38 @@ _CRITERIA = ("bic", "icl", "aic", "log_likelihood", "held_out_log_likelihood")
 _MOST_TICKS = 15
 _OTHER = {"color": "0.5", "ls": ":", "marker": "x"}
 
-# The axis ends this many times as far from the best as three quarters of the structures come, or as
-# half of the models of the best structure lie: hopeless ones would press the others into a line.
+# The axis ends at this multiple of the distance from the best value within which three quarters of
+# the structures come, or half of the models of the best structure: much worse models would compress
+# the others into a line.
 _REACH = 2.0
 _STRETCH = 3.0
 _BELOW = 0.12
 
 
 class CriterionDisplay:
-    """Picture of a criterion against the number of components, a line for each structure.
+    """Plot of a criterion against the number of components, one line for each structure.
 
-    The best model has a ring. What a line looks like says what its structure is: solid for equal
-    volumes, dashed for varying ones; circles for spheres, squares for equal shapes, triangles for
-    varying ones; orange for spheres, light blue for axes along the features, blue for equal
-    orientations, black (white in a dark style) for varying ones. Models that could not be fitted
-    leave a gap, hollow markers are fits that did not converge. The axis shows what is near the
-    best; structures that never come near it leave the picture. Criteria are lower for better
-    models, log-likelihoods higher.
+    The best model is marked by a ring. The style of a line shows the three letters of the
+    structure. Volume: solid if equal, dashed if varying. Shape: circles for spheres, squares if
+    equal, triangles if varying. Orientation: orange for spheres, light blue if axis-aligned, blue
+    if equal, black (white in a dark style) if varying. Models that could not be fitted leave a gap;
+    hollow markers are fits that did not converge. The axis is clipped near the best value.
+    Criteria are lower for better models, log-likelihoods higher.
 
-    Made by `from_estimator`.
+    Create it with `from_estimator`.
 
     Parameters
     ----------
     n_components : array-like of int, shape (n_models,)
     covariance_type : array-like of str, shape (n_models,)
     values : array-like of shape (n_models,)
-        The criterion; NaN where there is none.
+        Value of the criterion; NaN if there is none.
     converged : array-like of bool, shape (n_models,)
     best : tuple of int and str
         Number of components and structure of the chosen model.
     criterion : str
-        Name of the criterion, as the column of `results_`: what ends in 'log_likelihood' is
-        higher for better models, the others are lower.
+        Name of the criterion, as in the columns of `results_`. Names that end in 'log_likelihood'
+        are higher for better models, the others lower.
 
     Attributes
     ----------
@@ -91,19 +91,19 @@ class CriterionDisplay:
         ax: Any = None,
         **options: Any,
     ) -> CriterionDisplay:
-        """Picture of a fitted search.
+        """Plot a criterion of a fitted search.
 
         Parameters
         ----------
         estimator : GaussianMixtureSearch
             Fitted.
         criterion : str, default=None
-            A column of its `results_`: 'bic', 'icl', 'aic', 'log_likelihood', or where there was a
-            cross-validation 'held_out_log_likelihood'. None: the one it chose by.
+            A column of its `results_`: 'bic', 'icl', 'aic', 'log_likelihood', or after a
+            cross-validation 'held_out_log_likelihood'. None is the criterion of the search.
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+            Axes to plot on. None creates a new figure.
         **options
-            As of `plot`.
+            Passed to `plot`.
 
         Returns
         -------
@@ -112,7 +112,7 @@ class CriterionDisplay:
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         TypeError
             If the estimator is a single mixture.
         ValueError
@@ -121,12 +121,12 @@ class CriterionDisplay:
         if isinstance(estimator, MixtureInference):
             raise TypeError(
                 "CriterionDisplay shows the models of a search, but got a single "
-                f"{type(estimator).__name__}: give it a fitted GaussianMixtureSearch"
+                f"{type(estimator).__name__}: pass a fitted GaussianMixtureSearch"
             )
         check_is_fitted(estimator, "results_")
         results = estimator.results_
         decisive = estimator.criterion
-        if decisive == "log_likelihood":  # of all rows it only says which model is the largest
+        if decisive == "log_likelihood":  # in-sample values only increase with the model's size
             decisive = "held_out_log_likelihood"
         chosen = decisive if criterion is None else criterion
         criteria = [name for name in _CRITERIA if name in results]
@@ -149,14 +149,14 @@ class CriterionDisplay:
         return display.plot(ax, **options)
 
     def plot(self, ax: Any = None, *, legend: bool = True) -> CriterionDisplay:
-        """Draw.
+        """Plot again.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+            Axes to plot on. None creates a new figure.
         legend : bool, default=True
-            Whether to name the structures, the best first.
+            Whether to add a legend with the structures, the best first.
 
         Returns
         -------
@@ -178,7 +178,7 @@ class CriterionDisplay:
         return self
 
     def _ranked(self) -> list[tuple[str, float]]:
-        """Structures and their best values, the best first; those without any are left out."""
+        """Structures and their best values, the best first; those without any are omitted."""
         least, sign = {}, _sign(self.criterion)
         for name in dict.fromkeys(self.covariance_type.tolist()):
             values = self.values[self.covariance_type == name]
@@ -205,7 +205,7 @@ class CriterionDisplay:
         )
 
     def _ring(self) -> None:
-        """Mark the best, and keep the axis to where there is something to choose."""
+        """Mark the best model, and clip the axis near its value."""
         K, name = self.best
         sign, sizes = _sign(self.criterion), np.unique(self.n_components)
         side = "center" if sizes[0] < K < sizes[-1] else "left" if sizes[0] == K else "right"
@@ -218,7 +218,7 @@ class CriterionDisplay:
         )  # fmt: skip
         behind = [abs(least - value) for _, least in self._ranked()]
         near = np.quantile(behind, 0.75)
-        # Of few structures a single hopeless one would stretch the quartile.
+        # With few structures a single bad one would inflate the quartile.
         near = min(near, _STRETCH * np.quantile(behind, 0.75, method="lower"))
         near = max(near, np.nanmedian(abs(self.values[own] - value)))
         height = sign * max(_REACH * near, 1e-3 * abs(value))
@@ -234,11 +234,11 @@ def _label(criterion: str) -> str:
     if _sign(criterion) > 0:
         return f"{criterion.upper()}  (lower is better)"
     name = criterion.replace("held_out_", "held-out ").replace("_", "-")
-    return f"{name}, nats{' per row' * name.startswith('held')}  (higher is better)"
+    return f"{name}, nats{' per sample' * name.startswith('held')}  (higher is better)"
 
 
 def _look(name: str) -> tuple[dict[str, Any], str]:
-    """How the line of a structure looks, and what it is called."""
+    """Style and label of the line of a structure."""
     code = find_structure(name).code
     label = code if code == name else f"{code} '{name}'"
     if len(code) != 3 or code[0] not in _LINES:

@@ -1,4 +1,4 @@
-"""What is drawn of a mixture and its rows, on any axes."""
+"""Plot a mixture and its samples on given axes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _REGIONS = (0.25, 0.5, 0.75, 0.95)
 _SHADES = (0.047, 0.098, 0.149, 0.2)  # of ink on paper
 _GRID = 150
 _FEWEST_BINS, _MOST_BINS = 5, 60
-# A component that takes no more than this of the picture both ways has its number beside it.
+# The number of a component is placed beside it if it is smaller than this fraction of the axes.
 _SMALL = 0.05
-# Rows with more steps than this in their range are not rounded.
+# Values with more steps than this in their range do not count as rounded.
 _MOST_GRAINS = 500
 
 
 class Drawing:
-    """Rows and a mixture in the coordinates of a picture.
+    """Samples and a mixture in the coordinates of a plot.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Drawing:
         Responsibilities.
     weights : ndarray of shape (n,) or None
     max_rows : int
-        Rows drawn as markers.
+        Maximum number of samples plotted as markers.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class Drawing:
         if n_samples > max_rows:
             self.drawn = np.sort(rng.choice(n_samples, max_rows, replace=False))
         ranked = np.sort(shares[self.drawn], axis=1)
-        # How far the most probable component is ahead: 0 where two are even.
+        # Difference of the two largest responsibilities: 0 if they are equal.
         self.certainty = ranked[:, -1] - ranked[:, -2] if ranked.shape[1] > 1 else ranked[:, 0]
         self.hard = shares[self.drawn].argmax(axis=1)
 
     def histogram(self, ax: Any, coordinate: int) -> None:
-        """Soft counts of each component, stacked, with the densities."""
+        """Stacked histograms weighted by responsibilities, with the densities."""
         view, rows = self.view.of([coordinate]), self.rows[:, coordinate]
         edges = _bin_edges(view, rows, self.weights.sum())
         bottom = np.zeros(len(edges) - 1)
@@ -68,7 +68,7 @@ class Drawing:
                 lw=0.5,
             )  # fmt: skip
             for bar in bars:
-                bar.sticky_edges.y[:] = [0.0]  # the foot of a bar without height is no floor
+                bar.sticky_edges.y[:] = [0.0]  # an empty bar must not limit the axis
             bottom = bottom + height
         if len(view.filled) > 1:
             ax.plot(x[:, 0], view.density(x), color=_style.ink(), lw=1.2)
@@ -81,7 +81,7 @@ class Drawing:
         _style.open_frame(ax)
 
     def plane(self, ax: Any, coordinates: tuple[int, int], density: bool) -> None:
-        """Rows, outlines and shades in two coordinates."""
+        """Samples, ellipses and grey levels in two coordinates."""
         view = self.view.of(coordinates)
         (left, right), (low, high) = self.spans[list(coordinates)]
         if density:
@@ -104,7 +104,7 @@ class Drawing:
         _style.open_frame(ax)
 
     def _number(self, ax: Any, component: int, place: tuple[float, ...], aside: bool) -> None:
-        """The number of a component; aside where it would hide what it names."""
+        """The number of a component; `aside` if it would cover the component."""
         ax.annotate(
             str(component), place, (0.0, 12.0 if aside else 0.0), textcoords="offset points",
             ha="center", va="center", fontsize=8, zorder=4, color=_style.ink(),
@@ -117,7 +117,7 @@ class Drawing:
         x, y = np.meshgrid(across, up)
         heights = view.density(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
         levels = view.region_levels(_REGIONS)
-        if np.all(np.diff(levels) > 0):  # not where all of the mass lies in a point
+        if np.all(np.diff(levels) > 0):  # not if all of the mass is in a point
             top = max(heights.max(), levels[-1]) * 1.001
             greys = [_style.grey(share) for share in _SHADES]
             ax.contourf(x, y, heights, [*levels, top], colors=greys, zorder=0)
@@ -135,7 +135,7 @@ class Drawing:
         )  # fmt: skip
 
     def legend(self, ax: Any, lines: bool, loc: str = "best") -> None:
-        """What the markers and outlines are, or the lines over a histogram."""
+        """Legend of the markers and ellipses, or of the lines over a histogram."""
         from matplotlib.lines import Line2D
 
         entries = self._components(lines)
@@ -143,16 +143,16 @@ class Drawing:
         if lines and len(self.view.filled) > 1:
             entries.append({"color": _style.ink(), "lw": 1.2, "label": "mixture"})
         if not lines and self.view.n_components > 1:
-            hollow = {"marker": "o", "ls": "", "mfc": "none", "label": "hollow: in doubt"}
+            hollow = {"marker": "o", "ls": "", "mfc": "none", "label": "hollow: uncertain"}
             entries.append({**grey, **hollow})
         if not lines:
-            entries.append({**grey, "label": "50 % of its mass"})
-            entries.append({**grey, "ls": "--", "label": "95 % of its mass"})
+            entries.append({**grey, "label": "50 % of component"})
+            entries.append({**grey, "ls": "--", "label": "95 % of component"})
         handles = [Line2D([], [], **entry) for entry in entries]
         ax.legend(handles=handles, loc=loc, fontsize=8, framealpha=0.85)
 
     def _components(self, lines: bool) -> list[dict[str, Any]]:
-        """Legend entries of the components with their weights, if few enough to be read."""
+        """Legend entries of the components with their weights, if there are few components."""
         if self.view.n_components > _style.MOST_NAMED:
             return []
         entries: list[dict[str, Any]] = []
@@ -164,7 +164,7 @@ class Drawing:
 
 
 def _points(view: View, low: float, high: float) -> Array:
-    """Where densities of one coordinate are drawn, (n, 1): closely where a component is narrow."""
+    """Points for the densities of one coordinate, (n, 1): dense around narrow components."""
     deviations = np.sqrt(view.covariances[:, 0, 0])
     around = view.means + deviations[:, None] * np.linspace(-4.0, 4.0, 81)
     points = np.unique(np.append(np.linspace(low, high, 400), around[view.filled]))
@@ -172,7 +172,7 @@ def _points(view: View, low: float, high: float) -> Array:
 
 
 def _bin_edges(view: View, rows: Array, total: float) -> Array:
-    """Bins as narrow as the narrowest component asks for (Scott 1979)."""
+    """Bins with the width that the narrowest component needs (Scott 1979)."""
     deviations = np.sqrt(view.covariances[:, 0, 0])
     sizes = np.maximum(view.weights * total, 1.0)
     width = (3.49 * deviations / np.cbrt(sizes))[view.filled].min()
@@ -183,7 +183,7 @@ def _bin_edges(view: View, rows: Array, total: float) -> Array:
     distinct = np.unique(rows)
     grain = float(np.diff(distinct).min())
     if (high - low) / grain <= _MOST_GRAINS:
-        # Rounded rows: bins of whole grains, or some would hold more values than their neighbours.
+        # Rounded values: bins of whole steps, otherwise some would hold more values than others.
         width = grain * max(1.0, np.round(width / grain))
         low -= 0.5 * grain
     return low + width * np.arange(np.ceil((high - low) / width + 1e-6) + 1)

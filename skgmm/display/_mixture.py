@@ -1,4 +1,4 @@
-"""MixtureDisplay: rows, components and density."""
+"""MixtureDisplay: samples, components and density."""
 
 from __future__ import annotations
 
@@ -19,35 +19,34 @@ from skgmm.display._view import View, view_of
 
 
 class MixtureDisplay:
-    """Picture of a mixture and its rows.
+    """Plot of a mixture and samples.
 
-    Two features, or a plane: each row is a marker of its most probable component, filled where the
-    assignment is sure and hollow where it is in doubt; each component has outlines around 50 % and
-    95 % of its mass; the density is shades of grey, whose edges are regions of highest density that
-    hold 25, 50, 75 and 95 % of the mass (Hyndman 1996). One feature: a histogram, in which each row
-    counts in each component with its responsibility, and the densities. More: a matrix of all
-    pairs.
+    Two features, or a plane: each sample is a marker in the style of its most probable component.
+    Markers fade to hollow as the two largest responsibilities approach each other. Ellipses contain
+    50 % and 95 % of each component. Grey levels are highest-density regions with 25, 50, 75 and
+    95 % of the mass (Hyndman 1996). One feature: a histogram, in which each sample counts in each
+    component with its responsibility, and the densities. More features: a scatter-plot matrix.
 
-    Made by `from_estimator`.
+    Create it with `from_estimator`.
 
     Parameters
     ----------
     rows : ndarray of shape (n_samples, n_shown)
-        In the coordinates that are shown.
+        The samples in the coordinates of the plot.
     responsibilities : ndarray of shape (n_samples, n_components)
-        Soft assignment of the rows.
+        Soft assignment of the samples.
     weights : ndarray of shape (n_components,)
     means : ndarray of shape (n_components, n_shown)
     covariances : ndarray of shape (n_components, n_shown, n_shown)
     names : sequence of str of length n_shown
         Labels of the axes.
     sample_weight : ndarray of shape (n_samples,), default=None
-        How often each row counts.
+        How often each sample counts.
 
     Attributes
     ----------
     ax_ : matplotlib Axes, or ndarray of Axes of shape (n_shown, n_shown)
-        The matrix of pairs has None above its diagonal.
+        The array of a scatter-plot matrix has None above its diagonal.
     figure_ : matplotlib Figure
 
     Examples
@@ -97,25 +96,26 @@ class MixtureDisplay:
         ax: Any = None,
         **options: Any,
     ) -> MixtureDisplay:
-        """Picture of a fitted (or given) mixture, and rows.
+        """Plot a fitted (or given) mixture, and samples.
 
         Parameters
         ----------
-        estimator : GaussianMixtureEM, or a fitted search for one
+        estimator : GaussianMixtureEM or search
+            A mixture with parameters, or a fitted search whose best model is one.
         X : array-like of shape (n_samples, n_features)
-            Rows to show: those of the fit, or others.
+            Samples to plot: those of the fit, or others.
         y : Ignored
         features : 'principal' or list of int or str, default=None
-            Numbers or names of one feature (histogram), two (plane) or up to ten (matrix of pairs);
-            or 'principal', the plane of the first two principal axes of the mixture, features
-            taken in units of their standard deviations. None: all of one or two features, the
-            principal plane of more.
+            Numbers or names of one feature (histogram), two (scatter plot) or up to ten
+            (scatter-plot matrix); or 'principal', the plane of the first two principal axes of the
+            mixture, of features in units of their standard deviations. None: all features if there
+            are one or two, otherwise the principal plane.
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts: in the histogram, and in the area of its marker.
+            How often each sample counts: in the histogram, and in the area of its marker.
         ax : matplotlib Axes, default=None
-            Where to draw; the matrix of pairs takes its place. None makes a figure.
+            Axes to plot on; a scatter-plot matrix replaces them. None creates a new figure.
         **options
-            As of `plot`.
+            Passed to `plot`.
 
         Returns
         -------
@@ -124,9 +124,9 @@ class MixtureDisplay:
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         ValueError
-            If `features` names no features of the mixture, or too many.
+            If `features` are not features of the mixture, or are too many.
         """
         _style.check_data(cls, X)
         mixture = mixture_of(estimator)
@@ -155,18 +155,19 @@ class MixtureDisplay:
         legend: bool = True,
         max_rows: int = 2000,
     ) -> MixtureDisplay:
-        """Draw.
+        """Plot again.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+            Axes to plot on. None creates a new figure.
         density : bool, default=True
-            Whether to shade the density in a plane.
+            Whether to show the density as grey levels in a scatter plot.
         legend : bool, default=True
+            Whether to add a legend.
         max_rows : int, default=2000
-            Rows drawn as markers in a plane; of more, a random sample. Histograms and the shades
-            know all.
+            Maximum number of markers in a scatter plot; of more samples a random selection is
+            plotted. Histograms always use all observations.
 
         Returns
         -------
@@ -192,7 +193,7 @@ class MixtureDisplay:
         return self
 
     def _plot_matrix(self, ax: Any, drawn: Drawing, density: bool, legend: bool) -> None:
-        """Histograms on the diagonal, planes below it, the legend above."""
+        """Histograms on the diagonal, scatter plots below it, the legend above."""
         plt, m = _style.pyplot(self), self.rows.shape[1]
         if ax is None:
             self.figure_ = plt.figure(figsize=(2.1 * m, 2.0 * m), layout="constrained")

@@ -1,38 +1,38 @@
-"""How pictures look: every difference in colour is also one of marker, line or hatching."""
+"""Style of the plots: differences in colour are also differences in marker, line or hatching."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Okabe & Ito's palette (2008), which the colour-blind tell apart, without its yellow, which is hard
-# to see on white, and with what writing has for its black.
+# Okabe & Ito's palette (2008), safe for colour-blind readers, without its yellow, which is hard to
+# see on white, and with the colour of text instead of black.
 INK = "ink"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK)
-# Eight markers to seven colours: 56 components before a pair comes again.
+# Eight markers and seven colours: pairs repeat after 56 components.
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "p")
 LINES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "||||", "oooo")
 
 MOST_NAMED = 8
-"""Components in a legend: a longer one is not read."""
+"""Maximum number of components in a legend."""
 
 
 def ink() -> str:
-    """The colour of writing: black, or in a dark style white."""
+    """Colour of text: black, or white in a dark style."""
     from matplotlib import rcParams
 
     return str(rcParams["text.color"])
 
 
 def paper() -> str:
-    """The colour behind a picture."""
+    """Background colour of a plot."""
     from matplotlib import rcParams
 
     return str(rcParams["axes.facecolor"])
 
 
 def grey(share: float) -> tuple[float, ...]:
-    """So much ink on paper."""
+    """Mixture of the colours of text and background."""
     from matplotlib.colors import to_rgb
 
     mixed = zip(to_rgb(ink()), to_rgb(paper()), strict=True)
@@ -40,7 +40,7 @@ def grey(share: float) -> tuple[float, ...]:
 
 
 def resolved(colour: str) -> str:
-    """A colour of the palette as matplotlib knows it."""
+    """A colour of the palette for matplotlib."""
     return ink() if colour == INK else colour
 
 
@@ -61,28 +61,28 @@ def hatch(component: int) -> str:
 
 
 def pyplot(caller: object) -> Any:
-    """matplotlib.pyplot, imported on use: who draws nothing needs no matplotlib."""
+    """matplotlib.pyplot, imported only when something is plotted."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            f"{type(caller).__name__}.plot draws with matplotlib, which is not installed: "
-            "pip install 'skgmm[plots]'"
+            f"{type(caller).__name__}.plot needs matplotlib, which is not installed: "
+            "pip install matplotlib"
         ) from error
     return plt
 
 
 def check_data(caller: type, X: Any) -> None:
-    """Data are not kept by a mixture, so they have to be given."""
+    """Raise ValueError without X: a mixture does not keep the data."""
     if X is None:
         raise ValueError(
-            f"{caller.__name__}.from_estimator needs X, the samples to show, because a mixture "
-            "does not keep those it was fitted to, but got None"
+            f"{caller.__name__}.from_estimator needs X, the samples to plot, because a mixture "
+            "does not keep the data that it was fitted to, but got None"
         )
 
 
 def axes_of(caller: object, ax: Any, size: tuple[float, float]) -> Any:
-    """The user's axes, or those of a new figure."""
+    """The given axes, or those of a new figure."""
     plt = pyplot(caller)
     return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
 

@@ -1,4 +1,4 @@
-"""UncertaintyDisplay: which rows are in doubt, and between which components."""
+"""UncertaintyDisplay: which samples are uncertain, and between which components."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from skgmm._linalg import Array
 from skgmm._validation import check_responsibilities
 from skgmm.display import _style
 
-# Columns of the picture: each is the mean of a few rows where there are more.
+# Columns of the plot: with more samples each column is the mean of several.
 _MOST_COLUMNS = 1000
-# Inches that a block needs for what is said of it, and for its number alone.
+# Inches that a block needs for its label, and for its number alone.
 _WIDE, _NARROW = 0.8, 0.15
 
 
 class UncertaintyDisplay:
-    """Picture of the soft assignment: every row a column, shared out by its responsibilities.
+    """Plot of the soft assignment: each sample is a column, divided by its responsibilities.
 
-    Rows are sorted by component, and within one from sure to doubtful, so that the right end of
-    each block shows how many rows are in doubt, and between which components.
+    Samples are sorted by component, and within a component from most to least certain. So the right
+    end of each block shows how many samples are uncertain, and between which components.
 
-    Made by `from_estimator`.
+    Create it with `from_estimator`.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ class UncertaintyDisplay:
     Attributes
     ----------
     uncertainty_ : ndarray of shape (n_samples,)
-        1 - largest responsibility of each row.
+        1 - largest responsibility of each sample.
     order_ : ndarray of int, shape (n_samples,)
-        Numbers of the rows, the most doubtful first.
+        Indices of the samples, the most uncertain first.
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
 
@@ -75,17 +75,18 @@ class UncertaintyDisplay:
         ax: Any = None,
         **options: Any,
     ) -> UncertaintyDisplay:
-        """Picture of the soft assignment of rows.
+        """Plot the soft assignment of samples.
 
         Parameters
         ----------
-        estimator : GaussianMixtureEM, or a fitted search for one
+        estimator : GaussianMixtureEM or search
+            A fitted mixture, or a fitted search whose best model is one.
         X : array-like of shape (n_samples, n_features)
         y : Ignored
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+            Axes to plot on. None creates a new figure.
         **options
-            As of `plot`.
+            Passed to `plot`.
 
         Returns
         -------
@@ -94,21 +95,21 @@ class UncertaintyDisplay:
         Raises
         ------
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         """
         _style.check_data(cls, X)
         shares = np.asarray(mixture_of(estimator).predict_proba(X), dtype=np.float64)
         return cls(responsibilities=shares).plot(ax, **options)
 
     def plot(self, ax: Any = None, *, doubt: float = 0.1) -> UncertaintyDisplay:
-        """Draw.
+        """Plot again.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+            Axes to plot on. None creates a new figure.
         doubt : float, default=0.1
-            A row counts as doubtful above this uncertainty, between 0 and 1.
+            Samples with an uncertainty above this number, between 0 and 1, count as uncertain.
 
         Returns
         -------
@@ -142,7 +143,7 @@ class UncertaintyDisplay:
             )  # fmt: skip
 
     def _blocks(self, hard: Array, doubtful: Array, doubt: float) -> None:
-        """The name of each block above it, and lines between them."""
+        """The label above each block, and lines between blocks."""
         names, starts = np.unique(hard, return_index=True)
         ends = np.append(starts[1:], len(hard))
         per_inch = len(hard) / (self.ax_.bbox.width / self.figure_.dpi)
@@ -152,8 +153,9 @@ class UncertaintyDisplay:
                 continue
             wide = end - start >= _WIDE * per_inch
             unsure = int(doubtful[start:end].sum())
-            label = f"component {k}\n{end - start} rows\n{unsure} in doubt" if wide else str(k)
+            label = f"component {k}\n{end - start} samples\n{unsure} uncertain" if wide else str(k)
             self.ax_.text((start + end) / 2, 1.02, label, ha="center", va="bottom", fontsize=8)
         self.ax_.set_xlabel(
-            f"rows by component, from sure to doubtful\n(in doubt: uncertainty above {doubt:g})"
+            "samples by component, from most to least certain\n"
+            f"(uncertain: uncertainty above {doubt:g})"
         )

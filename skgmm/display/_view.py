@@ -1,4 +1,4 @@
-"""A mixture seen along some directions: the exact marginal mixture, and what is drawn of it."""
+"""The exact marginal mixture along some directions, and what is plotted of it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from skgmm._rows.intake import array_of
 from skgmm.covariance import Ellipsoidal
 
 MOST_FEATURES = 10
-"""A matrix of more panels is not read."""
+"""Maximum number of features in a scatter-plot matrix."""
 
-# Rows drawn from a mixture to find its regions of highest density: 1 % of a share is seen.
+# Samples drawn from a mixture to estimate its highest-density regions, to 1 % of the mass.
 _DRAWS = 20_000
 
 
 @dataclass(frozen=True)
 class View:
-    """A mixture in the m coordinates that a picture shows."""
+    """A mixture in the m coordinates of a plot."""
 
     weights: Array  # (K,)
     means: Array  # (K, m)
@@ -40,7 +40,7 @@ class View:
 
     @cached_property
     def filled(self) -> list[int]:
-        """Components that hold rows; the parameters of the others are no finding."""
+        """Components that have samples; parameters of empty components are not estimates."""
         return np.flatnonzero(self.weights >= EMPTY_WEIGHT).tolist()
 
     @cached_property
@@ -73,15 +73,15 @@ class View:
         return self.weights[component] * one.density(points)
 
     def region_levels(self, masses: Sequence[float]) -> Array:
-        """Densities whose contours hold these shares of the mass, the largest share first.
+        """Densities whose contours contain these fractions of the mass, the largest first.
 
-        Regions of highest density (Hyndman 1996): quantiles of the density of drawn rows.
+        Highest-density regions (Hyndman 1996): quantiles of the density of drawn samples.
         """
         rows, _ = self._parameters.draw(_DRAWS, np.random.RandomState(0))
         return np.quantile(self.density(rows), 1.0 - np.sort(masses)[::-1])
 
     def ellipse(self, component: int, mass: float) -> Array:
-        """Outline that holds a share of a component's mass in two coordinates, (2, 200)."""
+        """Ellipse that contains a fraction of a component in two coordinates, (2, 200)."""
         angle = np.linspace(0.0, 2.0 * np.pi, 200)
         # The squared distance from the mean is chi-square with 2 degrees of freedom.
         radius = np.sqrt(-2.0 * np.log1p(-mass))
@@ -90,8 +90,8 @@ class View:
         return self.means[component][:, None] + lower @ circle
 
     def spans(self, rows: Array) -> Array:
-        """Lower and upper end of the rows and of all components in each coordinate, (m, 2)."""
-        # Of a single coordinate an outline of 95 % in two reaches 2.45 deviations.
+        """Lower and upper end of the samples and components in each coordinate, (m, 2)."""
+        # In each coordinate a 95 % ellipse extends to 2.45 standard deviations.
         reach = 2.45 * np.sqrt(np.diagonal(self.covariances, axis1=1, axis2=2))[self.filled]
         means = self.means[self.filled]
         low = np.minimum((means - reach).min(axis=0), rows.min(axis=0))
@@ -103,7 +103,7 @@ class View:
 def view_of(
     mixture: MixtureInference, X: ArrayLike, features: str | Sequence[int | str] | None
 ) -> tuple[View, Array]:
-    """The mixture along the directions that `features` asks for, and the rows X there, (n, m)."""
+    """The mixture and the samples X, (n, m), along the directions of `features`."""
     check_is_fitted(mixture)
     rows = array_of(mixture, X, reset=False)[0].astype(np.float64, copy=False)
     parameters = mixture._parameters()
@@ -121,9 +121,9 @@ def view_of(
 
 
 def _principal_plane(whole: View, rows: Array) -> tuple[View, Array]:
-    """Along the two principal axes of the mixture, features in units of their deviations.
+    """Along the two principal axes of the mixture, of features divided by standard deviations.
 
-    Without those units the plane would be that of the feature with the largest numbers.
+    Without this scaling the feature with the largest numbers would determine the plane.
     """
     centre = whole.weights @ whole.means
     apart = whole.means - centre

@@ -1,4 +1,4 @@
-"""Choosing a model: how many components, which structure, and how sure."""
+"""Model selection: number of components, covariance structure, and uncertainty."""
 
 from skgmm.model_selection._bootstrap import BootstrapLRT, bootstrap_lrt
 from skgmm.model_selection._scorers import CriterionScorer, aic_scorer, bic_scorer, icl_scorer

@@ -1,8 +1,8 @@
-"""Whether the components of a model rest on enough samples for what they do not share.
+"""Whether the components of a model have enough samples for the parameters they do not share.
 
-Where samples are few the likelihood has spurious maxima: components of a few samples that happen to
+With few samples the likelihood has spurious maxima: components of a few samples that happen to
 lie near a line or a plane, or close together (McLachlan & Peel 2000, section 3.10). BIC does not
-see them, because its penalty is asymptotic; and structures that share a volume or a shape keep
+detect them, because its penalty is asymptotic; and structures that share a volume or a shape keep
 their covariances positive definite, so that no component collapses. The rule below was chosen by
 simulation (`benchmarks/answers.py --part search`; documented in "Choosing K and structure").
 """
@@ -14,13 +14,13 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm.covariance import Structure
 
-# Effective samples of a component: for a mean of its own, a volume, a shape, and, beyond the number
-# of features, an orientation: a scatter matrix of d + 1 samples is barely non-singular.
+# Effective samples that a component needs for its own mean, volume, shape, and (in addition to the
+# number of features) orientation: a scatter matrix of d + 1 samples is barely non-singular.
 _MEAN, _VOLUME, _SHAPE, _ORIENTATION = 2, 3, 5, 2
 
 
 class InadmissibleError(ValueError):
-    """Every run of EM ended with components of too few samples."""
+    """Every run of EM ended with components that have too few samples."""
 
     def __init__(self, reason: str, objective: float = np.nan) -> None:
         super().__init__(reason)
@@ -28,10 +28,10 @@ class InadmissibleError(ValueError):
 
 
 def needed_samples(structure: Structure, n_features: int) -> int:
-    """Effective samples that each component must have, by the parts that components do not share.
+    """Effective samples that each component needs for the parameters that are not shared.
 
-    The structure's code tells: V for its own. A registered structure without such a code is only
-    asked for a mean.
+    These are the letters V of the structure's code. A registered structure without such a code only
+    needs enough samples for a mean.
     """
     code = structure.code
     if len(code) != 3 or not set(code) <= set("EVI"):
@@ -47,7 +47,7 @@ def needed_samples(structure: Structure, n_features: int) -> int:
 def unsupported(structure: Structure, mass: Array, n_features: int) -> str | None:
     """Why a model with components of these effective numbers of samples (K,) is inadmissible.
 
-    One component is all samples, and always admissible.
+    A single component has all samples, and is always admissible.
     """
     needed = needed_samples(structure, n_features)
     few = np.flatnonzero(mass < needed)
@@ -55,6 +55,6 @@ def unsupported(structure: Structure, mass: Array, n_features: int) -> str | Non
         return None
     sizes = ", ".join(f"{size:.3g}" for size in mass[few])
     return (
-        f"inadmissible: components {few.tolist()} rest on {sizes} effective samples; "
+        f"inadmissible: components {few.tolist()} have {sizes} effective samples; "
         f"{structure.name!r} needs {needed} for each component in {n_features} features"
     )

@@ -1,4 +1,4 @@
-"""What the user should know after a search: sentences for warnings."""
+"""Messages of warnings after a search."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from skgmm._rows.base import effective_size
 from skgmm._validation import scale_of_weights
 from skgmm.model_selection._table import NOT_REACHED, Table
 
-# A better score by less says nothing (Kass & Raftery 1995).
+# Smaller differences of BIC are negligible (Kass & Raftery 1995).
 _DECISIVE = 2.0
 
 
 def largest_tried(sizes: Sequence[int], best: int) -> list[str]:
-    """Whether more components than were tried might be better."""
+    """A message if more components than were tried might be better."""
     if len(sizes) < 2 or best < max(sizes):
         return []
     return [
@@ -28,12 +28,12 @@ def largest_tried(sizes: Sequence[int], best: int) -> list[str]:
 def left_out(
     table: Table, results: dict[str, Array], best_score: float, penalty: float
 ) -> list[str]:
-    """Inadmissible models: those that the criterion alone would have preferred, or how many.
+    """A message about inadmissible models: those with a better criterion, or their number.
 
     Parameters
     ----------
     penalty : float
-        Of a parameter, in units of the criterion: log(n) for BIC and ICL, 2 for AIC.
+        Penalty for each parameter: log(n) for BIC and ICL, 2 for AIC.
     """
     rejected = np.array(
         [
@@ -50,26 +50,27 @@ def left_out(
     reason = results["status"][first].removeprefix("inadmissible: ")
     return [
         f"{len(better)} models with a better value of the criterion are inadmissible, because some "
-        "of their components rest on too few samples for what they do not share, as in "
-        f"{name!r} with {n_components} components ({reason}). The column 'status' of results_ "
-        "tells which, and why."
+        "of their components have too few samples for the parameters that they do not share, for "
+        f"example {name!r} with {n_components} components ({reason}). The column 'status' of "
+        "results_ gives the reason for each."
     ]
 
 
 def _too_few_for_some(results: dict[str, Array]) -> list[str]:
-    """How many models were left out because X has too few samples for them."""
+    """A message with the number of models that were excluded because of too few samples."""
     inadmissible = np.array(["but X has" in status for status in results["status"]])
     if not inadmissible.any():
         return []
     return [
-        f"{inadmissible.sum()} of {len(inadmissible)} models are left out because X has too few "
-        "samples for so many components of their own shape. The column 'status' of results_ tells "
-        "which, and why. Decrease n_components, or leave structures with many parameters out."
+        f"{inadmissible.sum()} of {len(inadmissible)} models are excluded because X has too few "
+        "samples for so many components with separate shapes. The column 'status' of results_ "
+        "gives the reason for each. Decrease n_components, or exclude structures with many "
+        "parameters."
     ]
 
 
 def relative_weights(weights: Array | None, n_free: int) -> list[str]:
-    """What the user should know where weights are no counts."""
+    """A message if the weights are relative."""
     if weights is None:
         return []
     total = float(weights.sum())
@@ -81,10 +82,10 @@ def interrupted(results: dict[str, Array]) -> str:
     n_missing = int((results["status"] == NOT_REACHED).sum())
     if not n_missing:
         return (
-            "The search was interrupted in its cross-validation; models are judged by the folds "
-            "before that, or by the first as far as it went."
+            "The search was interrupted during its cross-validation; models are compared by the "
+            "folds before that, or by the models that were fitted in the first fold."
         )
     return (
-        f"The search was interrupted with {n_missing} of {len(results['status'])} models still to "
-        "be fitted; the best is the best of the others."
+        f"The search was interrupted before {n_missing} of {len(results['status'])} models were "
+        "fitted; the best model is the best of the others."
     )

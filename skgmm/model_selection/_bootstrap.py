@@ -1,4 +1,4 @@
-"""A parametric bootstrap of the likelihood ratio: K components against K + 1."""
+"""Parametric bootstrap of the likelihood ratio test of K against K + 1 components."""
 
 from __future__ import annotations
 
@@ -28,25 +28,28 @@ from skgmm.model_selection._sweep import sweep
 
 @dataclass(frozen=True)
 class BootstrapLRT:
-    """Result of :func:`bootstrap_lrt`. A row for each K that was tested, against K + 1.
+    """Result of :func:`bootstrap_lrt`, with one entry for each tested K.
 
     Attributes
     ----------
     n_components : int
-        The first K that K + 1 is not significantly better than.
+        The first K for which K + 1 components are not significantly better.
     tested : ndarray of int, shape (m,)
-        K of each row.
+        K of each test.
     statistic : ndarray of shape (m,)
         Twice the gain in log-likelihood from K to K + 1, in nats.
     p_value : ndarray of shape (m,)
+        p-value of each test.
     bootstrap_statistics : ndarray of shape (m, n_bootstrap)
-        The same statistic for rows drawn from the mixture of K components, ascending; NaN, at the
-        end, where a fit failed.
+        The same statistic for data sets drawn from the mixture of K components, sorted; NaN, at the
+        end, if a fit failed.
     covariance_type : str
+        The structure of all models.
     level : float
+        Significance level.
     conclusive : bool
-        Whether the last test was not significant; False if even the largest K tested was rejected,
-        and `n_components` is then one more.
+        Whether the last test was not significant. False if even the largest tested K was rejected;
+        `n_components` is then one more.
     """
 
     n_components: int
@@ -67,7 +70,7 @@ class BootstrapLRT:
 
 @dataclass(frozen=True)
 class _Test:
-    """What every replicate needs."""
+    """Settings of a test, the same for every replicate."""
 
     structure: Structure
     n_components: int
@@ -98,7 +101,7 @@ class _Test:
         ), less.result.parameters  # less is rounding: the models are nested
 
     def replicate(self, null: MixtureParameters, n_samples: int, seed: int) -> float:
-        """The statistic of rows drawn from the mixture; NaN where it cannot be fitted."""
+        """The statistic of samples drawn from the mixture; NaN if a model cannot be fitted."""
         rng = np.random.RandomState(seed)
         rows, _ = null.draw(n_samples, rng)
         try:
@@ -108,10 +111,10 @@ class _Test:
             return np.nan
 
 
-# Statistics closer than this, in nats per row, differ by rounding.
+# Smaller differences of the statistics, in nats per sample, are rounding errors.
 _ROUNDING = 1e-10
 
-# Of the data sets drawn, what may fail in silence.
+# Fraction of the simulated data sets that may fail without a warning.
 _FEW_FAILURES = 0.1
 
 
@@ -145,9 +148,9 @@ def bootstrap_lrt(
 ) -> BootstrapLRT:
     """Test K components against K + 1, for K = 1, 2, ... until K + 1 is not significantly better.
 
-    Twice the gain in log-likelihood has no chi-squared distribution here, because a component too
-    many has no identifiable parameters. So its distribution is found by fitting both models to
-    rows drawn from the fitted mixture of K (McLachlan 1987).
+    Twice the gain in log-likelihood is not chi-square distributed here, because the parameters of a
+    superfluous component are not identifiable. So its null distribution is simulated, by fitting
+    both models to samples drawn from the fitted mixture of K components (McLachlan 1987).
 
     Parameters
     ----------
@@ -155,20 +158,20 @@ def bootstrap_lrt(
     max_components : int, default=9
         The largest K that is tested (against K + 1).
     covariance_type : str, default='full'
-        As of :class:`GaussianMixtureEM`.
+        See :class:`GaussianMixtureEM`.
     n_bootstrap : int, default=199
-        Data sets drawn for each K. The smallest p-value is 1 / (n_bootstrap + 1).
+        Number of simulated data sets for each K. The smallest p-value is 1 / (n_bootstrap + 1).
     level : float, default=0.05
         Significance level: testing ends at the first p-value above it.
     sample_weight : array-like of shape (n_samples,), default=None
-        How often each row counts; data sets drawn have as many rows as the weights sum to.
+        How often each sample counts; the size of simulated data sets is the sum of the weights.
     tol, reg_covar, max_iter
-        As of :class:`GaussianMixtureEM`.
+        See :class:`GaussianMixtureEM`.
     random_state : int, RandomState instance or None, default=None
-        Seed of starts and of what is drawn.
+        Seed of the initialisation and of the simulated data sets.
     n_jobs : int or None, default=None
-        As everywhere in scikit-learn: processes that share the data sets drawn. The result does not
-        depend on it.
+        Number of processes that fit the simulated data sets, as in scikit-learn. The result does
+        not depend on it.
 
     Returns
     -------
@@ -177,13 +180,14 @@ def bootstrap_lrt(
     Raises
     ------
     ValueError
-        For bad input, if a model cannot be fitted to X, and if none of the data sets drawn can be.
+        If the input is invalid, if a model cannot be fitted to X, or to none of the simulated data
+        sets.
 
     Warns
     -----
     ConvergenceWarning
-        If more than a tenth of the data sets drawn for some K could not be fitted, so that the
-        p-value is one of those that could.
+        If more than a tenth of the simulated data sets for some K could not be fitted; the p-value
+        is then computed from the others.
 
     References
     ----------
@@ -233,7 +237,7 @@ def bootstrap_lrt(
 
 
 def _p_value(n_components: int, statistic: float, drawn: Array) -> float:
-    """The share of statistics that are no smaller, the rows' own among them."""
+    """The fraction of statistics at least as large as that of X, which is included."""
     known = drawn[~np.isnan(drawn)]
     n_failed = len(drawn) - len(known)
     advice = "Increase reg_covar, decrease max_components or choose a simpler covariance_type."
@@ -244,5 +248,7 @@ def _p_value(n_components: int, statistic: float, drawn: Array) -> float:
     if not len(known):
         raise ValueError(f"{told}. {advice}")
     if n_failed > _FEW_FAILURES * len(drawn):
-        warnings.warn(f"{told}; the p-value is of the others. {advice}", ConvergenceWarning, 4)
+        warnings.warn(
+            f"{told}; the p-value is computed from the others. {advice}", ConvergenceWarning, 4
+        )
     return (1.0 + np.count_nonzero(known >= statistic)) / (1.0 + len(known))

@@ -1,4 +1,4 @@
-"""Where the fit of a model may start: at the models it contains, and at groups shared by all."""
+"""Initial parameters of a model in a search: from the models it contains, and from partitions."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ Start = tuple[MixtureParameters, Moments]
 """Parameters, and their Moments."""
 
 Candidate = Callable[[Problem], Start]
-"""From a problem of the model to a start; it may find that there is none."""
+"""From the objective of the model to a start; it may raise an error if there is none."""
 
-# How far apart the halves of a component start, in its standard deviations from where it was.
+# Distance of the two halves of a split component from its mean, in standard deviations.
 _APART = 1.0
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Moments of a few ways to part the rows into groups, from which structures start."""
+    """Moments of a few partitions of the samples, from which structures start."""
 
     unitless: list[Moments]  # do not change with the units of the features
     in_units: list[Moments]
 
     def of(self, structure: Structure) -> list[Moments]:
-        """Those that change with the data as the structure does."""
+        """Those with the equivariance of the structure."""
         if structure.equivariant == "rotation":
             return self.unitless + self.in_units
         return self.unitless
@@ -45,7 +45,7 @@ class Groups:
 def grouped(
     sample: StartSample, n_components: int, rng: np.random.RandomState, floor: Array
 ) -> Groups | None:
-    """Groups for every structure; None where the distinct rows are too few."""
+    """Partitions for every structure; None if there are too few distinct samples."""
     if len(sample) < n_components:
         return None
     rows = InMemoryRows(sample.rows, sample.weights)
@@ -63,7 +63,7 @@ def grouped(
 
 
 def from_groups(moments: Moments) -> Candidate:
-    """The M-step from groups of rows."""
+    """The M-step from a partition of the samples."""
 
     def start(problem: Problem) -> Start:
         form = problem.structure.scatter
@@ -103,7 +103,7 @@ def from_smaller(
 def _as_of(structure: Structure, parameters: MixtureParameters) -> MixtureParameters:
     """The same mixture, its factors in the form of a structure that contains its own.
 
-    The compiled loop asks for that form. Common axes are not made up: to find them is a search.
+    The compiled loop needs that form. Common axes are not converted: finding them is a search.
     """
     if structure.compiled is None or structure.several_optima:
         return parameters
@@ -113,9 +113,9 @@ def _as_of(structure: Structure, parameters: MixtureParameters) -> MixtureParame
 
 
 def _split(parameters: MixtureParameters, k: int, units: Array, apart: float) -> MixtureParameters:
-    """Two halves in place of a component, along its longest axis.
+    """Replace a component by two halves along its longest axis.
 
-    Both keep its covariance, so that they are of its structure whatever that ties together.
+    Both keep its covariance, so that the mixture keeps its structure.
     """
     covariance = parameters.covariance
     factor = covariance.factor
@@ -132,7 +132,7 @@ def _split(parameters: MixtureParameters, k: int, units: Array, apart: float) ->
 def _longest_axis(factor: Array, units: Array) -> Array:
     """A standard deviation along the longest axis (d,), from the factor of a precision."""
     if factor.ndim == 2:
-        # Of the root itself: the precision could overflow, and has half of its digits.
+        # SVD of the factor, because the precision could overflow and has half of its accuracy.
         axes, lengths, _ = np.linalg.svd(units[:, None] * factor)
         return units * axes[:, -1] / lengths[-1]
     longest = np.argmax(1.0 / (factor * units))

@@ -1,4 +1,4 @@
-"""The log-likelihood of rows that a model has not seen."""
+"""Log-likelihood of held-out samples."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def cross_validated(
     n_parallel: int,
     tasks: Tasks,
 ) -> tuple[dict[tuple[str, int], tuple[float, float]], bool]:
-    """Mean held-out log-likelihood of each model in nats per row, and its standard error.
+    """Mean held-out log-likelihood of each model in nats per sample, and its standard error.
 
-    A model that fails in a fold has NaN. Also whether all folds were reached: an interrupt, or a
-    callback of the `tasks`, leaves the folds before; of the first, the models that were reached.
+    A model that fails in a fold has NaN. Also returns whether all folds were reached: an interrupt,
+    or a callback, leaves the previous folds; of the first fold, the models that were fitted.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def cross_validated(
     Raises
     ------
     ValueError
-        If there are no folds, or one has too few rows.
+        If there are no folds, or one has too few samples.
     KeyboardInterrupt, StoppedSearchError
         If no model was reached.
     """
@@ -79,13 +79,13 @@ def _check_fold(fold: int, known: InMemoryRows, held_out: InMemoryRows) -> None:
     n_known = known.n_samples if weights is None else int(np.count_nonzero(weights))
     if n_known < 2 or _weight(held_out) == 0.0:
         raise ValueError(
-            f"cv: fold {fold} needs 2 rows of positive weight to fit to and 1 to score, but has "
-            f"{n_known} and weight {_weight(held_out):g}. Use fewer folds, or shuffle the rows."
+            f"cv: fold {fold} needs 2 samples of positive weight to fit and 1 to score, but has "
+            f"{n_known} and weight {_weight(held_out):g}. Use fewer folds, or shuffle the samples."
         )
 
 
 def _scored(table: Table, held_out: InMemoryRows) -> dict[tuple[str, int], float]:
-    """Mean log-likelihood of the rows held out under each model, NaN for one that failed."""
+    """Mean log-likelihood of the held-out samples for each model, NaN for one that failed."""
     return {
         model: np.nan if fit.result is None else held_out.mean_log_likelihood(fit.result.parameters)
         for model, fit in table.items()
@@ -101,7 +101,7 @@ def _summed_up(
 def _over_folds(
     scores: list[dict[tuple[str, int], float]], model: tuple[str, int], sizes: Array
 ) -> tuple[float, float]:
-    """The mean over all held-out rows, and its standard error from the spread over folds."""
+    """The mean over all held-out samples, and its standard error from the variance over folds."""
     by_fold = np.array([score[model] for score in scores])
     mean = float(np.average(by_fold, weights=sizes))
     if len(by_fold) < 2:

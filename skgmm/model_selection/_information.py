@@ -1,9 +1,9 @@
-"""The covariance of the estimates, from the observed information.
+"""Covariance of the estimates, from the observed information.
 
-The information is the negative Hessian of the log-likelihood at its maximum, in unconstrained
-coordinates, those of quasi-Newton steps: central differences of the gradient. Steps are small for a
-single row, so that the log-likelihood of any number of rows is close to quadratic over them. The
-delta method takes it to the parameters.
+The information is the negative Hessian of the log-likelihood at its maximum, in the unconstrained
+coordinates of the quasi-Newton steps, computed by central differences of the gradient. The
+differences are small for a single sample, so that the log-likelihood of any number of samples is
+close to quadratic over them. The delta method gives the covariance of the parameters.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from skgmm._linalg import Array
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters, n_parameters
 
-# In units of the complete-data standard errors of one row.
+# In units of the complete-data standard errors of one sample.
 _STEP = 1e-3
 
-# Nats that a Newton step may gain where the parameters count as a maximum, in all or per row: one
+# Nats that a Newton step may gain if the parameters count as a maximum, in total or per sample: one
 # standard error in one direction, or twice what the default `tol` of a search leaves.
 _GAIN, _GAIN_PER_ROW = 0.5, 2e-5
 
@@ -35,12 +35,12 @@ Natural = Callable[[MixtureParameters], Array]
 def covariance_of_estimates(
     problem: Problem, parameters: MixtureParameters, natural: Natural
 ) -> Array:
-    """The covariance (m, m) of what `natural` makes of the parameters, (m,).
+    """The covariance (m, m) of the function `natural` of the parameters, (m,).
 
     Raises
     ------
     ValueError
-        If the parameters are no maximum.
+        If the parameters are not a maximum.
     """
     moments = problem.evaluate(parameters)
     coordinates = coordinates_around(problem, parameters, moments)
@@ -54,7 +54,7 @@ def covariance_of_estimates(
     inverse = _inverse(-0.5 * (hessian + hessian.T), n_free)
     slope = gradient(np.zeros(coordinates.size))
     if 0.5 * slope @ inverse @ slope > max(_GAIN, _GAIN_PER_ROW * moments.total_weight):
-        raise ValueError(f"The slope of the log-likelihood is not zero, {_NO_MAXIMUM}")
+        raise ValueError(f"The gradient of the log-likelihood is not zero, {_NO_MAXIMUM}")
     slopes = _differences(
         lambda vector: natural(coordinates.at(vector).parameters), coordinates.size
     )
@@ -62,16 +62,16 @@ def covariance_of_estimates(
 
 
 def _differences(function: Callable[[Array], Array], size: int) -> Array:
-    """Derivatives at 0 by each coordinate, (size, ...)."""
+    """Derivatives at 0 with respect to each coordinate, (size, ...)."""
     steps = _STEP * np.eye(size)
     return np.array([(function(step) - function(-step)) / (2.0 * _STEP) for step in steps])
 
 
 def _inverse(information: Array, n_free: int) -> Array:
-    """Inverse of the information where coordinates are free.
+    """Inverse of the information in the identifiable directions.
 
-    Some coordinates say the same: weights have one logarithm too many. Along these the information
-    is 0, and parameters do not change.
+    Some coordinates are redundant: weights have one logarithm too many. In these directions the
+    information is 0, and the parameters do not change.
     """
     values, vectors = np.linalg.eigh(information)
     kept = np.argsort(-np.abs(values))[:n_free]

@@ -1,4 +1,4 @@
-"""Which models contain which: structures by their letters, and fewer components in more."""
+"""Nesting of models: structures by the letters of their codes, and numbers of components."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from skgmm.covariance import Structure
 
-# An equal part can be the identity's, and varying parts can be equal.
+# In increasing order of generality: the identity is an equal part, equal parts can vary.
 _FREEDOM = "IEV"
 
 
 def contains(richer: Structure, simpler: Structure) -> bool:
-    """Whether every covariance of `simpler` is one of `richer`, as the letters of both tell.
+    """Whether `richer` contains every covariance of `simpler`, by the letters of their codes.
 
-    A registered structure without such letters contains itself only.
+    A registered structure without such letters contains only itself.
     """
     if richer.name == simpler.name:
         return True
@@ -25,15 +25,15 @@ def contains(richer: Structure, simpler: Structure) -> bool:
 
 
 def contained_in(structure: Structure, others: Sequence[Structure]) -> list[Structure]:
-    """Those of `others` that the structure contains and no other of those does, itself excepted."""
+    """The maximal ones among `others` that the structure contains, without itself."""
     inside = [o for o in others if o.name != structure.name and contains(structure, o)]
     return [o for o in inside if not any(o.name != p.name and contains(p, o) for p in inside)]
 
 
 def waves(structures: Sequence[Structure], sizes: Sequence[int]) -> list[list[tuple[str, int]]]:
-    """Name and number of components of every model, in waves that wait for the waves before only.
+    """Name and number of components of every model, in waves that depend on previous waves only.
 
-    A model waits for those it contains with as many components, and for its own structure with the
+    A model depends on those it contains with as many components, and on its own structure with the
     next smaller number.
     """
     depth: dict[str, int] = {}

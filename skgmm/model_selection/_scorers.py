@@ -1,4 +1,4 @@
-"""Criteria as scorers of scikit-learn: higher is better, so they are the negative criteria."""
+"""Criteria as scorers for scikit-learn: higher is better, so they are the negative criteria."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from skgmm._sklearn_compat import BaseScorer
 
 
 class CriterionScorer(BaseScorer):
-    """A negative criterion, for `scoring` of scikit-learn's GridSearchCV and its kin.
+    """A negative criterion, for the parameter `scoring` of scikit-learn's GridSearchCV and others.
 
-    `bic_scorer`, `aic_scorer` and `icl_scorer` are the three there are. Criteria judge a model by
-    the samples that it was fitted to, so pass them all as both parts of one split, as in the
-    example; with folds it is the criterion of the samples held out.
+    The three instances are `bic_scorer`, `aic_scorer` and `icl_scorer`. Criteria are computed on
+    the samples that a model was fitted to, so pass all samples as both parts of a single split, as
+    in the example; with folds the criterion is that of the held-out samples.
 
-    The score of a mixture with a collapsed or flat component is NaN, with a warning, because its
-    likelihood says nothing of how good it is: such a model cannot win.
+    The score of a mixture with a collapsed or degenerate component is NaN, with a warning, because
+    its likelihood does not measure fit: such a model cannot win.
 
-    As other scorers they take `sample_weight`. GridSearchCV passes that of its `fit` on to them;
-    where metadata routing is enabled, if it is asked to with
+    Like other scorers they take `sample_weight`. GridSearchCV passes the weights of its `fit` to
+    them; with metadata routing enabled, only if requested with
     ``bic_scorer.set_score_request(sample_weight=True)``.
 
     Examples
@@ -35,11 +35,11 @@ class CriterionScorer(BaseScorer):
     >>> from sklearn.model_selection import GridSearchCV
     >>> from skgmm import GaussianMixtureEM, bic_scorer
     >>> X = load_iris().data
-    >>> every_row = np.arange(len(X))
+    >>> all_samples = np.arange(len(X))
     >>> grid = {"n_components": [1, 2, 3], "covariance_type": ["full", "VEV"]}
     >>> search = GridSearchCV(
     ...     GaussianMixtureEM(random_state=0), grid, scoring=bic_scorer,
-    ...     cv=[(every_row, every_row)])
+    ...     cv=[(all_samples, all_samples)])
     >>> search.fit(X).best_params_
     {'covariance_type': 'VEV', 'n_components': 2}
     """
@@ -65,8 +65,8 @@ class CriterionScorer(BaseScorer):
         Parameters
         ----------
         estimator : estimator with a method `bic`, `aic` or `icl`
-            Or a Pipeline that ends in one. Criteria of models of differently transformed samples
-            cannot be compared.
+            Or a Pipeline that ends in one. Criteria of models that were fitted to differently
+            transformed samples cannot be compared.
         X : array-like of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
@@ -87,7 +87,7 @@ class CriterionScorer(BaseScorer):
         y: Any = None,
         **options: Any,
     ) -> float:
-        """As scikit-learn calls one of several scorers."""
+        """Called by scikit-learn for one of several scorers."""
         return self(estimator, X, y, **options)
 
 
@@ -101,8 +101,8 @@ def _negative(
         warnings.warn(
             f"The {name.upper()} of GaussianMixtureEM(n_components={len(mixture.means_)}, "
             f"covariance_type={mixture.covariance_type_!r}) is given as NaN, because components "
-            f"{degenerate} have collapsed: the likelihood says nothing of how good the fit is. "
-            "Increase reg_covar, or leave such models out.",
+            f"{degenerate} have collapsed: the likelihood does not measure fit. "
+            "Increase reg_covar, or exclude such models.",
             ConvergenceWarning,
             stacklevel=4,
         )
@@ -111,7 +111,7 @@ def _negative(
     return -float(getattr(estimator, name)(X, **weights))
 
 
-# Scorers are asked by the signature of their function what they take.
+# scikit-learn reads the parameters of a scorer from the signature of its function.
 
 
 def _bic(

@@ -51,70 +51,75 @@ def _as_the_best(name: str) -> Callable[..., Any]:
 class GaussianMixtureSearch(
     CallbackSupportMixin, RepresentationMixin, VersionedPickleMixin, DensityMixin, BaseEstimator
 ):
-    """Gaussian mixtures of several sizes and covariance structures, and the best of them.
+    """Search over numbers of components and covariance structures.
 
-    All models are fitted in one go: groups of rows to start from are made once for each number of
-    components, structures start at those that they contain, and K + 1 components at K, one of them
-    split. No model ends below one that it contains, in what EM maximises: the log-likelihood, but
-    for what `reg_covar` adds. Afterwards the search predicts, scores and samples as the best model.
+    All models are fitted in one call. Initial partitions are computed once for each number of
+    components, structures also start from those that they contain, and K + 1 components from K, one
+    of them split. No model ends below one that it contains, in the objective: the log-likelihood
+    minus the penalty due to `reg_covar`. Afterwards the search predicts, scores and samples as the
+    best model.
 
     Parameters
     ----------
     n_components : int or iterable of int, default=(1, ..., 9)
         Numbers of components to try.
     covariance_types : 'all', str or iterable of str, default='all'
-        Structures to try: all that are registered, or names as of
-        :class:`GaussianMixtureEM`.
+        Structures to try: all registered ones, or names (see
+        :class:`GaussianMixtureEM`).
     criterion : {'bic', 'icl', 'aic', 'log_likelihood'}, default='bic'
-        What decides. The first three are lower for better models; 'log_likelihood' is the mean
-        log-likelihood of held-out rows in a cross-validation, in nats per row, and higher for
-        better models (Smyth 2000).
+        Model-selection criterion. The first three are lower for better models; 'log_likelihood' is
+        the mean log-likelihood of held-out samples in a cross-validation, in nats per sample, and
+        is higher for better models (Smyth 2000).
     cv : int, cross-validation generator, iterable or None, default=None
-        Folds of the cross-validation, as everywhere in scikit-learn: None is 5 folds, and a number
-        cuts the rows in the order in which they are, so shuffle sorted ones with
-        ``KFold(5, shuffle=True)``. Where rows come in groups, pass the splits themselves:
-        ``list(GroupKFold(5).split(X, groups=groups))``. Ignored by the other criteria.
+        Folds of the cross-validation, as in scikit-learn. None means 5 folds, and a number
+        splits without shuffling, so use ``KFold(5, shuffle=True)`` for sorted data. For grouped
+        samples, pass the splits: ``list(GroupKFold(5).split(X, groups=groups))``. Ignored by the
+        other criteria.
     tol : float, default=1e-5
-        As of :class:`GaussianMixtureEM`; less strict by default, because models differ by more.
+        See :class:`GaussianMixtureEM`. Larger by default, because models differ by more.
     reg_covar : 'auto' or float, default='auto'
-        As of :class:`GaussianMixtureEM`. Where a component is flat but for `reg_covar`, along a
-        direction in which the rows as a whole are not, the likelihood has no maximum: the model's
-        row in `results_` is NaN, and it cannot win.
+        See :class:`GaussianMixtureEM`. If most of a component's variance is `reg_covar`, along a
+        direction in which the samples as a whole vary, the likelihood has no maximum: the
+        criteria of the model in `results_` are NaN, and it cannot win.
     max_iter : int, default=1000
-        As of :class:`GaussianMixtureEM`.
+        See :class:`GaussianMixtureEM`.
     random_state : int, RandomState instance or None, default=None
-        Seed of the starts (and of nothing else: folds have a seed of their own).
+        Seed of the random initialisation (not of the folds, which have their own).
     n_jobs : int or None, default=None
-        Threads that share the fits. The result does not depend on it. None follows a
-        :class:`joblib.parallel_config` context; outside of one it is all processors for large
-        data, and 1 for small data, where threads would wait for each other.
+        Number of threads that fit models in parallel. The result does not depend on it. None
+        follows a :class:`joblib.parallel_config` context; otherwise it means all processors for
+        large data, and 1 for small data, for which threads would wait for each other.
     verbose : int, default=0
         With 1 or more, a line for each model as soon as it is fitted, through the logger 'skgmm',
-        or printed where logging is not configured.
+        or printed if logging is not configured.
 
     Attributes
     ----------
     best_estimator_ : GaussianMixtureEM
+        The best model.
     best_n_components_ : int
+        Number of components of the best model.
     best_covariance_type_ : str
+        Covariance structure of the best model.
     best_score_ : float
-        Of the criterion.
+        Value of the criterion for the best model.
     best_index_ : int
-        Row of the best model in `results_`.
+        Index of the best model in `results_`.
     results_ : dict of ndarrays
-        A row for each model, ready for :class:`pandas.DataFrame`: 'n_components',
+        A table with a row for each model, ready for :class:`pandas.DataFrame`: 'n_components',
         'covariance_type', 'log_likelihood' (total, in nats), 'n_parameters', 'bic', 'aic', 'icl',
-        'converged', 'status' (how the fit ended, or the reason why there is none) and 'fit_time'
+        'converged', 'status' (how the fit ended, or why there is no fit) and 'fit_time'
         (seconds); with criterion='log_likelihood' also 'held_out_log_likelihood' and its standard
-        error over folds 'held_out_error', in nats per row. NaN where there is no fit.
+        error over folds 'held_out_error', in nats per sample. NaN if there is no fit.
     n_features_in_ : int
+        Number of features of the fit.
     feature_names_in_ : ndarray of shape (n_features,)
-        Only when all column names of X are strings.
+        Names of the features, if all column names of X are strings.
 
     See Also
     --------
     bic_scorer : A scorer for scikit-learn's GridSearchCV.
-    bootstrap_lrt : How sure the number of components is.
+    bootstrap_lrt : A test of the number of components.
 
     References
     ----------
@@ -178,14 +183,14 @@ class GaussianMixtureSearch(
     def fit(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> GaussianMixtureSearch:
-        """ModelFit every model, and keep the best.
+        """Fit all models, and keep the best.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts: a weight of 3 is the row three times, 0 is its absence.
+            How often each sample counts: a weight of 3 means three times, 0 means never.
 
         Returns
         -------
@@ -194,15 +199,16 @@ class GaussianMixtureSearch(
         Raises
         ------
         ValueError
-            For bad input, naming it; and when no model could be fitted.
+            If the input is invalid, or no model could be fitted.
 
         Warns
         -----
         ConvergenceWarning
-            If an interrupt (Ctrl-C) or a callback ended the search early: it then has the models
-            that are there. Without a single one, or in a cross-validation before any is scored,
-            the interrupt is raised. If columns are constant or linearly dependent; and if weights
-            sum to far less than their effective number, or to fewer than there are parameters.
+            If an interrupt (Ctrl-C) or a callback ended the search early: the search then uses the
+            models fitted so far. If there is none, or in a cross-validation if none has been
+            scored, the interrupt is raised instead. Also if models were excluded, if columns are
+            constant or linearly dependent, and if the weights sum to far less than the effective
+            number of samples, or to less than the number of parameters.
         """
         n_models = len(self._sizes()) * len(self._structures())
         folds = self._folds()
@@ -219,14 +225,14 @@ class GaussianMixtureSearch(
     def fit_predict(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> Array:
-        """ModelFit every model, and return the most probable component of each row under the best.
+        """Fit all models, and return the most probable component of each sample under the best.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            How often each row counts.
+            How often each sample counts.
 
         Returns
         -------
@@ -248,7 +254,7 @@ class GaussianMixtureSearch(
     def _fit(
         self, X: ArrayLike, sample_weight: ArrayLike | None, folds: Any, tasks: SearchTasks
     ) -> list[str]:
-        """Set the fitted attributes, and return what the user should know."""
+        """Set the fitted attributes, and return the messages of warnings."""
         sizes, structures = self._sizes(), self._structures()
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
         rng = check_random_state(self.random_state)
@@ -291,18 +297,18 @@ class GaussianMixtureSearch(
         return messages if complete else [*messages, interrupted(results)]
 
     def _folds(self) -> Any:
-        """What splits rows into folds, if the criterion asks for it."""
+        """The splitter, if the criterion is cross-validated."""
         if self.criterion != HELD_OUT:
             return None
         # sklearn.model_selection is not loaded by `import sklearn.mixture`, nor by ours.
         from sklearn.model_selection import check_cv
 
-        return check_cv(self.cv)  # once: an iterator of folds is used up by it
+        return check_cv(self.cv)  # only once, because it consumes an iterator of folds
 
     def _mixture_of(
         self, chosen: ModelFit, rows: InMemoryRows, reg: Regularisation
     ) -> GaussianMixtureEM:
-        """The model as an estimator of its own."""
+        """The model as an estimator."""
         assert chosen.result is not None
         mixture = GaussianMixtureEM(
             chosen.n_components,

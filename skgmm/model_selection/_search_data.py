@@ -21,15 +21,15 @@ from skgmm.model_selection._candidates import Groups, grouped
 
 @dataclass(frozen=True)
 class SearchData:
-    """What the fits of a search have in common."""
+    """The data of a search, shared by all its fits."""
 
     rows: InMemoryRows
-    trial: InMemoryRows  # those on which candidates are compared
-    n_samples: int  # equal ones counted
+    trial: InMemoryRows  # samples on which candidates are compared
+    n_samples: int  # including repeated samples
     reg: Regularisation
     collapsed: CollapseTest
     groups: dict[int, Groups | None]
-    deviations: Any  # (d,) of all rows
+    deviations: Any  # (d,) standard deviations of all samples
     options: dict[str, Any]  # of run_em
     admissible_only: bool  # whether each component must rest on enough samples
 
@@ -44,12 +44,12 @@ class SearchData:
         structures: Sequence[Structure],
         admissible_only: bool = False,
     ) -> SearchData:
-        """Starts for each number of components, made once for all structures."""
+        """Compute partitions for each number of components, once for all structures."""
         sample, n_samples = rows.start_sample(max(sizes), rng), rows.n_samples
         few = thinned(sample, max(sizes), rng)
         streams = [np.random.RandomState(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
         trial = InMemoryRows(few.rows, few.weights)
-        if few.complete:  # equal rows are one row with a weight
+        if few.complete:  # identical samples are one sample with a weight
             rows = replace(trial, n_threads=rows.n_threads)
         reg = Regularisation.of(reg_covar, rows)
         groups = {

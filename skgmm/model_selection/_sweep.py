@@ -1,7 +1,7 @@
-"""All models of a search, each from the ones it contains.
+"""Fit all models of a search, each also from the models it contains.
 
-A model is never left below one that it contains, in what EM maximises: the log-likelihood, less
-what the densities pay for `reg_covar`.
+No model ends below one that it contains, in the objective: the log-likelihood minus the penalty
+due to `reg_covar`.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from skgmm.model_selection._tasks import StoppedSearchError, Tasks
 # Components of the next smaller model that are split.
 _SPLITS = 4
 
-# How many of the candidates go on, and for how many iterations of EM.
+# Numbers of candidates that continue, and of EM iterations for each.
 _ROUNDS = ((5, 2), (2, 8))
 
-# Runs of EM to the end before a model is given up: each ends in a collapse, or below a model that
-# it contains.
+# Maximum number of complete runs of EM for a model, if each ends in a collapse, or below a model
+# that it contains.
 _TRIES = 4
 
-# Candidates whose objectives agree to this many nats per row have found the same.
+# Candidates whose objectives differ by less, in nats per sample, are the same solution.
 _SAME = 1e-9
 
-# Nats per row that a model may stay below one that it contains: rounding, of covariances that are
-# themselves found by iteration.
+# Nats per sample by which a model may stay below one that it contains, because of the rounding
+# errors of iterative M-steps.
 _SLACK = 1e-8
 
 _NUMERICAL = (IllDefinedCovarianceError, EmptyStartError, LostRowError)
@@ -62,7 +62,7 @@ def sweep(
     n_parallel: int,
     tasks: Tasks = Tasks(),  # noqa: B008 (it has no state)
 ) -> tuple[Table, bool]:
-    """Every structure with every number of components; and whether all were reached.
+    """Fit every structure with every number of components; also whether all were fitted.
 
     An interrupt (Ctrl-C), or a callback of the `tasks`, ends the sweep with the models that are
     there, if there are any.
@@ -100,7 +100,7 @@ def sweep(
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Results of models that a model contains."""
+    """Results of the models that a model contains."""
 
     simpler: list[EMResult]  # of the next simpler structures
     fewer: list[EMResult]  # of the next smaller number of components, if there is one
@@ -118,7 +118,7 @@ def _fitted(fits: list[ModelFit]) -> list[EMResult]:
 def fit_model(
     data: SearchData, structure: Structure, n_components: int, neighbours: Neighbours
 ) -> ModelFit:
-    """One model; a failure is a fit without a result, whose status tells the reason."""
+    """Fit one model; after a failure there is no result, and the status gives the reason."""
     began = perf_counter()
     problem = Problem(data.rows, structure, *data.reg)
     try:
@@ -130,7 +130,7 @@ def fit_model(
     except InadmissibleError as error:
         seconds, rejected = perf_counter() - began, error.objective * data.total_weight
         return ModelFit(structure, n_components, None, str(error), seconds, rejected=rejected)
-    except Exception as error:  # whatever it is, the other models are still to come
+    except Exception as error:  # the search continues with the other models
         status = f"failed: {error}"
         return ModelFit(structure, n_components, None, status, perf_counter() - began)
     seconds = perf_counter() - began
@@ -142,10 +142,10 @@ def fit_model(
 def _best_end(
     data: SearchData, problem: Problem, n_components: int, neighbours: Neighbours
 ) -> EMResult:
-    """The first run of EM, in the order of promise, that ends sound and above what it contains."""
+    """The first run of EM that ends without collapse and above all models that it contains."""
     if data.groups[n_components] is None:
         raise ValueError(
-            f"X has {len(data.trial.X)} distinct rows, fewer than n_components={n_components}"
+            f"X has {len(data.trial.X)} distinct samples, fewer than n_components={n_components}"
         )
     data.check_enough(problem.structure, n_components)
     best = neighbours.best
@@ -168,7 +168,7 @@ def _best_end(
         elif why := data.unsupported(problem.structure, end):
             inadmissible = inadmissible or InadmissibleError(why, end.objective)
         elif inadmissible and end.duplicates:
-            continue  # a contained model in disguise
+            continue  # equal components: the same mixture as a contained model
         elif end.objective >= level - _SLACK:
             return end
     if inadmissible is not None:
@@ -179,7 +179,7 @@ def _best_end(
 def _candidates(
     data: SearchData, structure: Structure, n_components: int, neighbours: Neighbours
 ) -> list[Candidate]:
-    """Where EM may start."""
+    """Candidates for the initial parameters."""
     candidates = [from_contained(result.parameters) for result in neighbours.simpler]
     if not (candidates and structure.several_optima):  # its M-step from afar is a search of its own
         groups = data.groups[n_components]
@@ -193,9 +193,9 @@ def _candidates(
 
 
 def _no_worse_than(parameters: MixtureParameters, n_components: int) -> Candidate:
-    """A start that is no worse than a model that is contained.
+    """A start that is no worse than a contained model.
 
-    Components in two equal halves are the mixture that they were.
+    Splitting a component into two equal halves does not change the mixture.
     """
     if parameters.n_components == n_components:
         return from_contained(parameters)
@@ -205,7 +205,7 @@ def _no_worse_than(parameters: MixtureParameters, n_components: int) -> Candidat
 
 @dataclass(frozen=True)
 class _Runner:
-    """A candidate on its way."""
+    """A candidate after some iterations."""
 
     parameters: MixtureParameters
     moments: Moments
@@ -217,7 +217,7 @@ class _Runner:
         return self.moments.mean_objective
 
     def again(self, problem: Problem) -> Start:
-        """As a start for other rows than those of the trial, or the same."""
+        """As a start for the samples of `problem`."""
         rows = problem.rows
         if isinstance(rows, InMemoryRows) and rows.X is self.rows.X:
             return self.parameters, self.moments
@@ -259,7 +259,7 @@ def _advanced(data: SearchData, trial: Problem, runner: _Runner, n_steps: int) -
 
 
 def _distinct(runners: list[_Runner]) -> list[_Runner]:
-    """The best first; of those that have found the same, one."""
+    """The candidates, best first, without duplicates."""
     ranked = sorted(runners, key=lambda runner: -runner.objective)
     return [
         runner

@@ -1,4 +1,4 @@
-"""The table of a search: a row for each model, as arrays, and which row is best."""
+"""The results of a search as a table, with a row for each model, and the best row."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from skgmm.covariance import Structure
 
 NOT_REACHED = "interrupted"
 
-# Scores this close, as a share of their size, are the same: of those the simplest is chosen.
+# Scores with smaller relative differences are ties, of which the simplest model is chosen.
 _TIE = 1e-9
 
 
 @dataclass(frozen=True)
 class ModelFit:
-    """A model of the table: what EM reached, or why there is nothing."""
+    """A model of the table: the result of EM, or the reason why there is none."""
 
     structure: Structure
     n_components: int
@@ -30,7 +30,7 @@ class ModelFit:
     status: str
     fit_time: float  # seconds
     log_likelihood: float = np.nan  # nats, total, without the penalty of reg_covar
-    log_certainty: float = np.nan  # sum over rows of the log of the largest responsibility
+    log_certainty: float = np.nan  # sum over samples of the log of the largest responsibility
     rejected: float = np.nan  # log-likelihood of an inadmissible end, nats, total
 
     def n_parameters(self, n_features: int) -> int:
@@ -47,7 +47,7 @@ def table_of(
     sizes: Sequence[int],
     rows: InMemoryRows,
 ) -> dict[str, Array]:
-    """Columns, a row per model in the order of sizes, then structures."""
+    """Columns of the table, with a row per model in the order of sizes, then structures."""
     weights = rows.sample_weight
     n_samples = float(rows.n_samples if weights is None else weights.sum())
     fits = [
@@ -75,10 +75,10 @@ def table_of(
 def add_held_out(
     results: dict[str, Array], scores: dict[tuple[str, int], tuple[float, float]]
 ) -> str:
-    """Add the columns of a cross-validation; the name of the one that decides."""
+    """Add the columns of a cross-validation; return the name of the criterion's column."""
     models = zip(results["covariance_type"], results["n_components"], strict=True)
     rows = np.array([scores.get((str(name), int(K)), (np.nan, np.nan)) for name, K in models])
-    # A model that all rows do not allow must not win because parts of them do.
+    # A model that could not be fitted to all samples must not win by its folds.
     rows[np.isnan(results["log_likelihood"])] = np.nan
     results["held_out_log_likelihood"], results["held_out_error"] = rows.T
     return "held_out_log_likelihood"
@@ -89,7 +89,7 @@ def _converged(fit: ModelFit) -> bool:
 
 
 def best_row(results: dict[str, Any], column: str, higher_is_better: bool) -> int | None:
-    """The row of the best score, the simplest of equals; None without any."""
+    """The row of the best score, the simplest model of ties; None if all are NaN."""
     scores = results[column] * (-1.0 if higher_is_better else 1.0)
     if np.isnan(scores).all():
         return None

@@ -14,18 +14,18 @@ from skgmm.model_selection._table import ModelFit
 
 
 class StoppedSearchError(Exception):
-    """A callback wants no more fits."""
+    """A callback requested a stop."""
 
     def __init__(self) -> None:
-        super().__init__("A callback ended the search before there was a model to choose")
+        super().__init__("A callback stopped the search before a model could be chosen")
 
 
 class Tasks:
-    """The tasks of models that nobody follows."""
+    """Tasks without callbacks and logging."""
 
     @contextmanager
     def model(self, name: str, n_components: int) -> Iterator[None]:
-        """What the fit of a model runs in."""
+        """The context in which a model is fitted."""
         yield
 
     def fitted(self, model: ModelFit) -> None:
@@ -38,14 +38,14 @@ class SearchTasks(Tasks):
     Parameters
     ----------
     n_fits : int
-        Models, times the number of folds they are fitted on and one.
+        Number of models times (1 + number of folds).
     """
 
     def __init__(self, search: Any, X: Any, y: Any, sample_weight: Any, n_fits: int) -> None:
         self.has_callbacks = hasattr(search, "_skl_callbacks")
         self.verbose, self.n_fits = search.verbose, n_fits
         self.stopped = False
-        self.numbers, self.ended = count(), count(1)  # models are fitted side by side
+        self.numbers, self.ended = count(), count(1)  # models are fitted in parallel
         if not self.has_callbacks:
             return
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
@@ -55,7 +55,7 @@ class SearchTasks(Tasks):
 
     @property
     def interruption(self) -> BaseException:
-        """What ended the fits early."""
+        """The exception for fits that ended early."""
         return StoppedSearchError() if self.stopped else KeyboardInterrupt()
 
     @contextmanager
@@ -83,6 +83,6 @@ class SearchTasks(Tasks):
             )
 
     def done(self) -> None:
-        """The search has ended, and is fitted."""
+        """End the task of the search, once it is fitted."""
         if self.has_callbacks:
             self.root.call_on_fit_task_end(**self.arguments, reconstruction_attributes={})

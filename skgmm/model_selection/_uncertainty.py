@@ -1,4 +1,4 @@
-"""How sure the parameters of a mixture are."""
+"""Standard errors and confidence intervals of the parameters of a mixture."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ _NAMES = ("weights", "means", "covariances")
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """Of one fitted array; all arrays have its shape.
+    """Uncertainty of one fitted array; all attributes have its shape.
 
     Attributes
     ----------
     estimate : ndarray
+        The fitted values.
     standard_error : ndarray
+        Their standard errors.
     lower, upper : ndarray
-        Ends of the confidence intervals.
+        Limits of the confidence intervals.
     """
 
     estimate: Array
@@ -56,11 +58,12 @@ class ParameterUncertainty:
     weights, means, covariances : Uncertainty
         In the shapes of the mixture's `weights_`, `means_` and `covariances_`.
     method : str
+        'information' or 'bootstrap'.
     level : float
-        Of the confidence intervals.
+        Level of the confidence intervals.
     draws : dict of ndarrays or None
-        By method='bootstrap': 'weights' (b, K), 'means' (b, K, d) and 'covariances' (b, ...), with
-        components in the mixture's order. Fits that failed are left out.
+        With method='bootstrap': 'weights' (b, K), 'means' (b, K, d) and 'covariances' (b, ...),
+        with components in the order of the mixture. Failed fits are omitted.
     """
 
     weights: Uncertainty
@@ -100,23 +103,24 @@ def parameter_uncertainty(
         Fitted to X.
     X : array-like of shape (n_samples, n_features)
     method : {'information', 'bootstrap'}, default='information'
-        'information': from the Hessian of the log-likelihood at its maximum, good for many rows and
-        clusters that are apart. 'bootstrap': the mixture is fitted again, from where it is, to X
-        with random weights (exponential, with the same mean for each row), which never leaves a
-        cluster without rows as drawing rows may (Newton & Raftery 1994; O'Hagan, Murphy, Scrucca &
-        Gormley 2019). Components that swap are matched by the rows they share.
+        'information': from the Hessian of the log-likelihood at its maximum, accurate for many
+        samples and separated clusters. 'bootstrap': the mixture is fitted again, from the fitted
+        parameters, to X with random weights (exponential, with the same mean for each sample).
+        Unlike resampling, this never leaves a cluster without samples (Newton & Raftery 1994;
+        O'Hagan, Murphy, Scrucca & Gormley 2019). Components that are exchanged are matched by their
+        responsibilities.
     sample_weight : array-like of shape (n_samples,), default=None
-        How often each row counts.
+        How often each sample counts.
     level : float, default=0.95
-        Of the confidence intervals. By 'information' they are normal on the scale of log-odds for
-        weights, of logarithms for variances, and as it is for means and covariances; by
-        'bootstrap' they are quantiles.
+        Level of the confidence intervals. With 'information' they are normal on the scale of
+        log-odds for weights, on the log scale for variances, and on the original scale for means
+        and covariances; with 'bootstrap' they are quantiles.
     n_bootstrap : int, default=499
-        Sets of random weights.
+        Number of sets of random weights.
     random_state : int, RandomState instance or None, default=None
         Seed of the random weights.
     n_jobs : int or None, default=None
-        As everywhere in scikit-learn: processes that share the fits. The result does not depend on
+        Number of processes for the bootstrap, as in scikit-learn. The result does not depend on
         it.
 
     Returns
@@ -126,10 +130,10 @@ def parameter_uncertainty(
     Raises
     ------
     ValueError
-        For bad input; by 'information' if the mixture is not at a maximum of the log-likelihood of
-        X with these weights; by 'bootstrap' if hardly any fit succeeds.
+        If the input is invalid; with 'information' if the mixture is not at a maximum of the
+        log-likelihood of X with these weights; with 'bootstrap' if fewer than two fits succeed.
     TypeError
-        If the mixture is none, and by 'bootstrap' for rows that are not in memory.
+        If `mixture` is not a mixture; with 'bootstrap' if X is not in memory.
 
     References
     ----------
@@ -183,7 +187,7 @@ def _natural(parameters: MixtureParameters, structure: Structure) -> dict[str, A
 def _normal(
     problem: Problem, parameters: MixtureParameters, estimates: dict[str, Array], level: float
 ) -> dict[str, Uncertainty]:
-    """From the observed information."""
+    """Intervals from the observed information."""
 
     def flat(some: MixtureParameters) -> Array:
         return np.concatenate([part.ravel() for part in _natural(some, problem.structure).values()])
@@ -204,7 +208,7 @@ def _normal(
 
 
 def _interval(name: str, estimate: Array, reach: Array, dense: bool) -> tuple[Array, Array]:
-    """Ends of an interval of so many units to either side, on the scale that suits the array."""
+    """Limits of an interval of half-width `reach`, on the scale for this array."""
     lower, upper = estimate - reach, estimate + reach
     if name == "weights" and len(estimate) > 1:
         centre, distance = logit(estimate), reach / (estimate * (1.0 - estimate))
@@ -213,7 +217,7 @@ def _interval(name: str, estimate: Array, reach: Array, dense: bool) -> tuple[Ar
         variance = np.ones(estimate.shape, dtype=bool)
         if dense:
             variance = np.broadcast_to(np.eye(estimate.shape[-1], dtype=bool), estimate.shape)
-        with np.errstate(over="ignore"):  # an infinite ratio: any variance will do
+        with np.errstate(over="ignore"):  # an infinite ratio: an unbounded interval
             ratio = np.exp(reach[variance] / estimate[variance])
         lower[variance], upper[variance] = estimate[variance] / ratio, estimate[variance] * ratio
     return lower, upper
@@ -227,7 +231,7 @@ def _by_quantiles(estimate: Array, draws: Array, level: float) -> Uncertainty:
 
 
 def _check_effective_samples(rows: InMemoryRows) -> None:
-    """Refuse weights that make the data worth less than two samples."""
+    """Raise ValueError for weights that sum to less than two samples."""
     if rows.sample_weight is not None and (total := float(rows.sample_weight.sum())) < 2.0:
         raise ValueError(
             f"sample_weight sums to {total:.3g}, but method='bootstrap' takes a weight of 3 as "
@@ -258,12 +262,12 @@ def _bootstrap(
 def _refitted(
     problem: Problem, parameters: MixtureParameters, seed: int
 ) -> MixtureParameters | None:
-    """The mixture fitted to the rows with random weights; None if it collapses."""
+    """The mixture fitted to the samples with random weights; None if it collapses."""
     rows = problem.rows
     assert isinstance(rows, InMemoryRows)
     rng = np.random.RandomState(seed)
     own = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
-    # A row that counts three times is three rows with weights of their own.
+    # A sample of weight 3 is three samples, each with its own random weight.
     drawn = rng.standard_gamma(own)
     if not drawn.any():  # of tiny weights most draws are 0
         return None
@@ -282,7 +286,7 @@ def _refitted(
 def _matched(
     problem: Problem, parameters: MixtureParameters, drawn: MixtureParameters
 ) -> MixtureParameters:
-    """The components drawn, in the order of those whose rows they have."""
+    """The components in the order of those that they match, by responsibilities."""
     rows = problem.rows
     assert isinstance(rows, InMemoryRows)
     ours, theirs = (rows.responsibilities(some) for some in (parameters, drawn))
