@@ -391,7 +391,7 @@ default='auto'
         return rows, working
 
     def _previous(self, n_features: int) -> tuple[MixtureParameters | None, list[str]]:
-        """The fitted parameters that a warm start goes on from, or why there are none to use."""
+        """The fitted parameters that a warm start continues from, or why there are none to use."""
         if not self.warm_start or not hasattr(self, "precisions_cholesky_"):
             return None, []
         structure = find_structure(self.covariance_type)

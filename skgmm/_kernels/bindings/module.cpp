@@ -182,6 +182,8 @@ void bind(nb::module_& m) {
 
 NB_MODULE(_native, m) {
     m.doc() = "The compiled block kernel.";
+    // A daemon thread that Python leaves behind at its end keeps what it uses.
+    nb::set_leak_warnings(false);
     bind<double>(m);
     bind<float>(m);
     m.attr("unit_rows") = unit_rows;
