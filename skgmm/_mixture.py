@@ -315,7 +315,9 @@ default='auto'
         Parameters
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
-            A float64 or float32 array, a memory-mapped one too, is read in place.
+            A float64 or float32 array, a memory-mapped one too, is read in place. NaN is a value
+            that is missing, at random given what was observed; None and NA of data frames and the
+            masked values of masked arrays too. Only of arrays and frames in memory yet.
             :class:`RowBlocks` are read a block at a time; a Dask array or data frame is computed
             where its chunks are.
         y : Ignored
@@ -361,6 +363,11 @@ default='auto'
         """
         rows, fitted = self._fit(X, y, sample_weight)
         return rows.labels(fitted._parameters())
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
     def _fit(self, X: ArrayLike, y: Any, sample_weight: ArrayLike | None) -> tuple[Rows, Any]:
         """Fit; the validated rows, and the mixture that was fitted to them by this call.

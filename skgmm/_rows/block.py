@@ -94,7 +94,7 @@ def numbers_of(rows: Any) -> Array:
         dtypes = [np.float64, np.float32]
         return check_array(rows, dtype=dtypes, ensure_all_finite=False, ensure_min_samples=0)
 
-    return converted(plain(rows, "X"), convert)
+    return converted(plain(rows, "X", "RowBlocks or Dask"), convert)
 
 
 def _check_names(rows: Any, features: Features) -> None:
@@ -118,8 +118,8 @@ def _finite_magnitude(rows: Array, features: Features) -> float:
         also = f" (and in {', '.join(others[:5])}{', ...' if len(others) > 5 else ''})"
         raise ValueError(
             f"contains {rows[row, column]} in row {row} of the block, {features.label(column)}"
-            f"{also if others else ''}; NaN and infinity are not accepted: drop such samples, or "
-            "replace the values"
+            f"{also if others else ''}; missing values are not supported with RowBlocks or Dask "
+            "yet, and infinity nowhere: drop such samples, or replace the values"
         )
     if largest > LARGEST:  # whether all values are too small, one block cannot tell
         check_magnitude(largest)

@@ -39,11 +39,9 @@ class FeatureScale(NamedTuple):
 
     @classmethod
     def of(cls, samples: Array, weights: Array) -> FeatureScale:
-        """From distinct samples (m, d) and their positive weights (m,)."""
-        # Repeated samples repeat all their values; only with a single feature can that not be told
-        # from coarse values. Weights that sum to less than the number of samples are relative.
-        n_samples = len(samples) if samples.shape[1] > 1 else max(len(samples), weights.sum())
-        columns = [_variance_and_step(column, weights, n_samples) for column in samples.T]
+        """From distinct samples (m, d), NaN where missing, and their positive weights (m,)."""
+        single = samples.shape[1] == 1
+        columns = [_of_observed(column, weights, single) for column in samples.T]
         variances, steps = np.array(columns).T
         return cls(variances, steps)
 
@@ -70,6 +68,19 @@ class FeatureScale(NamedTuple):
         """Variances within the cells that the values of coarse features stand for, (d,)."""
         cells = self.steps**2 / 12.0
         return np.where(cells > self.collapsed_variances, cells, 0.0)
+
+
+def _of_observed(column: Array, weights: Array, single: bool) -> tuple[float, float]:
+    """Variance and step of the values of a feature, or of the `single` one, that are observed."""
+    observed = ~np.isnan(column)
+    if not observed.all():
+        column, weights = column[observed], weights[observed]
+    if not len(column):
+        return 0.0, 0.0
+    # Repeated samples repeat all their values; only with a single feature can that not be told
+    # from coarse values. Weights that sum to less than the number of samples are relative.
+    n_samples = max(len(column), weights.sum()) if single else len(column)
+    return _variance_and_step(column, weights, n_samples)
 
 
 def _variance_and_step(column: Array, weights: Array, n_samples: float) -> tuple[float, float]:

@@ -21,8 +21,8 @@ from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._objective import Problem, Regularisation
-from skgmm._rows.base import InMemoryRows, effective_size
-from skgmm._rows.intake import rows_in_memory
+from skgmm._rows.base import effective_size
+from skgmm._rows.intake import RowsInMemory, rows_in_memory
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._starts.choose import alone, table_of_starts
 from skgmm._threads import single_threaded_blas
@@ -235,6 +235,11 @@ class GaussianMixtureSearch(
         """
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     predict = _as_the_best("predict")
     predict_proba = _as_the_best("predict_proba")
     predict_log_proba = _as_the_best("predict_log_proba")
@@ -243,6 +248,7 @@ class GaussianMixtureSearch(
     bic = _as_the_best("bic")
     aic = _as_the_best("aic")
     icl = _as_the_best("icl")
+    impute = _as_the_best("impute")
     sample = _as_the_best("sample")
     summary = _as_the_best("summary")
 
@@ -254,7 +260,7 @@ class GaussianMixtureSearch(
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
         rng = check_random_state(self.random_state)
 
-        def prepare(some: InMemoryRows) -> Ground:
+        def prepare(some: RowsInMemory) -> Ground:
             options = {"tol": self.tol, "max_iter": self.max_iter}
             return Ground.prepare(
                 some, self.reg_covar, sizes, rng, options, structures, admissible_only=True
@@ -301,7 +307,7 @@ class GaussianMixtureSearch(
         return check_cv(self.cv)  # once: an iterator of folds is used up by it
 
     def _mixture_of(
-        self, chosen: Fit, rows: InMemoryRows, reg: Regularisation
+        self, chosen: Fit, rows: RowsInMemory, reg: Regularisation
     ) -> GaussianMixtureEM:
         """The model as an estimator of its own."""
         assert chosen.result is not None

@@ -22,6 +22,7 @@ from skgmm._moments import Moments, Scatter
 from skgmm._objective import Problem, Regularisation
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.intake import RowsInMemory
 from skgmm._starts.methods import EmptyStartError
 from skgmm._starts.race import thinned
 from skgmm._workers import run_in_threads
@@ -92,7 +93,7 @@ Table = dict[tuple[str, int], Fit]
 class Ground:
     """What the fits of a search have in common."""
 
-    rows: InMemoryRows
+    rows: RowsInMemory
     trial: InMemoryRows  # those on which candidates are compared
     n_samples: int  # equal ones counted
     reg: Regularisation
@@ -105,7 +106,7 @@ class Ground:
     @classmethod
     def prepare(
         cls,
-        rows: InMemoryRows,
+        rows: RowsInMemory,
         reg_covar: float | str,
         sizes: Sequence[int],
         rng: np.random.RandomState,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skgmm._linalg import Array
-from skgmm._rows.base import InMemoryRows
+from skgmm._rows.intake import RowsInMemory
 from skgmm.covariance import Structure
 from skgmm.model_selection._sweep import Fit, Table
 
@@ -22,7 +22,7 @@ def table_of(
     table: Table,
     structures: Sequence[Structure],
     sizes: Sequence[int],
-    rows: InMemoryRows,
+    rows: RowsInMemory,
 ) -> dict[str, Array]:
     """Columns, a row per model in the order of sizes, then structures."""
     weights = rows.sample_weight

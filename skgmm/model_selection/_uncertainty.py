@@ -19,8 +19,7 @@ from skgmm._inference import mixture_of
 from skgmm._linalg import Array
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.base import InMemoryRows
-from skgmm._rows.intake import rows_to_ask_about
+from skgmm._rows.intake import RowsInMemory, rows_to_ask_about
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import single_threaded_blas
 from skgmm._workers import run_in_workers
@@ -158,7 +157,7 @@ def parameter_uncertainty(
         if method == "information":
             found = _normal(problem, parameters, estimates, level)
         else:
-            if not isinstance(rows, InMemoryRows):
+            if not isinstance(rows, RowsInMemory):
                 raise TypeError(
                     f"method='bootstrap' takes X in memory, but got a {type(X).__name__}: use "
                     "method='information'"
@@ -227,7 +226,7 @@ def _by_quantiles(estimate: Array, draws: Array, level: float) -> Uncertainty:
     return Uncertainty(estimate, size * (draws / size).std(axis=0, ddof=1), lower, upper)
 
 
-def _check_effective_samples(rows: InMemoryRows) -> None:
+def _check_effective_samples(rows: RowsInMemory) -> None:
     """Refuse weights that make the data worth less than two samples."""
     if rows.sample_weight is not None and (total := float(rows.sample_weight.sum())) < 2.0:
         raise ValueError(
@@ -261,7 +260,7 @@ def _refitted(
 ) -> MixtureParameters | None:
     """The mixture fitted to the rows with random weights; None if it collapses."""
     rows = problem.rows
-    assert isinstance(rows, InMemoryRows)
+    assert isinstance(rows, RowsInMemory)
     rng = np.random.RandomState(seed)
     own = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
     # A row that counts three times is three rows with weights of their own.
@@ -269,7 +268,7 @@ def _refitted(
     if not drawn.any():  # of tiny weights most draws are 0
         return None
     drawn *= own.sum() / drawn.sum()
-    again = Problem(InMemoryRows(rows.X, drawn, rows.n_threads), problem.structure, problem.floor)
+    again = Problem(rows.reweighted(drawn), problem.structure, problem.floor)
     try:
         with single_threaded_blas():
             end = run_em(again, parameters, tol=1e-6, max_iter=1000)
@@ -285,7 +284,7 @@ def _matched(
 ) -> MixtureParameters:
     """The components drawn, in the order of those whose rows they have."""
     rows = problem.rows
-    assert isinstance(rows, InMemoryRows)
+    assert isinstance(rows, RowsInMemory)
     ours, theirs = (rows.responsibilities(some) for some in (parameters, drawn))
     if rows.sample_weight is not None:
         ours = ours * rows.sample_weight[:, None]
