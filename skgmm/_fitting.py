@@ -158,7 +158,9 @@ def _best(
         if start.random and result.collapsed and not result.objectives:
             # But for rounding the start was singular. One that is given is returned with a word.
             raise IllDefinedCovarianceError(result.collapsed)
-        collapse = CollapseTest.of_fit(problem.regularisation, result.moments, rows.n_samples)
+        collapse = CollapseTest.of_fit(
+            problem.regularisation, result.moments, rows.n_samples, rows.constant
+        )
         result = collapse.judged(result)
         if mixture.escape and start.sample is not None:
             result = escape(

@@ -305,8 +305,8 @@ class MixtureInference:
             raise ValueError(f"n_draws should be a positive integer or None, but got {n_draws!r}")
         if random_state is None and isinstance(self.random_state, np.random.RandomState):
             random_state = self.random_state
-        rng, parameters = check_random_state(random_state), self._parameters()
-        return np.stack([drawn(array, parameters, rng) for _ in range(n_draws)])
+        rng = check_random_state(random_state)
+        return drawn(array, self._parameters(), rng, int(n_draws))
 
     @of_one_fit
     def sample(

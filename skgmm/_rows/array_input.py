@@ -46,9 +46,7 @@ def plain(value: Any, name: str, unsupported: str | None = None) -> Any:
     return value
 
 
-def _array_of_list(
-    values: list[Any] | tuple[Any, ...], name: str, unsupported: str | None
-) -> Any:
+def _array_of_list(values: list[Any] | tuple[Any, ...], name: str, unsupported: str | None) -> Any:
     """An array of a list of numbers or dates; anything else is scikit-learn's to judge."""
     if any(isinstance(value, np.ma.MaskedArray) for value in values):
         _refuse_masked(np.ma.stack(values), name, unsupported)
@@ -99,7 +97,7 @@ def _to_numpy(value: Any, name: str) -> Array:
         ) from error
 
 
-def converted(X: Any, convert: Callable[[Any], Array]) -> Array:
+def converted(X: Any, convert: Callable[[Any], Array], unsupported: str | None = None) -> Array:
     """What `convert` makes of X; errors name the columns that are not numbers, and say where."""
     try:
         with np.errstate(over="ignore"):  # longer floats become infinite, which is told later
@@ -110,7 +108,8 @@ def converted(X: Any, convert: Callable[[Any], Array]) -> Array:
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         what = str(error).partition("\n")[0].rstrip(".")
-        raise kind(f"{what}. X has {described(found, X)}.{remedy(found, X)}") from error
+        advice = remedy(found, X, unsupported)
+        raise kind(f"{what}. X has {described(found, X)}.{advice}") from error
 
 
 def _culprits(X: Any, error: Exception) -> list[BadColumn]:

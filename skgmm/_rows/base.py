@@ -47,6 +47,11 @@ class Rows(ABC):
     n_threads: int  # of a pass over the rows
     whole: bool = True  # whether all values are observed
 
+    @property
+    def constant(self) -> Array | None:
+        """Features whose observed values are the same, (d,) bool; None where Moments tell."""
+        return None
+
     @abstractmethod
     def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
         """One pass: the sum of what the function gives for each part of the rows.

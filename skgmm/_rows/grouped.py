@@ -9,7 +9,7 @@ from operator import add
 
 import numpy as np
 
-from skgmm._linalg import Array
+from skgmm._linalg import Array, symmetrised
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import sample
@@ -72,7 +72,10 @@ class GroupedRows(Rows):
         floor = np.zeros(self.n_features) if floor is None else floor
         counted = (group for group in self.groups if self.weights[group.numbers].any())
         moments = (group.expectation(parameters, form, floor) for group in counted)
-        return reduce(add, moments).without_rounding(floor)
+        total = reduce(add, moments).without_rounding(floor)
+        if form is Scatter.DIAGONAL:
+            return total
+        return replace(total, scatter=symmetrised(total.scatter))
 
     def _log_joint(self, parameters: MixtureParameters) -> tuple[Array, Array]:
         log_density = np.empty(self.n_samples)
@@ -128,6 +131,10 @@ class GroupedRows(Rows):
     def completion(self) -> Completion:
         """One Gaussian, from which starts complete samples."""
         return Completion.of(self.scale_sample())
+
+    @property
+    def constant(self) -> Array:
+        return self.completion.constant
 
     def scale_sample(self) -> StartSample:
         """Samples with their missing values; equal ones are one with a weight."""

@@ -83,9 +83,7 @@ class EmptyGroup:
         seen_form = pushed.form(form)
         shape = {Scatter.FULL: (len(mass), 0, 0), Scatter.POOLED: (0, 0)}
         nothing = np.zeros(shape.get(seen_form, (len(mass), 0)))
-        moments = Moments(
-            seen_form, mass, pushed.seen.means, nothing, total * log_density, total
-        )
+        moments = Moments(seen_form, mass, pushed.seen.means, nothing, total * log_density, total)
         return pushed.pull(moments, form)
 
     def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:

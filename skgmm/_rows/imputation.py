@@ -54,7 +54,8 @@ class Completion:
 
     def drawn(self, samples: Array) -> Array:
         """The samples (m, d) with draws in place of NaN: the same at every call."""
-        return drawn(samples, self.gaussian, np.random.RandomState(0))
+        filled = drawn(samples, self.gaussian, np.random.RandomState(0), 1)[0]
+        return np.where(self.constant & np.isnan(samples), self.gaussian.means, filled)
 
 
 def _of_features(sample: StartSample) -> tuple[Array, Array, Array]:
@@ -103,26 +104,23 @@ def imputed(X: Array, mixture: MixtureParameters) -> Array:
     return filled
 
 
-def drawn(X: Array, mixture: MixtureParameters, rng: np.random.RandomState) -> Array:
-    """X with draws from the conditional distribution in place of NaN, (n, d)."""
-    filled = X.copy()
+def drawn(X: Array, mixture: MixtureParameters, rng: np.random.RandomState, n_draws: int) -> Array:
+    """X with draws from the conditional distribution in place of NaN, (n_draws, n, d)."""
+    filled = np.repeat(X[None], n_draws, axis=0)
     for batch in _incomplete(X):
         found, shares = _completed(batch, mixture)
         levels = np.cumsum(shares, axis=0)
-        component = (rng.uniform(size=len(batch.X)) * levels[-1] >= levels[:-1]).sum(axis=0)
-        noise = rng.standard_normal(size=batch.missing.shape)
-        values = np.empty_like(batch.X)
-        for k in np.unique(component):
-            chosen = component == k
-            values[chosen] = found[k].centred[chosen] + mixture.means[k]
-            spread = _roots(found[k].within)[batch.pattern[chosen]]
-            missing = batch.missing[chosen]
-            moved = np.take_along_axis(values[chosen], missing, axis=1)
-            moved += np.einsum("bij,bj->bi", spread, noise[chosen])
-            rows = values[chosen]
-            np.put_along_axis(rows, missing, moved, axis=1)
-            values[chosen] = rows
-        _fill(filled, batch, values)
+        roots = [_roots(own.within) for own in found]
+        for copy in filled:
+            component = (rng.uniform(size=len(batch.X)) * levels[-1] >= levels[:-1]).sum(axis=0)
+            noise = rng.standard_normal(size=(*batch.missing.shape, 1))
+            for k in np.unique(component):
+                chosen = np.flatnonzero(component == k)
+                missing = batch.missing[chosen]
+                values = np.take_along_axis(found[k].centred[chosen], missing, axis=1)
+                spread = roots[k][batch.pattern[chosen]] @ noise[chosen]
+                values = values + mixture.means[k][missing] + spread[:, :, 0]
+                copy[batch.numbers[chosen, None], missing] = values
     return filled
 
 

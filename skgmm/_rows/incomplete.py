@@ -108,7 +108,9 @@ def batches(
     return found
 
 
-def _batch(X: Array, weights: Array, numbers: Array, features: Array, labels: Array | None) -> Batch:
+def _batch(
+    X: Array, weights: Array, numbers: Array, features: Array, labels: Array | None
+) -> Batch:
     changes = np.r_[True, (features[1:] != features[:-1]).any(axis=1)]
     starts = np.flatnonzero(changes)
     values = X[numbers].astype(np.float64)
@@ -242,9 +244,7 @@ def log_sums(batch: Batch, joint: Array) -> Array:
     return peak + np.log(np.exp(joint - peak).sum(axis=0))
 
 
-def expectation(
-    batch: Batch, mixture: MixtureParameters, form: Scatter, floor: Array
-) -> Moments:
+def expectation(batch: Batch, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
     """The E-step of a batch: Moments of the completed samples."""
     found = [completed(batch, component, floor) for component in Component.each(mixture)]
     joint = joint_of(batch, mixture, found)
@@ -253,15 +253,17 @@ def expectation(
     mass = shares.sum(axis=1)
     shift = np.stack([share @ own.centred for share, own in zip(shares, found, strict=True)])
     shift = np.divide(shift, mass[:, None], out=np.zeros_like(shift), where=mass[:, None] > 0)
-    scatters = (
-        _scatter(batch, own, share, own.centred - step, form, floor)
-        for own, share, step in zip(found, shares, shift, strict=True)
+    scatters = np.stack(
+        [
+            _scatter(batch, own, share, own.centred - step, form, floor)
+            for own, share, step in zip(found, shares, shift, strict=True)
+        ]
     )
     return Moments(
         form=form,
         mass=mass,
         mean=mixture.means + shift,
-        scatter=sum(scatters) if form is Scatter.POOLED else np.stack(list(scatters)),
+        scatter=scatters.sum(axis=0) if form is Scatter.POOLED else scatters,
         objective=float(batch.weights @ log_density),
         total_weight=float(batch.weights.sum()),
     )

@@ -137,8 +137,8 @@ def array_of(
     Sets the features of the estimator, or checks them. `unsupported` is what does not take missing
     values; they are an error that says so.
     """
-
-    array = converted(plain(X, "X", unsupported), partial(_validated, estimator, reset))
+    convert = partial(_validated, estimator, reset)
+    array = converted(plain(X, "X", unsupported), convert, unsupported)
     largest = checks.magnitude(array)
     if not np.isfinite(largest):
         refuse_not_finite(X, array, unsupported)

@@ -77,8 +77,8 @@ def check_features_observed(estimator: Any, X: Array, sample_weight: Array | Non
     names = getattr(estimator, "feature_names_in_", [None] * X.shape[1])
     listed = ", ".join(label_of(j, names[j]) for j in never[:5])
     more = f" and {len(never) - 5} more" if len(never) > 5 else ""
-    counted = "" if sample_weight is None else " in a sample of positive weight"
+    counted = "" if sample_weight is None else " of positive weight"
     raise ValueError(
-        f"X has no observed value{counted} in {listed}{more}: all are missing, and nothing can be "
-        "learned of such a feature. Drop it."
+        f"Input X contains NaN in every sample{counted} of {listed}{more}: nothing can be learned "
+        "of a feature that was never observed. Drop it."
     )

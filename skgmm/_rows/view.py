@@ -9,10 +9,10 @@ with the conditional covariance about it, so that
     mean_k    = mu_k + G_k (mean(y)_k - A mu_k)
     scatter_k = G_k scatter(y)_k G_k' + mass_k C_k
 
-with A the selection of what is observed, G_k = Sigma_k A' (A Sigma_k A')^-1 and C_k = Sigma_k - G_k A
-Sigma_k. These are the Moments that the M-step of complete samples takes (Ghahramani & Jordan 1994;
-Little & Rubin, Statistical Analysis with Missing Data). Moments of samples with different views add,
-so that nothing else has to know of views.
+with A the selection of what is observed, G_k = Sigma_k A' (A Sigma_k A')^-1 and
+C_k = Sigma_k - G_k A Sigma_k. These are the Moments that the M-step of complete samples takes
+(Ghahramani & Jordan 1994; Little & Rubin, Statistical Analysis with Missing Data). Moments of
+samples with different views add, so that nothing else has to know of views.
 
 Each *observed* value is a small cloud of variance `floor`, as in complete samples (see
 `_objective.Problem`): the kernel lowers the log-density of y by half the trace of
