@@ -443,7 +443,7 @@ def test_search():
 def test_search_by_cross_validation():
     _, holes, _ = clusters(150, share=0.1)
     search = GaussianMixtureSearch(
-        [1, 3], covariance_types="diag", criterion="log_likelihood", cv=3
+        [1, 3, 4], covariance_types="diag", criterion="log_likelihood", cv=3
     )
     search.set_params(random_state=0).fit(holes)
     assert search.best_n_components_ == 3
