@@ -43,6 +43,11 @@ class MixtureInference:
         # A stream knows its features before it has rows enough for a start.
         return hasattr(self, "means_")
 
+    def __sklearn_tags__(self) -> Any:
+        tags: Any = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.allow_nan = True
+        return tags
+
     def _structure(self) -> Structure:
         # The fitted one: set_params(covariance_type=...) must not change what a fit means.
         return find_structure(getattr(self, "covariance_type_", self.covariance_type))

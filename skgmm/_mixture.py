@@ -308,7 +308,11 @@ default='auto'
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> GaussianMixtureEM:
         """Estimate weights, means and covariances from rows.
 
@@ -324,6 +328,10 @@ default='auto'
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts: a weight of 3 is the row three times, 0 is its absence.
             With Dask it may be a Dask array or series; RowBlocks bring their own weights.
+        labels : array-like of int, shape (n_samples,), default=None
+            The component of each sample where it is known, from 0 to `n_components` - 1, and -1
+            where it is not. Labels name the components, which keep their numbers. `lower_bound_`
+            is then the mean log-likelihood of samples and labels. Only with X in memory yet.
 
         Returns
         -------
@@ -340,12 +348,16 @@ default='auto'
             If `max_iter` was reached, components collapsed or lost their rows, the rows are too few
             for the components or the structure, or columns are constant or linearly dependent.
         """
-        self._fit(X, y, sample_weight)
+        self._fit(X, y, sample_weight, labels)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit_predict(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> Array:
         """Fit, and return the most probable component of each row.
 
@@ -355,21 +367,24 @@ default='auto'
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts.
+        labels : array-like of int, shape (n_samples,), default=None
+            The component of each sample where it is known, else -1, as in `fit`.
 
         Returns
         -------
         labels : ndarray of int64, shape (n_samples,)
-            As of `fit(X).predict(X)`.
+            As of `fit(X).predict(X)`, which does not look at the labels that were given.
         """
-        rows, fitted = self._fit(X, y, sample_weight)
-        return rows.labels(fitted._parameters())
+        rows, fitted = self._fit(X, y, sample_weight, labels)
+        return rows.unlabelled().labels(fitted._parameters())
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
-    def _fit(self, X: ArrayLike, y: Any, sample_weight: ArrayLike | None) -> tuple[Rows, Any]:
+    def _fit(
+        self,
+        X: ArrayLike,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        labels: ArrayLike | None,
+    ) -> tuple[Rows, Any]:
         """Fit; the validated rows, and the mixture that was fitted to them by this call.
 
         A failure leaves the estimator as it was.
@@ -378,7 +393,7 @@ default='auto'
         before = self.__dict__
         with single_threaded_blas(), replacing(self) as working:
             rng = check_random_state(working.random_state)
-            rows = rows_to_fit(working, X, sample_weight, rng)
+            rows = rows_to_fit(working, X, sample_weight, rng, labels)
             fit = fit_mixture(working, rows, rng, tasks)
             working.__dict__.update(fit.attributes())
         if tasks is not None:

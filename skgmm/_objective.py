@@ -13,6 +13,7 @@ from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters, maximise
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.feature_scale import FeatureScale
+from skgmm._rows.grouped import rows_of
 from skgmm._rows.sample import StartSample
 from skgmm.covariance import Structure
 
@@ -64,8 +65,7 @@ class Problem:
 
     def on(self, sample: StartSample) -> Problem:
         """The same problem for the rows of a sample."""
-        rows = InMemoryRows(sample.rows, sample.weights, self.rows.n_threads)
-        return replace(self, rows=rows)
+        return replace(self, rows=rows_of(sample, self.rows.n_threads))
 
     def penalty(self, parameters: MixtureParameters) -> Array:
         """What the log-density of a whole sample pays for `floor`, in nats, (K,) or (1,)."""

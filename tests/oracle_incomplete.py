@@ -15,8 +15,10 @@ def dense(parameters):
     return np.broadcast_to(parameters.covariance.dense(), (parameters.n_components, d, d))
 
 
-def log_joint(x, weights, means, covariances, floor=None):
+def log_joint(x, weights, means, covariances, floor=None, label=-1):
     """Log of weight x density of what is observed of one sample, (K,).
+
+    `label`: its component where that is known, else -1.
 
     `floor` (d,): every observed value is a cloud of this variance, and the log-density is its mean
     over the cloud.
@@ -25,6 +27,8 @@ def log_joint(x, weights, means, covariances, floor=None):
     values = np.zeros(len(weights))
     with np.errstate(divide="ignore"):
         values += np.log(weights)
+    if label >= 0:
+        values[np.arange(len(weights)) != label] = -np.inf
     if not o.any():
         return values
     for k, (mean, covariance) in enumerate(zip(means, covariances, strict=True)):
@@ -37,13 +41,13 @@ def log_joint(x, weights, means, covariances, floor=None):
     return values
 
 
-def log_density(x, weights, means, covariances, floor=None):
-    return np.logaddexp.reduce(log_joint(x, weights, means, covariances, floor))
-
-
-def log_likelihood(X, sample_weight, weights, means, covariances, floor=None):
+def log_likelihood(X, sample_weight, weights, means, covariances, floor=None, labels=None):
     """Total over samples."""
-    values = [log_density(x, weights, means, covariances, floor) for x in X]
+    labels = np.full(len(X), -1) if labels is None else labels
+    values = [
+        np.logaddexp.reduce(log_joint(x, weights, means, covariances, floor, label))
+        for x, label in zip(X, labels, strict=True)
+    ]
     return float(np.sum(np.array(values) * sample_weight))
 
 
@@ -59,15 +63,16 @@ def completed(x, mean, covariance, floor):
     return centre, within + gain @ np.diag(floor[o]) @ gain.T
 
 
-def expectation(X, sample_weight, parameters, form, floor):
+def expectation(X, sample_weight, parameters, form, floor, labels=None):
     """Moments of the completed samples."""
+    labels = np.full(len(X), -1) if labels is None else labels
     covariances, means = dense(parameters), parameters.means
     K, d = means.shape
     mass, first, second = np.zeros(K), np.zeros((K, d)), np.zeros((K, d, d))
     objective = 0.0
     found = []
-    for x, weight in zip(X, sample_weight, strict=True):
-        joint = log_joint(x, parameters.weights, means, covariances, floor)
+    for x, weight, label in zip(X, sample_weight, labels, strict=True):
+        joint = log_joint(x, parameters.weights, means, covariances, floor, label)
         total = np.logaddexp.reduce(joint)
         objective += weight * total
         for k in range(K):

@@ -2,9 +2,9 @@
 Missing values: drop, fill in, or model
 =======================================
 
-Of 178 Italian wines the chemists measured thirteen properties. Here a fifth of five of them is lost,
-as if bottles had broken on the way to the laboratory. Three ways to cluster what is left: drop wines
-that lack a value, fill in the means, or let EM work with what was measured.
+Of 178 Italian wines chemists measured thirteen properties. Here a fifth of the values of five of
+them is lost, as if samples had been spilt in the laboratory. Three ways to cluster what is left:
+drop wines that lack a value, fill in the means, or let EM work with what was measured.
 """
 
 import matplotlib.pyplot as plt
@@ -42,9 +42,9 @@ for name, found in labels.items():
     print(f"{name:18} {adjusted_rand_score(cultivar, found):.2f}")
 
 # %%
-# What was lost can be guessed from what was measured: ``impute``. A guess has its uncertainty, which
-# draws show: below, the hue of wines whose hue was lost, each with 100 draws and their range from
-# 5 % to 95 %.
+# What was lost can be guessed from what was measured: ``impute``. A guess has its uncertainty,
+# which draws show: below, the hue of wines whose hue was lost, each with 100 draws and their range
+# from 5 % to 95 %.
 
 lost = holes["hue"].isna()
 guess = modelled.impute(holes[lost])[:, 3]

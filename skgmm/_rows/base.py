@@ -45,7 +45,7 @@ class Rows(ABC):
     n_features: int
     dtype: np.dtype  # float64 or float32
     n_threads: int  # of a pass over the rows
-    whole: bool = True  # whether all values are observed
+    whole: bool = True  # whether all values are observed, and no component is known
 
     @property
     def constant(self) -> Array | None:
@@ -88,8 +88,12 @@ class Rows(ABC):
         return scale.with_variances(*overall.feature_variances())
 
     @abstractmethod
-    def in_memory(self, sample: StartSample) -> InMemoryRows:
+    def in_memory(self, sample: StartSample) -> Rows:
         """These rows if they are in memory, else those of the sample."""
+
+    def unlabelled(self) -> Rows:
+        """The same samples, of which no component is known."""
+        return self
 
     @abstractmethod
     def gathered(self) -> Rows:

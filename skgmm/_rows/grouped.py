@@ -1,4 +1,4 @@
-"""Samples in memory with missing values: groups of the same pattern, whose Moments add."""
+"""Samples in memory that are not whole: groups of which the same is known, whose Moments add."""
 
 from __future__ import annotations
 
@@ -16,22 +16,28 @@ from skgmm._rows import sample
 from skgmm._rows.base import Evidence, InMemoryRows, Rows, Sum, as_dtype, effective_size
 from skgmm._rows.groups import Group, PatternGroup, groups_of
 from skgmm._rows.imputation import Completion
+from skgmm._rows.labels import with_labels
 from skgmm._rows.sample import StartSample
 from skgmm._threads import divide_threads
 
 
 @dataclass(frozen=True)
 class GroupedRows(Rows):
-    """Samples in memory of which some values are missing: NaN in `X`."""
+    """Samples in memory of which values are missing (NaN in `X`), or components are known."""
 
     X: Array  # (n, d)
     sample_weight: Array | None
     n_threads: int
     groups: tuple[Group, ...]
+    known: Array | None = None  # (n,) the component where it is known, else -1
+    filled: Array | None = None  # (n, d) as starts complete them, if that is done already
 
     @classmethod
-    def of(cls, rows: InMemoryRows) -> GroupedRows:
-        return cls(rows.X, rows.sample_weight, rows.n_threads, tuple(groups_of(rows)))
+    def of(
+        cls, rows: InMemoryRows, known: Array | None = None, filled: Array | None = None
+    ) -> GroupedRows:
+        groups = tuple(groups_of(rows, known))
+        return cls(rows.X, rows.sample_weight, rows.n_threads, groups, known, filled)
 
     whole = False
 
@@ -54,11 +60,17 @@ class GroupedRows(Rows):
 
     def taken(self, chosen: Array) -> GroupedRows:
         """Some of them, by their numbers."""
-        return GroupedRows.of(self._plain.taken(chosen))
+        known = None if self.known is None else self.known[chosen]
+        return GroupedRows.of(self._plain.taken(chosen), known)
 
     def reweighted(self, weights: Array) -> GroupedRows:
         """The same with other weights (n,)."""
-        return GroupedRows.of(self._plain.reweighted(weights))
+        return GroupedRows.of(self._plain.reweighted(weights), self.known)
+
+    def unlabelled(self) -> Rows:
+        if self.known is None:
+            return self
+        return GroupedRows.of(self._plain) if np.isnan(self.X).any() else self._plain
 
     @property
     def _plain(self) -> InMemoryRows:
@@ -139,24 +151,40 @@ class GroupedRows(Rows):
     def scale_sample(self) -> StartSample:
         """Samples with their missing values; equal ones are one with a weight."""
         coded = sample.reservoir_for_scale(self._coded, self.sample_weight).sample()
-        return replace(coded, rows=_decoded(coded.rows))
+        return self._decoded(coded)
 
     def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
         coded = sample.start_sample(self._coded, self.sample_weight, n_components, rng)
-        # Never all of the samples there are: those are not complete.
-        drawn = self.completion.drawn(_decoded(coded.rows))
-        return StartSample(drawn, coded.weights, complete=False)
+        found = self._decoded(coded)
+        if not np.isnan(found.rows).any():
+            return found
+        return replace(found, rows=self.completion.drawn(found.rows), observed=found.rows)
 
     @property
     def _coded(self) -> Array:
-        """The samples with infinity in place of NaN: equal ones are equal, and can be sorted."""
-        return np.where(np.isnan(self.X), np.inf, self.X)
+        """The samples with infinity in place of NaN, and labels as a last feature.
+
+        So equal ones are equal, and can be sorted.
+        """
+        coded = np.where(np.isnan(self.X), np.inf, self.X)
+        return coded if self.known is None else np.column_stack([coded, self.known])
+
+    def _decoded(self, coded: StartSample) -> StartSample:
+        rows, known = coded.rows, None
+        if self.known is not None:
+            rows, known = np.ascontiguousarray(rows[:, :-1]), rows[:, -1].astype(np.int64)
+        return replace(coded, rows=np.where(np.isinf(rows), np.nan, rows), known=known)
 
     @cached_property
     def completed(self) -> InMemoryRows:
         """The samples as starts complete them."""
+        if self.filled is not None:
+            return InMemoryRows(self.filled, self.sample_weight, self.n_threads)
+        if not np.isnan(self.X).any():
+            return self._plain
         rows, number = np.unique(self._coded, axis=0, return_inverse=True)
-        drawn = self.completion.drawn(_decoded(rows.astype(np.float64)))[number.ravel()]
+        whole = StartSample(rows.astype(np.float64), np.ones(len(rows)), complete=True)
+        drawn = self.completion.drawn(self._decoded(whole).rows)[number.ravel()]
         drawn = np.where(np.isnan(self.X), drawn, self.X).astype(self.dtype, copy=False)
         return InMemoryRows(drawn, self.sample_weight, self.n_threads)
 
@@ -179,8 +207,17 @@ class GroupedRows(Rows):
         scatter = np.where(constant[:, None] | constant, 0.0, moments.scatter)
         return replace(moments, form=form, scatter=form.from_dense(scatter))
 
-    def in_memory(self, sample: StartSample) -> InMemoryRows:
-        return self.completed
+    def in_memory(self, sample: StartSample) -> RowsInMemory:
+        if self.known is None:
+            return self.completed
+        return GroupedRows.of(self.completed, self.known)
+
+    def partition_moments(
+        self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
+    ) -> Moments:
+        if self.known is not None:
+            partition = with_labels(partition, self.known, self.weights, n_components)
+        return super().partition_moments(partition, n_components, form, floor)
 
     def gathered(self) -> GroupedRows:
         return self
@@ -196,5 +233,12 @@ class GroupedRows(Rows):
         return n_parallel, replace(self, n_threads=n_threads, groups=groups)
 
 
-def _decoded(rows: Array) -> Array:
-    return np.where(np.isinf(rows), np.nan, rows)
+RowsInMemory = InMemoryRows | GroupedRows
+
+
+def rows_of(sample: StartSample, n_threads: int) -> RowsInMemory:
+    """The samples that a start looks at as rows of their own."""
+    if sample.known is None and sample.observed is None:
+        return InMemoryRows(sample.rows, sample.weights, n_threads)
+    seen = sample.rows if sample.observed is None else sample.observed
+    return GroupedRows.of(InMemoryRows(seen, sample.weights, n_threads), sample.known, sample.rows)

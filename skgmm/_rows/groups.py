@@ -116,11 +116,19 @@ class BatchGroup:
         return log_density, (joint - log_density).T
 
 
-def groups_of(rows: InMemoryRows) -> list[Group]:
-    """The groups of samples with missing values, the largest patterns first."""
+def groups_of(rows: InMemoryRows, known: Array | None = None) -> list[Group]:
+    """The groups of samples with the same pattern of missing values, and the same label.
+
+    Parameters
+    ----------
+    known : ndarray of int64, shape (n,), or None
+        The component of a sample where it is known, else -1.
+    """
     missing = np.isnan(rows.X)
     weights = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
     packed = np.packbits(missing, axis=1)
+    if known is not None:
+        packed = np.column_stack([packed, known.view(np.uint8).reshape(len(known), -1)])
     _, first, pattern, counts = np.unique(
         packed, axis=0, return_index=True, return_inverse=True, return_counts=True
     )
@@ -132,14 +140,18 @@ def groups_of(rows: InMemoryRows) -> list[Group]:
     groups: list[Group] = []
     for number in np.flatnonzero(alone):
         own = np.sort(order[ends[number] - counts[number] : ends[number]])
-        observed = ~missing[first[number]]
-        if not observed.any():
-            groups.append(EmptyGroup(own, weights[own], View(observed)))
+        view = View(~missing[first[number]], _allowed(known, first[number]))
+        if not view.observed.any():
+            groups.append(EmptyGroup(own, weights[own], view))
             continue
-        X = rows.X[own] if observed.all() else rows.X[np.ix_(own, observed)]
+        X = rows.X[own] if view.observed.all() else rows.X[np.ix_(own, view.observed)]
         own_weights = None if rows.sample_weight is None else weights[own]
-        seen = InMemoryRows(X, own_weights, rows.n_threads)
-        groups.append(PatternGroup(own, View(observed), seen))
+        groups.append(PatternGroup(own, view, InMemoryRows(X, own_weights, rows.n_threads)))
     rest = np.flatnonzero(~alone[pattern])
-    groups += [BatchGroup(batch) for batch in batches(rows.X, weights, missing, rest)]
+    groups += [BatchGroup(batch) for batch in batches(rows.X, weights, missing, rest, known)]
     return groups
+
+
+def _allowed(known: Array | None, sample: int) -> tuple[int] | None:
+    """The components that the label of a sample allows; None: all."""
+    return None if known is None or known[sample] < 0 else (int(known[sample]),)

@@ -18,7 +18,8 @@ from skgmm._rows.bad_values import names_of
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.block import Features
 from skgmm._rows.block_rows import BlockRows
-from skgmm._rows.grouped import GroupedRows
+from skgmm._rows.grouped import GroupedRows, RowsInMemory
+from skgmm._rows.labels import check_labels
 from skgmm._rows.missing import (
     check_features_observed,
     observed_magnitude,
@@ -33,18 +34,30 @@ from skgmm._threads import available_threads, threads_for
 if TYPE_CHECKING:
     from skgmm._rows.dask_rows import DaskRows
 
-RowsInMemory = InMemoryRows | GroupedRows
-
 
 def rows_to_fit(
-    mixture: Any, X: Any, sample_weight: ArrayLike | None, rng: np.random.RandomState
+    mixture: Any,
+    X: Any,
+    sample_weight: ArrayLike | None,
+    rng: np.random.RandomState,
+    labels: ArrayLike | None = None,
 ) -> Rows:
     """Rows that the mixture is fitted to; sets its `n_features_in_` and `feature_names_in_`."""
+    if labels is not None and (isinstance(X, RowBlocks) or _is_dask(X)):
+        raise ValueError(
+            f"labels are not supported with {'RowBlocks' if isinstance(X, RowBlocks) else 'Dask'} "
+            "yet: give X in memory, or means_init from a fit to a labelled sample"
+        )
     if isinstance(X, RowBlocks):
         return _blocks(mixture, X, sample_weight, reset=True).survey(mixture.n_components, rng)
     if _is_dask(X):
         return _chunks(mixture, X, sample_weight, reset=True).survey(mixture.n_components, rng)
-    return rows_in_memory(mixture, X, sample_weight, mixture.n_components)
+    rows = rows_in_memory(mixture, X, sample_weight, mixture.n_components)
+    known = check_labels(labels, rows.n_samples, mixture.n_components)
+    if known is None:
+        return rows
+    plain_rows = InMemoryRows(rows.X, rows.sample_weight, rows.n_threads)
+    return GroupedRows.of(plain_rows, known)
 
 
 def rows_in_memory(

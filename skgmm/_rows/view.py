@@ -40,13 +40,14 @@ class View:
     """What is known of each of a group of samples."""
 
     observed: Array  # (d,) bool, which features
-    allowed: Array | None = None  # (K,) bool, which components; None: all
+    allowed: tuple[int, ...] | None = None  # which components; None: all
 
     def push(self, mixture: MixtureParameters) -> Pushed:
         """The mixture of what is observed, and the way back."""
         log_weights = mixture.log_weights
         if self.allowed is not None:
-            log_weights = np.where(self.allowed, log_weights, -np.inf)
+            numbers = np.arange(mixture.n_components)
+            log_weights = np.where(np.isin(numbers, self.allowed), log_weights, -np.inf)
         means, covariance = mixture.means[:, self.observed], mixture.covariance
         if self.observed.all():
             seen = MixtureParameters(log_weights, mixture.means, covariance)

@@ -12,6 +12,7 @@ import numpy as np
 from skgmm._em.result import EMResult
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
+from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.sample import StartSample
 from skgmm._starts.given import GivenParameters, check_given, matched
 from skgmm._starts.methods import initial_parameters, start_of
@@ -53,6 +54,7 @@ def choose_start(mixture: Any, problem: Problem, rng: np.random.RandomState) -> 
         n_features,
     )
     sample = rows.start_sample(n_components, rng)
+    given = replace(given, named=sample.known is not None)
     # A sample tells that distinct rows are few, not how many there are.
     whole = sample.complete or len(sample) < n_components
     n_distinct = len(sample) if whole else n_samples
@@ -105,6 +107,7 @@ def _by_callable(
     on_seen = replace(problem, rows=seen)
 
     def start(stream: np.random.RandomState) -> tuple[list[Candidate], bool]:
+        assert isinstance(seen, RowsInMemory)
         partition = function(seen.X, n_components, stream, seen.sample_weight)
         checked = check_partition(partition, seen.n_samples, n_components)
         parameters = matched(start_of(on_seen, checked, n_components), given)

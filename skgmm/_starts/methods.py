@@ -12,6 +12,7 @@ from skgmm._moments import Moments
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters, maximise
 from skgmm._rows.base import InMemoryRows, Rows
+from skgmm._rows.grouped import rows_of
 from skgmm._rows.sample import StartSample
 from skgmm._starts.given import GivenParameters, matched
 from skgmm._starts.kmeans import kmeans, nearest, seeds
@@ -52,11 +53,14 @@ def initial_parameters(
         return given.imposed_on(start)
     if kind in SEEDS and len(sample) >= n_components:
         means = sample.rows[SEEDS[kind](sample, n_components, rng)]
-        start = _around(means, sample, structure, floor, n_threads)
+        if sample.known is not None:  # which names the components
+            start = _nearest(means, sample, structure, floor, n_threads)
+        else:
+            start = _around(means, sample, structure, floor, n_threads)
     else:
         partition = PARTITIONS[kind] if len(sample) >= n_components else _shared_rows
         start = from_partition(
-            InMemoryRows(sample.rows, sample.weights, n_threads),
+            rows_of(sample, n_threads),
             partition(sample, n_components, rng, n_threads),
             n_components,
             structure,
@@ -121,6 +125,14 @@ SEEDS: dict[str, Callable[..., Array]] = {
     "random_from_data": _random_from_data,
 }
 """Starts that choose rows as means: their numbers."""
+
+
+def _nearest(
+    means: Array, sample: StartSample, structure: Structure, floor: Array, n_threads: int
+) -> MixtureParameters:
+    """The M-step from every sample with its nearest seed, or its component where that is known."""
+    labels = nearest(sample.rows, means, n_threads)
+    return from_partition(rows_of(sample, n_threads), labels, len(means), structure, floor)
 
 
 def _around(

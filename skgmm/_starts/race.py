@@ -128,7 +128,10 @@ def thinned(sample: StartSample, n_components: int, rng: np.random.RandomState) 
         return sample
     drawn = rng.choice(len(sample), size=size, p=sample.weights / sample.weights.sum())
     rows, counts = np.unique(drawn, return_counts=True)
-    return StartSample(sample.rows[rows], counts.astype(np.float64), False)
+    known, observed = (
+        None if array is None else array[rows] for array in (sample.known, sample.observed)
+    )
+    return StartSample(sample.rows[rows], counts.astype(np.float64), False, known, observed)
 
 
 def _whitens(problem: Problem) -> bool:
@@ -149,6 +152,8 @@ def _partitions(
     """Kind and labels (m,) or responsibilities (m, K) of each candidate."""
     weights = sample.weights
     scaled = scaled_rows(sample)
+    if sample.known is not None:
+        yield from around_labelled(scaled, sample, n_components, n_threads)
     white, name = scaled, "scaled"
     if whitens:
         white, name = whitened_rows(scaled, weights), "whitened"
@@ -169,6 +174,20 @@ def _partitions(
     yield f"k-means++, {name}", seeded(white)
     for rows in cycle((scaled, white)):
         yield "spare", kmeans(rows, weights, n_components, rng, n_threads)
+
+
+def around_labelled(
+    scaled: Array, sample: StartSample, n_components: int, n_threads: int
+) -> Iterator[tuple[str, Array]]:
+    """Every sample with the nearest mean of labelled samples, if all components have some."""
+    known = sample.known
+    assert known is not None
+    sums, mass = np.zeros((n_components, scaled.shape[1])), np.zeros(n_components)
+    labelled = known >= 0
+    np.add.at(sums, known[labelled], sample.weights[labelled, None] * scaled[labelled])
+    np.add.at(mass, known[labelled], sample.weights[labelled])
+    if (mass > 0).all():
+        yield "labels", nearest(scaled, sums / mass[:, None], n_threads)
 
 
 def scaled_rows(sample: StartSample) -> Array:

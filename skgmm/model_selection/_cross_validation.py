@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skgmm._linalg import Array
-from skgmm._rows.intake import RowsInMemory
+from skgmm._rows.grouped import RowsInMemory
 from skgmm.covariance import Structure
 from skgmm.model_selection._sweep import Ground, Table, sweep
 from skgmm.model_selection._tasks import StoppedSearchError, Told

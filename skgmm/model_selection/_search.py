@@ -22,7 +22,8 @@ from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._objective import Problem, Regularisation
 from skgmm._rows.base import effective_size
-from skgmm._rows.intake import RowsInMemory, rows_in_memory
+from skgmm._rows.grouped import RowsInMemory
+from skgmm._rows.intake import rows_in_memory
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._starts.choose import alone, table_of_starts
 from skgmm._threads import single_threaded_blas

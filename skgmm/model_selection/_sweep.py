@@ -21,8 +21,7 @@ from skgmm._kernels import LostRowError
 from skgmm._moments import Moments, Scatter
 from skgmm._objective import Problem, Regularisation
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._rows.base import InMemoryRows
-from skgmm._rows.intake import RowsInMemory
+from skgmm._rows.grouped import RowsInMemory, rows_of
 from skgmm._starts.methods import EmptyStartError
 from skgmm._starts.race import thinned
 from skgmm._workers import run_in_threads
@@ -94,7 +93,7 @@ class Ground:
     """What the fits of a search have in common."""
 
     rows: RowsInMemory
-    trial: InMemoryRows  # those on which candidates are compared
+    trial: RowsInMemory  # those on which candidates are compared
     n_samples: int  # equal ones counted
     reg: Regularisation
     collapsed: CollapseTest
@@ -118,9 +117,9 @@ class Ground:
         sample, n_samples = rows.start_sample(max(sizes), rng), rows.n_samples
         few = thinned(sample, max(sizes), rng)
         streams = [np.random.RandomState(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
-        trial = InMemoryRows(few.rows, few.weights)
+        trial = rows_of(few, 1)
         if few.complete:  # equal rows are one row with a weight
-            rows = replace(trial, n_threads=rows.n_threads)
+            rows = rows_of(few, rows.n_threads)
         reg = Regularisation.of(reg_covar, rows)
         groups = {
             K: grouped(few, K, stream, reg.variances)
@@ -317,7 +316,7 @@ class _Runner:
     parameters: MixtureParameters
     moments: Moments
 
-    rows: InMemoryRows  # that have these moments
+    rows: RowsInMemory  # that have these moments
 
     @property
     def objective(self) -> float:
@@ -326,7 +325,7 @@ class _Runner:
     def again(self, problem: Problem) -> Start:
         """As a start for other rows than those of the trial, or the same."""
         rows = problem.rows
-        if isinstance(rows, InMemoryRows) and rows.X is self.rows.X:
+        if isinstance(rows, RowsInMemory) and rows.X is self.rows.X:
             return self.parameters, self.moments
         return self.parameters, problem.evaluate(self.parameters)
 

@@ -19,7 +19,8 @@ from skgmm._inference import mixture_of
 from skgmm._linalg import Array
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.intake import RowsInMemory, rows_to_ask_about
+from skgmm._rows.grouped import RowsInMemory
+from skgmm._rows.intake import rows_to_ask_about
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import single_threaded_blas
 from skgmm._workers import run_in_workers
