@@ -143,7 +143,9 @@ def _best(
         if start.random and result.collapsed and not result.objectives:
             # The start was singular up to rounding. A given one is returned with a warning.
             raise IllDefinedCovarianceError(result.collapsed)
-        collapse = CollapseTest.of_fit(problem.regularisation, result.moments, rows.n_samples)
+        collapse = CollapseTest.of_fit(
+            problem.regularisation, result.moments, rows.n_samples, rows.constant
+        )
         result = collapse.judged(result)
         if settings.escape and start.sample is not None:
             result = split_and_merge(

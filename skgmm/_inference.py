@@ -15,7 +15,8 @@ from skgmm._html import named_after
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, aic, bic, n_parameters, next_draws
 from skgmm._rows.base import Rows, as_dtype
-from skgmm._rows.intake import rows_to_ask_about
+from skgmm._rows.imputation import drawn, imputed
+from skgmm._rows.intake import complete_or_not, rows_to_ask_about
 from skgmm._summary import summarise
 from skgmm._validation import check_responsibilities, scale_of_weights
 from skgmm.covariance import Structure, find_structure
@@ -57,6 +58,11 @@ class MixtureInference:
     def __sklearn_is_fitted__(self) -> bool:
         # partial_fit sets n_features_in_ before there are enough samples for the first fit.
         return hasattr(self, "means_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags: Any = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.allow_nan = True
+        return tags
 
     def _structure(self) -> Structure:
         # The fitted one: set_params(covariance_type=...) must not change what a fit means.
@@ -279,6 +285,51 @@ class MixtureInference:
                 responsibilities, rows.n_samples, len(self.means_), "responsibilities"
             )
         return rows.expected_complete_log_likelihood(self._parameters(), given)
+
+    @of_one_fit
+    def impute(
+        self,
+        X: ArrayLike,
+        *,
+        n_draws: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Array:
+        """Fill in missing values, from what was observed of the same sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            NaN where a value is missing.
+        n_draws : int, default=None
+            None fills in conditional means, the best guess in squared error. A number m makes m
+            copies with draws from the conditional distribution, for multiple imputation: what is
+            computed from them varies as much as the missing values leave open.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draws; None as in `sample`.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features), or (n_draws, n_samples, n_features)
+            In the dtype of X (float64 if that is not float32). Observed values are unchanged.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skgmm import GaussianMixtureEM
+        >>> mixture = GaussianMixtureEM.from_parameters([1.0], [[0, 0]], [[[1, 0.5], [0.5, 1]]])
+        >>> mixture.impute([[2.0, np.nan]])
+        array([[2., 1.]])
+        """
+        check_is_fitted(self)
+        array = complete_or_not(self, X)
+        if n_draws is None:
+            return imputed(array, self._parameters())
+        if not isinstance(n_draws, (int, np.integer)) or n_draws < 1:
+            raise ValueError(f"n_draws should be a positive integer or None, but got {n_draws!r}")
+        if random_state is None and isinstance(self.random_state, np.random.RandomState):
+            random_state = self.random_state
+        rng = check_random_state(random_state)
+        return drawn(array, self._parameters(), rng, int(n_draws))
 
     @of_one_fit
     def sample(

@@ -317,20 +317,30 @@ default='auto'
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> GaussianMixtureEM:
         """Estimate weights, means and covariances.
 
         Parameters
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
-            A float64 or float32 array, which may be memory-mapped, is read in place.
+            A float64 or float32 array, which may be memory-mapped, is read in place. NaN is a
+            missing value (missing at random), and so are None and NA of data frames and masked
+            values of masked arrays; so far only for arrays and data frames in memory.
             :class:`RowBlocks` are read one block at a time; a Dask array or data frame is computed
             where its chunks are.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sample counts: a weight of 3 means three times, 0 means never.
             With Dask it may be a Dask array or series; RowBlocks contain their own weights.
+        labels : array-like of int, shape (n_samples,), default=None
+            The component of each sample if it is known, from 0 to `n_components` - 1, otherwise
+            -1. Labels name the components, which are never renumbered. `lower_bound_`
+            is then the mean log-likelihood of samples and labels. So far only for X in memory.
 
         Returns
         -------
@@ -348,12 +358,16 @@ default='auto'
             samples for the components or the structure, or columns are constant or linearly
             dependent.
         """
-        self._fit(X, y, sample_weight)
+        self._fit(X, y, sample_weight, labels)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit_predict(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> Array:
         """Fit, and return the most probable component of each sample.
 
@@ -363,16 +377,24 @@ default='auto'
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sample counts.
+        labels : array-like of int, shape (n_samples,), default=None
+            The component of each sample if it is known, otherwise -1, as in `fit`.
 
         Returns
         -------
         labels : ndarray of int64, shape (n_samples,)
-            The same as `fit(X).predict(X)`.
+            The same as `fit(X).predict(X)`, which does not use `labels`.
         """
-        rows, fitted = self._fit(X, y, sample_weight)
-        return rows.labels(fitted._parameters())
+        rows, fitted = self._fit(X, y, sample_weight, labels)
+        return rows.unlabelled().labels(fitted._parameters())
 
-    def _fit(self, X: ArrayLike, y: Any, sample_weight: ArrayLike | None) -> tuple[Rows, Any]:
+    def _fit(
+        self,
+        X: ArrayLike,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        labels: ArrayLike | None,
+    ) -> tuple[Rows, Any]:
         """Fit, and return the validated samples and the mixture fitted to them by this call.
 
         A failure leaves the estimator as it was.
@@ -381,7 +403,7 @@ default='auto'
         with undone_on_error(self):
             with single_threaded_blas(), replacing(self) as working:
                 rng = check_random_state(working.random_state)
-                rows = rows_to_fit(working, X, sample_weight, rng)
+                rows = rows_to_fit(working, X, sample_weight, rng, labels)
                 previous, messages = working._previous(rows.n_features)
                 fit = fit_mixture(Settings.of(working), rows, rng, previous, tasks)
                 working.__dict__.update(fit.attributes())

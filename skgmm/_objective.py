@@ -13,6 +13,7 @@ from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters, maximise
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.feature_scale import FeatureScale
+from skgmm._rows.grouped import GroupedRows, rows_of
 from skgmm._rows.sample import StartSample
 from skgmm.covariance import Structure
 
@@ -35,7 +36,8 @@ class Problem:
     Each sample counts as a small cloud of variance `floor` about itself. EM then maximises exactly
     one objective, the log-likelihood with each component's density lowered by its `penalty`, half
     the trace of precision x floor; the E-step uses those densities, and adds the clouds' variance
-    to the scatter of its Moments.
+    to the scatter of its Moments. Of a sample with missing values only what is observed is a cloud,
+    and the precision is that of the observed features (see `_rows/view.py`).
     """
 
     rows: Rows
@@ -63,11 +65,16 @@ class Problem:
 
     def on(self, sample: StartSample) -> Problem:
         """The same problem for the rows of a sample."""
-        rows = InMemoryRows(sample.rows, sample.weights, self.rows.n_threads)
-        return replace(self, rows=rows)
+        return replace(self, rows=rows_of(sample, self.rows.n_threads))
+
+    @property
+    def completed(self) -> Problem:
+        """The same for samples whose missing values are filled in: what moves are proposed by."""
+        rows = self.rows
+        return replace(self, rows=rows.completed) if isinstance(rows, GroupedRows) else self
 
     def penalty(self, parameters: MixtureParameters) -> Array:
-        """What each component's log-density pays for `floor`, in nats, (K,) or (1,)."""
+        """What the log-density of a whole sample pays for `floor`, in nats, (K,) or (1,)."""
         return 0.5 * parameters.covariance.precision_diagonal() @ self.floor
 
     def evaluate(self, parameters: MixtureParameters) -> Moments:
@@ -79,6 +86,9 @@ class Problem:
 
         Densities at recorded values could be increased without end by components that sit on them.
         """
+        if not self.rows.whole:
+            cells = np.zeros_like(self.floor) + self.cells
+            return replace(self, floor=cells).evaluate(parameters).mean_objective
         paid = 0.5 * (parameters.covariance.precision_diagonal() * self.cells).sum(axis=1)
         likelihood = self.mean_log_likelihood(parameters, moments)
         return likelihood - float((moments.mass * paid).sum()) / moments.total_weight
@@ -90,7 +100,7 @@ class Problem:
     def mean_log_likelihood(self, parameters: MixtureParameters, moments: Moments) -> float:
         """Log-likelihood per sample of the moments' parameters, in nats, without the penalty."""
         penalty = self.penalty(parameters)
-        if penalty.max() > _SMALL_PENALTY:
+        if penalty.max() > _SMALL_PENALTY or not self.rows.whole:
             plain = replace(self, floor=np.zeros_like(self.floor)).evaluate(parameters)
             return plain.mean_objective
         paid = float((moments.mass * penalty).sum())

@@ -12,7 +12,7 @@ import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._moments import Moments
-from skgmm.covariance import Covariance, Structure
+from skgmm.covariance import AxisAligned, Covariance, Ellipsoidal, Structure
 
 # Tells the streams of `sample` from that of the starts.
 _OF_SAMPLE = 1
@@ -74,6 +74,15 @@ class MixtureParameters:
             drawn = components == k
             rows[drawn] = self.means[k] + self.covariance.colour(rows[drawn], k)
         return rows, components
+
+
+def one_gaussian(mean: Array, covariance: Array) -> MixtureParameters:
+    """A mixture of one component, from a mean (d,) and a covariance (d, d) or variances (d,)."""
+    if covariance.ndim == 1:
+        found: Covariance = AxisAligned.from_variances(covariance[None])
+    else:
+        found = Ellipsoidal.from_dense(covariance[None])
+    return MixtureParameters(np.zeros(1), mean[None], found)
 
 
 def maximise(

@@ -53,12 +53,19 @@ class CollapseTest:
     floor: Array  # (d,) what `reg_covar` adds to the variances
     moments: Moments  # of all samples, whatever the components, without `floor`
     n_samples: int
+    constant: Array | None = None  # (d,) features that do not vary, where Moments cannot tell
 
     @classmethod
-    def of_fit(cls, reg: Regularisation, moments: Moments, n_samples: int) -> CollapseTest:
+    def of_fit(
+        cls,
+        reg: Regularisation,
+        moments: Moments,
+        n_samples: int,
+        constant: Array | None = None,
+    ) -> CollapseTest:
         """From the Moments of a fit, which include the added variances."""
         without = moments.with_added_variance(-reg.variances)
-        return cls(reg.artificial, without, n_samples)
+        return cls(reg.artificial, without, n_samples, constant)
 
     @cached_property
     def overall(self) -> Moments:
@@ -66,6 +73,8 @@ class CollapseTest:
         form = Scatter.DIAGONAL if self.moments.form is Scatter.DIAGONAL else Scatter.FULL
         overall = self.moments.overall(form)
         _, varying = overall.feature_variances()
+        if self.constant is not None:
+            varying = varying & ~self.constant
         # What is left of a constant column is rounding of its mean.
         kept = varying if form is Scatter.DIAGONAL else varying[:, None] & varying
         return replace(overall, scatter=np.where(kept, overall.scatter, 0.0))

@@ -48,6 +48,13 @@ class Rows(ABC):
     n_features: int
     dtype: np.dtype  # float64 or float32
     n_threads: int  # of a pass over the rows
+    whole: bool = True  # whether all values are observed, and no component is known
+    labelled: bool = False  # whether components are known
+
+    @property
+    def constant(self) -> Array | None:
+        """Features whose observed values are the same, (d,) bool; None where Moments tell."""
+        return None
 
     @abstractmethod
     def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
@@ -85,11 +92,15 @@ class Rows(ABC):
         return scale.with_variances(*overall.feature_variances())
 
     @abstractmethod
-    def in_memory(self, sample: StartSample) -> InMemoryRows:
+    def in_memory(self, sample: StartSample) -> Rows:
         """These rows if they are in memory, else those of the sample."""
 
+    def unlabelled(self) -> Rows:
+        """The same samples, of which no component is known."""
+        return self
+
     @abstractmethod
-    def gathered(self) -> InMemoryRows:
+    def gathered(self) -> Rows:
         """All of them in memory, where that is known to be enough."""
 
     @abstractmethod
@@ -254,6 +265,16 @@ class InMemoryRows(Rows):
         weights = None if self.sample_weight is None else self.sample_weight[rows]
         first = self.first + rows.indices(self.n_samples)[0]
         return replace(self, X=self.X[rows], sample_weight=weights, first=first)
+
+    def taken(self, chosen: Array) -> InMemoryRows:
+        """Some of them, by their numbers."""
+        weights = self.sample_weight
+        weights = None if weights is None else weights[chosen]
+        return InMemoryRows(self.X[chosen], weights, self.n_threads)
+
+    def reweighted(self, weights: Array) -> InMemoryRows:
+        """The same with other weights (n,)."""
+        return replace(self, sample_weight=weights)
 
     def weighted(self) -> InMemoryRows:
         """The same with a weight for each row."""

@@ -19,6 +19,9 @@ from skgmm._rows.files import FileState
 # is nothing, small enough that the allocator keeps its memory for the next.
 _BLOCK_BYTES = 2**24
 
+# What these samples come from, for errors.
+_KIND = "RowBlocks or Dask"
+
 
 class Block(NamedTuple):
     """Rows as they come; nothing is checked yet."""
@@ -94,7 +97,7 @@ def numbers_of(rows: Any) -> Array:
         dtypes = [np.float64, np.float32]
         return check_array(rows, dtype=dtypes, ensure_all_finite=False, ensure_min_samples=0)
 
-    return converted(plain(rows, "X"), convert)
+    return converted(plain(rows, "X", _KIND), convert, _KIND)
 
 
 def _check_names(rows: Any, features: Features) -> None:
@@ -118,8 +121,8 @@ def _finite_magnitude(rows: Array, features: Features) -> float:
         also = f" (and in {', '.join(others[:5])}{', ...' if len(others) > 5 else ''})"
         raise ValueError(
             f"contains {rows[row, column]} in row {row} of the block, {features.label(column)}"
-            f"{also if others else ''}; NaN and infinity are not accepted: drop such samples, or "
-            "replace the values"
+            f"{also if others else ''}; missing values are not supported with {_KIND} "
+            "yet, and infinity nowhere: drop such samples, or replace the values"
         )
     if largest > LARGEST:  # whether all values are too small, one block cannot tell
         check_magnitude(largest)

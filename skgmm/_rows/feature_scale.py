@@ -43,14 +43,15 @@ class FeatureScale(NamedTuple):
 
     @classmethod
     def of(cls, samples: Array, weights: Array) -> FeatureScale:
-        """From distinct samples (m, d) and their positive weights (m,)."""
-        # Repeated samples repeat all their values; only with a single feature can that not be told
-        # from coarse values. Weights that sum to less than the number of samples are relative.
-        n_samples = len(samples) if samples.shape[1] > 1 else max(len(samples), weights.sum())
-        found = [
-            _variances_and_steps(samples[:, i : i + _AT_ONCE], weights, n_samples)
-            for i in range(0, samples.shape[1], _AT_ONCE)
-        ]
+        """From distinct samples (m, d), NaN if missing, and their positive weights (m,)."""
+        single = samples.shape[1] == 1
+        found = []
+        for i in range(0, samples.shape[1], _AT_ONCE):
+            some = samples[:, i : i + _AT_ONCE]
+            if np.isnan(some).any():
+                found += [_of_observed(column[:, None], weights, single) for column in some.T]
+            else:
+                found.append(_variances_and_steps(some, weights, _n_samples(weights, single)))
         return cls(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
     def with_variances(self, variances: Array, varying: Array) -> FeatureScale:
@@ -76,6 +77,22 @@ class FeatureScale(NamedTuple):
         """Variances within the cells that the values of coarse features stand for, (d,)."""
         cells = self.steps**2 / 12.0
         return np.where(cells > self.collapsed_variances, cells, 0.0)
+
+
+def _n_samples(weights: Array, single: bool) -> float:
+    """Repeated samples repeat all their values; only with a `single` feature can that not be told
+    from coarse values. Weights that sum to less than the number of samples are relative.
+    """
+    return float(max(len(weights), weights.sum())) if single else float(len(weights))
+
+
+def _of_observed(column: Array, weights: Array, single: bool) -> tuple[Array, Array]:
+    """Variance and step (1,) of the observed values of a feature (m, 1)."""
+    observed = ~np.isnan(column[:, 0])
+    if not observed.any():
+        return np.zeros(1), np.zeros(1)
+    some = weights[observed]
+    return _variances_and_steps(column[observed], some, _n_samples(some, single))
 
 
 def _variances_and_steps(X: Array, weights: Array, n_samples: float) -> tuple[Array, Array]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from skgmm._linalg import Array
@@ -17,6 +19,16 @@ from skgmm._rows.bad_values import names_of
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.block import Features
 from skgmm._rows.block_rows import BlockRows
+from skgmm._rows.grouped import GroupedRows, RowsInMemory
+from skgmm._rows.labels import check_labels
+from skgmm._rows.missing import (
+    check_features_observed,
+    observed_magnitude,
+    only_missing,
+    refuse_infinity,
+    unmasked,
+    with_nan,
+)
 from skgmm._rows.row_blocks import RowBlocks
 from skgmm._threads import available_threads, threads_for
 
@@ -25,26 +37,46 @@ if TYPE_CHECKING:
 
 
 def rows_to_fit(
-    mixture: BaseEstimator, X: Any, sample_weight: ArrayLike | None, rng: np.random.RandomState
+    mixture: BaseEstimator,
+    X: Any,
+    sample_weight: ArrayLike | None,
+    rng: np.random.RandomState,
+    labels: ArrayLike | None = None,
 ) -> Rows:
     """Rows that the mixture is fitted to; sets its `n_features_in_` and `feature_names_in_`."""
+    if labels is not None and (isinstance(X, RowBlocks) or _is_dask(X)):
+        raise ValueError(
+            f"labels are not supported with {'RowBlocks' if isinstance(X, RowBlocks) else 'Dask'} "
+            "yet: give X in memory, or means_init from a fit to a labelled sample"
+        )
     if isinstance(X, RowBlocks):
         return _blocks(mixture, X, sample_weight, reset=True).survey(mixture.n_components, rng)
     if _is_dask(X):
         return _chunks(mixture, X, sample_weight, reset=True).survey(mixture.n_components, rng)
-    return rows_in_memory(mixture, X, sample_weight, mixture.n_components)
+    rows = rows_in_memory(mixture, X, sample_weight, mixture.n_components)
+    known = check_labels(labels, rows.n_samples, mixture.n_components)
+    if known is None:
+        return rows
+    plain_rows = InMemoryRows(rows.X, rows.sample_weight, rows.n_threads)
+    return GroupedRows.of(plain_rows, known)
 
 
 def rows_in_memory(
-    estimator: BaseEstimator, X: Any, sample_weight: ArrayLike | None, n_components: int
-) -> InMemoryRows:
+    estimator: BaseEstimator,
+    X: Any,
+    sample_weight: ArrayLike | None,
+    n_components: int,
+    unsupported: str | None = None,
+) -> RowsInMemory:
     """Rows that so many components can be fitted to, as `rows_to_fit`."""
     if isinstance(X, RowBlocks) or _is_dask(X):
         raise TypeError(
             f"{type(estimator).__name__} takes X in memory, but got a {type(X).__name__}: "
             "search on a random sample of the data, and fit the chosen GaussianMixtureEM to all"
         )
-    rows, largest = _in_memory(estimator, X, sample_weight, n_components, reset=True)
+    rows, largest = _in_memory(estimator, X, sample_weight, n_components, True, unsupported)
+    if not rows.whole:
+        check_features_observed(estimator, rows.X, rows.sample_weight)
     n_counted = total_weight = float(rows.n_samples)
     if (weights := rows.sample_weight) is not None:
         n_counted, total_weight = float(np.count_nonzero(weights)), float(weights.sum())
@@ -63,7 +95,9 @@ def rows_to_learn_from(
             "time, or use fit"
         )
     first = not hasattr(mixture, "n_features_in_")
-    rows, largest = _in_memory(mixture, X, sample_weight, mixture.n_components, reset=first)
+    n_components, what = mixture.n_components, "partial_fit"
+    rows, largest = _in_memory(mixture, X, sample_weight, n_components, first, what)
+    assert isinstance(rows, InMemoryRows)
     if rows.sample_weight is not None:
         checks.check_weighted_squares(float(rows.sample_weight.sum()), largest)
     return rows
@@ -80,37 +114,79 @@ def rows_to_ask_about(
     return _in_memory(mixture, X, sample_weight, n_components, reset=False)[0]
 
 
+def complete_or_not(mixture: Any, X: Any) -> Array:
+    """Samples in memory with the features of the fit, NaN where a value is missing."""
+    if isinstance(X, RowBlocks) or _is_dask(X):
+        raise TypeError(f"impute takes X in memory, but got a {type(X).__name__}")
+    array, largest, _ = array_with_missing(mixture, X, reset=False)
+    checks.check_magnitude(largest)
+    return array
+
+
 def _in_memory(
-    mixture: BaseEstimator, X: Any, sample_weight: ArrayLike | None, n_components: int, reset: bool
-) -> tuple[InMemoryRows, float]:
+    mixture: BaseEstimator,
+    X: Any,
+    sample_weight: ArrayLike | None,
+    n_components: int,
+    reset: bool,
+    unsupported: str | None = None,
+) -> tuple[RowsInMemory, float]:
     """Rows as float64 or float32, in place where they are that, and their largest magnitude."""
     if isinstance(X, Iterator):
         raise TypeError(
             f"X is an iterator ({type(X).__name__}), which can be read only once. Use "
             "RowBlocks.from_iterable with a function that returns a new one at every call."
         )
-    array, largest = array_of(mixture, X, reset)
+    array, largest, whole = array_with_missing(mixture, X, reset, unsupported)
     checks.check_magnitude(largest)
     weights = checks.check_weights_of_rows(sample_weight, array)
     n_threads = threads_for(mixture.n_jobs, array, n_components)
-    return InMemoryRows(checks.readable(array), weights, n_threads), largest
+    rows = InMemoryRows(checks.readable(array), weights, n_threads)
+    return rows if whole else GroupedRows.of(rows), largest
 
 
-def array_of(estimator: BaseEstimator, X: Any, reset: bool) -> tuple[Array, float]:
+def array_of(
+    estimator: BaseEstimator, X: Any, reset: bool, unsupported: str | None = None
+) -> tuple[Array, float]:
     """X as float64 or float32, in place where it is that, and its largest magnitude.
 
-    Sets the features of the estimator, or checks them.
+    Sets the features of the estimator, or checks them. `unsupported` is what does not take missing
+    values; they are an error that says so.
     """
-
-    def convert(X: Any) -> Array:
-        dtypes = [np.float64, np.float32]
-        return validate_data(estimator, X, dtype=dtypes, ensure_all_finite=False, reset=reset)
-
-    array = converted(plain(X, "X"), convert)
+    convert = partial(_validated, estimator, reset)
+    array = converted(plain(X, "X", unsupported), convert, unsupported)
     largest = checks.magnitude(array)
     if not np.isfinite(largest):
-        refuse_not_finite(X, array)
+        refuse_not_finite(X, array, unsupported)
     return array, largest
+
+
+def array_with_missing(
+    estimator: Any, X: Any, reset: bool, unsupported: str | None = None
+) -> tuple[Array, float, bool]:
+    """As `array_of`, NaN where a value is missing; and whether none is."""
+    if unsupported is not None:
+        return *array_of(estimator, X, reset, unsupported), True
+    X = plain(unmasked(X), "X")
+    try:
+        array = converted(X, partial(_validated, estimator, reset))
+    except (TypeError, ValueError):
+        if not only_missing(X):
+            raise
+        validate_data(estimator, X, skip_check_array=True, reset=reset)
+        array = check_array(with_nan(X), ensure_all_finite=False)
+    largest = checks.magnitude(array)
+    whole = not np.isnan(largest)
+    if not whole:
+        largest = observed_magnitude(array)
+    if np.isinf(largest):
+        refuse_infinity(X, array)
+    return array, largest, whole
+
+
+def _validated(estimator: Any, reset: bool, X: Any) -> Array:
+    dtypes = [np.float64, np.float32]
+    return validate_data(estimator, X, dtype=dtypes, ensure_all_finite=False, reset=reset)
 
 
 def _is_dask(X: Any) -> bool:

@@ -199,7 +199,7 @@ class _Made:
             first = next(blocks, None)
         if first is None:
             raise ValueError("X has no samples: the factory returned no block")
-        rows = plain(first.rows, "X, block 0")
+        rows = plain(first.rows, "X, block 0", "RowBlocks or Dask")
         return rows[:0] if hasattr(rows, "shape") else np.asarray(rows)[:0]
 
     def blocks(self) -> Generator[Block, None, None]:

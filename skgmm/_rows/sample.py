@@ -29,9 +29,11 @@ _DRAWS = 4
 class StartSample:
     """Distinct samples in lexicographic order and their weights."""
 
-    rows: Array  # (m, d)
+    rows: Array  # (m, d), completed where values are missing
     weights: Array  # (m,), positive
     complete: bool  # whether these are all of them
+    known: Array | None = None  # (m,) the component where it is known, else -1
+    observed: Array | None = None  # (m, d) the rows with NaN where values are missing
 
     def __len__(self) -> int:
         return len(self.rows)

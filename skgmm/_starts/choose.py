@@ -15,6 +15,7 @@ from skgmm._em.settings import Settings
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows, Rows
+from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.sample import StartSample, sample_size
 from skgmm._starts.given import GivenParameters, check_given, matched
 from skgmm._starts.methods import initial_parameters, start_of
@@ -60,6 +61,7 @@ def choose_start(settings: Settings, problem: Problem, rng: np.random.RandomStat
     sample = cache(lambda: rows.start_sample(n_components, stream))
     needed = max(n_components, structure.minimum_rows(n_components, n_features))
     n_distinct = _few_distinct(rows, sample, needed)
+    given = replace(given, named=rows.labelled)
     warning = _too_few(n_distinct, n_components, n_features, structure)
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
 
@@ -128,6 +130,7 @@ def _by_callable(
     on_seen = replace(problem, rows=seen)
 
     def start(stream: np.random.RandomState) -> list[Candidate]:
+        assert isinstance(seen, RowsInMemory)
         partition = function(seen.X, n_components, stream, seen.sample_weight)
         checked = check_partition(partition, seen.n_samples, n_components)
         parameters = matched(start_of(on_seen, checked, n_components), given)

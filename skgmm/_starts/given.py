@@ -39,6 +39,7 @@ class GivenParameters:
     weights: Array | None = None  # (K,)
     means: Array | None = None  # (K, d)
     covariance: Covariance | None = None
+    named: bool = False  # whether labels say which component is which
 
     def complete(self) -> MixtureParameters | None:
         """The start, when nothing is left to find."""
@@ -61,7 +62,8 @@ def matched(start: MixtureParameters, given: GivenParameters) -> MixtureParamete
     A start finds components in no particular order; pairing them with the user's as they come
     would be arbitrary. The pairing chosen maximises the ECLL.
     """
-    if given.weights is None and given.means is None and given.covariance is None:
+    nothing = given.weights is None and given.means is None and given.covariance is None
+    if nothing or given.named:
         return start
     value = np.zeros((start.n_components, start.n_components))  # start's component x given one
     if given.weights is not None:

@@ -12,6 +12,7 @@ from skgmm._moments import Moments
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters, maximise
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import rows_of
 from skgmm._rows.sample import StartSample
 from skgmm._starts.given import GivenParameters, matched
 from skgmm._starts.kmeans import kmeans, nearest, seeds
@@ -52,12 +53,15 @@ def initial_parameters(
         return given.imposed_on(start)
     if kind in SEEDS and len(sample) >= n_components:
         means = sample.rows[SEEDS[kind](sample, n_components, rng)]
-        start = _around(means, sample, structure, floor, n_threads)
+        if sample.known is not None:  # which names the components
+            start = _nearest(means, sample, structure, floor, n_threads)
+        else:
+            start = _around(means, sample, structure, floor, n_threads)
     else:
         partition = PARTITIONS[kind] if len(sample) >= n_components else _shared_rows
-        rows = InMemoryRows(sample.rows, sample.weights, n_threads)
         labels = partition(sample, n_components, rng, n_threads)
-        start = start_of(Problem(rows, structure, floor), labels, n_components)
+        objective = Problem(rows_of(sample, n_threads), structure, floor)
+        start = start_of(objective, labels, n_components)
     return given.imposed_on(matched(start, given))
 
 
@@ -116,6 +120,14 @@ SEEDS: dict[str, Callable[..., Array]] = {
     "random_from_data": _random_from_data,
 }
 """Starts that choose rows as means: their numbers."""
+
+
+def _nearest(
+    means: Array, sample: StartSample, structure: Structure, floor: Array, n_threads: int
+) -> MixtureParameters:
+    """The M-step from every sample with its nearest seed, or its component where that is known."""
+    labels = nearest(sample.rows, means, n_threads)
+    return start_of(Problem(rows_of(sample, n_threads), structure, floor), labels, len(means))
 
 
 def _around(

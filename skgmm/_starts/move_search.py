@@ -103,6 +103,7 @@ class MoveSearch:
         only_repair: bool,
     ) -> None:
         self.problem, self.collapse, self.result = problem, collapse, result
+        self.completed = problem.completed  # moves are proposed by these, and judged by `problem`
         self.judged = collapse.judged
         self.budget, self.rng, self.only_repair = budget, rng, only_repair
         self.others: Iterator[MixtureParameters] = iter(()) if only_repair else others
@@ -139,14 +140,15 @@ class MoveSearch:
         if self.freezes:
             proposal = self._proposed(here.parameters)
             # Beside the cells of coarse features components are narrow, and EM stays on these.
-            if proposal.stable and not broken and not np.any(self.problem.cells):
+            whole = self.problem.rows.whole
+            if proposal.stable and whole and not broken and not np.any(self.problem.cells):
                 return None
             start = proposal.parameters
             if start is not None and (end := self._end(start, here)) is not None:
                 return end
         if self._quick and not broken:
             return self._best_of(self.others, here, _FOLLOWED_STARTS) or self._best_of(
-                moves_by_overlap(self.problem, here), here, _FOLLOWED_MOVES
+                moves_by_overlap(self.completed, here), here, _FOLLOWED_MOVES
             )
         for start in self._starts(here, broken):
             end = None if start is None else self._end(start, here)
@@ -157,8 +159,8 @@ class MoveSearch:
     # Where samples are few: leave-one-out responsibilities.
 
     def _proposed(self, parameters: MixtureParameters) -> Proposal:
-        moments = self.problem.evaluate(parameters)
-        proposal = leave_one_out_proposal(self.problem, parameters, moments)
+        moments = self.completed.evaluate(parameters)
+        proposal = leave_one_out_proposal(self.completed, parameters, moments)
         passes, calls = (n * proposal.n_steps for n in (_PASSES_OF_STEP, _CALLS_OF_STEP))
         self.budget.spend(work_of_passes(self.problem, self.n_components, passes + 1, calls))
         return proposal
@@ -217,7 +219,7 @@ class MoveSearch:
         if broken or self.budget.left > work:
             self.budget.spend(work)
             moves = moves_by_gain(
-                self.problem,
+                self.completed,
                 here,
                 self.known,
                 partial(self.collapse.supports, flat=bool(here.empty)),

@@ -139,7 +139,10 @@ def thinned(
         return sample
     drawn = rng.choice(len(sample), size=size, p=sample.weights / sample.weights.sum())
     rows, counts = np.unique(drawn, return_counts=True)
-    return StartSample(sample.rows[rows], counts.astype(np.float64), False)
+    known, observed = (
+        None if array is None else array[rows] for array in (sample.known, sample.observed)
+    )
+    return StartSample(sample.rows[rows], counts.astype(np.float64), False, known, observed)
 
 
 def _partitions(
@@ -148,6 +151,8 @@ def _partitions(
     """Kind and labels (m,) or responsibilities (m, K) of each candidate."""
     weights, n_threads = sample.weights, problem.rows.n_threads
     seen = views(sample, problem)
+    if sample.known is not None:
+        yield from around_labelled(seen[0][1], sample, n_components, n_threads)
 
     def around(rows: Array, chosen: Array) -> Array:
         return nearest(rows, rows[chosen], n_threads)
@@ -176,6 +181,20 @@ def _distinct_partitions(
                 continue
             seen.add(key)
         yield kind, partition
+
+
+def around_labelled(
+    scaled: Array, sample: StartSample, n_components: int, n_threads: int
+) -> Iterator[tuple[str, Array]]:
+    """Every sample with the nearest mean of labelled samples, if all components have some."""
+    known = sample.known
+    assert known is not None
+    sums, mass = np.zeros((n_components, scaled.shape[1])), np.zeros(n_components)
+    labelled = known >= 0
+    np.add.at(sums, known[labelled], sample.weights[labelled, None] * scaled[labelled])
+    np.add.at(mass, known[labelled], sample.weights[labelled])
+    if (mass > 0).all():
+        yield "labels", nearest(scaled, sums / mass[:, None], n_threads)
 
 
 def _advanced(

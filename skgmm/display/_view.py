@@ -105,7 +105,8 @@ def view_of(
 ) -> tuple[View, Array]:
     """The mixture and the samples X, (n, m), along the directions of `features`."""
     check_is_fitted(mixture)
-    rows = array_of(mixture, X, reset=False)[0].astype(np.float64, copy=False)
+    array, _ = array_of(mixture, X, reset=False, unsupported="displays")
+    rows = array.astype(np.float64, copy=False)
     parameters = mixture._parameters()
     n_components, n_features = parameters.means.shape
     names = [str(n) for n in getattr(mixture, "feature_names_in_", [])]

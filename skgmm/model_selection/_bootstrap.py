@@ -204,7 +204,8 @@ def bootstrap_lrt(
     >>> result.n_components
     2
     """
-    rows = rows_in_memory(GaussianMixtureEM(n_jobs=1), X, sample_weight, 2)
+    rows = rows_in_memory(GaussianMixtureEM(n_jobs=1), X, sample_weight, 2, "bootstrap_lrt")
+    assert isinstance(rows, InMemoryRows)
     weights = rows.sample_weight
     n_samples = rows.n_samples if weights is None else max(2, round(float(weights.sum())))
     structure = find_structure(covariance_type)

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 
 from skgmm._linalg import Array
-from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import RowsInMemory
 from skgmm.covariance import Structure
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._sweep import sweep
 from skgmm.model_selection._table import Table
 from skgmm.model_selection._tasks import StoppedSearchError, Tasks
 
-Prepare = Callable[[InMemoryRows], SearchData]
+Prepare = Callable[[RowsInMemory], SearchData]
 
 
 def cross_validated(
-    rows: InMemoryRows,
+    rows: RowsInMemory,
     folds: Any,
     structures: Sequence[Structure],
     prepare: Prepare,
@@ -45,7 +45,7 @@ def cross_validated(
     scores: list[dict[tuple[str, int], float]] = []
     sizes: list[float] = []
     for fold, (train, test) in enumerate(folds.split(rows.X)):
-        known, held_out = _taken(rows, train), _taken(rows, test)
+        known, held_out = rows.taken(train), rows.taken(test)
         _check_fold(fold, known, held_out)
         try:
             table, complete = sweep(prepare(known), structures, n_parallel, tasks)
@@ -63,18 +63,11 @@ def cross_validated(
     return _summed_up(scores, sizes), True
 
 
-def _taken(rows: InMemoryRows, chosen: Array) -> InMemoryRows:
-    weights = rows.sample_weight
-    return InMemoryRows(
-        rows.X[chosen], None if weights is None else weights[chosen], rows.n_threads
-    )
-
-
-def _weight(rows: InMemoryRows) -> float:
+def _weight(rows: RowsInMemory) -> float:
     return float(rows.n_samples if rows.sample_weight is None else rows.sample_weight.sum())
 
 
-def _check_fold(fold: int, known: InMemoryRows, held_out: InMemoryRows) -> None:
+def _check_fold(fold: int, known: RowsInMemory, held_out: RowsInMemory) -> None:
     weights = known.sample_weight
     n_known = known.n_samples if weights is None else int(np.count_nonzero(weights))
     if n_known < 2 or _weight(held_out) == 0.0:
@@ -82,9 +75,15 @@ def _check_fold(fold: int, known: InMemoryRows, held_out: InMemoryRows) -> None:
             f"cv: fold {fold} needs 2 samples of positive weight to fit and 1 to score, but has "
             f"{n_known} and weight {_weight(held_out):g}. Use fewer folds, or shuffle the samples."
         )
+    if not known.whole and np.isnan(known.X).all(axis=0).any():
+        feature = int(np.isnan(known.X).all(axis=0).argmax())
+        raise ValueError(
+            f"cv: fold {fold} leaves no observed value of feature {feature} to fit to. Use fewer "
+            "folds, shuffle the samples, or drop the feature."
+        )
 
 
-def _scored(table: Table, held_out: InMemoryRows) -> dict[tuple[str, int], float]:
+def _scored(table: Table, held_out: RowsInMemory) -> dict[tuple[str, int], float]:
     """Mean log-likelihood of the held-out samples for each model, NaN for one that failed."""
     return {
         model: np.nan if fit.result is None else held_out.mean_log_likelihood(fit.result.parameters)

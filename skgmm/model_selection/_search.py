@@ -19,7 +19,7 @@ from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._objective import Problem, Regularisation
-from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import rows_in_memory
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._starts.choose import alone, table_of_starts
@@ -240,6 +240,11 @@ class GaussianMixtureSearch(
         """
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     predict = _as_the_best("predict")
     predict_proba = _as_the_best("predict_proba")
     predict_log_proba = _as_the_best("predict_log_proba")
@@ -248,6 +253,7 @@ class GaussianMixtureSearch(
     bic = _as_the_best("bic")
     aic = _as_the_best("aic")
     icl = _as_the_best("icl")
+    impute = _as_the_best("impute")
     sample = _as_the_best("sample")
     summary = _as_the_best("summary")
 
@@ -259,7 +265,7 @@ class GaussianMixtureSearch(
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
         rng = check_random_state(self.random_state)
 
-        def prepare(some: InMemoryRows) -> SearchData:
+        def prepare(some: RowsInMemory) -> SearchData:
             options = {"tol": self.tol, "max_iter": self.max_iter}
             return SearchData.prepare(
                 some, self.reg_covar, sizes, rng, options, structures, admissible_only=True
@@ -306,7 +312,7 @@ class GaussianMixtureSearch(
         return check_cv(self.cv)  # only once, because it consumes an iterator of folds
 
     def _mixture_of(
-        self, chosen: ModelFit, rows: InMemoryRows, reg: Regularisation
+        self, chosen: ModelFit, rows: RowsInMemory, reg: Regularisation
     ) -> GaussianMixtureEM:
         """The model as an estimator."""
         assert chosen.result is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from skgmm._em.collapse import CollapseTest
 from skgmm._em.result import EMResult
 from skgmm._moments import Scatter
 from skgmm._objective import Regularisation
-from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import RowsInMemory, rows_of
 from skgmm._starts.race import thinned
 from skgmm.covariance import Structure
 from skgmm.model_selection._admissible import InadmissibleError, needed_samples, unsupported
@@ -23,8 +23,8 @@ from skgmm.model_selection._candidates import Groups, grouped
 class SearchData:
     """The data of a search, shared by all its fits."""
 
-    rows: InMemoryRows
-    trial: InMemoryRows  # samples on which candidates are compared
+    rows: RowsInMemory
+    trial: RowsInMemory  # samples on which candidates are compared
     n_samples: int  # including repeated samples
     reg: Regularisation
     collapsed: CollapseTest
@@ -36,7 +36,7 @@ class SearchData:
     @classmethod
     def prepare(
         cls,
-        rows: InMemoryRows,
+        rows: RowsInMemory,
         reg_covar: float | str,
         sizes: Sequence[int],
         rng: np.random.RandomState,
@@ -48,9 +48,9 @@ class SearchData:
         sample, n_samples = rows.start_sample(max(sizes), rng), rows.n_samples
         few = thinned(sample, max(sizes), rng)
         streams = [np.random.RandomState(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
-        trial = InMemoryRows(few.rows, few.weights)
+        trial = rows_of(few, 1)
         if few.complete:  # identical samples are one sample with a weight
-            rows = replace(trial, n_threads=rows.n_threads)
+            rows = rows_of(few, rows.n_threads)
         reg = Regularisation.of(reg_covar, rows)
         groups = {
             K: grouped(few, K, stream, reg.variances)

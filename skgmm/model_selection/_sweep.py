@@ -19,7 +19,7 @@ from skgmm._kernels import LostRowError
 from skgmm._moments import Moments
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import RowsInMemory
 from skgmm._starts.methods import EmptyStartError
 from skgmm._workers import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError, Structure
@@ -210,7 +210,7 @@ class _Runner:
     parameters: MixtureParameters
     moments: Moments
 
-    rows: InMemoryRows  # that have these moments
+    rows: RowsInMemory  # that have these moments
 
     @property
     def objective(self) -> float:
@@ -219,7 +219,7 @@ class _Runner:
     def again(self, problem: Problem) -> Start:
         """As a start for the samples of `problem`."""
         rows = problem.rows
-        if isinstance(rows, InMemoryRows) and rows.X is self.rows.X:
+        if isinstance(rows, RowsInMemory) and rows.X is self.rows.X:
             return self.parameters, self.moments
         return self.parameters, problem.evaluate(self.parameters)
 

@@ -11,7 +11,7 @@ import numpy as np
 from skgmm._em.result import EMResult
 from skgmm._linalg import Array
 from skgmm._parameters import aic, bic, n_parameters
-from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import RowsInMemory
 from skgmm.covariance import Structure
 
 NOT_REACHED = "interrupted"
@@ -45,7 +45,7 @@ def table_of(
     table: Table,
     structures: Sequence[Structure],
     sizes: Sequence[int],
-    rows: InMemoryRows,
+    rows: RowsInMemory,
 ) -> dict[str, Array]:
     """Columns of the table, with a row per model in the order of sizes, then structures."""
     weights = rows.sample_weight

@@ -18,7 +18,7 @@ from skgmm._inference import mixture_of
 from skgmm._linalg import Array, best_matching
 from skgmm._objective import Problem
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import rows_to_ask_about
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import single_threaded_blas
@@ -161,7 +161,7 @@ def parameter_uncertainty(
         if method == "information":
             found = _normal(problem, parameters, estimates, level)
         else:
-            if not isinstance(rows, InMemoryRows):
+            if not isinstance(rows, RowsInMemory):
                 raise TypeError(
                     f"method='bootstrap' takes X in memory, but got a {type(X).__name__}: use "
                     "method='information'"
@@ -230,7 +230,7 @@ def _by_quantiles(estimate: Array, draws: Array, level: float) -> Uncertainty:
     return Uncertainty(estimate, size * (draws / size).std(axis=0, ddof=1), lower, upper)
 
 
-def _check_effective_samples(rows: InMemoryRows) -> None:
+def _check_effective_samples(rows: RowsInMemory) -> None:
     """Raise ValueError for weights that sum to less than two samples."""
     if rows.sample_weight is not None and (total := float(rows.sample_weight.sum())) < 2.0:
         raise ValueError(
@@ -264,7 +264,7 @@ def _refitted(
 ) -> MixtureParameters | None:
     """The mixture fitted to the samples with random weights; None if it collapses."""
     rows = problem.rows
-    assert isinstance(rows, InMemoryRows)
+    assert isinstance(rows, RowsInMemory)
     rng = np.random.RandomState(seed)
     own = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
     # A sample of weight 3 is three samples, each with its own random weight.
@@ -272,7 +272,7 @@ def _refitted(
     if not drawn.any():  # of tiny weights most draws are 0
         return None
     drawn *= own.sum() / drawn.sum()
-    again = Problem(InMemoryRows(rows.X, drawn, rows.n_threads), problem.structure, problem.floor)
+    again = Problem(rows.reweighted(drawn), problem.structure, problem.floor)
     try:
         with single_threaded_blas():
             end = run_em(again, parameters, tol=1e-6, max_iter=1000)
@@ -288,7 +288,7 @@ def _matched(
 ) -> MixtureParameters:
     """The components in the order of those that they match, by responsibilities."""
     rows = problem.rows
-    assert isinstance(rows, InMemoryRows)
+    assert isinstance(rows, RowsInMemory)
     ours, theirs = (rows.responsibilities(some) for some in (parameters, drawn))
     if rows.sample_weight is not None:
         ours = ours * rows.sample_weight[:, None]

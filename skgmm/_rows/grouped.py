@@ -1,0 +1,244 @@
+"""Samples in memory that are not whole: groups of which the same is known, whose Moments add."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from operator import add
+
+import numpy as np
+
+from skgmm._linalg import Array, symmetrised
+from skgmm._moments import Moments, Scatter
+from skgmm._parameters import MixtureParameters
+from skgmm._rows import sample
+from skgmm._rows.base import Evidence, InMemoryRows, Rows, Sum, as_dtype, effective_size
+from skgmm._rows.groups import Group, PatternGroup, groups_of
+from skgmm._rows.imputation import Completion
+from skgmm._rows.labels import with_labels
+from skgmm._rows.sample import StartSample
+from skgmm._threads import divide_threads
+
+
+@dataclass(frozen=True)
+class GroupedRows(Rows):
+    """Samples in memory of which values are missing (NaN in `X`), or components are known."""
+
+    X: Array  # (n, d)
+    sample_weight: Array | None
+    n_threads: int
+    groups: tuple[Group, ...]
+    known: Array | None = None  # (n,) the component where it is known, else -1
+    filled: Array | None = None  # (n, d) as starts complete them, if that is done already
+
+    @classmethod
+    def of(
+        cls, rows: InMemoryRows, known: Array | None = None, filled: Array | None = None
+    ) -> GroupedRows:
+        groups = tuple(groups_of(rows, known))
+        return cls(rows.X, rows.sample_weight, rows.n_threads, groups, known, filled)
+
+    whole = False
+
+    @property
+    def n_samples(self) -> int:  # type: ignore[override]
+        return self.X.shape[0]
+
+    @property
+    def n_features(self) -> int:  # type: ignore[override]
+        return self.X.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:  # type: ignore[override]
+        return self.X.dtype
+
+    @cached_property
+    def weights(self) -> Array:
+        """Of all samples, (n,)."""
+        return np.ones(self.n_samples) if self.sample_weight is None else self.sample_weight
+
+    def taken(self, chosen: Array) -> GroupedRows:
+        """Some of them, by their numbers."""
+        known = None if self.known is None else self.known[chosen]
+        return GroupedRows.of(self._plain.taken(chosen), known)
+
+    def reweighted(self, weights: Array) -> GroupedRows:
+        """The same with other weights (n,)."""
+        return GroupedRows.of(self._plain.reweighted(weights), self.known)
+
+    def unlabelled(self) -> Rows:
+        if self.known is None:
+            return self
+        return GroupedRows.of(self._plain) if np.isnan(self.X).any() else self._plain
+
+    @property
+    def _plain(self) -> InMemoryRows:
+        return InMemoryRows(self.X, self.sample_weight, self.n_threads)
+
+    # E-step and values by sample
+
+    def expectation(
+        self, parameters: MixtureParameters, form: Scatter, floor: Array | None = None
+    ) -> Moments:
+        floor = np.zeros(self.n_features) if floor is None else floor
+        counted = (group for group in self.groups if self.weights[group.numbers].any())
+        moments = (group.expectation(parameters, form, floor) for group in counted)
+        total = reduce(add, moments).without_rounding(floor)
+        if form is Scatter.DIAGONAL:
+            return total
+        return replace(total, scatter=symmetrised(total.scatter))
+
+    def _log_joint(self, parameters: MixtureParameters) -> tuple[Array, Array]:
+        log_density = np.empty(self.n_samples)
+        log_shares = np.empty((self.n_samples, parameters.n_components))
+        for group in self.groups:
+            log_density[group.numbers], log_shares[group.numbers] = group.log_joint(parameters)
+        return log_density, log_shares
+
+    def labels(self, parameters: MixtureParameters) -> Array:
+        return self._log_joint(parameters)[1].argmax(axis=1)
+
+    def responsibilities(self, parameters: MixtureParameters) -> Array:
+        return np.exp(self._log_joint(parameters)[1]).astype(self.dtype, copy=False)
+
+    def log_responsibilities(self, parameters: MixtureParameters) -> Array:
+        return self._log_joint(parameters)[1]
+
+    def log_densities(self, parameters: MixtureParameters) -> Array:
+        return self._log_joint(parameters)[0]
+
+    # Criteria
+
+    def log_likelihood(self, parameters: MixtureParameters) -> Evidence:
+        values, weights = self._counted(self.log_densities(parameters)), self._counted(self.weights)
+        total = float(weights.sum())
+        effective = effective_size(total, float(weights @ weights))
+        return Evidence(float(weights @ values), total, effective)
+
+    def mean_log_likelihood(self, parameters: MixtureParameters) -> float:
+        # As for complete samples: the mean of what `score_samples` returns.
+        values = as_dtype(self._counted(self.log_densities(parameters)), self.dtype)
+        return float(np.average(values, weights=self._counted(self.weights)))
+
+    def log_certainty(self, parameters: MixtureParameters) -> float:
+        largest = self.log_responsibilities(parameters).max(axis=1)
+        return float(self._counted(self.weights) @ self._counted(largest))
+
+    def expected_complete_log_likelihood(
+        self, parameters: MixtureParameters, responsibilities: Array | None = None
+    ) -> float:
+        log_density, log_shares = self._log_joint(parameters)
+        shares = np.exp(log_shares) if responsibilities is None else responsibilities
+        joint = log_density[:, None] + log_shares
+        return float(np.multiply(shares, joint, out=np.zeros_like(joint), where=shares > 0).sum())
+
+    def _counted(self, values: Array) -> Array:
+        """Those of the samples of positive weight."""
+        return values if self.weights.all() else values[self.weights > 0]
+
+    # What starts look at: completed samples
+
+    @cached_property
+    def completion(self) -> Completion:
+        """One Gaussian, from which starts complete samples."""
+        return Completion.of(self.scale_sample())
+
+    @property
+    def constant(self) -> Array:
+        return self.completion.constant
+
+    def scale_sample(self) -> StartSample:
+        """Samples with their missing values; equal ones are one with a weight."""
+        coded = sample.reservoir_for_scale(self._coded, self.sample_weight).sample()
+        return self._decoded(coded)
+
+    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+        coded = sample.start_sample(self._coded, self.sample_weight, n_components, rng)
+        found = self._decoded(coded)
+        if not np.isnan(found.rows).any():
+            return found
+        return replace(found, rows=self.completion.drawn(found.rows), observed=found.rows)
+
+    @property
+    def _coded(self) -> Array:
+        """The samples with infinity in place of NaN, and labels as a last feature.
+
+        So equal ones are equal, and can be sorted.
+        """
+        coded = np.where(np.isnan(self.X), np.inf, self.X)
+        return coded if self.known is None else np.column_stack([coded, self.known])
+
+    def _decoded(self, coded: StartSample) -> StartSample:
+        rows, known = coded.rows, None
+        if self.known is not None:
+            rows, known = np.ascontiguousarray(rows[:, :-1]), rows[:, -1].astype(np.int64)
+        return replace(coded, rows=np.where(np.isinf(rows), np.nan, rows), known=known)
+
+    @cached_property
+    def completed(self) -> InMemoryRows:
+        """The samples as starts complete them."""
+        if self.filled is not None:
+            return InMemoryRows(self.filled, self.sample_weight, self.n_threads)
+        if not np.isnan(self.X).any():
+            return self._plain
+        rows, number = np.unique(self._coded, axis=0, return_inverse=True)
+        whole = StartSample(rows.astype(np.float64), np.ones(len(rows)), complete=True)
+        drawn = self.completion.drawn(self._decoded(whole).rows)[number.ravel()]
+        drawn = np.where(np.isnan(self.X), drawn, self.X).astype(self.dtype, copy=False)
+        return InMemoryRows(drawn, self.sample_weight, self.n_threads)
+
+    @property
+    def origin(self) -> Array:
+        return self.completed.origin
+
+    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+        return function(self.completed)
+
+    def by_row(
+        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+    ) -> Array:
+        return function(self.completed)
+
+    def overall_moments(self, form: Scatter) -> Moments:
+        floor = np.zeros(self.n_features)
+        moments = self.expectation(self.completion.gaussian, Scatter.FULL, floor)
+        constant = self.completion.constant
+        scatter = np.where(constant[:, None] | constant, 0.0, moments.scatter)
+        return replace(moments, form=form, scatter=form.from_dense(scatter))
+
+    def in_memory(self, sample: StartSample) -> RowsInMemory:
+        if self.known is None:
+            return self.completed
+        return GroupedRows.of(self.completed, self.known)
+
+    def partition_moments(
+        self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
+    ) -> Moments:
+        if self.known is not None:
+            partition = with_labels(partition, self.known, self.weights, n_components)
+        return super().partition_moments(partition, n_components, form, floor)
+
+    def gathered(self) -> GroupedRows:
+        return self
+
+    def divided(self, n_starts: int) -> tuple[int, GroupedRows]:
+        n_parallel, n_threads = divide_threads(self.n_threads, n_starts)
+        groups = tuple(
+            replace(group, rows=replace(group.rows, n_threads=n_threads))
+            if isinstance(group, PatternGroup)
+            else group
+            for group in self.groups
+        )
+        return n_parallel, replace(self, n_threads=n_threads, groups=groups)
+
+
+RowsInMemory = InMemoryRows | GroupedRows
+
+
+def rows_of(sample: StartSample, n_threads: int) -> RowsInMemory:
+    """The samples that a start looks at as rows of their own."""
+    if sample.known is None and sample.observed is None:
+        return InMemoryRows(sample.rows, sample.weights, n_threads)
+    seen = sample.rows if sample.observed is None else sample.observed
+    return GroupedRows.of(InMemoryRows(seen, sample.weights, n_threads), sample.known, sample.rows)

@@ -1,0 +1,304 @@
+"""Incomplete samples with many patterns of missing values, in batches.
+
+The same formulas as in `view`, for all samples with equally many missing features (u) at once, by
+the missing block of the precisions P, so that the cost grows with what is missing:
+
+    x_u - mu_u   = -P_uu^-1 (P c)_u,  c the centred sample with 0 in place of what is missing
+    C_uu         = P_uu^-1
+    log|S_oo|    = log|S| + log|P_uu|
+    distance     = that of the completed sample
+    (S_oo^-1)_jj = P_jj - P_ju P_uu^-1 P_uj
+
+Samples of a batch are in the order of their patterns, and what depends on the pattern alone is
+computed once for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from skgmm._kernels import LostRowError
+from skgmm._linalg import Array, symmetrised
+from skgmm._moments import Moments, Scatter
+from skgmm._parameters import LOG_2_PI, MixtureParameters
+
+# Numbers of samples x features in a batch: they stay in the processor's cache.
+_NUMBERS = 2**15
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples with equally many missing features, at least one."""
+
+    numbers: Array  # (b,) which samples
+    X: Array  # (b, d) float64, 0 in place of what is missing
+    weights: Array  # (b,)
+    patterns: Array  # (p, u) the missing features of each pattern, ascending
+    counts: Array  # (p,) samples of each pattern, which follow one another
+    labels: Array | None = None  # (b,) the component where it is known, else -1
+
+    @cached_property
+    def pattern(self) -> Array:
+        """The pattern of each sample, (b,)."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+    @cached_property
+    def missing(self) -> Array:
+        """The missing features of each sample, (b, u)."""
+        return self.patterns[self.pattern]
+
+    @cached_property
+    def pattern_observed(self) -> Array:
+        """Which features each pattern observes, as 1 and 0, (p, d)."""
+        observed = np.ones((len(self.patterns), self.X.shape[1]))
+        np.put_along_axis(observed, self.patterns, 0.0, axis=1)
+        return observed
+
+    @cached_property
+    def observed(self) -> Array:
+        """Which features each sample observes, as 1 and 0, (b, d)."""
+        return self.pattern_observed[self.pattern]
+
+    @cached_property
+    def starts(self) -> Array:
+        """The first sample of each pattern, (p,)."""
+        return np.cumsum(self.counts) - self.counts
+
+    @cached_property
+    def indicator(self) -> csr_array:
+        """Adds what belongs to the missing features of the patterns, (d, p x u)."""
+        columns = np.arange(self.patterns.size)
+        ones = np.ones(self.patterns.size)
+        shape = self.X.shape[1], self.patterns.size
+        return csr_array((ones, (self.patterns.ravel(), columns)), shape=shape)
+
+    def log_allowed(self, log_joint: Array) -> Array:
+        """The log joint (K, b), -inf for the components that labels rule out."""
+        if self.labels is None:
+            return log_joint
+        other = np.arange(len(log_joint))[:, None] != self.labels
+        return np.where(other & (self.labels >= 0), -np.inf, log_joint)
+
+
+def batches(
+    X: Array, weights: Array, missing: Array, numbers: Array, labels: Array | None = None
+) -> list[Batch]:
+    """Batches of the samples with these numbers, which are incomplete.
+
+    Parameters
+    ----------
+    missing : ndarray of bool, shape (n, d)
+    """
+    n_missing = missing[numbers].sum(axis=1)
+    found = []
+    for u in np.unique(n_missing):
+        own = numbers[n_missing == u]
+        features = np.nonzero(missing[own])[1].reshape(len(own), u)
+        order = np.lexsort(features.T[::-1])
+        size = max(1, _NUMBERS // X.shape[1])
+        for start in range(0, len(own), size):
+            part = order[start : start + size]
+            found.append(_batch(X, weights, own[part], features[part], labels))
+    return found
+
+
+def _batch(
+    X: Array, weights: Array, numbers: Array, features: Array, labels: Array | None
+) -> Batch:
+    changes = np.r_[True, (features[1:] != features[:-1]).any(axis=1)]
+    starts = np.flatnonzero(changes)
+    values = X[numbers].astype(np.float64)
+    np.put_along_axis(values, features, 0.0, axis=1)
+    return Batch(
+        numbers,
+        values,
+        weights[numbers],
+        features[starts],
+        np.diff(np.r_[starts, len(numbers)]),
+        None if labels is None else labels[numbers],
+    )
+
+
+class Completed(NamedTuple):
+    """What one component expects of the samples of a batch."""
+
+    centred: Array  # (b, d) about its mean, missing features at their conditional means
+    distance: Array  # (b,) squared Mahalanobis
+    log_det: Array  # (p,) of the covariance of what is observed
+    within: Array  # (u, u, p) conditional covariances, or variances (u, p)
+    penalty: Array  # (p,) nats that the log-density pays for `floor`
+    regression: Array | None  # (u, p, d) on what is observed, negative; None where it is not needed
+
+
+class Component(NamedTuple):
+    """A component of a mixture, as the formulas need it."""
+
+    mean: Array  # (d,)
+    factor: Array  # (d, d), or (d,) where features are independent
+    log_det: float
+
+    @classmethod
+    def each(cls, mixture: MixtureParameters) -> Iterator[Component]:
+        factor = mixture.covariance.factor
+        log_det = np.broadcast_to(mixture.covariance.log_det, mixture.n_components)
+        for k, mean in enumerate(mixture.means):
+            yield cls(mean, factor[k % len(factor)], float(log_det[k]))
+
+
+def completed(batch: Batch, component: Component, floor: Array | None = None) -> Completed:
+    """The samples as a component completes them."""
+    if component.factor.ndim == 1:
+        return _completed_by_feature(batch, component, floor)
+    factor, patterns = component.factor, batch.patterns
+    precision = factor @ factor.T
+    centred = (batch.X - component.mean) * batch.observed
+    pull = np.take_along_axis(centred @ precision, batch.missing, axis=1)
+    missing = patterns.T
+    within, log_det = inverses(precision[missing[:, None], missing[None]])
+    shift = _times(within, pull.T, batch.pattern)
+    np.put_along_axis(centred, batch.missing, -shift.T, axis=1)
+    distance = np.square(centred @ factor).sum(axis=1)
+    n_patterns = len(patterns)
+    penalty, regression = np.zeros(n_patterns), None
+    if floor is not None and floor.any():
+        rows = precision[missing]  # (u, p, d)
+        regression = np.einsum("abp,bpd->apd", within, rows) * batch.pattern_observed
+        penalty = 0.5 * (batch.pattern_observed @ (floor * np.diagonal(precision)))
+        penalty -= 0.5 * np.einsum("apd,apd->p", regression, rows * floor)
+    return Completed(centred, distance, component.log_det + log_det, within, penalty, regression)
+
+
+def _completed_by_feature(batch: Batch, component: Component, floor: Array | None) -> Completed:
+    """The same where features are independent: what is missing is expected at its mean."""
+    factor, observed = component.factor, batch.pattern_observed
+    centred = (batch.X - component.mean) * batch.observed
+    distance = np.square(centred * factor).sum(axis=1)
+    log_det = observed @ (-2.0 * np.log(factor))
+    penalty = np.zeros(len(observed))
+    if floor is not None:
+        penalty = 0.5 * (observed @ (floor * factor**2))
+    return Completed(centred, distance, log_det, factor[batch.patterns.T] ** -2.0, penalty, None)
+
+
+def _times(matrices: Array, vectors: Array, pattern: Array) -> Array:
+    """Products (u, b) of the matrix (u, u, p) of each sample's pattern with its vector (u, b)."""
+    product = np.zeros_like(vectors)
+    for row, out in zip(matrices, product, strict=True):
+        for entry, values in zip(row, vectors, strict=True):
+            out += entry[pattern] * values
+    return product
+
+
+# Up to so many missing features, elimination over all patterns at once is faster than LAPACK.
+_FEW_MISSING = 8
+
+
+def inverses(matrices: Array) -> tuple[Array, Array]:
+    """Inverses, exactly symmetric, and log-determinants of positive definite (u, u, p)."""
+    size = len(matrices)
+    if size > _FEW_MISSING:
+        stack = matrices.transpose(2, 0, 1)
+        inverse = symmetrised(np.linalg.inv(stack))
+        return np.ascontiguousarray(inverse.transpose(1, 2, 0)), np.linalg.slogdet(stack)[1]
+    swept, log_det = matrices.copy(), np.zeros(matrices.shape[2])
+    least = np.finfo(np.float64).eps * np.einsum("aap->ap", matrices)
+    for j in range(size):  # the sweep operator (Beaton 1964) keeps symmetry to the last bit
+        pivot = np.maximum(swept[j, j], least[j])
+        log_det += np.log(pivot)
+        column = swept[:, j].copy()
+        column[j] = 0.0
+        scaled = column / np.sqrt(pivot)
+        swept -= scaled[:, None] * scaled[None]
+        swept[:, j] = swept[j] = column / pivot
+        swept[j, j] = -1.0 / pivot
+    return -swept, log_det
+
+
+def log_joint(batch: Batch, mixture: MixtureParameters) -> Array:
+    """Log of weight x density of what is observed, (K, b)."""
+    found = [completed(batch, component) for component in Component.each(mixture)]
+    return joint_of(batch, mixture, found)
+
+
+def joint_of(batch: Batch, mixture: MixtureParameters, found: list[Completed]) -> Array:
+    """The same, of samples that the components have completed, less what they pay for `floor`."""
+    n_observed = batch.X.shape[1] - batch.patterns.shape[1]
+    joint = np.empty((len(found), len(batch.X)))
+    for k, own in enumerate(found):
+        peak = -0.5 * (n_observed * LOG_2_PI + own.log_det) - own.penalty
+        joint[k] = mixture.log_weights[k] + peak[batch.pattern] - 0.5 * own.distance
+    return batch.log_allowed(joint)
+
+
+def log_sums(batch: Batch, joint: Array) -> Array:
+    """Log-densities (b,) from the log joint (K, b)."""
+    peak = joint.max(axis=0)
+    if not np.isfinite(peak).all():
+        raise LostRowError(int(batch.numbers[np.argmin(np.isfinite(peak))]))
+    return peak + np.log(np.exp(joint - peak).sum(axis=0))
+
+
+def expectation(batch: Batch, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
+    """The E-step of a batch: Moments of the completed samples."""
+    found = [completed(batch, component, floor) for component in Component.each(mixture)]
+    joint = joint_of(batch, mixture, found)
+    log_density = log_sums(batch, joint)
+    shares = np.exp(joint - log_density) * batch.weights
+    mass = shares.sum(axis=1)
+    shift = np.stack([share @ own.centred for share, own in zip(shares, found, strict=True)])
+    shift = np.divide(shift, mass[:, None], out=np.zeros_like(shift), where=mass[:, None] > 0)
+    scatters = np.stack(
+        [
+            _scatter(batch, own, share, own.centred - step, form, floor)
+            for own, share, step in zip(found, shares, shift, strict=True)
+        ]
+    )
+    return Moments(
+        form=form,
+        mass=mass,
+        mean=mixture.means + shift,
+        scatter=scatters.sum(axis=0) if form is Scatter.POOLED else scatters,
+        objective=float(batch.weights @ log_density),
+        total_weight=float(batch.weights.sum()),
+    )
+
+
+def _scatter(
+    batch: Batch, own: Completed, share: Array, centred: Array, form: Scatter, floor: Array
+) -> Array:
+    """Second moments of one component: of the completed samples, what is uncertain, and `floor`."""
+    mass = np.add.reduceat(share, batch.starts)  # of each pattern
+    n_features = batch.X.shape[1]
+    diagonal = (mass @ batch.pattern_observed) * floor
+    if own.within.ndim == 2:  # independent features
+        added = np.bincount(
+            batch.patterns.T.ravel(), (mass * own.within).ravel(), minlength=n_features
+        )
+        diagonal = diagonal + added
+        if form is Scatter.DIAGONAL:
+            return share @ np.square(centred) + diagonal
+        return symmetrised((share * centred.T) @ centred) + np.diag(diagonal)
+    scatter = (share * centred.T) @ centred
+    scatter += _uncertain(batch, own, mass, floor)
+    if own.regression is not None:
+        clouds = (mass[:, None] * own.regression * floor).transpose(1, 0, 2)
+        cross = batch.indicator @ clouds.reshape(-1, n_features)
+        scatter -= cross + cross.T
+    scatter = symmetrised(scatter) + np.diag(diagonal)
+    return np.diagonal(scatter) if form is Scatter.DIAGONAL else scatter
+
+
+def _uncertain(batch: Batch, own: Completed, mass: Array, floor: Array) -> Array:
+    """Conditional covariances, with what `floor` of observed features adds, by mass: (d, d)."""
+    blocks, missing, n_features = own.within, batch.patterns.T, len(floor)
+    if own.regression is not None:
+        blocks = blocks + np.einsum("apd,bpd->abp", own.regression * floor, own.regression)
+    places = missing[:, None] * n_features + missing[None]
+    total = np.bincount(places.ravel(), (mass * blocks).ravel(), minlength=n_features**2)
+    return total.reshape(n_features, n_features)

@@ -1,0 +1,84 @@
+"""Missing values in what users hand in: NaN, None, NA of pandas, and masked values of NumPy."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+from skgmm._linalg import Array
+from skgmm._rows.bad_values import BadColumn, bad_columns, columns_of, described, label_of, names_of
+from skgmm._rows.checks import magnitude
+
+
+def unmasked(X: Any) -> Any:
+    """The same, with NaN in place of masked values."""
+    if isinstance(X, (list, tuple)) and any(isinstance(row, np.ma.MaskedArray) for row in X):
+        X = np.ma.stack(X)
+    if not np.ma.isMaskedArray(X) or X.dtype.kind not in "biuf":
+        return X
+    dtype = X.dtype if X.dtype.kind == "f" else np.float64
+    return np.ma.filled(X.astype(dtype), np.nan)
+
+
+def only_missing(X: Any) -> bool:
+    """Whether an array of numbers cannot be made of X for its missing values alone."""
+    found = bad_columns(X)
+    return bool(found) and all(bad.kind == "NaN" for bad in found)
+
+
+def with_nan(X: Any) -> Array:
+    """X as float64, with NaN in place of missing values."""
+    columns = [np.asarray(values, dtype=object) for _, values in columns_of(X)]
+    return np.column_stack([[_number(value) for value in column] for column in columns])
+
+
+def _number(value: Any) -> float:
+    return np.nan if value is None or type(value).__name__ == "NAType" else float(value)
+
+
+def observed_magnitude(array: Array) -> float:
+    """The largest absolute value of those that are observed."""
+    return magnitude(np.nan_to_num(array, nan=0.0, posinf=np.inf, neginf=-np.inf))
+
+
+def refuse_infinity(X: Any, array: Array) -> NoReturn:
+    """Raise for infinity in X, which is the array before it was converted."""
+    names = names_of(X) or [None] * array.shape[1]
+    infinite = np.isinf(array)
+    found = [
+        BadColumn(label_of(j, names[j]), "infinity", int(infinite[:, j].argmax()), np.inf)
+        for j in np.flatnonzero(infinite.any(axis=0)).tolist()
+    ]
+    raise ValueError(
+        f"Input X contains {described(found, X)}. Drop such samples{_how_to_drop(X)}, or replace "
+        "the values, by NaN if they are missing."
+    )
+
+
+def _how_to_drop(X: Any) -> str:
+    if isinstance(X, np.ndarray) and X.dtype.kind == "f":
+        return ": X[~np.isinf(X).any(axis=1)]"
+    if hasattr(X, "iloc") and hasattr(X, "columns"):
+        return ": X[~np.isinf(X.astype(float)).any(axis=1)]"
+    if hasattr(X, "get_columns"):
+        return ": X.filter(~pl.any_horizontal(pl.all().is_infinite()))"
+    return ""
+
+
+def check_features_observed(estimator: Any, X: Array, sample_weight: Array | None) -> None:
+    """Refuse features of which no sample has a value: nothing could be said of them."""
+    observed = ~np.isnan(X)
+    if sample_weight is not None:
+        observed = observed[sample_weight > 0]
+    never = np.flatnonzero(~observed.any(axis=0)).tolist()
+    if not never:
+        return
+    names = getattr(estimator, "feature_names_in_", [None] * X.shape[1])
+    listed = ", ".join(label_of(j, names[j]) for j in never[:5])
+    more = f" and {len(never) - 5} more" if len(never) > 5 else ""
+    counted = "" if sample_weight is None else " of positive weight"
+    raise ValueError(
+        f"Input X contains NaN in every sample{counted} of {listed}{more}: nothing can be learned "
+        "of a feature that was never observed. Drop it."
+    )

@@ -1,0 +1,158 @@
+"""A view: what is known of samples that are not whole, and the way there and back.
+
+Of a complete sample x only y is seen: some of its features, some components allowed. `push` makes
+the mixture of y out of that of x (marginal means and covariances, weight 0 where a component is not
+allowed). The kernel's ordinary E-step of y under that mixture gives Moments of y. `pull` completes
+them: given y, each component expects the missing features at their regression on the observed ones,
+with the conditional covariance about it, so that
+
+    mean_k    = mu_k + G_k (mean(y)_k - A mu_k)
+    scatter_k = G_k scatter(y)_k G_k' + mass_k C_k
+
+with A the selection of what is observed, G_k = Sigma_k A' (A Sigma_k A')^-1 and
+C_k = Sigma_k - G_k A Sigma_k. These are the Moments that the M-step of complete samples takes
+(Ghahramani & Jordan 1994; Little & Rubin, Statistical Analysis with Missing Data). Moments of
+samples with different views add, so that nothing else has to know of views.
+
+Each *observed* value is a small cloud of variance `floor`, as in complete samples (see
+`_objective.Problem`): the kernel lowers the log-density of y by half the trace of
+(A Sigma_k A')^-1 x floor and adds `floor` to scatter(y), which `pull` carries on to the missing
+features. A value that was not observed has no cloud. EM then maximises exactly the sum of these
+log-densities, and a sample without any value changes nothing.
+
+C_k is exactly 0 where a feature was observed, and exactly symmetric: otherwise rounding errors grow
+from iteration to iteration, and EM diverges after some 50 of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skgmm._linalg import Array, symmetrised, triangular_inverse
+from skgmm._moments import Moments, Scatter
+from skgmm._parameters import MixtureParameters
+
+
+@dataclass(frozen=True)
+class View:
+    """What is known of each of a group of samples."""
+
+    observed: Array  # (d,) bool, which features
+    allowed: tuple[int, ...] | None = None  # which components; None: all
+
+    def push(self, mixture: MixtureParameters) -> Pushed:
+        """The mixture of what is observed, and the way back."""
+        log_weights = mixture.log_weights
+        if self.allowed is not None:
+            numbers = np.arange(mixture.n_components)
+            log_weights = np.where(np.isin(numbers, self.allowed), log_weights, -np.inf)
+        means, covariance = mixture.means[:, self.observed], mixture.covariance
+        if self.observed.all():
+            seen = MixtureParameters(log_weights, mixture.means, covariance)
+            return Pushed(self.observed, mixture, seen, None)
+        if covariance.factor.ndim == 2:
+            factor = covariance.factor[:, self.observed]
+            conditional = Conditional(None, covariance.factor[:, ~self.observed] ** -2.0)
+        else:
+            factor, conditional = _conditioned(covariance.factor, self.observed)
+        seen = MixtureParameters(log_weights, means, replace(covariance, factor=factor))
+        return Pushed(self.observed, mixture, seen, conditional)
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """The missing features (u) given the observed ones (o); one for all components, or K."""
+
+    regression: Array | None  # (m, u, o), None where features are independent
+    covariance: Array  # (m, u, u), or variances (m, u)
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A mixture as it is seen."""
+
+    observed: Array  # (d,) bool
+    whole: MixtureParameters
+    seen: MixtureParameters  # of the observed features
+    conditional: Conditional | None  # None: nothing is missing
+
+    def form(self, form: Scatter) -> Scatter:
+        """The scatter of y from which `pull` makes that of x in this form."""
+        if self.conditional is None or self.conditional.regression is None:
+            return form
+        if form is Scatter.POOLED and len(self.conditional.regression) == 1:
+            return form
+        return Scatter.FULL
+
+    def pull(self, moments: Moments, form: Scatter) -> Moments:
+        """Moments of complete samples from those of what is observed, with scatter in `form`."""
+        if self.conditional is None:
+            return moments
+        return replace(
+            moments,
+            form=form,
+            mean=self._mean(moments.mean, self.conditional.regression),
+            scatter=self._scatter(moments, form, self.conditional),
+        )
+
+    def _mean(self, seen: Array, regression: Array | None) -> Array:
+        mean = self.whole.means.copy()
+        mean[:, self.observed] = seen
+        if regression is not None:
+            apart = (seen - self.seen.means)[:, :, None]
+            mean[:, ~self.observed] += (regression @ apart)[:, :, 0]
+        return mean
+
+    def _scatter(self, moments: Moments, form: Scatter, conditional: Conditional) -> Array:
+        seen, mass, within = moments.scatter, moments.mass, conditional.covariance
+        if form is Scatter.DIAGONAL and conditional.regression is None:
+            scatter = np.empty(self.whole.means.shape)
+            scatter[:, self.observed] = seen
+            scatter[:, ~self.observed] = mass[:, None] * within
+            return scatter
+        if moments.form is not Scatter.POOLED:
+            return form.from_dense(self._completed(seen, mass, conditional))
+        if len(within) == 1:
+            total = mass.sum(keepdims=True)
+        else:  # independent features whose variances differ between components
+            conditional = Conditional(None, (mass @ within)[None])
+            total = np.ones(1)
+        return self._completed(seen[None], total, conditional)[0]
+
+    def _completed(self, seen: Array, mass: Array, conditional: Conditional) -> Array:
+        """Dense scatters of complete samples (m, d, d)."""
+        o, u = np.flatnonzero(self.observed), np.flatnonzero(~self.observed)
+        completed = np.zeros((len(seen), len(self.observed), len(self.observed)))
+        completed[:, o[:, None], o] = seen
+        regression, within = conditional.regression, conditional.covariance
+        if regression is None:
+            completed[:, u, u] = mass[:, None] * within
+            return completed
+        cross = regression @ seen
+        completed[:, u[:, None], o] = cross
+        completed[:, o[:, None], u] = np.swapaxes(cross, 1, 2)
+        spread = cross @ np.swapaxes(regression, 1, 2)
+        completed[:, u[:, None], u] = symmetrised(spread + mass[:, None, None] * within)
+        return completed
+
+
+def _conditioned(factor: Array, observed: Array) -> tuple[Array, Conditional]:
+    """Factor of the marginal precision, and the conditional distribution of the rest.
+
+    With the observed features first, the precision is R R' with R upper triangular, and the leading
+    block of R is the factor of the marginal precision. R is the factor, its rows in that order,
+    turned by an orthogonal matrix: no precision is formed, which would square the condition number.
+    """
+    n_observed = int(observed.sum())
+    order = np.r_[np.flatnonzero(observed), np.flatnonzero(~observed)]
+    # R Q = A is the QR decomposition of the transpose of A with its rows reversed.
+    lower = np.linalg.qr(np.swapaxes(factor[:, order[::-1]], 1, 2), mode="r")
+    turned = np.swapaxes(lower, 1, 2)[:, ::-1, ::-1]
+    turned = turned * np.sign(np.diagonal(turned, axis1=1, axis2=2))[:, None, :]
+    own = np.ascontiguousarray(turned[:, :n_observed, :n_observed])
+    shared, rest = turned[:, :n_observed, n_observed:], turned[:, n_observed:, n_observed:]
+    root = triangular_inverse(np.ascontiguousarray(np.swapaxes(rest, 1, 2)))  # lower
+    regression = -root @ np.swapaxes(shared, 1, 2)
+    return own, Conditional(regression, symmetrised(root @ np.swapaxes(root, 1, 2)))

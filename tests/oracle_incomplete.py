@@ -1,0 +1,99 @@
+"""The E-step of samples with missing values, sample by sample, from textbook formulas.
+
+Little & Rubin (2019), Statistical Analysis with Missing Data; Ghahramani & Jordan (1994).
+Dense covariances, inverses, no kernel and no shortcut.
+"""
+
+import numpy as np
+
+from skgmm._moments import Moments
+
+
+def dense(parameters):
+    """Covariances of all components, (K, d, d)."""
+    d = parameters.n_features
+    return np.broadcast_to(parameters.covariance.dense(), (parameters.n_components, d, d))
+
+
+def log_joint(x, weights, means, covariances, floor=None, label=-1):
+    """Log of weight x density of what is observed of one sample, (K,).
+
+    `label`: its component where that is known, else -1.
+
+    `floor` (d,): every observed value is a cloud of this variance, and the log-density is its mean
+    over the cloud.
+    """
+    o = ~np.isnan(x)
+    values = np.zeros(len(weights))
+    with np.errstate(divide="ignore"):
+        values += np.log(weights)
+    if label >= 0:
+        values[np.arange(len(weights)) != label] = -np.inf
+    if not o.any():
+        return values
+    for k, (mean, covariance) in enumerate(zip(means, covariances, strict=True)):
+        seen = covariance[np.ix_(o, o)]
+        precision, apart = np.linalg.inv(seen), x[o] - mean[o]
+        _, log_det = np.linalg.slogdet(2 * np.pi * seen)
+        values[k] -= 0.5 * (log_det + apart @ precision @ apart)
+        if floor is not None:
+            values[k] -= 0.5 * np.trace(precision @ np.diag(floor[o]))
+    return values
+
+
+def log_likelihood(X, sample_weight, weights, means, covariances, floor=None, labels=None):
+    """Total over samples."""
+    labels = np.full(len(X), -1) if labels is None else labels
+    values = [
+        np.logaddexp.reduce(log_joint(x, weights, means, covariances, floor, label))
+        for x, label in zip(X, labels, strict=True)
+    ]
+    return float(np.sum(np.array(values) * sample_weight))
+
+
+def completed(x, mean, covariance, floor):
+    """Mean and covariance of the complete sample given what is observed of it, (d,) and (d, d)."""
+    o, d = ~np.isnan(x), len(x)
+    gain = np.zeros((d, int(o.sum())))
+    if o.any():
+        gain = covariance[:, o] @ np.linalg.inv(covariance[np.ix_(o, o)])
+    centre = mean + gain @ (x[o] - mean[o])
+    within = covariance - gain @ covariance[o]
+    within[o], within[:, o] = 0.0, 0.0
+    return centre, within + gain @ np.diag(floor[o]) @ gain.T
+
+
+def expectation(X, sample_weight, parameters, form, floor, labels=None):
+    """Moments of the completed samples."""
+    labels = np.full(len(X), -1) if labels is None else labels
+    covariances, means = dense(parameters), parameters.means
+    K, d = means.shape
+    mass, first, second = np.zeros(K), np.zeros((K, d)), np.zeros((K, d, d))
+    objective = 0.0
+    found = []
+    for x, weight, label in zip(X, sample_weight, labels, strict=True):
+        joint = log_joint(x, parameters.weights, means, covariances, floor, label)
+        total = np.logaddexp.reduce(joint)
+        objective += weight * total
+        for k in range(K):
+            centre, within = completed(x, means[k], covariances[k], floor)
+            found.append((k, weight * np.exp(joint[k] - total), centre, within))
+    for k, share, centre, _ in found:
+        mass[k] += share
+        first[k] += share * (centre - means[k])
+    mean = means + first / np.where(mass > 0, mass, 1.0)[:, None]
+    for k, share, centre, within in found:
+        second[k] += share * (np.outer(centre - mean[k], centre - mean[k]) + within)
+    return Moments(form, mass, mean, form.from_dense(second), objective, float(sum(sample_weight)))
+
+
+def impute(X, weights, means, covariances):
+    """Conditional means in place of NaN."""
+    filled, floor = X.copy(), np.zeros(X.shape[1])
+    for i, x in enumerate(X):
+        joint = log_joint(x, weights, means, covariances)
+        shares = np.exp(joint - np.logaddexp.reduce(joint))
+        pairs = zip(means, covariances, strict=True)
+        centres = np.array([completed(x, mean, covariance, floor)[0] for mean, covariance in pairs])
+        filled[i] = np.where(np.isnan(x), shares @ centres, x)
+    return filled

@@ -1,0 +1,180 @@
+"""Samples whose component is known: labels of fit."""
+
+import warnings
+
+import numpy as np
+import oracle
+import oracle_incomplete
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from skgmm import GaussianMixtureEM, RowBlocks
+from skgmm._rows import groups, incomplete
+from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import GroupedRows
+from skgmm.covariance import STRUCTURES, find_structure
+
+NAMES = list(STRUCTURES)
+D, K = 3, 3
+MEANS = np.array([[0.0, 0, 0], [2.0, 0, 1], [0.0, 2, -1]])
+
+
+def overlapping(n, seed=0, known=0.3, missing=0.15):
+    """Overlapping clusters, their components, a part of these as labels, and holes in the data."""
+    rng = np.random.default_rng(seed)
+    z = rng.integers(K, size=n)
+    X = MEANS[z] + rng.normal(size=(n, D))
+    labels = np.where(rng.random(n) < known, z, -1)
+    holes = X.copy()
+    holes[rng.random((n, D)) < missing] = np.nan
+    return X, holes, labels, z
+
+
+def parameters_of(name, X):
+    mixture = GaussianMixtureEM(K, covariance_type=name, random_state=0, max_iter=3, escape=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return mixture.fit(X)._parameters()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("many", [1, 10**9], ids=["views", "batches"])
+def test_the_e_step_is_that_of_the_oracle(name, missing, many, monkeypatch):
+    monkeypatch.setattr(groups, "_MANY", many)
+    monkeypatch.setattr(incomplete, "_NUMBERS", 20 * D)
+    X, holes, labels, _ = overlapping(60)
+    given = holes if missing else X
+    weights = np.random.default_rng(1).integers(0, 3, size=60).astype(float)
+    parameters, form = parameters_of(name, X), find_structure(name).scatter
+    floor = np.array([0.1, 0.2, 0.0])
+    got = GroupedRows.of(InMemoryRows(given, weights), labels).expectation(parameters, form, floor)
+    expected = oracle_incomplete.expectation(given, weights, parameters, form, floor, labels)
+    oracle.assert_moments_equal(got, expected, parameters)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_labels_name_the_components_from_every_start(name):
+    X, _, labels, z = overlapping(300)
+    levels = []
+    for kind in ("auto", "kmeans", "k-means++", "random", "random_from_data"):
+        mixture = GaussianMixtureEM(K, covariance_type=name, init_params=kind, random_state=1)
+        mixture.fit(X, labels=labels)
+        assert mixture.converged_
+        assert np.mean(mixture.predict(X) == z) > 0.75
+        levels.append(mixture.lower_bound_)
+    np.testing.assert_allclose(levels, max(levels), atol=2e-4)
+    public = mixture.weights_, mixture.means_, oracle_incomplete.dense(mixture._parameters())
+    expected = oracle_incomplete.log_likelihood(X, np.ones(300), *public, labels=labels) / 300
+    assert mixture.lower_bound_ == pytest.approx(expected, rel=1e-12)
+
+
+def test_labels_and_missing_values_together():
+    X, holes, labels, z = overlapping(300)
+    mixture = GaussianMixtureEM(K, random_state=0).fit(holes, labels=labels)
+    assert np.mean(mixture.predict(X) == z) > 0.75
+    assert np.diff(mixture.lower_bounds_).min() >= 0
+    again = GaussianMixtureEM(K, random_state=0)
+    np.testing.assert_array_equal(again.fit_predict(holes, labels=labels), again.predict(holes))
+
+
+def test_all_labels_known_is_an_estimate_by_class():
+    X, _, _, z = overlapping(200)
+    mixture = GaussianMixtureEM(K, reg_covar=0, random_state=0).fit(X, labels=z)
+    for k in range(K):
+        np.testing.assert_allclose(mixture.means_[k], X[z == k].mean(axis=0), rtol=1e-10)
+        np.testing.assert_allclose(
+            mixture.covariances_[k], np.cov(X[z == k].T, bias=True), rtol=1e-9, atol=1e-12
+        )
+    np.testing.assert_allclose(mixture.weights_, np.bincount(z) / 200, rtol=1e-12)
+
+
+def test_one_labelled_sample_of_each_component_names_it():
+    X, _, _, z = overlapping(400)
+    X = X + 4 * MEANS[z]  # well apart
+    labels = np.full(400, -1)
+    for k, name in enumerate([2, 0, 1]):
+        labels[np.flatnonzero(z == k)[0]] = name
+    mixture = GaussianMixtureEM(K, random_state=0).fit(X, labels=labels)
+    np.testing.assert_allclose(np.mean(mixture.predict(X) == np.array([2, 0, 1])[z]), 1, atol=0.01)
+
+
+def test_a_component_without_labelled_samples_is_found():
+    X, _, labels, z = overlapping(400)
+    X = X + 4 * MEANS[z]
+    mixture = GaussianMixtureEM(K, random_state=0).fit(X, labels=np.where(labels == 1, -1, labels))
+    assert np.mean(mixture.predict(X) == z) > 0.99
+
+
+def test_parameters_of_the_start_do_not_renumber_components():
+    X, _, labels, z = overlapping(300)
+    for options in ({"weights_init": [0.5, 0.3, 0.2]}, {"precisions_init": [np.eye(D)] * K}):
+        mixture = GaussianMixtureEM(K, random_state=0, **options).fit(X, labels=labels)
+        assert np.mean(mixture.predict(X) == z) > 0.75
+
+
+def test_a_start_by_a_callable_or_responsibilities():
+    X, _, labels, z = overlapping(300)
+    shares = np.random.default_rng(0).dirichlet(np.ones(K), size=300)
+    for options in (
+        {"init_params": lambda X, K, rng, w: rng.randint(K, size=len(X))},
+        {"responsibilities_init": shares},
+    ):
+        mixture = GaussianMixtureEM(K, random_state=0, **options).fit(X, labels=labels)
+        assert np.mean(mixture.predict(X) == z) > 0.75
+
+
+def test_no_label_is_the_same_fit_to_the_last_bit():
+    X, _, _, _ = overlapping(200)
+    plain = GaussianMixtureEM(K, random_state=0).fit(X)
+    for labels in (None, np.full(200, -1), [-1] * 200):
+        mixture = GaussianMixtureEM(K, random_state=0).fit(X, labels=labels)
+        np.testing.assert_array_equal(mixture.covariances_, plain.covariances_)
+
+
+def test_weights_are_repetitions():
+    _, holes, labels, _ = overlapping(300)
+    weights = np.random.default_rng(0).integers(0, 3, size=300)
+    options = {"random_state": 0, "tol": 1e-11}
+    one = GaussianMixtureEM(K, **options).fit(holes, sample_weight=weights, labels=labels)
+    repeated = [np.repeat(array, weights, axis=0) for array in (holes, labels)]
+    other = GaussianMixtureEM(K, **options).fit(repeated[0], labels=repeated[1])
+    np.testing.assert_allclose(one.means_, other.means_, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.full(50, 3), r"labels should be components from 0 to n_components - 1 = 2, or -1"),
+        (np.full(50, -2), r"but that of sample 0 is -2"),
+        (np.zeros(49, dtype=int), r"labels should have the shape \(n_samples,\) = \(50,\)"),
+        (np.zeros((50, 1), dtype=int), r"labels should have the shape"),
+        (np.zeros(50), r"labels should be integers, -1 where .* but got float64"),
+        (np.array(["a"] * 50), r"labels should be integers.*numpy\.unique\(names"),
+        (np.zeros(50, dtype=bool), r"labels should be integers"),
+    ],
+)
+def test_labels_are_checked(labels, message):
+    X = overlapping(50)[0]
+    for method in ("fit", "fit_predict"):
+        with pytest.raises(ValueError, match=message):
+            getattr(GaussianMixtureEM(K), method)(X, labels=labels)
+
+
+def test_what_does_not_take_labels_yet_says_so():
+    X = overlapping(50)[0]
+    blocks = RowBlocks.from_iterable(lambda: [X])
+    with pytest.raises(ValueError, match="labels are not supported with RowBlocks yet"):
+        GaussianMixtureEM(K).fit(blocks, labels=np.zeros(50, dtype=int))
+    dask_array = pytest.importorskip("dask.array")
+    with pytest.raises(ValueError, match="labels are not supported with Dask yet"):
+        GaussianMixtureEM(K).fit(dask_array.from_array(X), labels=np.zeros(50, dtype=int))
+
+
+def test_pandas_labels_and_y_is_ignored():
+    pd = pytest.importorskip("pandas")
+    X, _, labels, z = overlapping(100)
+    series = pd.Series(labels, dtype="Int64")
+    one = GaussianMixtureEM(K, random_state=0).fit(X, z[::-1], labels=series)
+    other = GaussianMixtureEM(K, random_state=0).fit(X, labels=labels)
+    np.testing.assert_array_equal(one.means_, other.means_)
