@@ -12,16 +12,16 @@ from skgmm._em.compiled import FEW_ROWS
 from skgmm._em.loop import run_em
 from skgmm._em.result import EMResult
 from skgmm._em.settings import Settings
-from skgmm._em.stepwise import Memory
+from skgmm._em.stepwise import StreamState
 from skgmm._em.watch import Watch
 from skgmm._linalg import Array
-from skgmm._objective import Problem, Regularisation
+from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, n_parameters, seeded_draws
 from skgmm._progress.callbacks import FitTasks
 from skgmm._progress.follow import followed
 from skgmm._rows.base import Rows
 from skgmm._rows.checks import representable
-from skgmm._starts.choose import Start, alone, choose_start, table_of_starts
+from skgmm._starts.choose import Start, choose_start, single_candidate, table_of_starts
 from skgmm._starts.race import Candidate
 from skgmm._starts.restarts import best_of
 from skgmm._starts.split_merge import split_and_merge
@@ -32,7 +32,7 @@ from skgmm.covariance import IllDefinedCovarianceError, Structure
 class Fit:
     """A finished fit."""
 
-    problem: Problem
+    objective: Objective
     result: EMResult
     starts: dict[str, list[Any]]
     messages: list[str]  # what the user should know
@@ -40,21 +40,21 @@ class Fit:
 
     def attributes(self) -> dict[str, Any]:
         """The fitted attributes, and the state that `partial_fit` continues from."""
-        result, problem = self.result, self.problem
-        log_likelihood = problem.mean_log_likelihood(result.parameters, result.moments)
-        memory = Memory.of_fit(
-            result.moments.with_objective(log_likelihood), problem.rows.n_samples
+        result, objective = self.result, self.objective
+        log_likelihood = objective.mean_log_likelihood(result.parameters, result.moments)
+        memory = StreamState.of_fit(
+            result.moments.with_objective(log_likelihood), objective.rows.n_samples
         )
         return {
-            **attributes_of(result.parameters, problem.structure, problem.rows.dtype),
+            **attributes_of(result.parameters, objective.structure, objective.rows.dtype),
             "converged_": result.status.converged,
             "status_": result.description,
             "n_iter_": len(result.objectives),
             "lower_bound_": log_likelihood,
             "lower_bounds_": result.objectives,
             "starts_": self.starts,
-            "reg_covar_": problem.floor,
-            "_cells": problem.regularisation.cells,
+            "reg_covar_": objective.floor,
+            "_cells": objective.regularisation.cells,
             "total_weight_": result.moments.total_weight,
             "_degenerate": result.degenerate,
             "_memory": memory.state(),
@@ -109,21 +109,21 @@ def fit_mixture(
         Those of callbacks, if there are any.
     """
     if rows.n_samples <= FEW_ROWS:  # so that they are iterated as those in memory are
-        rows = rows.gathered()
+        rows = rows.to_memory()
     reg = Regularisation.of(settings.reg_covar, rows)
-    problem = Problem(rows, settings.structure, *reg)
+    objective = Objective(rows, settings.structure, *reg)
     if previous is None:
-        start = choose_start(settings, problem, rng)
+        start = choose_start(settings, objective, rng)
     else:
-        start = Start(lambda _: alone("previous fit", previous), random=False)
-    result, starts = _best(settings, problem, start, previous is not None, rng, tasks)
+        start = Start(lambda _: single_candidate("previous fit", previous), random=False)
+    result, starts = _best(settings, objective, start, previous is not None, rng, tasks)
     messages = result.advice(settings.feature_names)
-    return Fit(problem, result, starts, messages, settings.random_state)
+    return Fit(objective, result, starts, messages, settings.random_state)
 
 
 def _best(
     settings: Settings,
-    problem: Problem,
+    objective: Objective,
     start: Start,
     resumed: bool,
     rng: np.random.RandomState,
@@ -131,25 +131,25 @@ def _best(
 ) -> tuple[EMResult, dict[str, list[Any]]]:
     """The best of the runs, which share the threads of the rows; and the table of starts."""
     n_init = settings.n_init if start.random else 1
-    n_parallel, rows = problem.rows.divided(n_init)
-    divided = replace(problem, rows=rows)
+    n_parallel, rows = objective.rows.split_threads(n_init)
+    split = replace(objective, rows=rows)
     histories: list[list[Candidate]] = [[] for _ in range(n_init)]
 
     def run(index: int, stream: np.random.RandomState, watch: Watch | None) -> EMResult:
         options = {**settings.em_options, "watch": watch}
         histories[index] = start.make(stream)
         chosen = histories[index][0].parameters
-        result = run_em(divided, chosen, resumed=resumed, **options)
+        result = run_em(split, chosen, resumed=resumed, **options)
         if start.random and result.collapsed and not result.objectives:
             # The start was singular up to rounding. A given one is returned with a warning.
             raise IllDefinedCovarianceError(result.collapsed)
         collapse = CollapseTest.of_fit(
-            problem.regularisation, result.moments, rows.n_samples, rows.constant
+            objective.regularisation, result.moments, rows.n_samples, rows.constant
         )
-        result = collapse.judged(result)
+        result = collapse.diagnose(result)
         if settings.escape and start.sample is not None:
             result = split_and_merge(
-                divided,
+                split,
                 collapse,
                 start.sample,
                 result,
@@ -160,7 +160,7 @@ def _best(
                 only_repair=not start.random or start.warning is not None,
                 **options,
             )
-        result = collapse.diagnosed(result)
+        result = collapse.diagnose_with_span(result)
         return replace(result, shortage=start.warning, n_distinct=start.n_distinct)
 
     features: dict[str, Any] = {"n_features_in_": rows.n_features}
@@ -168,7 +168,7 @@ def _best(
         features["feature_names_in_"] = settings.feature_names
 
     def fitted(parameters: MixtureParameters) -> dict[str, Any]:
-        return features | attributes_of(parameters, problem.structure, rows.dtype)
+        return features | attributes_of(parameters, objective.structure, rows.dtype)
 
     run_followed = followed(run, settings, tasks, fitted)
     result, outcomes = best_of(run_followed, n_init, rng, n_parallel)

@@ -76,7 +76,7 @@ class Scatter(Enum):
             wider.reshape(-1)[:: n_features + 1] += mass.sum() * variances
         return wider
 
-    def evened(self, scatter: Array) -> Array:
+    def pooled_over_components(self, scatter: Array) -> Array:
         """The same scatter in all, shared equally among the components."""
         if self is Scatter.POOLED:
             return scatter

@@ -30,7 +30,7 @@ class PlainData(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Problem:
+class Objective:
     """Maximum likelihood for weighted rows within a structure.
 
     Each sample counts as a small cloud of variance `floor` about itself. EM then maximises exactly
@@ -63,12 +63,12 @@ class Problem:
             return None
         return PlainData(rows.X, rows.sample_weight, rows.n_threads)
 
-    def on(self, sample: StartSample) -> Problem:
+    def on(self, sample: StartSample) -> Objective:
         """The same problem for the rows of a sample."""
         return replace(self, rows=rows_of(sample, self.rows.n_threads))
 
     @property
-    def completed(self) -> Problem:
+    def completed(self) -> Objective:
         """The same for samples whose missing values are filled in: what moves are proposed by."""
         rows = self.rows
         return replace(self, rows=rows.completed) if isinstance(rows, GroupedRows) else self

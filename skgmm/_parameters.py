@@ -54,7 +54,7 @@ class MixtureParameters:
         return np.exp(self.log_weights)
 
     @cached_property
-    def log_heights(self) -> Array:
+    def log_peak(self) -> Array:
         """log of weight x density at the mean, shape (K,)."""
         norm = 0.5 * (self.n_features * LOG_2_PI + self.covariance.log_det)
         return self.log_weights - norm

@@ -16,12 +16,12 @@ from skgmm._em.collapse import CollapseTest
 from skgmm._em.merge import explained, merged
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.settings import Settings
-from skgmm._em.stepwise import Forgetting, Memory
+from skgmm._em.stepwise import StepSize, StreamState
 from skgmm._fitted import snapshot
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._inference import MixtureInference
 from skgmm._linalg import Array
-from skgmm._objective import Problem, Regularisation
+from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, seeded_draws
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.feature_scale import FeatureScale
@@ -40,7 +40,7 @@ def continue_fit(mixture: MixtureInference, rows: InMemoryRows) -> list[str]:
     fitted = hasattr(mixture, "means_")
     if fitted:
         _check_unchanged(mixture, settings)
-    if not fitted or Kept.of(mixture).n_samples:
+    if not fitted or WarmUpBuffer.of(mixture).n_samples:
         rows, messages = _warm_up(mixture, settings, rows)
     if rows.n_samples:
         messages = messages + _learn(mixture, settings, rows)
@@ -70,7 +70,7 @@ def _warm_up(
     n_components = settings.n_components
     needed = max(2, settings.structure.minimum_rows(n_components, rows.n_features))
     size = max(settings.warm_up, needed)
-    kept = Kept.of(mixture).joined(rows)
+    kept = WarmUpBuffer.of(mixture).joined(rows)
     full = kept.n_samples >= size
     if not full and kept.n_samples < max(needed, 2 * kept.n_fitted):
         mixture._kept = kept.state()
@@ -88,10 +88,10 @@ def _warm_up(
 def _learn(mixture: MixtureInference, settings: Settings, rows: InMemoryRows) -> list[str]:
     """Learn from rows after the warm-up; what the user should know."""
     parameters, structure = mixture._parameters(), settings.structure
-    memory = Memory.of(mixture, structure, settings.warm_up)
+    memory = StreamState.of(mixture, structure, settings.warm_up)
     reg = _regularisation(mixture, memory)
-    forgetting = Forgetting(settings.step_exponent, settings.warm_up)
-    stream = Stream(structure, reg.variances, forgetting, parameters, memory)
+    step_size = StepSize(settings.step_exponent, settings.warm_up)
+    stream = Stream(structure, reg.variances, step_size, parameters, memory)
     stream.learn(rows, partial(threads_for, settings.n_jobs, n_components=len(parameters.means)))
     result = _diagnosed(stream.result, stream.memory, reg)
     dtype = np.result_type(mixture.means_, rows.X)
@@ -100,14 +100,14 @@ def _learn(mixture: MixtureInference, settings: Settings, rows: InMemoryRows) ->
     return result.advice(settings.feature_names)
 
 
-def _diagnosed(result: EMResult, memory: Memory, reg: Regularisation) -> EMResult:
+def _diagnosed(result: EMResult, memory: StreamState, reg: Regularisation) -> EMResult:
     """With what the samples that are remembered say of it."""
-    return CollapseTest.of_fit(reg, memory.moments, memory.n_samples).diagnosed(result)
+    return CollapseTest.of_fit(reg, memory.moments, memory.n_samples).diagnose_with_span(result)
 
 
 def _attributes(
     result: EMResult,
-    memory: Memory,
+    memory: StreamState,
     structure: Structure,
     reg: Regularisation,
     dtype: np.dtype,
@@ -127,7 +127,7 @@ def _attributes(
     }
 
 
-def _regularisation(mixture: MixtureInference, memory: Memory) -> Regularisation:
+def _regularisation(mixture: MixtureInference, memory: StreamState) -> Regularisation:
     """The variances added along the axes: those of the start, where there was one."""
     if hasattr(mixture, "reg_covar_"):
         cells = getattr(mixture, "_cells", np.zeros_like(mixture.reg_covar_))
@@ -147,7 +147,7 @@ def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
     _check_mergeable(mixtures)
     first = mixtures[0]
     structure = first._structure()
-    parts = [(m._parameters(), Memory.of(m, structure, m.warm_up)) for m in mixtures]
+    parts = [(m._parameters(), StreamState.of(m, structure, m.warm_up)) for m in mixtures]
     seen = np.array([memory.seen for _, memory in parts])
     regs = [_regularisation(m, memory) for m, (_, memory) in zip(mixtures, parts, strict=True)]
     reg = Regularisation(*(seen @ np.stack(part) / seen.sum() for part in zip(*regs, strict=True)))
@@ -178,7 +178,7 @@ def _check_mergeable(mixtures: Sequence[MixtureInference]) -> None:
     if len(mixtures) < 1:
         raise ValueError("merge needs at least one mixture, but got none")
     for number, mixture in enumerate(mixtures):
-        if n_kept := Kept.of(mixture).n_samples:
+        if n_kept := WarmUpBuffer.of(mixture).n_samples:
             raise ValueError(
                 f"mixture {number} is in the warm-up of partial_fit, with "
                 f"{n_kept} of {mixture.warm_up} samples: pass it the missing ones, or decrease "
@@ -204,7 +204,7 @@ def _identity(mixture: MixtureInference) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Kept:
+class WarmUpBuffer:
     """The rows of a warm-up so far."""
 
     # Joined only when they are fitted: joining at every call is quadratic, row by row.
@@ -212,14 +212,14 @@ class Kept:
     n_samples: int = 0
     n_fitted: int = 0  # rows that were fitted last
 
-    def joined(self, rows: InMemoryRows) -> Kept:
+    def joined(self, rows: InMemoryRows) -> WarmUpBuffer:
         """With more rows, copied: the user's array may change."""
         weights = rows.sample_weight
         block = rows.X.copy(), None if weights is None else weights.copy()
-        return Kept((*self.blocks, block), self.n_samples + rows.n_samples, self.n_fitted)
+        return WarmUpBuffer((*self.blocks, block), self.n_samples + rows.n_samples, self.n_fitted)
 
     @classmethod
-    def of(cls, mixture: MixtureInference) -> Kept:
+    def of(cls, mixture: MixtureInference) -> WarmUpBuffer:
         """Those of an estimator, which holds them as builtins and arrays."""
         state = getattr(mixture, "_kept", None)
         return cls() if state is None else cls(**state)
@@ -241,9 +241,9 @@ class Stream:
 
     structure: Structure
     floor: Array  # (d,)
-    forgetting: Forgetting
+    step_size: StepSize
     parameters: MixtureParameters
-    memory: Memory
+    memory: StreamState
     n_updates: int = 0
     collapsed: list[int] = field(default_factory=list)  # components, at the last step
 
@@ -253,20 +253,20 @@ class Stream:
         mean_weight = 1.0 if weights is None else float(weights.mean())
         first = 0
         while first < rows.n_samples:
-            size = self.memory.piece(self.forgetting, mean_weight)
+            size = self.memory.piece(self.step_size, mean_weight)
             piece = rows.part(slice(first, first + size))
             self._step(replace(piece, n_threads=n_threads(piece.X)))
             first += size
 
     def _step(self, rows: InMemoryRows) -> None:
-        problem = Problem(rows, self.structure, self.floor)
-        fresh = problem.evaluate(self.parameters)
-        fresh = fresh.with_objective(problem.mean_log_likelihood(self.parameters, fresh))
-        self.memory = self.memory.joined(fresh, rows.n_samples, self.forgetting)
+        objective = Objective(rows, self.structure, self.floor)
+        fresh = objective.evaluate(self.parameters)
+        fresh = fresh.with_objective(objective.mean_log_likelihood(self.parameters, fresh))
+        self.memory = self.memory.joined(fresh, rows.n_samples, self.step_size)
         self.n_updates, self.collapsed = self.n_updates + 1, []
         try:
             moments = self.memory.moments.without_rounding(self.floor)  # which discounting brings
-            self.parameters = problem.maximise(moments, self.parameters)
+            self.parameters = objective.maximise(moments, self.parameters)
         except IllDefinedCovarianceError as error:
             # The parameters stay; the rows are remembered, and the next ones may help.
             self.collapsed = error.components

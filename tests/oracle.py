@@ -24,7 +24,7 @@ def log_joint(rows, parameters):
     """Centred rows (K, b, d) and log(weight x density) of each row and component (K, b)."""
     centred = np.asarray(rows, dtype=np.float64) - parameters.means[:, None, :]
     distances = (whitened(parameters.covariance, centred) ** 2).sum(axis=2)
-    return centred, parameters.log_heights[:, None] - 0.5 * distances
+    return centred, parameters.log_peak[:, None] - 0.5 * distances
 
 
 def responsibilities(rows, parameters):

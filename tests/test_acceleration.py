@@ -14,7 +14,7 @@ from strategies import nearest_member, random_mixture, seeds
 from skgmm import GaussianMixtureEM
 from skgmm._em.quasi_newton import coordinates_around
 from skgmm._moments import Scatter
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES, AxisAligned, Ellipsoidal, find_structure, register
@@ -79,30 +79,33 @@ def places(draw, spheres=True):
     return place
 
 
-def difference(problem, parameters, reach, step):
+def difference(objective, parameters, reach, step):
     """A slope of the objective against central differences, and a point there."""
-    coordinates = coordinates_around(problem, parameters, problem.evaluate(parameters))
+    coordinates = coordinates_around(objective, parameters, objective.evaluate(parameters))
     rng = np.random.default_rng(0)
     at = reach * rng.normal(size=coordinates.size)
 
-    def objective(vector):
-        return problem.evaluate(coordinates.at(vector).parameters).objective
+    def value(vector):
+        return objective.evaluate(coordinates.at(vector).parameters).objective
 
     point = coordinates.at(at)
-    gradient = point.gradient(problem.evaluate(point.parameters))
+    gradient = point.gradient(objective.evaluate(point.parameters))
     direction = rng.normal(size=coordinates.size)
     direction *= step / np.linalg.norm(direction)
-    slope = (objective(at + direction) - objective(at - direction)) / (2.0 * step)
+    slope = (value(at + direction) - value(at - direction)) / (2.0 * step)
     scale = np.abs(gradient).sum() + 1.0
     return abs(gradient @ direction / step - slope) / scale, point.parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRUCTURES)
 @given(place=places())
 def test_the_gradient_is_that_of_the_objective(name, place):
     """With reg_covar in; and every point is in the family."""
     rows, parameters, floor, reach = place(name)
-    error, there = difference(Problem(rows, STRUCTURES[name], floor), parameters, reach, step=1e-5)
+    error, there = difference(
+        Objective(rows, STRUCTURES[name], floor), parameters, reach, step=1e-5
+    )
     assert error < 1e-6
     STRUCTURES[name].check_member(there.covariance, there.n_components)
 
@@ -132,11 +135,12 @@ STRANGERS = [untied(name) for name, known in STRUCTURES.items() if not known.sev
 STRANGERS += [TiedOfEach(), DiagonalOfMatrices()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", STRANGERS, ids=lambda s: type(s).__name__)
 @given(place=places(spheres=False))
 def test_gradient_from_the_m_step_alone_is_that_of_the_objective(structure, place):
     rows, parameters, floor, reach = place(structure.name.removeprefix("untied-"))
-    error, there = difference(Problem(rows, structure, floor), parameters, reach, step=1e-3)
+    error, there = difference(Objective(rows, structure, floor), parameters, reach, step=1e-3)
     assert error < 1e-3
     structure.check_member(there.covariance, there.n_components)
 
@@ -213,6 +217,7 @@ def registered(structure):
         STRUCTURES.pop(structure.name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["full", "diag", "tied", "VEI", "VEV"])
 def test_a_registered_structure_is_accelerated_by_its_m_step_alone(name):
     X, arguments = slow_rows()

@@ -40,6 +40,7 @@ def test_one_component_is_always_supported():
     assert "components [1] have 3" in unsupported(find_structure("VVV"), np.array([9.0, 3.0]), 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "d"), [(20, 2), (30, 4), (40, 6)])
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_is_one_component(n, d, seed):

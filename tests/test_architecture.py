@@ -131,6 +131,7 @@ def run_python(code):
     return result.stdout.split()
 
 
+@pytest.mark.slow
 def test_importing_costs_no_more_than_importing_sklearn_mixture():
     """The same modules, but for our own: compare sets, not seconds."""
     listing = "import sys; print(*sorted(sys.modules))"

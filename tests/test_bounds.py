@@ -46,6 +46,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mprotect of Linux")
 def test_nothing_is_read_beyond_the_data():
     result = subprocess.run(

@@ -20,6 +20,7 @@ def test_without_arguments_it_fits_old_faithful(capsys):
     assert "Ended: converged after" in printed
 
 
+@pytest.mark.slow
 def test_as_a_module_and_as_a_console_script():
     for command in ([sys.executable, "-P", "-m", "skgmm"], ["skgmm"]):
         result = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)

@@ -63,6 +63,7 @@ def test_a_closed_standard_input_means_the_embedded_data():
     assert result.stderr == "skgmm: standard input is closed, so the embedded data are fitted\n"
 
 
+@pytest.mark.slow
 @posix
 def test_in_a_terminal_the_embedded_data_are_fitted():
     ours, theirs = os.openpty()
@@ -76,6 +77,7 @@ def test_in_a_terminal_the_embedded_data_are_fitted():
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_standard_input_is_read_and_waited_for(data):
     with start(stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert "waiting for data on standard input" in child.stderr.readline()
@@ -128,6 +130,7 @@ def test_a_full_disk_behind_standard_output_is_one_line(data):
     assert result.stderr == "skgmm: standard output: No space left on device\n"
 
 
+@pytest.mark.slow
 @posix
 def test_interrupt_ends_without_traceback():
     # A shell may have started the tests with SIGINT ignored, which children inherit.
@@ -147,6 +150,7 @@ def test_interrupt_ends_without_traceback():
 # Output files
 
 
+@pytest.mark.slow
 def test_the_data_file_is_not_overwritten(data):
     before = data.read_bytes()
     result = run(data, "--labels", data.name, cwd=data.parent)
@@ -169,6 +173,7 @@ def test_data_file_is_recognised_by_every_path(data, tmp_path, monkeypatch, caps
     assert data.read_bytes() == before
 
 
+@pytest.mark.slow
 @posix
 def test_files_on_standard_streams_are_not_overwritten(data):
     before = data.read_bytes()
@@ -246,6 +251,7 @@ def test_permissions_and_links_are_kept(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
+@pytest.mark.slow
 @posix
 def test_devices_and_pipes_are_written_to(data, tmp_path):
     """With /dev/stdout, labels follow the summary, in a file too."""
@@ -290,6 +296,7 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_fit(
     assert list(data.parent.iterdir()) == [data]
 
 
+@pytest.mark.slow
 @posix
 def test_a_folder_or_file_without_write_permission_is_refused(data, tmp_path):
     """As another user, where the tests are run by root, whom permissions do not stop."""

@@ -125,6 +125,7 @@ def test_no_small_rotation_of_all_axes_increases_the_ecll(code, case, seed):
         assert best_ecll(code, mass, along(turned, dense)) <= reached + 1e-10
 
 
+@pytest.mark.slow
 @every_code
 @given(seed=seeds, K=st.integers(2, 4), d=st.integers(2, 5))
 def test_the_gradient_vanishes(code, seed, K, d):
@@ -143,6 +144,7 @@ def test_the_gradient_vanishes(code, seed, K, d):
     assert np.abs(end.x).max() < 1e-4
 
 
+@pytest.mark.slow
 @every_code
 def test_dense_searches_find_no_better_axes_where_variances_are_alike(code):
     """Many random starts, plane by plane."""
@@ -157,6 +159,7 @@ def test_dense_searches_find_no_better_axes_where_variances_are_alike(code):
             assert other <= reached + 1e-8
 
 
+@pytest.mark.slow
 @every_code
 def test_variances_six_orders_apart_fall_short_of_a_dense_search_rarely(code):
     """Plane by plane from the axes of each component and of their sum, and from random ones.

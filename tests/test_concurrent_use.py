@@ -177,6 +177,7 @@ def test_predictions_while_another_thread_fits(near, far):
         sys.setswitchinterval(interval)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_process_forked_while_another_thread_fits_can_fit_and_predict():
     """Locks of ours, the threads of the kernel and the threads of BLAS are made anew."""
@@ -226,6 +227,7 @@ sys.exit(status != 0)
     subprocess.run([sys.executable, "-P", "-W", "ignore", "-c", code], check=True, timeout=120)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_fork_within_a_fit_keeps_its_limits_until_that_fit_ends():
     code = """

@@ -120,6 +120,7 @@ def test_the_estimate_lies_in_the_family(structure, size, seed):
             structure.check_member(nearest_member(STRUCTURES["full"], mass, dense), K)
 
 
+@pytest.mark.slow
 @every_structure
 @given(size=sizes, seed=seeds)
 def test_the_estimate_maximises_the_ecll_within_the_family(structure, size, seed):
@@ -155,6 +156,7 @@ def test_n_parameters_is_the_rank_of_the_jacobian(structure, K, d):
     assert structure.n_parameters(K, d) == rank
 
 
+@pytest.mark.slow
 @every_structure
 @given(size=sizes, seed=seeds)
 def test_equivariance(structure, size, seed):
@@ -175,6 +177,7 @@ def test_equivariance(structure, size, seed):
         np.testing.assert_allclose(back, found, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @every_structure
 @given(seed=seeds, K=st.integers(1, 3), d=st.integers(1, 4))
 def test_weights_are_repetitions_and_blocks_are_the_whole(structure, seed, K, d):
@@ -200,6 +203,7 @@ def test_weights_are_repetitions_and_blocks_are_the_whole(structure, seed, K, d)
     np.testing.assert_allclose(weighted, blocks, rtol=1e-6, atol=1e-7 * scale)
 
 
+@pytest.mark.slow
 @every_structure
 @given(size=sizes, seed=seeds)
 def test_a_step_from_a_previous_covariance_never_lowers_the_ecll(structure, size, seed):
@@ -264,6 +268,7 @@ def test_structure_does_not_beat_one_that_contains_it(structure, size, seed):
         assert more >= reached - 1e-11 * (1 + abs(reached)), richer.code
 
 
+@pytest.mark.slow
 @every_built_in
 @given(seed=seeds, d=st.integers(1, 4))
 def test_families_coincide_for_one_component(structure, seed, d):
@@ -276,6 +281,7 @@ def test_families_coincide_for_one_component(structure, seed, d):
     np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 @every_built_in
 @given(seed=seeds, K=st.integers(1, 4))
 def test_families_coincide_in_one_dimension(structure, seed, K):

@@ -290,6 +290,7 @@ def client(cluster):
             signal.alarm(0)
 
 
+@pytest.mark.slow
 def test_cluster_gives_the_result_in_memory(client):
     X = rows().persist()
     local = X.compute()
@@ -351,6 +352,7 @@ def test_chunks_that_changed_raise_an_error():
         refused(X, "X, chunk 1: the computed chunk has 499 samples, but its declared length is 500")
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_in_the_middle_of_a_fit(client, monkeypatch):
     from skgmm._rows import dask_rows
 
@@ -358,16 +360,16 @@ def test_a_worker_that_dies_in_the_middle_of_a_fit(client, monkeypatch):
     expected = GaussianMixtureEM(**START, n_components=2).fit(X.compute())
     X = X.persist()
     workers = client.run(os.getpid)
-    passes, share = [], dask_rows.shares
+    passes, share = [], dask_rows.tasks_of
 
     def dying(X, chunks):
-        shares = share(X, chunks)
+        tasks = share(X, chunks)
         passes.append(1)
         if len(passes) == 8:  # the tasks of this pass will be sent to it
             os.kill(next(iter(workers.values())), signal.SIGKILL)
-        return shares
+        return tasks
 
-    monkeypatch.setattr(dask_rows, "shares", dying)
+    monkeypatch.setattr(dask_rows, "tasks_of", dying)
     got = GaussianMixtureEM(**START, n_components=2).fit(X)
     assert len(passes) > 8
     assert_same_fit(got, expected)

@@ -47,6 +47,7 @@ sizes = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(sizes=sizes, weighted=st.booleans())
 def test_units_hold_every_sample_once(sizes, weighted):
     n = sum(sizes)
@@ -77,6 +78,7 @@ PARTITIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lengths", PARTITIONS, ids=str)
 def test_masses_add_up_to_the_number_of_samples(lengths):
     ends = np.cumsum(lengths)

@@ -80,6 +80,7 @@ def test_one_hot_columns_do_not_decide_the_clusters(name, seed):
     assert adjusted_rand_score(np.repeat([0, 1], 30), labels) == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_every_structure_fits_pixels(name):
     X = load_digits().data[:500, :30]

@@ -74,6 +74,7 @@ class Search(BaseEstimator):
         return self
 
 
+@pytest.mark.slow
 def test_importing_skgmm_and_its_displays_imports_no_matplotlib():
     code = "import sys, skgmm, skgmm.display; print('matplotlib' in sys.modules)"
     result = subprocess.run(
@@ -89,6 +90,7 @@ def test_without_matplotlib_the_error_names_it(known, rows, monkeypatch):
         MixtureDisplay.from_estimator(known, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "n_components"), [*((name, 3) for name in STRUCTURES), ("full", 1), ("EII", 1)]
 )

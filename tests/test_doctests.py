@@ -26,6 +26,7 @@ OPTIONAL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
     if name in OPTIONAL:

@@ -16,11 +16,13 @@ ESTIMATORS = [
 ]
 
 
+@pytest.mark.slow
 @parametrize_with_checks(ESTIMATORS)
 def test_sklearn_check(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["k-means++", "random", "random_from_data"])
 @pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
 def test_check_estimator_other_starts(name, kind):

@@ -64,6 +64,7 @@ def ask_everything(mixture, X):
     assert mixture.summary()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1e14, 4.6e18, 1e72, 1e140, 1e-140])
 @pytest.mark.parametrize("name", sorted(STRUCTURES))
 def test_no_warning_for_features_of_any_size(name, size, groups):
@@ -152,6 +153,7 @@ def test_a_float32_fit_scores_its_lower_bound(name):
     assert again.score(X) < mixture.score(X) - 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 1e-140])
 @pytest.mark.parametrize("name", sorted(STRUCTURES))
 def test_attributes_after_a_collapse_are_numbers(name, scale):

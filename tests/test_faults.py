@@ -544,6 +544,7 @@ def test_20_parallel_restarts_give_the_same_result(blobs):
     np.testing.assert_array_equal(one.lower_bounds_, two.lower_bounds_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_features", "n_components"), [(10, 8), (4, 32)])
 def test_21_memory_beyond_the_data_does_not_grow_with_it(n_features, n_components):
     """Traced peak of a fit, at twice the rows: at most labels and draws, 100 bytes a row, more."""

@@ -247,6 +247,7 @@ def test_other_masked_arrays(mixture):
 # Arrays of other libraries
 
 
+@pytest.mark.slow
 def test_array_api_dispatch_gives_numpy_arrays():
     pytest.importorskip("array_api_strict")
     code = """

@@ -111,12 +111,14 @@ def end_of(code):
     return child.returncode, child.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 @pytest.mark.parametrize("code", [SEARCH, CROSS_VALIDATION], ids=["search", "cross-validation"])
 def test_an_interrupted_search_returns_and_ends_its_threads(code):
     assert end_of(code) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 @pytest.mark.parametrize("code", [RESTARTS, BOOTSTRAP_LRT], ids=["restarts", "bootstrap_lrt"])
 def test_an_interrupt_is_raised_when_all_threads_have_ended(code):
@@ -126,6 +128,7 @@ def test_an_interrupt_is_raised_when_all_threads_have_ended(code):
     assert "AssertionError" not in errors
 
 
+@pytest.mark.slow
 def test_fits_in_daemon_threads_do_not_break_the_end_of_the_process():
     assert end_of(DAEMONS) == (0, "")
 

@@ -12,7 +12,7 @@ from skgmm._em.compiled import iterate
 from skgmm._em.loop import run_em
 from skgmm._em.result import EMStatus
 from skgmm._kernels import StopWhen
-from skgmm._objective import Problem, Regularisation
+from skgmm._objective import Objective, Regularisation
 from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES, Full, find_structure
 
@@ -26,21 +26,21 @@ def iris():
 
 def problem_of(name, X, weights=None, reg_covar="auto"):
     rows = InMemoryRows(X, weights)
-    return Problem(rows, find_structure(name), Regularisation.of(reg_covar, rows).variances)
+    return Objective(rows, find_structure(name), Regularisation.of(reg_covar, rows).variances)
 
 
-def start_of(problem, partition):
+def start_of(objective, partition):
     """Parameters from responsibilities (n, K)."""
-    rows, form = problem.rows, problem.structure.scatter
-    return problem.maximise(rows.partition_moments(partition, partition.shape[1], form), None)
+    rows, form = objective.rows, objective.structure.scatter
+    return objective.maximise(rows.partition_moments(partition, partition.shape[1], form), None)
 
 
-def both(problem, start, **options):
+def both(objective, start, **options):
     """By the compiled loop, and by the general code."""
-    fast = run_em(problem, start, **options)
+    fast = run_em(objective, start, **options)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled, "FEW_ROWS", 0)
-        return fast, run_em(problem, start, **options)
+        return fast, run_em(objective, start, **options)
 
 
 def assert_same(fast, slow, rtol):
@@ -61,18 +61,18 @@ def assert_same(fast, slow, rtol):
 def test_compiled_iterations_equal_python_iterations(drawn, dtype):
     name, X, partition = drawn
     weights = np.random.default_rng(len(X)).uniform(0.5, 2.0, size=len(X))
-    problem = problem_of(name, X.astype(dtype), weights)
-    start = start_of(problem, partition)
+    objective = problem_of(name, X.astype(dtype), weights)
+    start = start_of(objective, partition)
     for n in (1, 6):
-        assert_same(*both(problem, start, tol=0.0, max_iter=n, acceleration=None), rtol=1e-7)
+        assert_same(*both(objective, start, tol=0.0, max_iter=n, acceleration=None), rtol=1e-7)
 
 
 @every_structure
 def test_compiled_run_stops_like_the_python_loop(name, iris):
     rng = np.random.default_rng(0)
-    problem = problem_of(name, iris)
-    start = start_of(problem, rng.dirichlet(np.full(3, 0.3), size=len(iris)))
-    fast, slow = both(problem, start, tol=1e-6, max_iter=300, acceleration=None)
+    objective = problem_of(name, iris)
+    start = start_of(objective, rng.dirichlet(np.full(3, 0.3), size=len(iris)))
+    fast, slow = both(objective, start, tol=1e-6, max_iter=300, acceleration=None)
     assert len(fast.objectives) == len(slow.objectives)
     assert fast.status is slow.status
     assert fast.objective == pytest.approx(slow.objective, abs=1e-9)
@@ -83,9 +83,9 @@ def test_compiled_run_stops_like_the_python_loop(name, iris):
 def test_accelerated_compiled_run_agrees_with_python(name, iris):
     """Where nothing but rounding is left to gain, one may take a few evaluations more."""
     rng = np.random.default_rng(0)
-    problem = problem_of(name, iris)
-    start = start_of(problem, rng.dirichlet(np.full(3, 0.3), size=len(iris)))
-    fast, slow = both(problem, start, tol=1e-6, max_iter=300, acceleration="auto")
+    objective = problem_of(name, iris)
+    start = start_of(objective, rng.dirichlet(np.full(3, 0.3), size=len(iris)))
+    fast, slow = both(objective, start, tol=1e-6, max_iter=300, acceleration="auto")
     assert abs(len(fast.objectives) - len(slow.objectives)) <= 5
     assert fast.status is slow.status
     assert fast.objective == pytest.approx(slow.objective, abs=1e-7)
@@ -93,38 +93,38 @@ def test_accelerated_compiled_run_agrees_with_python(name, iris):
 
 @every_structure
 def test_built_in_structures_use_the_compiled_loop(name, iris):
-    problem = problem_of(name, iris)
-    start = start_of(problem, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
-    assert problem.structure.compiled == problem.structure.code
-    reached = iterate(problem, start, problem.evaluate(start), [], StopWhen(5, 0.0))
+    objective = problem_of(name, iris)
+    start = start_of(objective, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
+    assert objective.structure.compiled == objective.structure.code
+    reached = iterate(objective, start, objective.evaluate(start), [], StopWhen(5, 0.0))
     assert len(reached.gains) == 5
     assert min(reached.gains) > 0
     assert reached.objectives[-1] == reached.moments.mean_objective
-    again = problem.evaluate(reached.parameters)
+    again = objective.evaluate(reached.parameters)
     assert again.mean_objective == reached.moments.mean_objective
     assert type(reached.parameters.covariance) is type(start.covariance)
 
 
 @every_structure
 def test_initial_parameters_are_not_modified(name, iris):
-    problem = problem_of(name, iris)
-    start = start_of(problem, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
-    moments = problem.evaluate(start)
+    objective = problem_of(name, iris)
+    start = start_of(objective, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
+    moments = objective.evaluate(start)
     parts = start.log_weights, start.means, start.covariance.factor, moments.mass, moments.scatter
     before = [part.copy() for part in parts]
-    iterate(problem, start, moments, [], StopWhen(3, 0.0))
+    iterate(objective, start, moments, [], StopWhen(3, 0.0))
     for was, part in zip(before, parts, strict=True):
         np.testing.assert_array_equal(part, was)
 
 
 def test_compiled_iterations_end_at_a_stopping_or_acceleration_criterion(iris):
-    problem = problem_of("full", iris)
-    start = start_of(problem, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
-    moments = problem.evaluate(start)
+    objective = problem_of("full", iris)
+    start = start_of(objective, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
+    moments = objective.evaluate(start)
 
     def made(**changes):
         limits = {"max_iter": 400, "tol": 0.0, **changes}
-        return iterate(problem, start, moments, [], StopWhen(**limits)).gains
+        return iterate(objective, start, moments, [], StopWhen(**limits)).gains
 
     assert len(made(max_iter=7)) == 7
     gains = made(tol=1e-6)
@@ -152,9 +152,9 @@ def test_subclassed_structure_uses_its_own_m_step(iris):
             return super()._maximise(spread, previous)
 
     rows = InMemoryRows(iris)
-    problem = Problem(rows, Rounded(), Regularisation.of("auto", rows).variances)
-    start = start_of(problem, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
-    result = run_em(problem, start, tol=0.0, max_iter=5, acceleration=None)
+    objective = Objective(rows, Rounded(), Regularisation.of("auto", rows).variances)
+    start = start_of(objective, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
+    result = run_em(objective, start, tol=0.0, max_iter=5, acceleration=None)
     assert Rounded.asked == 1 + len(result.objectives)
 
 
@@ -162,40 +162,40 @@ def test_subclassed_structure_uses_its_own_m_step(iris):
 def test_compiled_loop_reports_numerical_problems_like_python(name):
     """A component that shrinks onto a point, without anything to hold it."""
     X = np.r_[np.random.default_rng(0).normal(size=(40, 2)), np.full((3, 2), 7.0)]
-    problem = problem_of(name, X, reg_covar=1e-300)
+    objective = problem_of(name, X, reg_covar=1e-300)
     partition = np.zeros((len(X), 2))
     partition[:, 0], partition[-3:] = 1.0, [0.0, 1.0]
     partition[:3] = 0.7, 0.3
-    start = start_of(problem, partition)
-    fast, slow = both(problem, start, tol=1e-9, max_iter=100, acceleration=None)
+    start = start_of(objective, partition)
+    fast, slow = both(objective, start, tol=1e-9, max_iter=100, acceleration=None)
     assert fast.status is slow.status is EMStatus.COLLAPSED
     assert fast.collapsed == slow.collapsed == [1]
     assert len(fast.objectives) == len(slow.objectives)
 
 
 def test_far_samples_raise_the_same_error_in_the_compiled_loop(iris):
-    problem = problem_of("full", np.r_[iris, np.full((1, 4), 1e160)], reg_covar=1e-3)
+    objective = problem_of("full", np.r_[iris, np.full((1, 4), 1e160)], reg_covar=1e-3)
     start = start_of(problem_of("full", iris), np.eye(2)[np.arange(len(iris)) % 2])
     with pytest.raises(ValueError, match="Row 150 of X is so many standard deviations"):
-        run_em(problem, start, tol=1e-3, max_iter=10)
+        run_em(objective, start, tol=1e-3, max_iter=10)
 
 
 @every_structure
 def test_empty_component_keeps_its_parameters(name, iris):
-    problem = problem_of(name, iris)
+    objective = problem_of(name, iris)
     partition = np.zeros((len(iris), 2))
     partition[:, 0] = 1.0
-    start = start_of(problem, np.eye(2)[np.arange(len(iris)) % 2])
+    start = start_of(objective, np.eye(2)[np.arange(len(iris)) % 2])
     moved = type(start)(start.log_weights, start.means + [[0.0], [1e9]], start.covariance)
-    fast, slow = both(problem, moved, tol=1e-9, max_iter=6, acceleration=None)
+    fast, slow = both(objective, moved, tol=1e-9, max_iter=6, acceleration=None)
     assert_same(fast, slow, rtol=1e-9)
 
 
 def test_many_samples_use_the_python_implementation(monkeypatch):
     X = np.random.default_rng(0).normal(size=(200, 2))
-    problem = problem_of("full", X)
-    start = start_of(problem, np.eye(2)[np.arange(200) % 2])
-    arguments = problem, start, problem.evaluate(start), [], StopWhen(3, 0.0)
+    objective = problem_of("full", X)
+    start = start_of(objective, np.eye(2)[np.arange(200) % 2])
+    arguments = objective, start, objective.evaluate(start), [], StopWhen(3, 0.0)
     assert iterate(*arguments) is not None
     monkeypatch.setattr(compiled, "FEW_ROWS", 199)
     assert iterate(*arguments) is None

@@ -117,6 +117,7 @@ def test_first_far_sample_is_named(n_threads):
         assert caught.value.row == 1500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", list(Scatter))
 @pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 8, 9, 16, 17, 33, 49, 70])
 def test_every_instruction_set(instructions, d, form):
@@ -141,6 +142,7 @@ def test_instruction_sets_are_listed_and_chosen():
         _kernels.use("MMX")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", sorted(STRUCTURES))
 def test_the_number_of_threads_does_not_change_a_bit(name, dtype):
@@ -350,7 +352,7 @@ def test_the_binding_checks_shapes(bad):
         "weight": np.ones(10),
         "means": np.zeros((K, 2)),
         "factors": np.ones((K, 2)),
-        "log_heights": np.zeros(K),
+        "log_peak": np.zeros(K),
         "centres": np.zeros((K, 2)),
         "labels": np.zeros(10, dtype=np.int64),
     }
@@ -361,7 +363,7 @@ def test_the_binding_checks_shapes(bad):
         "heights": np.zeros(2),
         "labels": np.zeros(9, dtype=np.int64),
     }
-    arguments[{"heights": "log_heights"}.get(bad, bad)] = wrong[bad]
+    arguments[{"heights": "log_peak"}.get(bad, bad)] = wrong[bad]
     own = {name: arguments.pop(name) for name in ("weight", "labels")}
     model = _kernels.Model(form=_kernels.Form.DIAGONAL, **arguments)
     with pytest.raises((ValueError, TypeError)):

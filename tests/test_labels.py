@@ -53,6 +53,7 @@ def test_the_e_step_is_that_of_the_oracle(name, missing, many, monkeypatch):
     oracle.assert_moments_equal(got, expected, parameters)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_labels_name_the_components_from_every_start(name):
     X, _, labels, z = overlapping(300)

@@ -12,7 +12,7 @@ from skgmm import _kernels
 from skgmm._em.compiled import quasi_newton_steps as compiled_steps
 from skgmm._em.quasi_newton import quasi_newton_steps
 from skgmm._kernels import Form, State, Sums, minimise
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES
 
@@ -86,9 +86,9 @@ class EnoughError(Exception):
 class OneByOne:
     """An ascent of which somebody sees every evaluation."""
 
-    def __init__(self, problem, start, most):
-        self.problem, self.most = problem, most
-        self.parameters, self.moments = start, problem.evaluate(start)
+    def __init__(self, objective, start, most):
+        self.objective, self.most = objective, most
+        self.parameters, self.moments = start, objective.evaluate(start)
         self.objectives = []
 
     def compiled_steps(self, tol):
@@ -97,7 +97,7 @@ class OneByOne:
     def evaluate(self, candidate):
         if len(self.objectives) == self.most:
             raise EnoughError
-        moments = self.problem.evaluate(candidate)
+        moments = self.objective.evaluate(candidate)
         if moments.objective > self.moments.objective:
             self.parameters, self.moments = candidate, moments
         self.objectives.append(self.moments.mean_objective)
@@ -115,18 +115,18 @@ def starts(draw, name):
         X = X.astype(np.float32)
     weights = rng.exponential(size=len(X)) if draw(st.booleans()) else None
     floor = rng.uniform(0.01, 0.1, size=d)
-    return Problem(InMemoryRows(X, weights), STRUCTURES[name], floor), parameters
+    return Objective(InMemoryRows(X, weights), STRUCTURES[name], floor), parameters
 
 
 @pytest.mark.parametrize("name", STRUCTURES)
 @given(data=st.data(), most=st.integers(1, 8))
 def test_compiled_quasi_newton_steps_equal_python_steps(name, data, most):
     """The same evaluations of the same mixtures, but for roundings."""
-    problem, start = data.draw(starts(name))
-    general = OneByOne(problem, start, most)
+    objective, start = data.draw(starts(name))
+    general = OneByOne(objective, start, most)
     with suppress(EnoughError):
-        quasi_newton_steps(problem, general, 0.0)
-    compiled = compiled_steps(problem, start, problem.evaluate(start), 0.0, most)
+        quasi_newton_steps(objective, general, 0.0)
+    compiled = compiled_steps(objective, start, objective.evaluate(start), 0.0, most)
     # Where nothing but rounding is left to gain, one may end before the other.
     same = min(len(general.objectives), len(compiled.objectives))
     np.testing.assert_allclose(
@@ -135,7 +135,7 @@ def test_compiled_quasi_newton_steps_equal_python_steps(name, data, most):
     for objectives in (compiled.objectives, general.objectives):
         assert len(objectives) <= most
         assert objectives[same:] == pytest.approx([objectives[same - 1]] * len(objectives[same:]))
-    again = problem.evaluate(compiled.parameters)
+    again = objective.evaluate(compiled.parameters)
     assert again.mean_objective == pytest.approx(compiled.objectives[-1], rel=1e-12, abs=1e-12)
     np.testing.assert_allclose(again.mean, compiled.moments.mean, rtol=1e-9, atol=1e-9)
 

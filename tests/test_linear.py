@@ -100,6 +100,7 @@ def test_both_sides_of_the_bound_agree_with_the_oracle(instructions, kind, apart
     assert_as_oracle(parameters, X, weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("K", "d"), [(1, 4), (2, 1), (4, 3), (5, 16), (7, 33), (33, 2)])
 def test_tiles_of_components_and_features(instructions, kind, K, d):

@@ -28,6 +28,7 @@ def few_megabytes():
     assert peak < 8 * N_FEATURES**2 / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", diagonal)
 def test_memory_is_linear_in_features(name, data, few_megabytes):
     mixture = GaussianMixtureEM(3, covariance_type=name, random_state=0, max_iter=20).fit(data)
@@ -42,6 +43,7 @@ def test_memory_is_linear_in_features(name, data, few_megabytes):
     assert given.score(data) == pytest.approx(mixture.score(data), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", diagonal)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_memory_of_collapsed_and_empty_components_is_linear_too(name, data, few_megabytes):

@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from skgmm import GaussianMixtureEM, GaussianMixtureSearch, parameter_uncertainty
 from skgmm._em.loop import run_em
 from skgmm._moments import Scatter
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._rows import groups, incomplete
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.grouped import GroupedRows
@@ -85,21 +85,22 @@ def test_many_missing_features_at_once(ways):
     oracle.assert_moments_equal(got, expected, parameters, rtol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("reg_covar", [0.0, 0.2])
 def test_no_step_of_em_lowers_the_objective(name, reg_covar):
     """200 steps: where a conditional covariance is not exact, EM diverges after some 50."""
     X, holes, weights = clusters(150, share=0.35)
-    problem = Problem(
+    objective = Objective(
         GroupedRows.of(InMemoryRows(holes, weights)),
         find_structure(name),
         np.full(D, reg_covar),
     )
     parameters, objectives = parameters_of(name, X), []
     for _ in range(200):
-        moments = problem.evaluate(parameters)
+        moments = objective.evaluate(parameters)
         objectives.append(moments.mean_objective)
-        parameters = problem.maximise(moments, parameters)
+        parameters = objective.maximise(moments, parameters)
     assert np.diff(objectives).min() > -1e-12
 
 
@@ -160,6 +161,7 @@ def turned(covariances, components, i, j, t):
     return moved
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fit_ends_where_the_gradient_of_the_observed_log_likelihood_is_zero(name):
     _, holes, weights = clusters(70, share=0.15)
@@ -300,6 +302,7 @@ def test_float32():
     np.testing.assert_array_equal(mixture.impute(single)[seen], single[seen])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_threads_do_not_change_the_answer(n_jobs):
     _, holes, _ = clusters(300, share=0.1)
@@ -315,11 +318,11 @@ def test_acceleration_needs_fewer_evaluations(name):
     X = rng.normal(size=(300, 3)) + 1.2 * z[:, None]
     X[rng.random(X.shape) < 0.15] = np.nan
     rows = GroupedRows.of(InMemoryRows(X))
-    problem = Problem(rows, find_structure(name), np.full(3, 1e-10))
+    objective = Objective(rows, find_structure(name), np.full(3, 1e-10))
     options = {"covariance_type": name, "means_init": [[0.0] * 3, [1.2] * 3]}
     start = GaussianMixtureEM(2, **options, max_iter=0).fit(X)._parameters()
-    plain = run_em(problem, start, tol=1e-9, max_iter=4000, acceleration=None)
-    fast = run_em(problem, start, tol=1e-9, max_iter=4000)
+    plain = run_em(objective, start, tol=1e-9, max_iter=4000, acceleration=None)
+    fast = run_em(objective, start, tol=1e-9, max_iter=4000)
     assert fast.objective > plain.objective - 1e-8
     assert len(fast.objectives) < 0.5 * len(plain.objectives)
 

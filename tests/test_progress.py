@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skgmm import GaussianMixtureEM, GaussianMixtureSearch, _sklearn_compat
 from skgmm import _html as _representation
-from skgmm._progress.follow import Together
+from skgmm._progress.follow import Watchers
 from skgmm.covariance import STRUCTURES
 
 # Fits that are cut short on purpose; the sentences that matter are looked for with pytest.warns.
@@ -451,6 +451,7 @@ def test_logger_level_silences_verbose(rows, caplog):
     assert not caplog.messages
 
 
+@pytest.mark.slow
 def test_logging_configured_after_a_fit_prints_no_line_twice():
     code = """
 import logging, sys
@@ -469,6 +470,7 @@ GaussianMixtureEM(random_state=0, verbose=1).fit(X)
     assert result.stderr == ""
 
 
+@pytest.mark.slow
 def test_importing_sets_up_no_logging():
     code = """
 import logging
@@ -562,7 +564,7 @@ def test_all_listeners_get_the_last_iteration():
     first, second = mock.Mock(), mock.Mock()
     first.end.return_value, second.end.return_value = True, False
     for watches in ([first, second], [second, first]):
-        assert Together(watches).end("progress")
+        assert Watchers(watches).end("progress")
     assert first.end.call_count == second.end.call_count == 2
     first.end.return_value = False
-    assert not Together([first, second]).end("progress")
+    assert not Watchers([first, second]).end("progress")

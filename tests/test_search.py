@@ -185,6 +185,7 @@ DATA = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("reg_covar", ["auto", 0.0])
 def test_no_model_ends_below_one_that_it_contains(name, reg_covar):

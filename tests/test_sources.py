@@ -86,6 +86,7 @@ def test_arrays_memmaps_and_blocks_agree(tmp_path, order, weighted):
         assert got.expected_complete_log_likelihood(blocks, given) == pytest.approx(ecll, rel=1e-9)
 
 
+@pytest.mark.slow
 @given(name=structures, seed=seeds, d=st.integers(1, 3), size=st.integers(20, 3000))
 def test_results_do_not_depend_on_the_block_size(name, seed, d, size):
     """From the default start, with everything that amplifies a rounding."""

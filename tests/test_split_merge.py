@@ -8,7 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 from skgmm import GaussianMixtureEM
 from skgmm._em.loop import run_em
 from skgmm._moments import Moments, Scatter
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.leave_one_out import Proposal, leave_one_out, leave_one_out_proposal
 from skgmm._starts.methods import start_of
@@ -150,7 +150,7 @@ def test_moves_made_together_change_different_components():
 
 def problem_of(X, covariance_type, weights=None, floor=1e-9):
     floors = np.full(X.shape[1], floor)
-    return Problem(InMemoryRows(X, weights), find_structure(covariance_type), floors)
+    return Objective(InMemoryRows(X, weights), find_structure(covariance_type), floors)
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "diag"])
@@ -159,13 +159,13 @@ def test_leave_one_out_responsibilities_are_those_of_sums_without_the_sample(cov
     rng = np.random.default_rng(0)
     X, weights = rng.normal(size=(60, 3)), rng.integers(1, 4, size=60).astype(float)
     X[:30, 0] += 1.5
-    problem = problem_of(X, covariance_type, weights)
-    parameters = start_of(problem, (np.arange(60) < 30).astype(np.int64), 2)
-    shares = problem.rows.responsibilities(parameters)
+    objective = problem_of(X, covariance_type, weights)
+    parameters = start_of(objective, (np.arange(60) < 30).astype(np.int64), 2)
+    shares = objective.rows.responsibilities(parameters)
     # Parameters whose responsibilities are nearly those that they come from: EM has converged.
     for _ in range(3000):
-        parameters = problem.maximise(problem.evaluate(parameters), parameters)
-    shares = problem.rows.responsibilities(parameters) * weights[:, None]
+        parameters = objective.maximise(objective.evaluate(parameters), parameters)
+    shares = objective.rows.responsibilities(parameters) * weights[:, None]
     mass, d = shares.sum(axis=0), X.shape[1]
     lost = np.arange(d) if covariance_type == "full" else np.zeros(d)
     expected = np.empty_like(shares)
@@ -186,7 +186,7 @@ def test_leave_one_out_responsibilities_are_those_of_sums_without_the_sample(cov
             )
     expected = np.exp(expected - expected.max(axis=1, keepdims=True))
     expected /= expected.sum(axis=1, keepdims=True)
-    found = leave_one_out(problem, parameters, problem.evaluate(parameters))
+    found = leave_one_out(objective, parameters, objective.evaluate(parameters))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -194,15 +194,17 @@ def test_a_sample_frozen_by_itself_is_released():
     """A quarter of the samples in the wrong cluster: EM leaves most of them there."""
     X, y = rotated(1, 300, 60, 3, 1.2)
     wrong = np.where(np.arange(300) % 4 == 0, (y + 1) % 3, y)
-    problem = problem_of(X, "full", floor=1e-6)
-    end = run_em(problem, start_of(problem, wrong, 3), tol=1e-6, max_iter=1000)
+    objective = problem_of(X, "full", floor=1e-6)
+    end = run_em(objective, start_of(objective, wrong, 3), tol=1e-6, max_iter=1000)
     parameters, moments = end.parameters, end.moments
-    assert adjusted_rand_score(y, problem.rows.labels(parameters)) < 0.9
-    proposal = leave_one_out_proposal(problem, parameters, moments)
+    assert adjusted_rand_score(y, objective.rows.labels(parameters)) < 0.9
+    proposal = leave_one_out_proposal(objective, parameters, moments)
     assert proposal.parameters is not None
-    assert adjusted_rand_score(y, problem.rows.labels(proposal.parameters)) == 1.0
-    moments = problem.evaluate(proposal.parameters)
-    assert leave_one_out_proposal(problem, proposal.parameters, moments) == Proposal(None, 1, True)
+    assert adjusted_rand_score(y, objective.rows.labels(proposal.parameters)) == 1.0
+    moments = objective.evaluate(proposal.parameters)
+    assert leave_one_out_proposal(objective, proposal.parameters, moments) == Proposal(
+        None, 1, True
+    )
 
 
 def test_a_start_that_is_given_needs_no_sample(monkeypatch):

@@ -66,6 +66,7 @@ def test_more_passes_are_closer_to_a_fit():
     assert short[-1] < 0.75 * short[0]
 
 
+@pytest.mark.slow
 @given(seeds, st.integers(1, 400))
 def test_a_warm_up_is_a_fit(seed, size):
     X = clusters(400, seed)
@@ -158,6 +159,7 @@ def test_stream_component_that_lost_its_samples_is_named():
     assert mixture.means_.max() == pytest.approx(100, abs=1)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_collapsed_component_is_named_and_can_recover():
     rng = np.random.default_rng(1)

@@ -37,6 +37,7 @@ def test_n_jobs_none_follows_the_context(monkeypatch):
         assert available_threads(None) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_inside_a_worker_it_takes_one(backend):
     """As in a parallel grid search: the siblings use the other processors."""
@@ -58,6 +59,7 @@ def test_starts_run_in_parallel_first():
     assert divide_threads(2, 10) == (2, 1)
 
 
+@pytest.mark.slow
 def test_a_fit_in_a_forked_child_finishes():
     """A fork takes the memory of the pool along but not its threads: the child makes its own."""
     code = """
@@ -167,6 +169,7 @@ def test_concurrent_fits_are_independent():
             np.testing.assert_array_equal(other, one)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the address space")
 def test_an_error_in_a_kernel_thread_reaches_the_caller():
     """A thread that finds no memory for its block must not leave results unwritten in silence."""

@@ -44,6 +44,7 @@ def errors(uncertainty):
 # The likelihood-ratio test
 
 
+@pytest.mark.slow
 def test_lrt_finds_three_components_in_old_faithful(faithful):
     result = bootstrap_lrt(
         faithful, covariance_type="tied", n_bootstrap=39, max_components=4, random_state=0
@@ -61,6 +62,7 @@ def test_lrt_finds_three_components_in_old_faithful(faithful):
     assert "2 vs 3" in str(result)
 
 
+@pytest.mark.slow
 def test_lrt_under_the_null_is_calibrated():
     """40 data sets of one component: 2 rejections at 5 % are expected, 8 all but impossible."""
     rng = np.random.default_rng(0)
@@ -86,6 +88,7 @@ def test_lrt_is_seeded_whatever_n_jobs():
     np.testing.assert_array_equal(one.p_value, two.p_value)
 
 
+@pytest.mark.slow
 def test_lrt_weights_are_repetitions():
     X = clusters(1, 60)
     weights = np.random.default_rng(0).integers(0, 3, size=60)
@@ -190,6 +193,7 @@ def test_errors_are_those_of_a_hessian_in_other_coordinates(apart):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_both_methods_agree_where_clusters_are_clear(name):
     """On rows from the family itself, of which there are many."""
@@ -222,6 +226,7 @@ def test_a_registered_structure_has_the_errors_of_the_known_one(name):
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-6 * expected.max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["full", "VVE"])
 def test_intervals_cover_the_truth(name):
     """100 data sets of 200 rows, 11 numbers each: 95 % intervals of which 90 to 98 % cover."""

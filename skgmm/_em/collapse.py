@@ -1,5 +1,5 @@
 """Whether a fit rests on the data, or on `reg_covar` alone: collapsed components, and directions in
-which no sample varies. Both are told from Moments, without another pass over the data.
+which no sample varies. Both are found from Moments, without another pass over the data.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class CollapseTest:
             if _largest_share(added, matrix) > _LARGEST_SHARE
         ]
 
-    def judged(self, result: EMResult) -> EMResult:
+    def diagnose(self, result: EMResult) -> EMResult:
         """The result, with its components that have collapsed named: those of few samples apart.
 
         One of many samples may be flat for another reason: they share a value, or `reg_covar` is
@@ -223,12 +223,12 @@ class CollapseTest:
         along = directions @ axes[:, flat]
         return gain, (own / (along**2).sum(axis=0)).min(initial=np.inf)
 
-    def diagnosed(self, result: EMResult) -> EMResult:
-        """As `judged`, and with the directions in which the samples vary.
+    def diagnose_with_span(self, result: EMResult) -> EMResult:
+        """As `diagnose`, and with the directions in which the samples vary.
 
         Where a covariance became singular, that is said.
         """
-        return replace(self.judged(result), span=None if result.collapsed else self.span)
+        return replace(self.diagnose(result), span=None if result.collapsed else self.span)
 
     @cached_property
     def span(self) -> Span:

@@ -11,7 +11,7 @@ from skgmm._em.coordinates import in_form, sums_of
 from skgmm._kernels import State, StopWhen
 from skgmm._linalg import Array
 from skgmm._moments import Moments
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import CommonAxes, Covariance, Structure, covariance_of, principal_axes
 
@@ -44,22 +44,22 @@ class Listener(Protocol):
         """After an evaluation, with the best so far and the gain over the best before."""
 
 
-def supports(problem: Problem) -> str | None:
+def supports(objective: Objective) -> str | None:
     """Why the compiled loop cannot serve an objective; None if it can."""
-    data = problem.arrays
+    data = objective.arrays
     if data is None:
         return "the samples are not in memory"
-    if problem.structure.compiled is None:
-        return f"the kernel does not know the structure {problem.structure.name!r}"
+    if objective.structure.compiled is None:
+        return f"the kernel does not know the structure {objective.structure.name!r}"
     if len(data.X) > FEW_ROWS or data.X.shape[1] > _FEW_FEATURES:
         return f"X has more than {FEW_ROWS} samples or {_FEW_FEATURES} features"
-    if not problem.has_floor:
+    if not objective.has_floor:
         return "reg_covar is 0 for some feature"
     return None
 
 
 def iterate(
-    problem: Problem,
+    objective: Objective,
     parameters: MixtureParameters,
     moments: Moments | None,
     gains: list[float],
@@ -80,8 +80,8 @@ def iterate(
         None where the next iteration is for the general code: see `supports`, or a component is
         empty or ill-defined, or a sample or digits are lost.
     """
-    data, structure, covariance = problem.arrays, problem.structure, parameters.covariance
-    if supports(problem) is not None:
+    data, structure, covariance = objective.arrays, objective.structure, parameters.covariance
+    if supports(objective) is not None:
         return None
     assert data is not None
     axes = covariance.axes if isinstance(covariance, CommonAxes) else None
@@ -90,7 +90,7 @@ def iterate(
         data.X,
         data.sample_weight,
         structure.compiled,
-        problem.floor,
+        objective.floor,
         *state.arrays,
         moments is not None,
         gains[-2:],
@@ -101,7 +101,7 @@ def iterate(
 
 
 def step(
-    problem: Problem, parameters: MixtureParameters, moments: Moments | None = None
+    objective: Objective, parameters: MixtureParameters, moments: Moments | None = None
 ) -> tuple[MixtureParameters, Moments]:
     """One iteration, and the Moments of where it leads.
 
@@ -109,17 +109,17 @@ def step(
     ------
     IllDefinedCovarianceError, LostRowError
     """
-    reached = iterate(problem, parameters, moments, [], _ONE)
+    reached = iterate(objective, parameters, moments, [], _ONE)
     if reached is not None:
         return reached.parameters, reached.moments
     if moments is None:
-        moments = problem.evaluate(parameters)
-    after = problem.maximise(moments, parameters)
-    return after, problem.evaluate(after)
+        moments = objective.evaluate(parameters)
+    after = objective.maximise(moments, parameters)
+    return after, objective.evaluate(after)
 
 
 def quasi_newton_steps(
-    problem: Problem,
+    objective: Objective,
     parameters: MixtureParameters,
     moments: Moments,
     tol: float,
@@ -140,8 +140,8 @@ def quasi_newton_steps(
     found : Found or None
         None where it is for the general code: see `supports`.
     """
-    data, structure, ties = problem.arrays, problem.structure, problem.structure.ties
-    if ties is None or supports(problem) is not None:
+    data, structure, ties = objective.arrays, objective.structure, objective.structure.ties
+    if ties is None or supports(objective) is not None:
         return None
     assert data is not None
     covariance = in_form(parameters.covariance, ties, structure.scatter, parameters.n_components)
@@ -158,7 +158,7 @@ def quasi_newton_steps(
         data.sample_weight,
         int(state.form),
         ties.code,
-        problem.floor,
+        objective.floor,
         *state.arrays,
         *(principal or (None, None)),
         tol,

@@ -14,7 +14,7 @@ from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.watch import Progress, Watch
 from skgmm._kernels import StopWhen
 from skgmm._moments import Moments
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import IllDefinedCovarianceError
 
@@ -35,13 +35,13 @@ class _Ascent:
 
     def __init__(
         self,
-        problem: Problem,
+        objective: Objective,
         start: MixtureParameters,
         moments: Moments | None,
         watch: Watch | None,
     ) -> None:
-        self.problem, self.max_iter, self.watch = problem, 0, watch
-        self.parameters, self.moments = start, moments or problem.evaluate(start)
+        self.objective, self.max_iter, self.watch = objective, 0, watch
+        self.parameters, self.moments = start, moments or objective.evaluate(start)
         self.objectives: list[float] = []
 
     def evaluate(self, candidate: MixtureParameters) -> Moments:
@@ -53,7 +53,7 @@ class _Ascent:
     def advance(self, rate: _Rate, stop: StopWhen) -> None:
         """Iterations of EM until there may be something to decide.
 
-        A watch is told of every one of them: one call of the compiled loop makes one iteration.
+        A watch gets an event for each of them: one call of the compiled loop makes one iteration.
         """
         left = self.max_iter - len(self.objectives)
         if left <= 0:
@@ -61,7 +61,7 @@ class _Ascent:
         if self.watch is not None:
             self.watch.begin()
         stop = stop._replace(max_iter=1 if self.watch is not None else min(stop.max_iter, left))
-        reached = iterate(self.problem, self.parameters, self.moments, rate.gains, stop)
+        reached = iterate(self.objective, self.parameters, self.moments, rate.gains, stop)
         if reached is None:
             self.step(rate)
             return
@@ -77,7 +77,7 @@ class _Ascent:
         """
         left = self.max_iter - len(self.objectives)
         listener = None if self.watch is None else _Listener(self, self.watch)
-        found = compiled_steps(self.problem, self.parameters, self.moments, tol, left, listener)
+        found = compiled_steps(self.objective, self.parameters, self.moments, tol, left, listener)
         if found is None:
             return None
         if listener is None:
@@ -89,7 +89,7 @@ class _Ascent:
 
     def step(self, rate: _Rate) -> None:
         """One iteration of EM, whose gain the rate notes."""
-        candidate = self.problem.maximise(self.moments, self.parameters)
+        candidate = self.objective.maximise(self.moments, self.parameters)
         _, gain = self._visit(candidate)
         rate.note([gain], self.moments.mean_objective)
         self._tell(gain, rate.remaining())
@@ -97,7 +97,7 @@ class _Ascent:
     def leap(self) -> float:
         """The gain of an M-step that does not start at the present covariances."""
         before = self.moments.mean_objective
-        candidate = self.problem.maximise(self.moments, None)
+        candidate = self.objective.maximise(self.moments, None)
         self.evaluate(candidate)
         return self.moments.mean_objective - before
 
@@ -106,7 +106,7 @@ class _Ascent:
             raise _OutOfIterationsError
         if self.watch is not None:
             self.watch.begin()
-        reached = self.problem.evaluate(candidate)
+        reached = self.objective.evaluate(candidate)
         gain = reached.mean_objective - self.moments.mean_objective
         if gain > 0:
             self.parameters, self.moments = candidate, reached
@@ -154,7 +154,7 @@ class EM:
 
     def __init__(
         self,
-        problem: Problem,
+        objective: Objective,
         start: MixtureParameters,
         *,
         tol: float,
@@ -163,8 +163,8 @@ class EM:
         moments: Moments | None = None,
         watch: Watch | None = None,
     ) -> None:
-        self.problem, self.tol = problem, tol
-        self.ascent, self.rate = _Ascent(problem, start, moments, watch), _Rate(resumed, tol)
+        self.objective, self.tol = objective, tol
+        self.ascent, self.rate = _Ascent(objective, start, moments, watch), _Rate(resumed, tol)
         self.accelerates, self.at_once = acceleration is not None, acceleration == "lbfgs"
 
     def until(self, max_iter: int) -> EMResult:
@@ -195,7 +195,7 @@ class EM:
         """Whether there is more to gain where EM sees nothing: by an M-step from afar, or by
         quasi-Newton steps, where a plateau is what looks like the end of a slow run.
         """
-        found = self.problem.structure.several_optima and self.ascent.leap() > self.tol
+        found = self.objective.structure.several_optima and self.ascent.leap() > self.tol
         if not found and self.accelerates and self.rate.accelerated:
             found = self._quasi_newton() > self.tol
         if found:
@@ -209,7 +209,7 @@ class EM:
         evaluated = len(ascent.objectives)
         rate.restart()
         gained = self._quasi_newton()
-        if self.problem.structure.ties is None:
+        if self.objective.structure.ties is None:
             # The gradient is that of an M-step which may not be the maximum that it should be.
             alone = _ahead(last, remaining, len(ascent.objectives) - evaluated)
             self.accelerates = gained > alone
@@ -219,7 +219,7 @@ class EM:
     def _quasi_newton(self) -> float:
         """The gain of quasi-Newton steps."""
         before = self.ascent.moments.mean_objective
-        quasi_newton_steps(self.problem, self.ascent, 0.1 * self.tol)
+        quasi_newton_steps(self.objective, self.ascent, 0.1 * self.tol)
         return self.ascent.moments.mean_objective - before
 
     def _result(self, status: EMStatus, collapsed: list[int] | None = None) -> EMResult:
@@ -236,7 +236,7 @@ class EM:
 
 
 def run_em(
-    problem: Problem, start: MixtureParameters, *, max_iter: int, **options: Any
+    objective: Objective, start: MixtureParameters, *, max_iter: int, **options: Any
 ) -> EMResult:
     """One run of `EM` from `start`, of no more than `max_iter` evaluations."""
-    return EM(problem, start, **options).until(max_iter)
+    return EM(objective, start, **options).until(max_iter)

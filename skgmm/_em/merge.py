@@ -7,7 +7,7 @@ from operator import add
 
 import numpy as np
 
-from skgmm._em.stepwise import Memory
+from skgmm._em.stepwise import StreamState
 from skgmm._linalg import Array, best_matching
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters, maximise, n_parameters
@@ -19,8 +19,8 @@ _TOO_MUCH = 0.1
 
 
 def merged(
-    parts: list[tuple[MixtureParameters, Memory]], structure: Structure
-) -> tuple[MixtureParameters, Memory, float]:
+    parts: list[tuple[MixtureParameters, StreamState]], structure: Structure
+) -> tuple[MixtureParameters, StreamState, float]:
     """The M-step from the Moments of all parts, and what it loses at most.
 
     Components are paired one to one with those of the first part, such that the ECLL of each part
@@ -48,10 +48,10 @@ def merged(
     loss = max(0.0, (sum(own) - reached) / whole.total_weight)
     n_samples = sum(memory.n_samples for _, memory in parts)
     bound = whole.mean_objective - loss
-    return parameters, Memory.of_fit(whole.with_objective(bound), n_samples), loss
+    return parameters, StreamState.of_fit(whole.with_objective(bound), n_samples), loss
 
 
-def explained(structure: Structure, memory: Memory, n_parts: int) -> float:
+def explained(structure: Structure, memory: StreamState, n_parts: int) -> float:
     """Nats per row that parts of the same distribution may lose without a word.
 
     Each part's parameters are fitted to its own rows: the merged ones lose half a nat for each on
@@ -74,5 +74,5 @@ def component_values(moments: Moments, parameters: MixtureParameters) -> Array:
     apart = moments.mean[:, None] - parameters.means
     metric = np.broadcast_to(precisions, (n_components, *precisions.shape[1:]))
     distance = np.einsum("jka,kab,jkb->jk", apart, metric, apart)
-    height = np.maximum(parameters.log_heights, np.log(np.finfo(np.float64).tiny))
+    height = np.maximum(parameters.log_peak, np.log(np.finfo(np.float64).tiny))
     return moments.mass[:, None] * (height - 0.5 * distance) - 0.5 * spread

@@ -20,7 +20,7 @@ from skgmm._em.coordinates import Coordinates, Point, in_form
 from skgmm._kernels import Sums
 from skgmm._linalg import Array, triangular_inverse
 from skgmm._moments import Moments, Scatter
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import Ties
 
@@ -43,8 +43,8 @@ class MomentCoordinates:
     that family.
     """
 
-    def __init__(self, problem: Problem, anchor: MixtureParameters, moments: Moments) -> None:
-        self.problem, self.anchor = problem, anchor
+    def __init__(self, objective: Objective, anchor: MixtureParameters, moments: Moments) -> None:
+        self.objective, self.anchor = objective, anchor
         self.form, self.total_weight = moments.form, moments.total_weight
         self.ties = _FREE[self.form]
         free = in_form(anchor.covariance, self.ties, self.form, anchor.n_components)
@@ -62,7 +62,7 @@ class MomentPoint:
     def __init__(self, coordinates: MomentCoordinates, free: Point) -> None:
         self.coordinates, self.free = coordinates, free
         self.moments = self._moments()
-        self.parameters = coordinates.problem.maximise(self.moments, coordinates.anchor)
+        self.parameters = coordinates.objective.maximise(self.moments, coordinates.anchor)
         # Natural parameters are taken in units of the covariances here, in which these are 1: a
         # factor U of the precisions takes vectors there, and its inverse transpose back.
         factor = free.parameters.covariance.factor
@@ -107,7 +107,7 @@ class MomentPoint:
         part = 0.5 * min(1.0, _STEP / away) if away > 0 else 0.5
         here = self._natural(self.parameters)
         halfway, there = (
-            self._natural(self.coordinates.problem.maximise(mixed, self.parameters))
+            self._natural(self.coordinates.objective.maximise(mixed, self.parameters))
             for mixed in (
                 self.moments.scaled(1.0 - share) + moments.scaled(share)
                 for share in (0.5 * part, part)

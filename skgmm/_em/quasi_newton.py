@@ -12,7 +12,7 @@ from skgmm._em.coordinates import Coordinates, Point
 from skgmm._em.moment_coordinates import MomentCoordinates, MomentPoint
 from skgmm._kernels import LostRowError, minimise
 from skgmm._moments import Moments
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import IllDefinedCovarianceError
 
@@ -32,16 +32,16 @@ class Ascent(Protocol):
 
 
 def coordinates_around(
-    problem: Problem, anchor: MixtureParameters, moments: Moments
+    objective: Objective, anchor: MixtureParameters, moments: Moments
 ) -> Coordinates | MomentCoordinates:
     """Coordinates of the mixtures of the problem's structure; `moments` are the anchor's."""
-    ties = problem.structure.ties
+    ties = objective.structure.ties
     if ties is None:
-        return MomentCoordinates(problem, anchor, moments)
+        return MomentCoordinates(objective, anchor, moments)
     return Coordinates(anchor, moments, ties)
 
 
-def quasi_newton_steps(problem: Problem, ascent: Ascent, tol: float) -> None:
+def quasi_newton_steps(objective: Objective, ascent: Ascent, tol: float) -> None:
     """L-BFGS from the best so far, until a few of its iterations gain less than `tol`.
 
     Coordinates are drawn anew around the best so far every few iterations. `ascent` keeps the best
@@ -50,14 +50,14 @@ def quasi_newton_steps(problem: Problem, ascent: Ascent, tol: float) -> None:
     for _ in range(_ANCHORS):
         more = ascent.compiled_steps(tol)
         if more is None:
-            more = _from_anchor(problem, ascent, tol)
+            more = _from_anchor(objective, ascent, tol)
         if not more:
             return
 
 
-def _from_anchor(problem: Problem, ascent: Ascent, tol: float) -> bool:
+def _from_anchor(objective: Objective, ascent: Ascent, tol: float) -> bool:
     """Iterations in the coordinates of one anchor; whether more is to be expected of another."""
-    coordinates = coordinates_around(problem, ascent.parameters, ascent.moments)
+    coordinates = coordinates_around(objective, ascent.parameters, ascent.moments)
     vector, gradient = np.zeros(coordinates.size), np.empty(coordinates.size)
 
     def tried(moments_of: Callable[[Point | MomentPoint], Moments]) -> float:

@@ -29,7 +29,7 @@ _SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Forgetting:
+class StepSize:
     """How a stream forgets."""
 
     exponent: float
@@ -41,7 +41,7 @@ class Forgetting:
 
 
 @dataclass(frozen=True)
-class Memory:
+class StreamState:
     """What is remembered of rows, and how many they were."""
 
     moments: Moments  # discounted; their objective is that of samples before they were learned from
@@ -49,7 +49,7 @@ class Memory:
     n_samples: int
 
     @classmethod
-    def of(cls, mixture: Any, structure: Structure, n_samples: int) -> Memory:
+    def of(cls, mixture: Any, structure: Structure, n_samples: int) -> StreamState:
         """That of an estimator; parameters that were given are worth so many rows."""
         if not hasattr(mixture, "_memory"):
             return cls.of_parameters(mixture._parameters(), structure, n_samples)
@@ -63,19 +63,19 @@ class Memory:
 
     def state(self) -> dict[str, Any]:
         """As builtins and arrays, for an estimator to hold."""
-        told = ("form", "counts")  # the structure knows the form; only a prior has counts
-        state = {name: value for name, value in vars(self.moments).items() if name not in told}
+        derived = ("form", "counts")  # the structure knows the form; only a prior has counts
+        state = {name: value for name, value in vars(self.moments).items() if name not in derived}
         return {**state, "seen": self.seen, "n_samples": self.n_samples}
 
     @classmethod
-    def of_fit(cls, moments: Moments, n_samples: int) -> Memory:
+    def of_fit(cls, moments: Moments, n_samples: int) -> StreamState:
         """After a fit of so many rows."""
         return cls(moments, moments.total_weight, n_samples)
 
     @classmethod
     def of_parameters(
         cls, parameters: MixtureParameters, structure: Structure, n_samples: int
-    ) -> Memory:
+    ) -> StreamState:
         """As if so many rows had been fitted perfectly."""
         mass = n_samples * parameters.weights
         shape = parameters.n_components, parameters.n_features, parameters.n_features
@@ -89,14 +89,14 @@ class Memory:
         """The Moments as if all rows were like those that are remembered."""
         return self.moments.scaled(self.seen / self.moments.total_weight)
 
-    def piece(self, forgetting: Forgetting, mean_weight: float) -> int:
+    def piece(self, step_size: StepSize, mean_weight: float) -> int:
         """Rows of this mean weight to take between two M-steps, at most."""
-        remembered = forgetting.remembered(self.n_samples) * self.seen
+        remembered = step_size.remembered(self.n_samples) * self.seen
         return max(1, int(_SHARE * remembered / mean_weight))
 
-    def joined(self, fresh: Moments, n_samples: int, forgetting: Forgetting) -> Memory:
+    def joined(self, fresh: Moments, n_samples: int, step_size: StepSize) -> StreamState:
         """With the Moments of new rows."""
-        kept = self.undiscounted().scaled(forgetting.remembered(self.n_samples))
+        kept = self.undiscounted().scaled(step_size.remembered(self.n_samples))
         if np.isnan(kept.objective):  # given parameters, which have seen no rows
             kept = kept.with_objective(fresh.mean_objective)
-        return Memory(kept + fresh, self.seen + fresh.total_weight, self.n_samples + n_samples)
+        return StreamState(kept + fresh, self.seen + fresh.total_weight, self.n_samples + n_samples)

@@ -1,4 +1,4 @@
-"""What is told about a start while it runs, and to whom."""
+"""Progress events of one start, and who listens to them."""
 
 from __future__ import annotations
 

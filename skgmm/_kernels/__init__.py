@@ -43,7 +43,7 @@ try:
         write_values,
     )
     from skgmm._kernels._native import is_slow as _is_slow
-    from skgmm._kernels._native import log_heights as _find_log_heights
+    from skgmm._kernels._native import log_peak as _find_log_heights
     from skgmm._kernels._native import remaining_gain as _remaining_gain
 except ModuleNotFoundError as error:
     raise ImportError(
@@ -68,7 +68,7 @@ __all__ = [
     "active",
     "available",
     "iterate",
-    "log_heights",
+    "log_peak",
     "m_step",
     "minimise",
     "moments",
@@ -144,7 +144,7 @@ class Model:
 
     means: Array  # (K, d)
     factors: Array  # (m, d, d) or (m, d), m = 1 or K; upper triangular, or diagonals
-    log_heights: Array  # (K,) log of weight x density at the mean
+    log_peak: Array  # (K,) log of weight x density at the mean
     centres: Array  # (K, d) what first and second moments are about
     form: Form
     linear: bool = False  # whether densities may be linear in terms that components share
@@ -170,7 +170,7 @@ class Total:
         return Total(np.stack([high, low]))
 
 
-def log_heights(log_weights: Array, factors: Array, floor: Array) -> Array:
+def log_peak(log_weights: Array, factors: Array, floor: Array) -> Array:
     """Log of weight x density at the mean, less half the trace of precision x floor, (K,)."""
     out = np.empty(len(log_weights))
     _find_log_heights(log_weights, factors, floor, out)
@@ -184,7 +184,7 @@ def total(
     *,
     n_threads: int,
     labels: Array | None = None,
-    shares: Array | None = None,
+    responsibilities: Array | None = None,
 ) -> Total:
     """E-step and sums in one pass, or sums with the responsibilities `labels` or `shares`.
 
@@ -206,7 +206,7 @@ def total(
         weight,
         *_numbers(model),
         labels,
-        shares,
+        responsibilities,
         int(model.form),
         model.linear,
         pairs,
@@ -236,7 +236,7 @@ def moments_of(total: Total, model: Model) -> Sums | None:
 
 
 def _numbers(model: Model) -> tuple[Array, Array, Array, Array]:
-    return model.means, model.factors, model.log_heights, model.centres
+    return model.means, model.factors, model.log_peak, model.centres
 
 
 def moments(
@@ -376,7 +376,7 @@ def values(
     X: Array,
     means: Array,
     factors: Array,
-    log_heights: Array,
+    log_peak: Array,
     *,
     n_threads: int,
     log_density: Array | None = None,
@@ -396,7 +396,7 @@ def values(
         X,
         means,
         factors,
-        log_heights,
+        log_peak,
         log_density,
         responsibilities,
         log_responsibilities,

@@ -21,12 +21,12 @@ class FitTasks:
 
     def __init__(self, mixture: BaseEstimator, X: Any, y: Any, sample_weight: Any) -> None:
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self.told = {"estimator": mixture, "X": X, "y": y, "metadata": metadata}
+        self.arguments = {"estimator": mixture, "X": X, "y": y, "metadata": metadata}
         self.stopped = False
         self.fit = mixture._init_callback_context(
             max_subtasks=mixture.n_init, sequential_subtasks=False
         )
-        self.fit.call_on_fit_task_begin(**self.told)
+        self.fit.call_on_fit_task_begin(**self.arguments)
         # Created before the starts run, because they may run in parallel.
         self.starts = [
             self.fit.subcontext("start", task_id=start, max_subtasks=mixture.max_iter)
@@ -48,7 +48,7 @@ class FitTasks:
 
     def done(self) -> None:
         """End the task of the fit, once the estimator is fitted."""
-        self.fit.call_on_fit_task_end(**self.told, reconstruction_attributes={})
+        self.fit.call_on_fit_task_end(**self.arguments, reconstruction_attributes={})
 
 
 class StartTask:
@@ -58,12 +58,12 @@ class StartTask:
         self.tasks, self.context, self.fitted = tasks, context, fitted
         self.iteration: Any = None
         self.best: Progress | None = None
-        context.call_on_fit_task_begin(**tasks.told)
+        context.call_on_fit_task_begin(**tasks.arguments)
 
     def begin(self) -> None:
         if self.iteration is None:
             self.iteration = self.context.subcontext("iteration")
-            self.iteration.call_on_fit_task_begin(**self.tasks.told)
+            self.iteration.call_on_fit_task_begin(**self.tasks.arguments)
 
     def end(self, progress: Progress) -> bool:
         # Split-and-merge moves start below the optimum.
@@ -85,5 +85,7 @@ class StartTask:
         best = self.best
         attributes = None if best is None else lambda: self.fitted(best.parameters)
         return bool(
-            context.call_on_fit_task_end(**self.tasks.told, reconstruction_attributes=attributes)
+            context.call_on_fit_task_end(
+                **self.tasks.arguments, reconstruction_attributes=attributes
+            )
         )

@@ -35,7 +35,7 @@ def followed(run: WatchedRun, settings: Settings, tasks: FitTasks | None, fitted
             watches.append(StartLog(start, settings.verbose, settings.verbose_interval))
         if not watches:
             return run(start, stream, None)
-        watch, result = Together(watches), None
+        watch, result = Watchers(watches), None
         try:
             result = run(start, stream, watch)
         finally:
@@ -45,7 +45,7 @@ def followed(run: WatchedRun, settings: Settings, tasks: FitTasks | None, fitted
     return run_followed
 
 
-class Together:
+class Watchers:
     """Several listeners of the same start. Each of them can stop it."""
 
     def __init__(self, watches: Sequence[Watch]) -> None:

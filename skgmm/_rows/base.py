@@ -100,11 +100,11 @@ class Rows(ABC):
         return self
 
     @abstractmethod
-    def gathered(self) -> Rows:
+    def to_memory(self) -> Rows:
         """All of them in memory, where that is known to be enough."""
 
     @abstractmethod
-    def divided(self, n_starts: int) -> tuple[int, Rows]:
+    def split_threads(self, n_starts: int) -> tuple[int, Rows]:
         """How many starts run side by side, and the rows with the threads of each."""
 
     def expectation(
@@ -246,10 +246,10 @@ class InMemoryRows(Rows):
     def in_memory(self, sample: StartSample) -> InMemoryRows:
         return self
 
-    def gathered(self) -> InMemoryRows:
+    def to_memory(self) -> InMemoryRows:
         return self
 
-    def divided(self, n_starts: int) -> tuple[int, InMemoryRows]:
+    def split_threads(self, n_starts: int) -> tuple[int, InMemoryRows]:
         n_parallel, n_threads = divide_threads(self.n_threads, n_starts)
         return n_parallel, replace(self, n_threads=n_threads)
 
@@ -336,12 +336,14 @@ def _ecll(rows: InMemoryRows, parameters: MixtureParameters, given: Array | None
     ecll = 0.0
     for part in slices(rows.n_samples):
         block = replace(rows, X=rows.X[part].astype(np.float64, copy=False))
-        log_shares = block.log_responsibilities(parameters)
-        shares = np.exp(log_shares)
+        log_responsibilities = block.log_responsibilities(parameters)
+        responsibilities = np.exp(log_responsibilities)
         if given is not None:
-            shares = given[rows.first + part.start : rows.first + part.stop]
-        log_joint = log_shares + block.log_densities(parameters)[:, None]
+            responsibilities = given[rows.first + part.start : rows.first + part.stop]
+        log_joint = log_responsibilities + block.log_densities(parameters)[:, None]
         # 0 x log 0 is 0: a component without weight that no row is given to costs nothing.
-        terms = np.multiply(shares, log_joint, out=np.zeros_like(log_joint), where=shares > 0)
+        terms = np.multiply(
+            responsibilities, log_joint, out=np.zeros_like(log_joint), where=responsibilities > 0
+        )
         ecll += float(terms.sum())
     return ecll

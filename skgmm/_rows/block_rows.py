@@ -17,7 +17,7 @@ from skgmm._linalg import Array
 from skgmm._rows.base import InMemoryRows, Sum, joined
 from skgmm._rows.block import Block, Features, opened
 from skgmm._rows.files import FileState, check_unchanged
-from skgmm._rows.first_pass import OutOfCoreRows, Survey, survey
+from skgmm._rows.first_pass import FirstPass, OutOfCoreRows, first_pass_of
 from skgmm._rows.row_blocks import RowBlocks
 from skgmm._rows.sample import sample_key, sample_size
 from skgmm._rows.totals import Totals, totals_of
@@ -35,7 +35,7 @@ class BlockRows(OutOfCoreRows):
     features: Features
     dtype: np.dtype
     n_threads: int
-    surveyed: Survey | None = None  # from a pass before, which has also looked at every number
+    first_pass: FirstPass | None = None  # from a pass before, which has also looked at every number
     files: dict[str, FileState] | None = None  # as they were in that pass
 
     @property
@@ -44,9 +44,9 @@ class BlockRows(OutOfCoreRows):
 
     @property
     def n_samples(self) -> int:  # type: ignore[override]
-        if self.surveyed is None:
+        if self.first_pass is None:
             return sum(part.n_samples for part in self.parts())
-        return self.surveyed.n_samples
+        return self.first_pass.n_samples
 
     def parts(self) -> Generator[InMemoryRows, None, None]:
         """The blocks, checked: one pass."""
@@ -68,34 +68,34 @@ class BlockRows(OutOfCoreRows):
             values = list(map(_numbering_lost_rows(function), parts))
         return np.concatenate(values) if values else np.empty((0, *shape), dtype)
 
-    def gathered(self) -> InMemoryRows:
+    def to_memory(self) -> InMemoryRows:
         with closing(self.parts()) as parts:
             return joined([replace(part, X=part.X.copy()) for part in parts])
 
-    def divided(self, n_starts: int) -> tuple[int, BlockRows]:
+    def split_threads(self, n_starts: int) -> tuple[int, BlockRows]:
         return 1, self  # side by side, each start would read the source for itself
 
-    def survey(self, n_components: int, rng: np.random.RandomState) -> BlockRows:
+    def with_first_pass(self, n_components: int, rng: np.random.RandomState) -> BlockRows:
         """The same rows, with what a fit must know of them: one pass."""
         size, key, n_before = sample_size(n_components), sample_key(rng), 0
         files, dtypes = self.blocks.source.files(), set()
-        total: Survey | None = None
+        total: FirstPass | None = None
         with closing(self._visited()) as visited:
             for part, largest in visited:
-                own = survey(part, largest, size, key, n_before)
+                own = first_pass_of(part, largest, size, key, n_before)
                 n_before += own.n_counted
                 total = own if total is None else total + own
                 dtypes.add(part.dtype)
         if total is None:
             raise ValueError("X has no samples")
         total.check(n_components)
-        return replace(self, surveyed=total, files=files, dtype=np.result_type(*dtypes))
+        return replace(self, first_pass=total, files=files, dtype=np.result_type(*dtypes))
 
     def _visited(self) -> Generator[tuple[InMemoryRows, float], None, None]:
-        """Each block that has rows, and its largest absolute value (0 in passes after a survey)."""
+        """Each block that has rows, and its largest absolute value (0 after the first)."""
         files = self.blocks.source.files() if self.files is None else self.files
         check_unchanged(files)
-        known, seen, first = self.surveyed, self._no_totals, 0
+        known, seen, first = self.first_pass, self._no_totals, 0
         with (
             closing(self.blocks.source.blocks()) as blocks,
             closing(ahead(map(self._checked, blocks))) as opened_blocks,
@@ -110,8 +110,8 @@ class BlockRows(OutOfCoreRows):
             known.check_again(seen, _SAME_BLOCKS)
 
     def _checked(self, block: Block) -> tuple[InMemoryRows, float, Totals]:
-        """A block as arrays, its largest absolute value, and totals (after a survey)."""
-        seen = self.surveyed is not None
+        """A block as arrays, its largest absolute value, and totals (after the first pass)."""
+        seen = self.first_pass is not None
         part, largest = opened(block, self.features, self.n_threads, seen)
         return part, largest, totals_of(part) if seen else self._no_totals
 

@@ -125,7 +125,7 @@ def futures_of(collection: Any) -> list[Any]:
     return [] if distributed is None else distributed.futures_of(collection)
 
 
-def shares(X: Any, chunks: list[Chunk]) -> list[tuple[list[Chunk], int]]:
+def tasks_of(X: Any, chunks: list[Chunk]) -> list[tuple[list[Chunk], int]]:
     """The chunks (of X, or put together) that one task visits, and the threads it takes.
 
     Those that a worker holds, and all its threads: a task costs the scheduler about a millisecond,

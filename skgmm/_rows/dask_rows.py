@@ -31,12 +31,12 @@ from skgmm._rows.dask_chunks import (
     firsts,
     futures_of,
     persisted,
-    shares,
+    tasks_of,
     whole_units,
 )
-from skgmm._rows.first_pass import OutOfCoreRows, Survey, survey
+from skgmm._rows.first_pass import FirstPass, OutOfCoreRows, first_pass_of
 from skgmm._rows.sample import Reservoir, sample_key, sample_size
-from skgmm._rows.totals import Counted, Totals, counted, totals_of
+from skgmm._rows.totals import Totals, WithTotals, totals_of, with_totals
 
 # Results that one task adds up.
 _FAN_IN = 8
@@ -54,8 +54,8 @@ class DaskRows(OutOfCoreRows):
     sample_weight: Any | None  # Dask array (n,), cut as X is
     features: Features
     n_threads: int  # of the client, which computes on the sample
-    surveyed: Survey | None = None
-    units: list[Chunk] | None = None  # chunks for sums, once the rows are surveyed
+    first_pass: FirstPass | None = None
+    units: list[Chunk] | None = None  # chunks for sums, after the first pass
 
     @property
     def n_samples(self) -> int:  # type: ignore[override]
@@ -70,12 +70,12 @@ class DaskRows(OutOfCoreRows):
         return np.dtype(np.float32 if self.X.dtype == np.float32 else np.float64)
 
     def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
-        if self.surveyed is None:
+        if self.first_pass is None:
             chunks = chunks_of(self.X, self.sample_weight)
             return _total(partial(_ask, function, self.features, False), self.X, chunks)
-        ask = partial(_ask, partial(counted, function), self.features, True)
-        total: Counted = _total(ask, self.X, self.units or [])
-        self.surveyed.check_again(total.totals, _SAME_CHUNKS)
+        ask = partial(_ask, partial(with_totals, function), self.features, True)
+        total: WithTotals = _total(ask, self.X, self.units or [])
+        self.first_pass.check_again(total.totals, _SAME_CHUNKS)
         return total.value
 
     def by_row(
@@ -92,7 +92,7 @@ class DaskRows(OutOfCoreRows):
             meta=np.empty((0,) * (1 + len(shape)), dtype),
         )
 
-    def gathered(self) -> InMemoryRows:
+    def to_memory(self) -> InMemoryRows:
         chunks = chunks_of(self.X, self.sample_weight)
         made = dask.compute([(chunk.rows, chunk.weights) for chunk in chunks])[0]
         here = [
@@ -104,10 +104,10 @@ class DaskRows(OutOfCoreRows):
         self._known().check_again(totals_of(rows), _SAME_CHUNKS)
         return rows
 
-    def divided(self, n_starts: int) -> tuple[int, DaskRows]:
+    def split_threads(self, n_starts: int) -> tuple[int, DaskRows]:
         return 1, self  # one start keeps all workers busy
 
-    def survey(self, n_components: int, rng: np.random.RandomState) -> DaskRows:
+    def with_first_pass(self, n_components: int, rng: np.random.RandomState) -> DaskRows:
         """The same rows, with what a fit must know of them: one pass."""
         size, key = sample_size(n_components), sample_key(rng)
         chunks = numbered = chunks_of(self.X, self.sample_weight)
@@ -116,16 +116,18 @@ class DaskRows(OutOfCoreRows):
             counts = dask.compute(*(count(chunk.weights) for chunk in chunks))
             before = accumulate(map(int, counts), initial=0)
             numbered = [replace(chunk, before=n) for chunk, n in zip(chunks, before, strict=False)]
-        total: Survey = _total(partial(_survey, size, key, self.features), self.X, numbered)
+        total: FirstPass = _total(
+            partial(_first_pass_of, size, key, self.features), self.X, numbered
+        )
         total.check(n_components)
         inner, cut = whole_units(chunks)
         held = futures_of(self.X)
-        return replace(self, surveyed=total, units=inner + (persisted(cut) if held else cut))
+        return replace(self, first_pass=total, units=inner + (persisted(cut) if held else cut))
 
 
 def _total(function: Callable[[int, list[Chunk]], Any], X: Any, chunks: list[Chunk]) -> Any:
     """The sum over all chunks of X of what the function gives for some of them."""
-    each = shares(X, chunks)
+    each = tasks_of(X, chunks)
     if not each:
         raise ValueError("X has no samples")
     # To many workers the function travels from one to the next, as a value of the graph; to a
@@ -146,7 +148,7 @@ class _Shared:
         self.function = function
 
 
-@sizeof.register((Total, Moments, Survey, Reservoir, Counted, Totals))
+@sizeof.register((Total, Moments, FirstPass, Reservoir, WithTotals, Totals))
 def _sizeof(record: Any) -> int:
     """Bytes, by which the scheduler decides what should travel."""
     return sum(map(sizeof, vars(record).values()))
@@ -181,11 +183,13 @@ def _ask(
     return reduce(add, map(of, chunks))
 
 
-def _survey(size: int, key: int, features: Features, n_threads: int, chunks: list[Chunk]) -> Survey:
-    """The sum of the surveys of the chunks."""
+def _first_pass_of(
+    size: int, key: int, features: Features, n_threads: int, chunks: list[Chunk]
+) -> FirstPass:
+    """The sum of the first passes over the chunks."""
 
-    def of(chunk: Chunk) -> Survey:
-        return survey(*chunk.opened(features, n_threads, False), size, key, chunk.before)
+    def of(chunk: Chunk) -> FirstPass:
+        return first_pass_of(*chunk.opened(features, n_threads, False), size, key, chunk.before)
 
     return reduce(add, map(of, chunks))
 

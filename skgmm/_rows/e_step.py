@@ -68,7 +68,7 @@ def expectation(
     """
     means = np.ascontiguousarray(parameters.means)
     factors = np.ascontiguousarray(parameters.covariance.factor)
-    heights = _kernels.log_heights(
+    heights = _kernels.log_peak(
         np.ascontiguousarray(parameters.log_weights), factors, np.ascontiguousarray(floor)
     )
     model = Model(means, factors, heights, means, form.kernel_form)
@@ -141,7 +141,7 @@ def _total(part: Part, model: Model) -> Total:
 
 
 def _total_given(part: Part, model: Model, partition: Array) -> Total:
-    name, dtype = ("labels", np.int64) if partition.ndim == 1 else ("shares", np.float64)
+    name, dtype = ("labels", np.int64) if partition.ndim == 1 else ("responsibilities", np.float64)
 
     def of(rows: slice) -> Total:
         given = partition[part.first + rows.start : part.first + rows.stop]
@@ -161,7 +161,7 @@ def _packed(parameters: MixtureParameters) -> tuple[Array, Array, Array]:
     return (
         np.ascontiguousarray(parameters.means),
         np.ascontiguousarray(parameters.covariance.factor),
-        np.ascontiguousarray(parameters.log_heights),
+        np.ascontiguousarray(parameters.log_peak),
     )
 
 

@@ -15,7 +15,7 @@ from skgmm._rows.totals import Totals, sum_of_features, totals_of
 
 
 @dataclass(frozen=True)
-class Survey:
+class FirstPass:
     """Surveys of disjoint sets of rows add up to that of their union."""
 
     totals: Totals
@@ -33,8 +33,8 @@ class Survey:
     def n_samples(self) -> int:
         return self.totals.n_samples
 
-    def __add__(self, other: Survey) -> Survey:
-        return Survey(
+    def __add__(self, other: FirstPass) -> FirstPass:
+        return FirstPass(
             self.totals + other.totals,
             self.sizes + other.sizes,
             self.n_counted + other.n_counted,
@@ -61,8 +61,10 @@ class Survey:
         checks.check_enough_rows(self.n_counted, total_weight, n_components)
 
 
-def survey(rows: InMemoryRows, largest: float, size: int, key: int, n_before: int) -> Survey:
-    """The survey of a part of the rows.
+def first_pass_of(
+    rows: InMemoryRows, largest: float, size: int, key: int, n_before: int
+) -> FirstPass:
+    """The statistics of a part of the samples.
 
     Parameters
     ----------
@@ -73,7 +75,7 @@ def survey(rows: InMemoryRows, largest: float, size: int, key: int, n_before: in
     """
     weights = rows.sample_weight
     n_counted = rows.n_samples if weights is None else int(np.count_nonzero(weights))
-    return Survey(
+    return FirstPass(
         totals=totals_of(rows),
         sizes=sum_of_features(rows.X, np.abs),
         n_counted=n_counted,
@@ -90,10 +92,10 @@ def survey(rows: InMemoryRows, largest: float, size: int, key: int, n_before: in
 class OutOfCoreRows(Rows):
     """Rows that are not in memory, of which a fit knows what a first pass over them has found."""
 
-    surveyed: Survey | None
+    first_pass: FirstPass | None
 
     def overall_moments(self, form: Scatter) -> Moments:
-        known = None if self.surveyed is None else self.surveyed.moments
+        known = None if self.first_pass is None else self.first_pass.moments
         return known if known and known.form is form else super().overall_moments(form)
 
     @property
@@ -109,6 +111,6 @@ class OutOfCoreRows(Rows):
     def in_memory(self, sample: StartSample) -> InMemoryRows:
         return InMemoryRows(sample.rows, sample.weights, self.n_threads)
 
-    def _known(self) -> Survey:
-        assert self.surveyed is not None, "rows are surveyed before they are fitted"
-        return self.surveyed
+    def _known(self) -> FirstPass:
+        assert self.first_pass is not None, "the first pass comes before the fitted"
+        return self.first_pass

@@ -91,10 +91,12 @@ class GroupedRows(Rows):
 
     def _log_joint(self, parameters: MixtureParameters) -> tuple[Array, Array]:
         log_density = np.empty(self.n_samples)
-        log_shares = np.empty((self.n_samples, parameters.n_components))
+        log_responsibilities = np.empty((self.n_samples, parameters.n_components))
         for group in self.groups:
-            log_density[group.numbers], log_shares[group.numbers] = group.log_joint(parameters)
-        return log_density, log_shares
+            log_density[group.numbers], log_responsibilities[group.numbers] = group.log_joint(
+                parameters
+            )
+        return log_density, log_responsibilities
 
     def labels(self, parameters: MixtureParameters) -> Array:
         return self._log_joint(parameters)[1].argmax(axis=1)
@@ -128,10 +130,16 @@ class GroupedRows(Rows):
     def expected_complete_log_likelihood(
         self, parameters: MixtureParameters, responsibilities: Array | None = None
     ) -> float:
-        log_density, log_shares = self._log_joint(parameters)
-        shares = np.exp(log_shares) if responsibilities is None else responsibilities
-        joint = log_density[:, None] + log_shares
-        return float(np.multiply(shares, joint, out=np.zeros_like(joint), where=shares > 0).sum())
+        log_density, log_responsibilities = self._log_joint(parameters)
+        responsibilities = (
+            np.exp(log_responsibilities) if responsibilities is None else responsibilities
+        )
+        joint = log_density[:, None] + log_responsibilities
+        return float(
+            np.multiply(
+                responsibilities, joint, out=np.zeros_like(joint), where=responsibilities > 0
+            ).sum()
+        )
 
     def _counted(self, values: Array) -> Array:
         """Those of the samples of positive weight."""
@@ -219,10 +227,10 @@ class GroupedRows(Rows):
             partition = with_labels(partition, self.known, self.weights, n_components)
         return super().partition_moments(partition, n_components, form, floor)
 
-    def gathered(self) -> GroupedRows:
+    def to_memory(self) -> GroupedRows:
         return self
 
-    def divided(self, n_starts: int) -> tuple[int, GroupedRows]:
+    def split_threads(self, n_starts: int) -> tuple[int, GroupedRows]:
         n_parallel, n_threads = divide_threads(self.n_threads, n_starts)
         groups = tuple(
             replace(group, rows=replace(group.rows, n_threads=n_threads))

@@ -77,9 +77,9 @@ class EmptyGroup:
 
     def expectation(self, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
         pushed = self.view.push(mixture)
-        log_density, log_shares = self._log_joint(pushed.seen)
+        log_density, log_responsibilities = self._log_joint(pushed.seen)
         total = float(self.weights.sum())
-        mass = total * np.exp(log_shares)
+        mass = total * np.exp(log_responsibilities)
         seen_form = pushed.form(form)
         shape = {Scatter.FULL: (len(mass), 0, 0), Scatter.POOLED: (0, 0)}
         nothing = np.zeros(shape.get(seen_form, (len(mass), 0)))
@@ -87,14 +87,14 @@ class EmptyGroup:
         return pushed.pull(moments, form)
 
     def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
-        log_density, log_shares = self._log_joint(self.view.push(mixture).seen)
+        log_density, log_responsibilities = self._log_joint(self.view.push(mixture).seen)
         n_samples = len(self.numbers)
-        return np.full(n_samples, log_density), np.tile(log_shares, (n_samples, 1))
+        return np.full(n_samples, log_density), np.tile(log_responsibilities, (n_samples, 1))
 
     def _log_joint(self, seen: MixtureParameters) -> tuple[float, Array]:
         total = float(np.logaddexp.reduce(seen.log_weights))
-        log_shares = seen.log_weights - total
-        return (0.0 if self.view.allowed is None else total), log_shares
+        log_responsibilities = seen.log_weights - total
+        return (0.0 if self.view.allowed is None else total), log_responsibilities
 
 
 @dataclass(frozen=True)

@@ -95,10 +95,10 @@ def imputed(X: Array, mixture: MixtureParameters) -> Array:
     """X with the conditional means given what was observed in place of NaN, (n, d)."""
     filled = X.copy()
     for batch in _incomplete(X):
-        found, shares = _completed(batch, mixture)
+        found, responsibilities = _completed(batch, mixture)
         means = sum(
             share[:, None] * (own.centred + mean)
-            for share, own, mean in zip(shares, found, mixture.means, strict=True)
+            for share, own, mean in zip(responsibilities, found, mixture.means, strict=True)
         )
         _fill(filled, batch, means)
     return filled
@@ -108,8 +108,8 @@ def drawn(X: Array, mixture: MixtureParameters, rng: np.random.RandomState, n_dr
     """X with draws from the conditional distribution in place of NaN, (n_draws, n, d)."""
     filled = np.repeat(X[None], n_draws, axis=0)
     for batch in _incomplete(X):
-        found, shares = _completed(batch, mixture)
-        levels = np.cumsum(shares, axis=0)
+        found, responsibilities = _completed(batch, mixture)
+        levels = np.cumsum(responsibilities, axis=0)
         roots = [_roots(own.within) for own in found]
         for copy in filled:
             component = (rng.uniform(size=len(batch.X)) * levels[-1] >= levels[:-1]).sum(axis=0)

@@ -249,14 +249,16 @@ def expectation(batch: Batch, mixture: MixtureParameters, form: Scatter, floor: 
     found = [completed(batch, component, floor) for component in Component.each(mixture)]
     joint = joint_of(batch, mixture, found)
     log_density = log_sums(batch, joint)
-    shares = np.exp(joint - log_density) * batch.weights
-    mass = shares.sum(axis=1)
-    shift = np.stack([share @ own.centred for share, own in zip(shares, found, strict=True)])
+    responsibilities = np.exp(joint - log_density) * batch.weights
+    mass = responsibilities.sum(axis=1)
+    shift = np.stack(
+        [share @ own.centred for share, own in zip(responsibilities, found, strict=True)]
+    )
     shift = np.divide(shift, mass[:, None], out=np.zeros_like(shift), where=mass[:, None] > 0)
     scatters = np.stack(
         [
             _scatter(batch, own, share, own.centred - step, form, floor)
-            for own, share, step in zip(found, shares, shift, strict=True)
+            for own, share, step in zip(found, responsibilities, shift, strict=True)
         ]
     )
     return Moments(

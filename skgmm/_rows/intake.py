@@ -50,9 +50,13 @@ def rows_to_fit(
             "yet: give X in memory, or means_init from a fit to a labelled sample"
         )
     if isinstance(X, RowBlocks):
-        return _blocks(mixture, X, sample_weight, reset=True).survey(mixture.n_components, rng)
+        return _blocks(mixture, X, sample_weight, reset=True).with_first_pass(
+            mixture.n_components, rng
+        )
     if _is_dask(X):
-        return _chunks(mixture, X, sample_weight, reset=True).survey(mixture.n_components, rng)
+        return _chunks(mixture, X, sample_weight, reset=True).with_first_pass(
+            mixture.n_components, rng
+        )
     rows = rows_in_memory(mixture, X, sample_weight, mixture.n_components)
     known = check_labels(labels, rows.n_samples, mixture.n_components)
     if known is None:

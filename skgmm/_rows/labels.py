@@ -57,13 +57,13 @@ def with_labels(partition: Array, known: Array, weights: Array, n_components: in
     known : ndarray of shape (n,)
         The component of a sample where it is known, else -1.
     """
-    shares = partition
+    responsibilities = partition
     if partition.ndim == 1:
-        shares = np.eye(n_components)[partition]
+        responsibilities = np.eye(n_components)[partition]
     labelled = known >= 0
     agreement = np.zeros((n_components, n_components))  # label x component of the partition
-    np.add.at(agreement, known[labelled], weights[labelled, None] * shares[labelled])
+    np.add.at(agreement, known[labelled], weights[labelled, None] * responsibilities[labelled])
     order = linear_sum_assignment(-agreement)[1]
-    named = shares[:, order].astype(np.float64)
+    named = responsibilities[:, order].astype(np.float64)
     named[labelled] = np.eye(n_components)[known[labelled]]
     return named

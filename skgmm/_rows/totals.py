@@ -88,16 +88,16 @@ def sum_of_features(X: Array, of: Callable[[Array], Array] = np.asarray) -> Arra
 
 
 @dataclass(frozen=True)
-class Counted:
+class WithTotals:
     """What is computed from samples, and their totals."""
 
     value: Any
     totals: Totals
 
-    def __add__(self, other: Counted) -> Counted:
-        return Counted(self.value + other.value, self.totals + other.totals)
+    def __add__(self, other: WithTotals) -> WithTotals:
+        return WithTotals(self.value + other.value, self.totals + other.totals)
 
 
-def counted(function: Callable[[InMemoryRows], Any], rows: InMemoryRows) -> Counted:
+def with_totals(function: Callable[[InMemoryRows], Any], rows: InMemoryRows) -> WithTotals:
     totals = totals_of(rows)
-    return Counted(function(rows), totals)
+    return WithTotals(function(rows), totals)

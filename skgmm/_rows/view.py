@@ -15,7 +15,7 @@ C_k = Sigma_k - G_k A Sigma_k. These are the Moments that the M-step of complete
 samples with different views add, so that nothing else has to know of views.
 
 Each *observed* value is a small cloud of variance `floor`, as in complete samples (see
-`_objective.Problem`): the kernel lowers the log-density of y by half the trace of
+`_objective.Objective`): the kernel lowers the log-density of y by half the trace of
 (A Sigma_k A')^-1 x floor and adds `floor` to scatter(y), which `pull` carries on to the missing
 features. A value that was not observed has no cloud. EM then maximises exactly the sum of these
 log-densities, and a sample without any value changes nothing.

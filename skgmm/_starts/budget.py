@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from skgmm._em.compiled import supports
 from skgmm._em.result import EMResult
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._starts.race import RACE_ROWS
 
 # So many times the work of the start, and that of the iterations, and a constant.
@@ -33,13 +33,13 @@ class Budget:
     left: float
 
     @classmethod
-    def after(cls, problem: Problem, result: EMResult, n_raced: int) -> Budget:
+    def after(cls, objective: Objective, result: EMResult, n_raced: int) -> Budget:
         """For a result, and so many evaluations of samples of the race before it."""
-        K, rows = result.parameters.n_components, problem.rows
+        K, rows = result.parameters.n_components, objective.rows
         n_race = min(rows.n_samples, max(RACE_ROWS, 100 * K))
         start = (_DRAWN * rows.n_samples + (n_raced + _CLUSTERED) * n_race) * K
         start_work = start * _per_density(rows.n_features) + n_raced * CALL
-        em_work = work_of_passes(problem, K, len(result.objectives))
+        em_work = work_of_passes(objective, K, len(result.objectives))
         return cls(_CONSTANT + _OF_START * start_work + _OF_EM * em_work)
 
     def spend(self, work: float) -> None:
@@ -52,22 +52,24 @@ class Budget:
         return self.left <= 0
 
 
-def work_of_passes(problem: Problem, n_components: int, n_passes: int, n_calls: int = 0) -> float:
+def work_of_passes(
+    objective: Objective, n_components: int, n_passes: int, n_calls: int = 0
+) -> float:
     """Work of passes over the samples, and of calls beside them."""
-    rows = problem.rows
+    rows = objective.rows
     work = rows.n_samples * n_components * _per_density(rows.n_features)
     # Where the compiled loop iterates, there is one call for many passes.
-    n_calls += 1 if supports(problem) is None else n_passes
+    n_calls += 1 if supports(objective) is None else n_passes
     return n_passes * work + n_calls * CALL
 
 
-def work_of_estimates(problem: Problem, n_components: int, n_splits: int) -> float:
+def work_of_estimates(objective: Objective, n_components: int, n_splits: int) -> float:
     """Work of estimating the losses of all components, and the gains of splitting so many.
 
     A few passes for the responsibilities; and for each split a few cuts and some thirty iterations
     of EM with two components, on the component's own samples.
     """
-    rows, d = problem.rows, problem.rows.n_features
+    rows, d = objective.rows, objective.rows.n_features
     passes = rows.n_samples * (2.5 * n_components + 80.0 * n_splits / n_components)
     calls = (_CALLS_OF_SPLIT * n_splits + n_components) * CALL
     return passes * _per_density(d) + calls + _CUBES_OF_SPLIT * n_splits * d**3

@@ -12,7 +12,7 @@ import numpy as np
 
 from skgmm._em.result import EMResult
 from skgmm._em.settings import Settings
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.grouped import RowsInMemory
@@ -39,14 +39,14 @@ class Start:
     n_distinct: int | None = None  # rows, where they have been counted
 
 
-def alone(kind: str, parameters: MixtureParameters) -> list[Candidate]:
+def single_candidate(kind: str, parameters: MixtureParameters) -> list[Candidate]:
     """A start without a race."""
     return [Candidate(kind, parameters, -np.inf, 0)]
 
 
-def choose_start(settings: Settings, problem: Problem, rng: np.random.RandomState) -> Start:
+def choose_start(settings: Settings, objective: Objective, rng: np.random.RandomState) -> Start:
     """The start that the estimator's constructor parameters ask for."""
-    rows, n_components, structure = problem.rows, settings.n_components, problem.structure
+    rows, n_components, structure = objective.rows, settings.n_components, objective.structure
     n_samples, n_features = rows.n_samples, rows.n_features
     given = check_given(
         settings.weights_init,
@@ -66,39 +66,39 @@ def choose_start(settings: Settings, problem: Problem, rng: np.random.RandomStat
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
 
     if settings.responsibilities_init is not None:
-        shares = check_responsibilities(
+        responsibilities = check_responsibilities(
             settings.responsibilities_init, n_samples, n_components, "responsibilities_init"
         )
-        fixed = given.imposed_on(start_of(problem, shares, n_components))
+        fixed = given.imposed_on(start_of(objective, responsibilities, n_components))
         return Start(
-            lambda _: alone("responsibilities", fixed),
+            lambda _: single_candidate("responsibilities", fixed),
             random=False,
             **known,
         )
     if callable(settings.init_params):
-        make = _by_callable(settings.init_params, problem, sample, n_components, given)
+        make = _by_callable(settings.init_params, objective, sample, n_components, given)
         return Start(make, **known)
     kind = settings.init_params
     if kind == "auto":
         if given.means is None and n_components > 1 and len(sample()) >= n_components:
-            raced = partial(race, problem, sample(), n_components, given)
+            raced = partial(race, objective, sample(), n_components, given)
             return Start(lambda stream: raced(rng=stream), **known)
         kind = "kmeans"
     random = given.means is None
     name = kind if random else "given"
     if (complete := given.complete()) is not None:
-        return Start(lambda _: alone(name, complete), random, **known)
+        return Start(lambda _: single_candidate(name, complete), random, **known)
     named = partial(
         initial_parameters,
         kind,
         sample(),
         n_components,
         structure,
-        problem.floor,
+        objective.floor,
         given,
         n_threads=rows.n_threads,
     )
-    return Start(lambda stream: alone(name, named(rng=stream)), random, **known)
+    return Start(lambda stream: single_candidate(name, named(rng=stream)), random, **known)
 
 
 # Of so many times the rows that are needed, the first are looked at for distinct ones.
@@ -119,22 +119,22 @@ def _few_distinct(rows: Rows, sample: Callable[[], StartSample], needed: int) ->
 
 def _by_callable(
     function: Callable[..., Any],
-    problem: Problem,
+    objective: Objective,
     sample: Callable[[], StartSample],
     n_components: int,
     given: GivenParameters,
 ) -> Make:
     """Starts from the user's function of rows, K, random stream and weights."""
-    rows = problem.rows
+    rows = objective.rows
     seen = rows if isinstance(rows, InMemoryRows) else rows.in_memory(sample())
-    on_seen = replace(problem, rows=seen)
+    on_seen = replace(objective, rows=seen)
 
     def start(stream: np.random.RandomState) -> list[Candidate]:
         assert isinstance(seen, RowsInMemory)
         partition = function(seen.X, n_components, stream, seen.sample_weight)
         checked = check_partition(partition, seen.n_samples, n_components)
         parameters = matched(start_of(on_seen, checked, n_components), given)
-        return alone("callable", given.imposed_on(parameters))
+        return single_candidate("callable", given.imposed_on(parameters))
 
     return start
 

@@ -21,7 +21,7 @@ from scipy.special import digamma
 
 from skgmm._linalg import Array
 from skgmm._moments import Moments
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.methods import EmptyStartError, start_of
@@ -50,16 +50,16 @@ class Proposal:
     stable: bool  # whether hardly a sample leaves its component
 
 
-def freezes(problem: Problem, n_components: int, few: float = _FEW) -> bool:
+def freezes(objective: Objective, n_components: int, few: float = _FEW) -> bool:
     """Whether samples are so few that EM may stay where it began."""
-    structure, n_features = problem.structure, problem.rows.n_features
+    structure, n_features = objective.structure, objective.rows.n_features
     if structure.n_parameters(2, n_features) == structure.n_parameters(1, n_features):
         n_components = 1  # one covariance rests on all samples
-    return problem.rows.n_samples < few * n_components * n_features
+    return objective.rows.n_samples < few * n_components * n_features
 
 
 def leave_one_out_proposal(
-    problem: Problem, parameters: MixtureParameters, moments: Moments
+    objective: Objective, parameters: MixtureParameters, moments: Moments
 ) -> Proposal:
     """Where iterations with leave-one-out responsibilities lead.
 
@@ -71,27 +71,29 @@ def leave_one_out_proposal(
     moments : Moments
         Of the parameters.
     """
-    rows = problem.rows
+    rows = objective.rows
     assert isinstance(rows, InMemoryRows)
     weights = rows.weighted().sample_weight
     before, moved = rows.responsibilities(parameters), np.inf
     best: MixtureParameters | None = None
     highest = level = moments.mean_objective
     n_steps, rising = 0, True
-    if _singular(problem, moments):
+    if _singular(objective, moments):
         return Proposal(None, 0, False)
     while n_steps < _STEPS:
         n_steps += 1
-        shares, previous = leave_one_out(problem, parameters, moments), moved
-        moved = 0.5 * float(np.average(np.abs(shares - before).sum(axis=1), weights=weights))
+        responsibilities, previous = leave_one_out(objective, parameters, moments), moved
+        moved = 0.5 * float(
+            np.average(np.abs(responsibilities - before).sum(axis=1), weights=weights)
+        )
         if n_steps == 1 and moved < _STABLE:
             return Proposal(None, 1, True)
-        before = shares
+        before = responsibilities
         try:
-            parameters = start_of(problem, shares, parameters.n_components)
+            parameters = start_of(objective, responsibilities, parameters.n_components)
         except (IllDefinedCovarianceError, EmptyStartError):
             break
-        moments = problem.evaluate(parameters)
+        moments = objective.evaluate(parameters)
         higher = moments.mean_objective > level
         rising, level = rising and higher, moments.mean_objective
         if level > highest:
@@ -101,36 +103,36 @@ def leave_one_out_proposal(
     return Proposal(best if moved < _SETTLED or rising else None, n_steps, False)
 
 
-def _singular(problem: Problem, moments: Moments) -> bool:
+def _singular(objective: Objective, moments: Moments) -> bool:
     """Whether some component has a covariance of its own, and too few samples for it."""
-    needed = problem.structure.minimum_rows(1, problem.rows.n_features) + 1.0
-    return _varies(problem.structure, problem.rows.n_features) and moments.mass.min() <= needed
+    needed = objective.structure.minimum_rows(1, objective.rows.n_features) + 1.0
+    return _varies(objective.structure, objective.rows.n_features) and moments.mass.min() <= needed
 
 
-def leave_one_out(problem: Problem, parameters: MixtureParameters, moments: Moments) -> Array:
+def leave_one_out(objective: Objective, parameters: MixtureParameters, moments: Moments) -> Array:
     """Responsibilities of the components for each sample without that sample, (n, K)."""
-    rows, mass = problem.rows, moments.mass
+    rows, mass = objective.rows, moments.mass
     assert isinstance(rows, InMemoryRows)
     log_shares = rows.log_responsibilities(parameters)
-    shares = np.exp(log_shares)
+    responsibilities = np.exp(log_shares)
     weights = rows.weighted().sample_weight
     assert weights is not None
-    own = shares * weights[:, None]
+    own = responsibilities * weights[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        if _varies(problem.structure, rows.n_features) and parameters.covariance.factor.ndim == 2:
+        if _varies(objective.structure, rows.n_features) and parameters.covariance.factor.ndim == 2:
             log_density = _of_diagonals(rows.X, parameters, own, mass)
         else:
             log_joint = log_shares + rows.log_densities(parameters)[:, None]
-            distances = np.maximum(2.0 * (parameters.log_heights - log_joint), 0.0)
-            varies = _varies(problem.structure, rows.n_features)
+            distances = np.maximum(2.0 * (parameters.log_peak - log_joint), 0.0)
+            varies = _varies(objective.structure, rows.n_features)
             log_density = _of_matrices(parameters, distances, own, mass, varies)
-        log_joint = np.log(mass - own) + log_density - problem.penalty(parameters)
+        log_joint = np.log(mass - own) + log_density - objective.penalty(parameters)
     # A component is nothing without its only sample.
     log_joint[~(mass - own > _LEAST * mass) | np.isnan(log_joint)] = -np.inf
     top = log_joint.max(axis=1, keepdims=True)
     known = np.isfinite(top)
     without = np.exp(log_joint - np.where(known, top, 0.0))
-    without = np.where(known, without, shares)
+    without = np.where(known, without, responsibilities)
     return without / without.sum(axis=1, keepdims=True)
 
 

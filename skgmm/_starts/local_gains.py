@@ -13,7 +13,7 @@ import numpy as np
 
 from skgmm._em.result import EMResult
 from skgmm._linalg import Array
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.local_splits import Sound, best_splits
@@ -76,7 +76,7 @@ class KnownSplits:
 
 
 def moves_by_gain(
-    problem: Problem,
+    objective: Objective,
     here: EMResult,
     known: KnownSplits,
     sound: Sound,
@@ -99,7 +99,7 @@ def moves_by_gain(
     only_repair : bool
         Whether only components that are empty or the same as others are to be freed.
     """
-    members = Members(problem, here, sound)
+    members = Members(objective, here, sound)
     merges = _repairs(here) if only_repair else _merges(here, members)
     for k in sorted(known.outdated(here)):
         needed = _cheapest_without(merges, k) - slack
@@ -159,15 +159,15 @@ class Members:
 
     Parameters
     ----------
-    problem : Problem
+    problem : Objective
         Of samples in memory.
     """
 
-    def __init__(self, problem: Problem, here: EMResult, sound: Sound) -> None:
-        rows = problem.rows
+    def __init__(self, objective: Objective, here: EMResult, sound: Sound) -> None:
+        rows = objective.rows
         assert isinstance(rows, InMemoryRows)
         parameters = here.parameters
-        self.problem, self.parameters, self.moments = problem, parameters, here.moments
+        self.objective, self.parameters, self.moments = objective, parameters, here.moments
         self.sound = sound
         self.rows = rows.weighted()
         assert self.rows.sample_weight is not None
@@ -177,9 +177,9 @@ class Members:
         self.removal = np.zeros(K)
         self.taken = np.zeros((K, K))  # mass of the samples of one whose second choice is another
         entries = [self._visit(slice(i, min(i + _SLICE, n))) for i in range(0, n, _SLICE)]
-        samples, components, shares = map(np.concatenate, zip(*entries, strict=True))
+        samples, components, responsibilities = map(np.concatenate, zip(*entries, strict=True))
         order = np.argsort(components, kind="stable")
-        self.samples, self.shares = samples[order], shares[order]
+        self.samples, self.responsibilities = samples[order], responsibilities[order]
         self.ends = np.r_[0, np.cumsum(np.bincount(components, minlength=K))]
         self._held = np.zeros(n)
 
@@ -188,17 +188,17 @@ class Members:
         rows, K = self.rows.part(part), self.parameters.n_components
         log_shares = rows.log_responsibilities(self.parameters)
         self.density[part] = rows.log_densities(self.parameters)
-        shares = np.exp(log_shares)
-        entries = np.nonzero(shares >= _TRACE)
-        found = entries[0] + part.start, entries[1], shares[entries]
-        weights, each = self.weights[part], np.arange(len(shares))
+        responsibilities = np.exp(log_shares)
+        entries = np.nonzero(responsibilities >= _TRACE)
+        found = entries[0] + part.start, entries[1], responsibilities[entries]
+        weights, each = self.weights[part], np.arange(len(responsibilities))
         first = log_shares.argmax(axis=1)
-        top = shares[each, first].copy()
-        shares[each, first] = log_shares[each, first] = -np.inf
+        top = responsibilities[each, first].copy()
+        responsibilities[each, first] = log_shares[each, first] = -np.inf
         if K > 1:
             second = log_shares.argmax(axis=1)
             highest = log_shares[each, second]
-            rest = np.where(shares > 0, shares, 0.0).sum(axis=1)
+            rest = np.where(responsibilities > 0, responsibilities, 0.0).sum(axis=1)
             # Of a sample far from all others, what they have of it may underflow.
             without = np.where(rest > 1e-200, np.log(np.maximum(rest, 1e-300)), highest)
             self.removal += np.bincount(first, weights=-weights * without, minlength=K)
@@ -216,7 +216,7 @@ class Members:
     def of(self, k: int) -> tuple[Array, Array]:
         """Numbers of the samples of a component, and its shares in them."""
         part = slice(self.ends[k], self.ends[k + 1])
-        return self.samples[part], self.shares[part]
+        return self.samples[part], self.responsibilities[part]
 
     def of_both(self, i: int, j: int) -> tuple[Array, Array]:
         """The same of two components together."""
@@ -226,9 +226,9 @@ class Members:
         fresh = np.ones(len(self._held), dtype=bool)
         fresh[one[0]] = False
         samples = np.concatenate([one[0], other[0][fresh[other[0]]]])
-        shares = np.minimum(self._held[samples], 1.0)
+        responsibilities = np.minimum(self._held[samples], 1.0)
         self._held[samples] = 0.0
-        return samples, shares
+        return samples, responsibilities
 
     def merge(self, i: int) -> Merge:
         """The cheapest way to do without a component."""
@@ -249,43 +249,43 @@ class Members:
             scatter = part.mass * shared + apart
         one = replace(moments, mass=np.array([part.mass]), mean=part.mean[None], scatter=scatter)
         try:
-            merged = self.problem.maximise(one, None)
+            merged = self.objective.maximise(one, None)
         except IllDefinedCovarianceError:
             return np.inf
-        samples, shares = self.of_both(i, j)
+        samples, responsibilities = self.of_both(i, j)
         rows = replace(self.rows, X=self.rows.X[samples], sample_weight=None)
         log_part = np.log(part.mass / moments.mass.sum())
         ratio = np.exp(
             np.minimum(log_part + rows.log_densities(merged) - self.density[samples], 50.0)
         )
-        left = np.maximum(1.0 - shares + ratio, 1e-300)
+        left = np.maximum(1.0 - responsibilities + ratio, 1e-300)
         return float(-(self.weights[samples] @ np.log(left)))
 
     def split(self, k: int, needed: float, rng: np.random.RandomState) -> Split | None:
         """The best halves of a component, unless they are far from gaining what is needed."""
-        problem = self._local(*self.of(k))
+        objective = self._local(*self.of(k))
         try:
-            one = start_of(problem, np.zeros(problem.rows.n_samples, dtype=np.int64), 1)
+            one = start_of(objective, np.zeros(objective.rows.n_samples, dtype=np.int64), 1)
         except (IllDefinedCovarianceError, EmptyStartError):
             return None
-        level = problem.evaluate(one).objective
-        found = best_splits(problem, self.moments.mass[k], level, needed, 1, self.sound, rng)
+        level = objective.evaluate(one).objective
+        found = best_splits(objective, self.moments.mass[k], level, needed, 1, self.sound, rng)
         return found[0] if found else None
 
     def resplits(self, i: int, j: int, rng: np.random.RandomState) -> list[Split]:
         """Other halves of two components together."""
         parameters, pair = self.parameters, [i, j]
-        problem, covariance = self._local(*self.of_both(i, j)), parameters.covariance
+        objective, covariance = self._local(*self.of_both(i, j)), parameters.covariance
         if len(covariance.factor) > 1:
             covariance = replace(covariance, factor=covariance.factor[pair])
         weights = parameters.weights[pair] / parameters.weights[pair].sum()
         now = MixtureParameters.from_weights(weights, parameters.means[pair], covariance)
-        level = problem.evaluate(now).objective
+        level = objective.evaluate(now).objective
         mass = self.moments.mass[pair].sum()
-        return best_splits(problem, mass, level, -np.inf, _RESPLITS, self.sound, rng)
+        return best_splits(objective, mass, level, -np.inf, _RESPLITS, self.sound, rng)
 
-    def _local(self, samples: Array, shares: Array) -> Problem:
+    def _local(self, samples: Array, responsibilities: Array) -> Objective:
         """The problem of some samples, each with a share of its weight."""
-        weights = shares * self.weights[samples]
+        weights = responsibilities * self.weights[samples]
         rows = InMemoryRows(self.rows.X[samples], weights, self.rows.n_threads)
-        return replace(self.problem, rows=rows)
+        return replace(self.objective, rows=rows)

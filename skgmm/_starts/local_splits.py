@@ -10,7 +10,7 @@ from skgmm._em.loop import EM
 from skgmm._em.result import EMResult
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.sample import StartSample
 from skgmm._starts.kmeans import kmeans
@@ -37,7 +37,7 @@ Sound = Callable[[EMResult], bool]
 
 
 def best_splits(
-    problem: Problem,
+    objective: Objective,
     mass: float,
     level: float,
     needed: float,
@@ -49,7 +49,7 @@ def best_splits(
 
     Parameters
     ----------
-    problem : Problem
+    problem : Objective
         Of the samples to be split, weighted by their shares.
     mass : float
         What the halves are to hold.
@@ -62,12 +62,12 @@ def best_splits(
     sound : callable
         Whether both halves rest on their samples.
     """
-    rows = problem.rows
+    rows = objective.rows
     assert isinstance(rows, InMemoryRows)
     runs: list[tuple[float, EM]] = []
-    for labels in _cuts(problem, rng) if rows.n_samples >= _FEWEST else ():
+    for labels in _cuts(objective, rng) if rows.n_samples >= _FEWEST else ():
         try:
-            run = EM(problem, start_of(problem, labels, 2), tol=_ROUGHLY, acceleration=None)
+            run = EM(objective, start_of(objective, labels, 2), tol=_ROUGHLY, acceleration=None)
         except (IllDefinedCovarianceError, EmptyStartError, LostRowError):
             continue
         so_far = run.until(_FIRST)
@@ -87,18 +87,18 @@ def _as_split(end: EMResult, mass: float, level: float) -> Split:
     return Split(end.moments.objective - level, (first, second))
 
 
-def _cuts(problem: Problem, rng: np.random.RandomState) -> Iterator[Array]:
+def _cuts(objective: Objective, rng: np.random.RandomState) -> Iterator[Array]:
     """Labels 0 and 1 for the samples, in a few ways that do not depend on units.
 
     Across the axis of least kurtosis, where two clusters lie side by side; what is nearer to the
     farthest sample than to the mean, for a small group far away; the tail of the most skewed
     feature; and by k-means.
     """
-    rows = problem.rows
+    rows = objective.rows
     assert isinstance(rows, InMemoryRows)
     weights = rows.sample_weight
     assert weights is not None
-    (_, scaled), (_, white) = views(StartSample(rows.X, weights, True), problem)
+    (_, scaled), (_, white) = views(StartSample(rows.X, weights, True), objective)
     if not white.shape[1]:
         return
     weights = weights / weights.sum()

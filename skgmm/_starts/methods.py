@@ -9,7 +9,7 @@ import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._moments import Moments
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, maximise
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.grouped import rows_of
@@ -60,20 +60,20 @@ def initial_parameters(
     else:
         partition = PARTITIONS[kind] if len(sample) >= n_components else _shared_rows
         labels = partition(sample, n_components, rng, n_threads)
-        objective = Problem(rows_of(sample, n_threads), structure, floor)
+        objective = Objective(rows_of(sample, n_threads), structure, floor)
         start = start_of(objective, labels, n_components)
     return given.imposed_on(matched(start, given))
 
 
-def start_of(problem: Problem, partition: Array, n_components: int) -> MixtureParameters:
+def start_of(objective: Objective, partition: Array, n_components: int) -> MixtureParameters:
     """M-step from labels (n,) or responsibilities (n, K) of the rows of a problem."""
-    return problem.maximise(moments_of_partition(problem, partition, n_components), None)
+    return objective.maximise(moments_of_partition(objective, partition, n_components), None)
 
 
-def moments_of_partition(problem: Problem, partition: Array, n_components: int) -> Moments:
+def moments_of_partition(objective: Objective, partition: Array, n_components: int) -> Moments:
     """Moments of labels (n,) or responsibilities (n, K) that leave no component without samples."""
-    form = problem.structure.scatter
-    moments = problem.rows.partition_moments(partition, n_components, form, problem.floor)
+    form = objective.structure.scatter
+    moments = objective.rows.partition_moments(partition, n_components, form, objective.floor)
     if not (moments.mass > 0).all():
         raise EmptyStartError(np.flatnonzero(moments.mass <= 0).tolist())
     return moments
@@ -88,8 +88,8 @@ def _kmeans(
 def _random(
     sample: StartSample, n_components: int, rng: np.random.RandomState, n_threads: int
 ) -> Array:
-    shares = rng.uniform(size=(len(sample), n_components))
-    return shares / shares.sum(axis=1, keepdims=True)
+    responsibilities = rng.uniform(size=(len(sample), n_components))
+    return responsibilities / responsibilities.sum(axis=1, keepdims=True)
 
 
 def _shared_rows(
@@ -97,8 +97,8 @@ def _shared_rows(
 ) -> Array:
     """Fewer distinct rows than components: every row has components of its own, equally."""
     owner = np.arange(n_components) % len(sample)
-    shares = (owner == np.arange(len(sample))[:, None]).astype(np.float64)
-    return shares / shares.sum(axis=1, keepdims=True)
+    responsibilities = (owner == np.arange(len(sample))[:, None]).astype(np.float64)
+    return responsibilities / responsibilities.sum(axis=1, keepdims=True)
 
 
 def _kmeans_plusplus(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Array:
@@ -127,7 +127,7 @@ def _nearest(
 ) -> MixtureParameters:
     """The M-step from every sample with its nearest seed, or its component where that is known."""
     labels = nearest(sample.rows, means, n_threads)
-    return start_of(Problem(rows_of(sample, n_threads), structure, floor), labels, len(means))
+    return start_of(Objective(rows_of(sample, n_threads), structure, floor), labels, len(means))
 
 
 def _around(
@@ -151,4 +151,4 @@ def _evened(moments: Moments) -> Moments:
     """The same mass and scatter for every component, the means as they are."""
     n_components = len(moments.mean)
     mass = np.full(n_components, moments.total_weight / n_components)
-    return replace(moments, mass=mass, scatter=moments.form.evened(moments.scatter))
+    return replace(moments, mass=mass, scatter=moments.form.pooled_over_components(moments.scatter))

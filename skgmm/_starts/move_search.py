@@ -14,7 +14,7 @@ from skgmm._em.compiled import supports
 from skgmm._em.loop import EM
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._kernels import LostRowError
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._starts.budget import Budget, work_of_estimates, work_of_passes
 from skgmm._starts.leave_one_out import Proposal, freezes, leave_one_out_proposal
@@ -82,7 +82,7 @@ class MoveSearch:
 
     Parameters
     ----------
-    problem : Problem
+    problem : Objective
         Of the samples that moves are tried on.
     collapse : CollapseTest
         Of all samples.
@@ -94,7 +94,7 @@ class MoveSearch:
 
     def __init__(
         self,
-        problem: Problem,
+        objective: Objective,
         collapse: CollapseTest,
         result: EMResult,
         others: Iterator[MixtureParameters],
@@ -102,18 +102,18 @@ class MoveSearch:
         rng: np.random.RandomState,
         only_repair: bool,
     ) -> None:
-        self.problem, self.collapse, self.result = problem, collapse, result
-        self.completed = problem.completed  # moves are proposed by these, and judged by `problem`
-        self.judged = collapse.judged
+        self.objective, self.collapse, self.result = objective, collapse, result
+        self.completed = objective.completed  # moves are proposed by these, and judged by `problem`
+        self.diagnose = collapse.diagnose
         self.budget, self.rng, self.only_repair = budget, rng, only_repair
         self.others: Iterator[MixtureParameters] = iter(()) if only_repair else others
         self.n_components = K = result.parameters.n_components
-        d, n = problem.rows.n_features, problem.rows.n_samples
-        free = n_parameters(problem.structure, K, d)
-        own = free - n_parameters(problem.structure, K - 1, d)
+        d, n = objective.rows.n_features, objective.rows.n_samples
+        free = n_parameters(objective.structure, K, d)
+        own = free - n_parameters(objective.structure, K - 1, d)
         self.slack = _SLACK * own + _AT_LEAST
         self.n_ways = K + min(int(_FOR_PARAMETERS * free / n), _MOST)
-        self.freezes = freezes(problem, K) and not only_repair
+        self.freezes = freezes(objective, K) and not only_repair
         self.known = KnownSplits()
 
     def best(self, complete: bool) -> MixtureParameters | None:
@@ -125,8 +125,8 @@ class MoveSearch:
             Whether the result is one of the same samples. If not, EM on these comes first: fitted
             to a sample alone any optimum gains.
         """
-        run = EM(self.problem, self.result.parameters, tol=_ROUGHLY)
-        here, found = self.judged(self._spent(run.until(0 if complete else _STEPS), 1)), False
+        run = EM(self.objective, self.result.parameters, tol=_ROUGHLY)
+        here, found = self.diagnose(self._spent(run.until(0 if complete else _STEPS), 1)), False
         while not self.budget.exhausted:
             end = self._better(here)
             if end is None:
@@ -140,8 +140,8 @@ class MoveSearch:
         if self.freezes:
             proposal = self._proposed(here.parameters)
             # Beside the cells of coarse features components are narrow, and EM stays on these.
-            whole = self.problem.rows.whole
-            if proposal.stable and whole and not broken and not np.any(self.problem.cells):
+            whole = self.objective.rows.whole
+            if proposal.stable and whole and not broken and not np.any(self.objective.cells):
                 return None
             start = proposal.parameters
             if start is not None and (end := self._end(start, here)) is not None:
@@ -162,7 +162,7 @@ class MoveSearch:
         moments = self.completed.evaluate(parameters)
         proposal = leave_one_out_proposal(self.completed, parameters, moments)
         passes, calls = (n * proposal.n_steps for n in (_PASSES_OF_STEP, _CALLS_OF_STEP))
-        self.budget.spend(work_of_passes(self.problem, self.n_components, passes + 1, calls))
+        self.budget.spend(work_of_passes(self.objective, self.n_components, passes + 1, calls))
         return proposal
 
     def _start(self, start: MixtureParameters) -> MixtureParameters:
@@ -173,9 +173,9 @@ class MoveSearch:
 
     @property
     def _quick(self) -> bool:
-        trials = work_of_passes(self.problem, self.n_components, _TRIAL[-1], 1)
-        some = 2 < self.n_components <= _SOME and supports(self.problem) is None
-        estimates = work_of_estimates(self.problem, self.n_components, self.n_components)
+        trials = work_of_passes(self.objective, self.n_components, _TRIAL[-1], 1)
+        some = 2 < self.n_components <= _SOME and supports(self.objective) is None
+        estimates = work_of_estimates(self.objective, self.n_components, self.n_components)
         return some and self.n_ways * trials < _QUICK * estimates
 
     def _best_of(
@@ -185,7 +185,7 @@ class MoveSearch:
         begun: list[tuple[EMResult, EM]] = []
         for start in islice(map(self._start, starts), self.n_ways):
             if (run := self._run(start)) is not None:
-                begun.append((self.judged(self._spent(run.until(_TRIAL[-1]), 1)), run))
+                begun.append((self.diagnose(self._spent(run.until(_TRIAL[-1]), 1)), run))
             if self.budget.exhausted:
                 break
         begun.sort(key=lambda pair: pair[0].rank)
@@ -204,18 +204,18 @@ class MoveSearch:
         hopeful = so_far.objective + _HOPE * so_far.remaining > best.comparable_objective
         if so_far.status is not EMStatus.MAX_ITER or not hopeful:
             return so_far
-        return self.judged(self._spent(run.until(_STEPS), -len(so_far.objectives)))
+        return self.diagnose(self._spent(run.until(_STEPS), -len(so_far.objectives)))
 
     # Where it costs more: moves by their estimated gain, one after the other.
 
     def _starts(self, here: EMResult, broken: bool) -> Iterator[MixtureParameters | None]:
         """Parameters from which EM may reach a better optimum, the most promising first."""
         others = map(self._start, self.others)
-        if freezes(self.problem, self.n_components, _FROZEN) and not broken:
+        if freezes(self.objective, self.n_components, _FROZEN) and not broken:
             yield from islice(others, _OTHERS)
             return
         moves: list[Move] = []
-        work = work_of_estimates(self.problem, self.n_components, len(self.known.outdated(here)))
+        work = work_of_estimates(self.objective, self.n_components, len(self.known.outdated(here)))
         if broken or self.budget.left > work:
             self.budget.spend(work)
             moves = moves_by_gain(
@@ -245,7 +245,7 @@ class MoveSearch:
         for move in moves:
             moments = move.applied(moments)
         try:
-            return self.problem.maximise(moments, None)
+            return self.objective.maximise(moments, None)
         except IllDefinedCovarianceError:
             return None
 
@@ -256,7 +256,7 @@ class MoveSearch:
             return None
         evaluated = 0
         for most in (*_TRIAL, _STEPS):
-            end = self.judged(self._spent(run.until(most), -evaluated))
+            end = self.diagnose(self._spent(run.until(most), -evaluated))
             evaluated = len(end.objectives)
             ahead = end.objective + _HOPE * end.remaining
             hopeful = beats(replace(end, moments=end.moments.with_objective(ahead)), here)
@@ -266,12 +266,12 @@ class MoveSearch:
 
     def _run(self, start: MixtureParameters) -> EM | None:
         try:
-            return EM(self.problem, start, tol=_ROUGHLY)
+            return EM(self.objective, start, tol=_ROUGHLY)
         except LostRowError:
             return None
 
     def _spent(self, end: EMResult, more: int) -> EMResult:
         """The end, with the work of its evaluations and so many more counted."""
         passes = len(end.objectives) + more
-        self.budget.spend(work_of_passes(self.problem, self.n_components, passes))
+        self.budget.spend(work_of_passes(self.objective, self.n_components, passes))
         return end

@@ -14,7 +14,7 @@ import numpy as np
 
 from skgmm._em.result import EMResult
 from skgmm._linalg import Array
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.methods import EmptyStartError, start_of
@@ -23,26 +23,28 @@ from skgmm.covariance import IllDefinedCovarianceError
 _GAUSSIAN_KURTOSIS = 3.0
 
 
-def moves_by_overlap(problem: Problem, here: EMResult) -> Iterator[MixtureParameters]:
+def moves_by_overlap(objective: Objective, here: EMResult) -> Iterator[MixtureParameters]:
     """Parameters with two components merged and another one split, the best guess first."""
-    rows = problem.rows
+    rows = objective.rows
     assert isinstance(rows, InMemoryRows)
     weighted, K = rows.weighted(), here.parameters.n_components
-    shares = rows.responsibilities(here.parameters)
-    cuts = [_lowest_kurtosis(weighted, here.parameters, shares[:, k], k) for k in range(K)]
-    for into, freed, split in _ranked(weighted, here, shares, [cut[0] for cut in cuts]):
-        moved, own = shares.copy(), shares[:, split].copy()
+    responsibilities = rows.responsibilities(here.parameters)
+    cuts = [
+        _lowest_kurtosis(weighted, here.parameters, responsibilities[:, k], k) for k in range(K)
+    ]
+    for into, freed, split in _ranked(weighted, here, responsibilities, [cut[0] for cut in cuts]):
+        moved, own = responsibilities.copy(), responsibilities[:, split].copy()
         moved[:, into] += moved[:, freed]
         moved[:, freed] = np.where(cuts[split][1], own, 0.0)
         moved[:, split] = np.where(cuts[split][1], 0.0, own)
         try:
-            yield start_of(problem, moved, K)
+            yield start_of(objective, moved, K)
         except (IllDefinedCovarianceError, EmptyStartError):
             continue
 
 
 def _ranked(
-    rows: InMemoryRows, here: EMResult, shares: Array, kurtosis: list[float]
+    rows: InMemoryRows, here: EMResult, responsibilities: Array, kurtosis: list[float]
 ) -> Iterator[tuple[int, int, int]]:
     """Components to merge, the first taking over the second, and to split.
 
@@ -54,7 +56,7 @@ def _ranked(
     splits = np.argsort(-worth, kind="stable").tolist()
     for freed, twin in here.alike.items():
         yield from ((twin, freed, k) for k in splits if k != freed)
-    products = (shares * weights[:, None]).T @ shares
+    products = (responsibilities * weights[:, None]).T @ responsibilities
     sizes = np.sqrt(np.diag(products)) + np.finfo(np.float64).tiny
     overlap = products / sizes[:, None] / sizes
     pairs = [(i, j) for i in range(K) for j in range(i)]

@@ -23,7 +23,7 @@ from skgmm._em.collapse import CollapseTest
 from skgmm._em.loop import run_em
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.sample import StartSample
 from skgmm._starts.given import GivenParameters, matched
@@ -67,7 +67,7 @@ class Candidate:
 
 
 def race(
-    problem: Problem,
+    objective: Objective,
     sample: StartSample,
     n_components: int,
     given: GivenParameters,
@@ -81,12 +81,12 @@ def race(
         If every candidate failed: the error of the first.
     """
     sample = thinned(sample, n_components, rng)
-    on_sample = problem.on(sample)
+    on_sample = objective.on(sample)
     partitions = _distinct_partitions(_partitions(sample, n_components, rng, on_sample))
     starts = _candidates(on_sample, partitions, n_components, given)
     if len(starts) == 1:
         return starts
-    if problem.structure.minimum_rows(n_components, on_sample.rows.n_features) > len(sample):
+    if objective.structure.minimum_rows(n_components, on_sample.rows.n_features) > len(sample):
         # Some component is degenerate in any case, and EM says nothing of how good the others are.
         return sorted(starts, key=lambda one: one.volume)
     collapse = _collapse_test(on_sample, starts[0])
@@ -100,14 +100,14 @@ def race(
     return ahead + behind
 
 
-def _collapse_test(problem: Problem, start: Candidate) -> CollapseTest:
+def _collapse_test(objective: Objective, start: Candidate) -> CollapseTest:
     """From the groups of any start, which are all samples."""
     assert start.groups is not None
-    return CollapseTest.of_fit(problem.regularisation, start.groups, problem.rows.n_samples)
+    return CollapseTest.of_fit(objective.regularisation, start.groups, objective.rows.n_samples)
 
 
 def _candidates(
-    problem: Problem,
+    objective: Objective,
     partitions: Iterable[tuple[str, Array]],
     n_components: int,
     given: GivenParameters,
@@ -117,8 +117,8 @@ def _candidates(
     error: Exception | None = None
     for kind, partition in partitions:
         try:
-            groups = moments_of_partition(problem, partition, n_components)
-            start = problem.maximise(groups, None)
+            groups = moments_of_partition(objective, partition, n_components)
+            start = objective.maximise(groups, None)
             start = given.imposed_on(matched(start, given))
             candidates.append(
                 Candidate(kind, start, -np.inf, 0, groups=groups, volume=_volume(groups))
@@ -146,11 +146,11 @@ def thinned(
 
 
 def _partitions(
-    sample: StartSample, n_components: int, rng: RandomState, problem: Problem
+    sample: StartSample, n_components: int, rng: RandomState, objective: Objective
 ) -> Iterator[tuple[str, Array]]:
     """Kind and labels (m,) or responsibilities (m, K) of each candidate."""
-    weights, n_threads = sample.weights, problem.rows.n_threads
-    seen = views(sample, problem)
+    weights, n_threads = sample.weights, objective.rows.n_threads
+    seen = views(sample, objective)
     if sample.known is not None:
         yield from around_labelled(seen[0][1], sample, n_components, n_threads)
 
@@ -163,8 +163,8 @@ def _partitions(
     yield f"farthest first, {view}", around(rows, farthest_first(rows, weights, n_components))
     for view, rows in seen:
         yield f"k-means++, {view}", around(rows, seeds(rows, weights, n_components, rng))
-    shares = rng.standard_exponential(size=(len(sample), n_components))
-    yield "random", shares / shares.sum(axis=1, keepdims=True)
+    responsibilities = rng.standard_exponential(size=(len(sample), n_components))
+    yield "random", responsibilities / responsibilities.sum(axis=1, keepdims=True)
 
 
 def _distinct_partitions(
@@ -198,19 +198,19 @@ def around_labelled(
 
 
 def _advanced(
-    problem: Problem, collapse: CollapseTest, candidate: Candidate, n_steps: int
+    objective: Objective, collapse: CollapseTest, candidate: Candidate, n_steps: int
 ) -> Candidate:
     """The candidate some EM iterations on, or fewer where nothing is left to gain."""
-    moments = candidate.moments or problem.evaluate(candidate.parameters)
+    moments = candidate.moments or objective.evaluate(candidate.parameters)
     result = run_em(
-        problem,
+        objective,
         candidate.parameters,
         moments=moments,
         tol=_SAME,
         max_iter=n_steps,
         acceleration=None,
     )
-    result = collapse.judged(result)
+    result = collapse.diagnose(result)
     return replace(
         candidate,
         parameters=result.parameters,
@@ -223,16 +223,16 @@ def _advanced(
 
 
 def spare_starts(
-    problem: Problem, sample: StartSample, n_components: int, n_tries: int, rng: RandomState
+    objective: Objective, sample: StartSample, n_components: int, n_tries: int, rng: RandomState
 ) -> Iterator[MixtureParameters]:
     """Starts by k-means, after a race; the problem is that of the sample."""
     partitions = (
-        (view, kmeans(rows, sample.weights, n_components, rng, problem.rows.n_threads))
-        for view, rows in islice(cycle(views(sample, problem)), n_tries)
+        (view, kmeans(rows, sample.weights, n_components, rng, objective.rows.n_threads))
+        for view, rows in islice(cycle(views(sample, objective)), n_tries)
     )
     for _, labels in _distinct_partitions(partitions):
         with suppress(IllDefinedCovarianceError, EmptyStartError):
-            yield start_of(problem, labels, n_components)
+            yield start_of(objective, labels, n_components)
 
 
 def _may_win(one: Candidate, best: Candidate) -> bool:

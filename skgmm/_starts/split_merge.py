@@ -26,7 +26,7 @@ import numpy as np
 from skgmm._em.collapse import CollapseTest
 from skgmm._em.loop import run_em
 from skgmm._em.result import EMResult, EMStatus
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.sample import StartSample
 from skgmm._starts.budget import Budget
@@ -41,7 +41,7 @@ _SPARE = 10
 
 
 def split_and_merge(
-    problem: Problem,
+    objective: Objective,
     collapse: CollapseTest,
     draw: Callable[[], StartSample],
     result: EMResult,
@@ -84,14 +84,14 @@ def split_and_merge(
     if (only_repair and not broken) or len(sample := draw()) <= n_components:
         return result
     sample = thinned(sample, n_components, rng, _PER_COMPONENT)
-    on_sample, budget = problem.on(sample), Budget.after(problem, result, n_raced)
+    on_sample, budget = objective.on(sample), Budget.after(objective, result, n_raced)
     starts = chain(others, spare_starts(on_sample, sample, n_components, _SPARE, rng))
     search = MoveSearch(on_sample, collapse, result, starts, budget, rng, only_repair)
     found = search.best(sample.complete)
     left = max_iter - len(result.objectives)
     if found is None or left < 1:
         return result
-    reached = collapse.judged(run_em(problem, found, max_iter=left, **options))
+    reached = collapse.diagnose(run_em(objective, found, max_iter=left, **options))
     better = beats(reached, result)
     mend = better and len(reached.spikes) < len(result.spikes)
     return _joined(result, reached, mend, better)

@@ -6,22 +6,22 @@ import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._moments import Scatter
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._rows.sample import StartSample
 
 # Features up to which axis-aligned structures are started from whitened samples as well.
 _MOST_WHITENED = 500
 
 
-def views(sample: StartSample, problem: Problem) -> list[tuple[str, Array]]:
+def views(sample: StartSample, objective: Objective) -> list[tuple[str, Array]]:
     """The samples scaled, and whitened.
 
     Of many features whose covariances are none of the structure's business they are not whitened,
     for it takes a matrix of all features.
     """
     scaled = scaled_rows(sample)
-    diagonal = problem.structure.scatter is Scatter.DIAGONAL
-    if diagonal and problem.rows.n_features > _MOST_WHITENED:
+    diagonal = objective.structure.scatter is Scatter.DIAGONAL
+    if diagonal and objective.rows.n_features > _MOST_WHITENED:
         return [("scaled", scaled), ("scaled", scaled)]
     return [("scaled", scaled), ("whitened", whitened_rows(scaled, sample.weights))]
 

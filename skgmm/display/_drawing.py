@@ -36,9 +36,9 @@ class Drawing:
     """
 
     def __init__(
-        self, view: View, rows: Array, shares: Array, weights: Array | None, max_rows: int
+        self, view: View, rows: Array, responsibilities: Array, weights: Array | None, max_rows: int
     ) -> None:
-        self.view, self.rows, self.shares = view, rows, shares
+        self.view, self.rows, self.responsibilities = view, rows, responsibilities
         self.weights = np.ones(len(rows)) if weights is None else weights
         self.spans = view.spans(rows)
         n_samples = len(rows)
@@ -46,10 +46,10 @@ class Drawing:
         self.drawn = np.arange(n_samples)
         if n_samples > max_rows:
             self.drawn = np.sort(rng.choice(n_samples, max_rows, replace=False))
-        ranked = np.sort(shares[self.drawn], axis=1)
+        ranked = np.sort(responsibilities[self.drawn], axis=1)
         # Difference of the two largest responsibilities: 0 if they are equal.
         self.certainty = ranked[:, -1] - ranked[:, -2] if ranked.shape[1] > 1 else ranked[:, 0]
-        self.hard = shares[self.drawn].argmax(axis=1)
+        self.hard = responsibilities[self.drawn].argmax(axis=1)
 
     def histogram(self, ax: Any, coordinate: int) -> None:
         """Stacked histograms weighted by responsibilities, with the densities."""
@@ -60,7 +60,7 @@ class Drawing:
         low, high = self.spans[coordinate]
         x = _points(view, low, high)
         for k in view.filled:
-            soft = self.weights * self.shares[:, k]
+            soft = self.weights * self.responsibilities[:, k]
             height = scale * np.histogram(rows, edges, weights=soft)[0]
             bars = ax.bar(
                 edges[:-1], height, np.diff(edges), bottom, align="edge",

@@ -131,14 +131,18 @@ class MixtureDisplay:
         _style.check_data(cls, X)
         mixture = mixture_of(estimator)
         view, rows = view_of(mixture, X, features)
-        shares = np.asarray(mixture.predict_proba(X), dtype=np.float64)
+        responsibilities = np.asarray(mixture.predict_proba(X), dtype=np.float64)
         row_weights = check_weights_of_rows(sample_weight, rows)
         if row_weights is not None:
             counted = row_weights > 0
-            rows, shares, row_weights = rows[counted], shares[counted], row_weights[counted]
+            rows, responsibilities, row_weights = (
+                rows[counted],
+                responsibilities[counted],
+                row_weights[counted],
+            )
         display = cls(
             rows=rows,
-            responsibilities=shares,
+            responsibilities=responsibilities,
             weights=view.weights,
             means=view.means,
             covariances=view.covariances,

@@ -98,8 +98,8 @@ class UncertaintyDisplay:
             If matplotlib is not installed.
         """
         _style.check_data(cls, X)
-        shares = np.asarray(mixture_of(estimator).predict_proba(X), dtype=np.float64)
-        return cls(responsibilities=shares).plot(ax, **options)
+        responsibilities = np.asarray(mixture_of(estimator).predict_proba(X), dtype=np.float64)
+        return cls(responsibilities=responsibilities).plot(ax, **options)
 
     def plot(self, ax: Any = None, *, doubt: float = 0.1) -> UncertaintyDisplay:
         """Plot again.
@@ -129,14 +129,14 @@ class UncertaintyDisplay:
         _style.open_frame(self.ax_)
         return self
 
-    def _columns(self, shares: Array) -> None:
-        n_samples = len(shares)
+    def _columns(self, responsibilities: Array) -> None:
+        n_samples = len(responsibilities)
         first = np.unique(np.linspace(0, n_samples, _MOST_COLUMNS, endpoint=False).astype(int))
         edges = np.append(first, n_samples)
-        columns = np.add.reduceat(shares, first) / np.diff(edges)[:, None]
+        columns = np.add.reduceat(responsibilities, first) / np.diff(edges)[:, None]
         tops = np.cumsum(np.column_stack([np.zeros(len(first)), columns]), axis=1)
         tops = np.vstack([tops, tops[-1:]])
-        for k in np.flatnonzero(shares.any(axis=0)).tolist():
+        for k in np.flatnonzero(responsibilities.any(axis=0)).tolist():
             self.ax_.fill_between(
                 edges, tops[:, k], tops[:, k + 1], step="post", facecolor=_style.colour(k),
                 hatch=_style.hatch(k), edgecolor=_style.paper(), lw=0.0, rasterized=True,

@@ -10,7 +10,7 @@ import numpy as np
 from skgmm._em.compiled import step
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.sample import StartSample
@@ -21,7 +21,7 @@ from skgmm.covariance import Structure
 Start = tuple[MixtureParameters, Moments]
 """Parameters, and their Moments."""
 
-Candidate = Callable[[Problem], Start]
+Candidate = Callable[[Objective], Start]
 """From the objective of the model to a start; it may raise an error if there is none."""
 
 # Distance of the two halves of a split component from its mean, in standard deviations.
@@ -65,18 +65,18 @@ def grouped(
 def from_groups(moments: Moments) -> Candidate:
     """The M-step from a partition of the samples."""
 
-    def start(problem: Problem) -> Start:
-        form = problem.structure.scatter
+    def start(objective: Objective) -> Start:
+        form = objective.structure.scatter
         reduced = replace(moments, form=form, scatter=form.from_dense(moments.scatter))
-        parameters = problem.maximise(reduced, None)
-        return parameters, problem.evaluate(parameters)
+        parameters = objective.maximise(reduced, None)
+        return parameters, objective.evaluate(parameters)
 
     return start
 
 
 def from_contained(parameters: MixtureParameters) -> Candidate:
     """An iteration of EM within the structure, from parameters of one that it contains."""
-    return lambda problem: step(problem, _as_of(problem.structure, parameters))
+    return lambda objective: step(objective, _as_of(objective.structure, parameters))
 
 
 def from_smaller(
@@ -91,11 +91,11 @@ def from_smaller(
     The split is along the longest axis, with features measured in `units` (d,).
     """
 
-    def start(problem: Problem) -> Start:
+    def start(objective: Objective) -> Start:
         grown = _split(parameters, component, units, apart)
         while grown.n_components < n_components:
             grown = _split(grown, int(np.argmax(grown.log_weights)), units, apart)
-        return step(problem, grown)
+        return step(objective, grown)
 
     return start
 

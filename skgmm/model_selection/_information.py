@@ -14,7 +14,7 @@ import numpy as np
 
 from skgmm._em.quasi_newton import coordinates_around
 from skgmm._linalg import Array
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 
 # In units of the complete-data standard errors of one sample.
@@ -33,7 +33,7 @@ Natural = Callable[[MixtureParameters], Array]
 
 
 def covariance_of_estimates(
-    problem: Problem, parameters: MixtureParameters, natural: Natural
+    objective: Objective, parameters: MixtureParameters, natural: Natural
 ) -> Array:
     """The covariance (m, m) of the function `natural` of the parameters, (m,).
 
@@ -42,15 +42,15 @@ def covariance_of_estimates(
     ValueError
         If the parameters are not a maximum.
     """
-    moments = problem.evaluate(parameters)
-    coordinates = coordinates_around(problem, parameters, moments)
+    moments = objective.evaluate(parameters)
+    coordinates = coordinates_around(objective, parameters, moments)
 
     def gradient(vector: Array) -> Array:
         point = coordinates.at(vector)
-        return point.gradient(problem.evaluate(point.parameters))
+        return point.gradient(objective.evaluate(point.parameters))
 
     hessian = _differences(gradient, coordinates.size)
-    n_free = n_parameters(problem.structure, *parameters.means.shape)
+    n_free = n_parameters(objective.structure, *parameters.means.shape)
     inverse = _inverse(-0.5 * (hessian + hessian.T), n_free)
     slope = gradient(np.zeros(coordinates.size))
     if 0.5 * slope @ inverse @ slope > max(_GAIN, _GAIN_PER_ROW * moments.total_weight):

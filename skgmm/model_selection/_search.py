@@ -18,11 +18,11 @@ from skgmm._fitting import Fit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
-from skgmm._objective import Problem, Regularisation
+from skgmm._objective import Objective, Regularisation
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import rows_in_memory
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
-from skgmm._starts.choose import alone, table_of_starts
+from skgmm._starts.choose import single_candidate, table_of_starts
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.covariance import STRUCTURES, Structure, find_structure
@@ -325,10 +325,10 @@ class GaussianMixtureSearch(
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
-        starts = alone("search", chosen.result.parameters)
-        problem = Problem(rows, chosen.structure, *reg)
+        starts = single_candidate("search", chosen.result.parameters)
+        objective = Objective(rows, chosen.structure, *reg)
         table = table_of_starts([starts], [chosen.result])
-        fit = Fit(problem, chosen.result, table, [], self.random_state)
+        fit = Fit(objective, chosen.result, table, [], self.random_state)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 setattr(mixture, name, getattr(self, name))

@@ -17,7 +17,7 @@ from skgmm._em.loop import run_em
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._kernels import LostRowError
 from skgmm._moments import Moments
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._starts.methods import EmptyStartError
@@ -120,10 +120,10 @@ def fit_model(
 ) -> ModelFit:
     """Fit one model; after a failure there is no result, and the status gives the reason."""
     began = perf_counter()
-    problem = Problem(data.rows, structure, *data.reg)
+    objective = Objective(data.rows, structure, *data.reg)
     try:
-        result = _best_end(data, problem, n_components, neighbours)
-        log_likelihood = result.moments.total_weight * problem.mean_log_probability(
+        result = _best_end(data, objective, n_components, neighbours)
+        log_likelihood = result.moments.total_weight * objective.mean_log_probability(
             result.parameters, result.moments
         )
         certainty = data.rows.log_certainty(result.parameters)
@@ -140,32 +140,34 @@ def fit_model(
 
 
 def _best_end(
-    data: SearchData, problem: Problem, n_components: int, neighbours: Neighbours
+    data: SearchData, objective: Objective, n_components: int, neighbours: Neighbours
 ) -> EMResult:
     """The first run of EM that ends without collapse and above all models that it contains."""
     if data.groups[n_components] is None:
         raise ValueError(
             f"X has {len(data.trial.X)} distinct samples, fewer than n_components={n_components}"
         )
-    data.check_enough(problem.structure, n_components)
+    data.check_enough(objective.structure, n_components)
     best = neighbours.best
     level = -np.inf if best is None else best.objective
-    ranked = _ranked(data, problem, _candidates(data, problem.structure, n_components, neighbours))
+    ranked = _ranked(
+        data, objective, _candidates(data, objective.structure, n_components, neighbours)
+    )
     ways: list[Candidate] = [runner.again for runner in ranked]
     if best is not None:
         ways.insert(1, _no_worse_than(best.parameters, n_components))
     reason, inadmissible = "", None
     for way in ways[:_TRIES]:
         try:
-            start, moments = way(problem)
-            end = run_em(problem, start, moments=moments, **data.options)
+            start, moments = way(objective)
+            end = run_em(objective, start, moments=moments, **data.options)
         except _NUMERICAL as error:
             reason = reason or str(error)
             continue
         collapsed = end.collapsed or data.collapsed(end.parameters)
         if collapsed:
             reason = reason or f"components {collapsed} collapsed onto reg_covar"
-        elif why := data.unsupported(problem.structure, end):
+        elif why := data.unsupported(objective.structure, end):
             inadmissible = inadmissible or InadmissibleError(why, end.objective)
         elif inadmissible and end.duplicates:
             continue  # equal components: the same mixture as a contained model
@@ -216,17 +218,17 @@ class _Runner:
     def objective(self) -> float:
         return self.moments.mean_objective
 
-    def again(self, problem: Problem) -> Start:
+    def again(self, objective: Objective) -> Start:
         """As a start for the samples of `problem`."""
-        rows = problem.rows
+        rows = objective.rows
         if isinstance(rows, RowsInMemory) and rows.X is self.rows.X:
             return self.parameters, self.moments
-        return self.parameters, problem.evaluate(self.parameters)
+        return self.parameters, objective.evaluate(self.parameters)
 
 
-def _ranked(data: SearchData, problem: Problem, candidates: list[Candidate]) -> list[_Runner]:
+def _ranked(data: SearchData, objective: Objective, candidates: list[Candidate]) -> list[_Runner]:
     """Where the candidates are after a few iterations, the best first; collapsed ones drop out."""
-    trial = replace(problem, rows=data.trial)
+    trial = replace(objective, rows=data.trial)
     runners: list[_Runner] = []
     for candidate in candidates:
         with suppress(*_NUMERICAL):
@@ -240,7 +242,7 @@ def _ranked(data: SearchData, problem: Problem, candidates: list[Candidate]) -> 
     return ahead + behind
 
 
-def _advanced(data: SearchData, trial: Problem, runner: _Runner, n_steps: int) -> _Runner | None:
+def _advanced(data: SearchData, trial: Objective, runner: _Runner, n_steps: int) -> _Runner | None:
     """Some iterations on, unless that collapses."""
     try:
         end = run_em(

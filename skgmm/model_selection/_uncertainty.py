@@ -16,7 +16,7 @@ from skgmm._em.loop import run_em
 from skgmm._em.result import EMStatus
 from skgmm._inference import mixture_of
 from skgmm._linalg import Array, best_matching
-from skgmm._objective import Problem
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import rows_to_ask_about
@@ -154,12 +154,12 @@ def parameter_uncertainty(
     parameters, structure = fitted._parameters(), fitted._structure()
     rows = rows_to_ask_about(fitted, X, sample_weight, parameters.n_components)
     floor = getattr(fitted, "reg_covar_", np.zeros(parameters.n_features))
-    problem = Problem(rows, structure, floor)
+    objective = Objective(rows, structure, floor)
     estimates = _natural(parameters, structure)
     draws = None
     with single_threaded_blas():
         if method == "information":
-            found = _normal(problem, parameters, estimates, level)
+            found = _normal(objective, parameters, estimates, level)
         else:
             if not isinstance(rows, RowsInMemory):
                 raise TypeError(
@@ -168,7 +168,7 @@ def parameter_uncertainty(
                 )
             _check_effective_samples(rows)
             rng = check_random_state(random_state)
-            draws = _bootstrap(problem, parameters, n_bootstrap, rng, n_jobs)
+            draws = _bootstrap(objective, parameters, n_bootstrap, rng, n_jobs)
             found = {
                 name: _by_quantiles(estimate, draws[name], level)
                 for name, estimate in estimates.items()
@@ -185,14 +185,16 @@ def _natural(parameters: MixtureParameters, structure: Structure) -> dict[str, A
 
 
 def _normal(
-    problem: Problem, parameters: MixtureParameters, estimates: dict[str, Array], level: float
+    objective: Objective, parameters: MixtureParameters, estimates: dict[str, Array], level: float
 ) -> dict[str, Uncertainty]:
     """Intervals from the observed information."""
 
     def flat(some: MixtureParameters) -> Array:
-        return np.concatenate([part.ravel() for part in _natural(some, problem.structure).values()])
+        return np.concatenate(
+            [part.ravel() for part in _natural(some, objective.structure).values()]
+        )
 
-    variances = np.diagonal(covariance_of_estimates(problem, parameters, flat))
+    variances = np.diagonal(covariance_of_estimates(objective, parameters, flat))
     errors = np.split(
         np.sqrt(np.maximum(variances, 0.0)),
         np.cumsum([part.size for part in estimates.values()])[:-1],
@@ -241,7 +243,7 @@ def _check_effective_samples(rows: RowsInMemory) -> None:
 
 
 def _bootstrap(
-    problem: Problem,
+    objective: Objective,
     parameters: MixtureParameters,
     n_bootstrap: int,
     rng: np.random.RandomState,
@@ -249,8 +251,8 @@ def _bootstrap(
 ) -> dict[str, Array]:
     """Weights, means and covariances of each fit, (b, ...)."""
     seeds = rng.randint(2**31 - 1, size=n_bootstrap)
-    outcomes = run_in_workers(partial(_refitted, problem, parameters), seeds, n_jobs)
-    draws = [_natural(outcome, problem.structure) for outcome in outcomes if outcome is not None]
+    outcomes = run_in_workers(partial(_refitted, objective, parameters), seeds, n_jobs)
+    draws = [_natural(outcome, objective.structure) for outcome in outcomes if outcome is not None]
     if len(draws) < 2:
         raise ValueError(
             f"Of {n_bootstrap} fits to X with random weights all but {len(draws)} collapsed. "
@@ -260,10 +262,10 @@ def _bootstrap(
 
 
 def _refitted(
-    problem: Problem, parameters: MixtureParameters, seed: int
+    objective: Objective, parameters: MixtureParameters, seed: int
 ) -> MixtureParameters | None:
     """The mixture fitted to the samples with random weights; None if it collapses."""
-    rows = problem.rows
+    rows = objective.rows
     assert isinstance(rows, RowsInMemory)
     rng = np.random.RandomState(seed)
     own = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
@@ -272,22 +274,24 @@ def _refitted(
     if not drawn.any():  # of tiny weights most draws are 0
         return None
     drawn *= own.sum() / drawn.sum()
-    again = Problem(rows.reweighted(drawn), problem.structure, problem.floor)
+    again = Objective(rows.reweighted(drawn), objective.structure, objective.floor)
     try:
         with single_threaded_blas():
             end = run_em(again, parameters, tol=1e-6, max_iter=1000)
     except IllDefinedCovarianceError:
         return None
     return (
-        None if end.status is EMStatus.COLLAPSED else _matched(problem, parameters, end.parameters)
+        None
+        if end.status is EMStatus.COLLAPSED
+        else _matched(objective, parameters, end.parameters)
     )
 
 
 def _matched(
-    problem: Problem, parameters: MixtureParameters, drawn: MixtureParameters
+    objective: Objective, parameters: MixtureParameters, drawn: MixtureParameters
 ) -> MixtureParameters:
     """The components in the order of those that they match, by responsibilities."""
-    rows = problem.rows
+    rows = objective.rows
     assert isinstance(rows, RowsInMemory)
     ours, theirs = (rows.responsibilities(some) for some in (parameters, drawn))
     if rows.sample_weight is not None:

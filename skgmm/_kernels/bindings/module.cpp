@@ -22,23 +22,23 @@ using namespace skgmm;
 
 namespace {
 
-PackedMixture packed(const Table& means, const Factors& factors, const double* log_heights) {
+PackedMixture packed(const Table& means, const Factors& factors, const double* log_peak) {
     const int64_t K = means.shape(0), d = means.shape(1);
     const Factor form = check_factors(K, d, factors);
-    return {K, d, form, means.data(), factors.data(), int64_t(factors.shape(0)), log_heights};
+    return {K, d, form, means.data(), factors.data(), int64_t(factors.shape(0)), log_peak};
 }
 
 // Adds the sums of rows to a total, in terms of a linear mixture where that is asked for and as
 // accurate; the first row that is lost, or -1.
 template <typename T>
 int64_t add_total(Matrix<T> X, std::optional<Vector> weight, Table means, Factors factors,
-                  Vector log_heights, Table centres, std::optional<Labels> labels,
-                  std::optional<Table> shares, int form, bool linear, Out<double> total,
+                  Vector log_peak, Table centres, std::optional<Labels> labels,
+                  std::optional<Table> responsibilities, int form, bool linear, Out<double> total,
                   int64_t n_threads) {
     const Rows<T> rows = rows_of(X, weight);
     const int64_t K = means.shape(0), d = means.shape(1);
-    require(int64_t(log_heights.shape(0)) == K, "log_heights: one for each component");
-    PackedMixture mixture = packed(means, factors, log_heights.data());
+    require(int64_t(log_peak.shape(0)) == K, "log_peak: one for each component");
+    PackedMixture mixture = packed(means, factors, log_peak.data());
     require(rows.n_features == d, "means: as many features as X");
     require(centres.shape(0) == means.shape(0) && int64_t(centres.shape(1)) == d,
             "centres: as means");
@@ -46,9 +46,9 @@ int64_t add_total(Matrix<T> X, std::optional<Vector> weight, Table means, Factor
             "total: a pair for each number of the sums");
     require(!labels || int64_t(labels->shape(0)) == rows.n_samples, "labels: one for each row");
     require(
-        !shares || (int64_t(shares->shape(0)) == rows.n_samples && int64_t(shares->shape(1)) == K),
-        "shares: (n, K)");
-    const Given given{labels ? labels->data() : nullptr, shares ? shares->data() : nullptr};
+        !responsibilities || (int64_t(responsibilities->shape(0)) == rows.n_samples && int64_t(responsibilities->shape(1)) == K),
+        "responsibilities: (n, K)");
+    const Given given{labels ? labels->data() : nullptr, responsibilities ? responsibilities->data() : nullptr};
     int64_t lost = -1;
     without_gil([&] {
         if (linear && Form(form) != Form::full) mixture.linearise(centres.data());
@@ -59,12 +59,12 @@ int64_t add_total(Matrix<T> X, std::optional<Vector> weight, Table means, Factor
 }
 
 // The sums of a total of `add_total`; false if they have lost their digits by being linear.
-bool sums_of_total(Table means, Factors factors, Vector log_heights, Table centres, int form,
+bool sums_of_total(Table means, Factors factors, Vector log_peak, Table centres, int form,
                    bool linear, Vector total, Out<double> out) {
     const int64_t size = sums_size(Form(form), means.shape(0), means.shape(1));
     require(int64_t(total.shape(0)) == 2 * size && int64_t(out.size()) == size,
             "total and out: pairs and numbers of the sums");
-    PackedMixture mixture = packed(means, factors, log_heights.data());
+    PackedMixture mixture = packed(means, factors, log_peak.data());
     if (linear && Form(form) != Form::full) mixture.linearise(centres.data());
     return round_total(mixture, centres.data(), Form(form), total.data(), out.data());
 }
@@ -81,7 +81,7 @@ void find_log_heights(Vector log_weights, Factors factors, Vector floor, Out<dou
     const int64_t K = log_weights.shape(0), d = floor.shape(0), m = factors.shape(0);
     require((m == 1 || m == K) && int64_t(factors.shape(1)) == d && int64_t(out.size()) == K,
             "factors and out: as log_weights and floor");
-    log_heights(K, d, factors.ndim() == 3, m, factors.data(), log_weights.data(), floor.data(),
+    log_peak(K, d, factors.ndim() == 3, m, factors.data(), log_weights.data(), floor.data(),
                 out.data());
 }
 
@@ -113,13 +113,13 @@ int64_t add_moments(Matrix<T> X, std::optional<Vector> weight, Vector log_weight
 }
 
 template <typename T>
-int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_heights,
+int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_peak,
                      std::optional<Out<double>> log_density, std::optional<Out<T>> responsibilities,
                      std::optional<Out<double>> log_responsibilities,
                      std::optional<Out<int64_t>> labels, int64_t n_threads) {
     const Rows<T> rows = rows_of<T>(X, std::nullopt);
-    require(log_heights.shape(0) == means.shape(0), "log_heights: one for each component");
-    PackedMixture mixture = packed(means, factors, log_heights.data());
+    require(log_peak.shape(0) == means.shape(0), "log_peak: one for each component");
+    PackedMixture mixture = packed(means, factors, log_peak.data());
     const int64_t n = rows.n_samples, K = means.shape(0);
     require(rows.n_features == int64_t(means.shape(1)), "means: as many features as X");
     require(!log_density || int64_t(log_density->size()) == n, "log_density: one for each row");
@@ -165,15 +165,15 @@ void use(const std::string& name) {
 template <typename T>
 void bind(nb::module_& m) {
     m.def("add_total", &add_total<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
-          nb::arg("means"), nb::arg("factors"), nb::arg("log_heights"), nb::arg("centres"),
-          nb::arg("labels").none(), nb::arg("shares").none(), nb::arg("form"), nb::arg("linear"),
+          nb::arg("means"), nb::arg("factors"), nb::arg("log_peak"), nb::arg("centres"),
+          nb::arg("labels").none(), nb::arg("responsibilities").none(), nb::arg("form"), nb::arg("linear"),
           nb::arg("total").noconvert(), nb::arg("n_threads"));
     m.def("add_moments", &add_moments<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
           nb::arg("log_weights"), nb::arg("means"), nb::arg("factors"), nb::arg("floor"),
           nb::arg("form"),
           nb::arg("out").noconvert(), nb::arg("n_threads"));
     m.def("write_values", &write_values<T>, nb::arg("X").noconvert(), nb::arg("means"),
-          nb::arg("factors"), nb::arg("log_heights"), nb::arg("log_density").none(),
+          nb::arg("factors"), nb::arg("log_peak"), nb::arg("log_density").none(),
           nb::arg("responsibilities").none(), nb::arg("log_responsibilities").none(),
           nb::arg("labels").none(), nb::arg("n_threads"));
 }
@@ -188,11 +188,11 @@ NB_MODULE(_native, m) {
     bind<float>(m);
     m.attr("unit_rows") = unit_rows;
     m.def("sums_of_total", &sums_of_total, nb::arg("means"), nb::arg("factors"),
-          nb::arg("log_heights"), nb::arg("centres"), nb::arg("form"), nb::arg("linear"),
+          nb::arg("log_peak"), nb::arg("centres"), nb::arg("form"), nb::arg("linear"),
           nb::arg("total"), nb::arg("out").noconvert());
     m.def("centre_sums", &centre_sums, nb::arg("centres"), nb::arg("form"),
           nb::arg("out").noconvert());
-    m.def("log_heights", &find_log_heights, nb::arg("log_weights"), nb::arg("factors"),
+    m.def("log_peak", &find_log_heights, nb::arg("log_weights"), nb::arg("factors"),
           nb::arg("floor"), nb::arg("out").noconvert());
     bind_estimates(m);
     bind_searching(m);

@@ -163,7 +163,7 @@ void log_joint(const Mixture& mixture, bool squares, Workspace& w) {
     const int64_t d = mixture.n_features;
     const auto one = mixture.factor == Factor::triangular ? triangular_joint : diagonal_joint;
     for (int64_t k = 0; k < mixture.n_components; ++k)
-        one(mixture.packed + k * mixture.packed_size, mixture.means + k * d, mixture.log_heights[k],
+        one(mixture.packed + k * mixture.packed_size, mixture.means + k * d, mixture.log_peak[k],
             d, w, w.joint + k * w.stride, nullptr);
 }
 

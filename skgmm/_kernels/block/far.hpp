@@ -8,7 +8,7 @@ constexpr double far_away = -4096.0;
 // joint of one far row becomes relative to the largest of its log-densities without weights and
 // normalising constants; returns that one.
 double take_nearest(const Mixture& mixture, double* joint, int64_t stride) {
-    const double* heights = mixture.log_heights;
+    const double* heights = mixture.log_peak;
     double nearest = -std::numeric_limits<double>::infinity();
     for (int64_t k = 0; k < mixture.n_components; ++k)
         if (std::isfinite(heights[k])) nearest = larger_of(nearest, joint[k * stride]);
@@ -30,7 +30,7 @@ void joint_without_offset(const Mixture& mixture, const std::vector<double>& zer
     }
     Mixture distances = mixture;
     distances.linear = nullptr;
-    distances.log_heights = zeros.data();
+    distances.log_peak = zeros.data();
     log_joint(distances, false, w);
     for (int64_t lane = 0; lane < w.rows; ++lane)
         w.offset[lane] = take_nearest(mixture, w.joint + lane, w.stride);

@@ -30,7 +30,7 @@ namespace {
 const double* densest_mean(const Mixture& mixture) {
     int64_t best = 0;
     for (int64_t k = 1; k < mixture.n_components; ++k)
-        if (mixture.log_heights[k] > mixture.log_heights[best]) best = k;
+        if (mixture.log_peak[k] > mixture.log_peak[best]) best = k;
     return mixture.means + best * mixture.n_features;
 }
 
@@ -42,7 +42,7 @@ void read_given(const Given& given, int64_t n_components, int64_t first, int64_t
         for (int64_t lane = 0; lane < count; ++lane) {
             const int64_t row = first + lane;
             joint[lane] =
-                given.labels ? given.labels[row] == k : given.shares[row * n_components + k];
+                given.labels ? given.labels[row] == k : given.responsibilities[row * n_components + k];
         }
     }
     for (int64_t lane = 0; lane < w.rows; ++lane) w.peak[lane] = 1.0;

@@ -38,15 +38,15 @@ struct Mixture {
     const double* means;        // (K, d)
     const double* packed;       // factors, tile by tile
     std::int64_t packed_size;   // numbers to a component; 0 when all share one
-    const double* log_heights;  // (K,)
+    const double* log_peak;  // (K,)
     const Linear* linear;       // where it is as accurate, or null
 };
 
-// Responsibilities from outside instead of by Bayes' rule: labels (n,), or shares (n, K).
+// Responsibilities from outside instead of by Bayes' rule: labels (n,), or responsibilities (n, K).
 struct Given {
     const std::int64_t* labels;
-    const double* shares;
-    bool any() const { return labels || shares; }
+    const double* responsibilities;
+    bool any() const { return labels || responsibilities; }
 };
 
 // Sums over rows, about `centres`; `second` is (K, d, d), (K, d) or (d, d) by form, of which the

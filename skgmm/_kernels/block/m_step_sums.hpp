@@ -100,21 +100,21 @@ void diagonal_sums(const double* share, const double* centre, int64_t d, const W
 
 // Sums of R components about the point that is common to all.
 template <int R>
-void add_terms(const double* shares, const double* terms, int64_t d, const Workspace& w,
+void add_terms(const double* responsibilities, const double* terms, int64_t d, const Workspace& w,
                double* out) {
     for (int64_t j = 0; j < d; j += columns)
-        add_products<R>(shares, terms + j * w.stride, w, d - j, out + j, d);
+        add_products<R>(responsibilities, terms + j * w.stride, w, d - j, out + j, d);
 }
 
 void sums_of_terms(int64_t n_components, const double* terms, int64_t d, const Workspace& w,
                    double* out) {
     for (int64_t k = 0; k < n_components; k += tile) {
-        const double* shares = w.joint + k * w.stride;
+        const double* responsibilities = w.joint + k * w.stride;
         switch (at_most(tile, n_components - k)) {
-            case 1: add_terms<1>(shares, terms, d, w, out + k * d); break;
-            case 2: add_terms<2>(shares, terms, d, w, out + k * d); break;
-            case 3: add_terms<3>(shares, terms, d, w, out + k * d); break;
-            default: add_terms<4>(shares, terms, d, w, out + k * d);
+            case 1: add_terms<1>(responsibilities, terms, d, w, out + k * d); break;
+            case 2: add_terms<2>(responsibilities, terms, d, w, out + k * d); break;
+            case 3: add_terms<3>(responsibilities, terms, d, w, out + k * d); break;
+            default: add_terms<4>(responsibilities, terms, d, w, out + k * d);
         }
     }
 }

@@ -25,7 +25,7 @@ void few_joint(const Mixture& mixture, Workspace& w) {
             SKGMM_UNROLL for (int v = 0; v < panel; ++v) {
                 Lanes squares = a[0][v] * a[0][v];
                 SKGMM_UNROLL for (int r = 1; r < D; ++r) squares += a[r][v] * a[r][v];
-                joint[v] = spread(mixture.log_heights[k]) + spread(-0.5) * squares;
+                joint[v] = spread(mixture.log_peak[k]) + spread(-0.5) * squares;
                 store(w.joint + k * w.stride + lane + v * W, joint[v]);
                 peak[v] = k == 0 ? joint[v] : larger(joint[v], peak[v]);
             }
@@ -34,7 +34,7 @@ void few_joint(const Mixture& mixture, Workspace& w) {
     }
 }
 
-// Adds one component's mass, first and second moments; `joint` times the peak are its shares.
+// Adds one component's mass, first and second moments; `joint` times the peak are its responsibilities.
 template <int D>
 void few_sums(const double* joint, const double* centre, const Workspace& w, double* mass,
               double* first, double* second) {

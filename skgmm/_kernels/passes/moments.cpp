@@ -25,7 +25,7 @@ bool moved(double mean, double at) { return std::abs(mean - at) > 64 * epsilon *
 
 }  // namespace
 
-void log_heights(int64_t K, int64_t d, bool triangular, int64_t n_factors, const double* factors,
+void log_peak(int64_t K, int64_t d, bool triangular, int64_t n_factors, const double* factors,
                  const double* log_weights, const double* floor, double* heights) {
     constexpr double log_2_pi = 1.8378770664093454836;
     const int64_t size = triangular ? d * d : d;

@@ -28,10 +28,10 @@ void mirror(double* matrix, int64_t d) {
 
 PackedMixture::PackedMixture(int64_t n_components, int64_t n_features, Factor factor,
                              const double* means, const double* given_factors, int64_t n_factors,
-                             const double* log_heights)
+                             const double* log_peak)
     : given(given_factors) {
     const int64_t d = n_features;
-    mixture = {n_components, d, factor, means, given, 0, log_heights, nullptr};
+    mixture = {n_components, d, factor, means, given, 0, log_peak, nullptr};
     int64_t size = d;
     if (factor == Factor::triangular) {
         factors.reserve(n_factors * d * (d + tile) / 2);
@@ -112,7 +112,7 @@ void PackedMixture::fill_coefficients() {
         const int64_t first = k / tile * tile, width = std::min(tile, K - first);
         double* slope = slopes.data() + first * n_terms + k - first;
         const double* scale = given + k * d;
-        heights[k] = mixture.log_heights[k] - 0.5 * distance(k, mixture.means + k * d, whitened);
+        heights[k] = mixture.log_peak[k] - 0.5 * distance(k, mixture.means + k * d, whitened);
         curvatures[k] = terms == Terms::whitened    ? 1.0
                         : terms == Terms::spherical ? scale[0] * scale[0]
                                                     : 0.0;

@@ -12,7 +12,7 @@ public:
     // n_factors: 1, or n_components; upper triangles (d, d) or diagonals (d,).
     PackedMixture(std::int64_t n_components, std::int64_t n_features, Factor factor,
                   const double* means, const double* factors, std::int64_t n_factors,
-                  const double* log_heights);
+                  const double* log_peak);
     PackedMixture(const PackedMixture&) = delete;
     PackedMixture& operator=(const PackedMixture&) = delete;
 

@@ -158,7 +158,7 @@ int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const doub
     const Parameters& p = parameters;
     const int64_t K = p.n_components, d = p.n_features, size = sums_size(form, K, d);
     std::vector<double> heights(K), total;
-    log_heights(K, d, p.factor == Factor::triangular, p.n_factors, p.factors, p.log_weights, floor,
+    log_peak(K, d, p.factor == Factor::triangular, p.n_factors, p.factors, p.log_weights, floor,
                 heights.data());
     PackedMixture mixture(K, d, p.factor, p.means, p.factors, p.n_factors, heights.data());
     const auto attempt = [&] {
