@@ -110,6 +110,17 @@ def test_the_gradient_is_that_of_the_objective(name, place):
     STRUCTURES[name].check_member(there.covariance, there.n_components)
 
 
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_so_is_the_one_in_many_features(name):
+    """Where matrices are LAPACK's."""
+    parameters = random_mixture(0, 2, 20, name, spread=1.0)
+    X, _ = parameters.draw(300, np.random.RandomState(0))
+    problem = Problem(InMemoryRows(X), STRUCTURES[name], np.full(20, 0.1))
+    error, there = difference(problem, parameters, 0.1, step=1e-5)
+    assert error < 1e-6
+    STRUCTURES[name].check_member(there.covariance, 2)
+
+
 class TiedOfEach(Tied):
     """It asks for more than it needs: a matrix for each component."""
 

@@ -5,6 +5,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <tuple>
 
 #include "bindings/arrays.hpp"
@@ -183,7 +184,7 @@ bool minimise_function(nb::callable function, Numbers vector, Numbers gradient, 
     });
 }
 
-// The coordinates for Python, which says of which vector it asks: nothing is kept between calls.
+// The coordinates for Python, which says of which vector it asks, so that the order of calls does not matter.
 class BoundCoordinates {
 public:
     BoundCoordinates(Vector log_weights, Table means, Factors factors, Vector mass,
@@ -245,12 +246,15 @@ private:
 
     void place(const Vector& vector) {
         require(int64_t(vector.shape(0)) == size(), "vector: as many as coordinates");
+        if (std::equal(last.begin(), last.end(), vector.data(), vector.data() + size())) return;
+        last.assign(vector.data(), vector.data() + size());
         fine = coordinates.at(vector.data(), there);
     }
 
     Form form;
     State there;
     Coordinates coordinates;
+    std::vector<double> last;  // of which `there` is
     bool fine = true;
 };
 
