@@ -13,7 +13,9 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
-from skgmm.covariance import CommonAxes, Covariance, Structure, covariance_of, principal_axes
+from skgmm.covariance import CommonAxes, Covariance, Structure
+from skgmm.covariance._base import covariance_of
+from skgmm.covariance._principal_axes import principal_axes
 
 # With more samples a pass takes longer than what is around it, and an interrupt would have to wait.
 FEW_ROWS = 10_000

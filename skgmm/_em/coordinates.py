@@ -12,7 +12,9 @@ from skgmm._kernels import Sums, packed
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
-from skgmm.covariance import Covariance, Ties, covariance_of, principal_axes
+from skgmm.covariance import Covariance, Ties
+from skgmm.covariance._base import covariance_of
+from skgmm.covariance._principal_axes import principal_axes
 
 
 def in_form(covariance: Covariance, ties: Ties, form: Scatter, n_components: int) -> Covariance:

@@ -22,7 +22,6 @@ from skgmm.covariance._base import (
     Covariance,
     Ellipsoidal,
     IllDefinedCovarianceError,
-    covariance_of,
 )
 from skgmm.covariance._common_axes import (
     CommonPrincipalComponents,
@@ -36,7 +35,6 @@ from skgmm.covariance._ellipsoidal import (
     Tied,
 )
 from skgmm.covariance._own_axes import EqualShape, EqualVolumeAndShape
-from skgmm.covariance._principal_axes import principal_axes
 from skgmm.covariance._spherical import Spherical, TiedSpherical
 from skgmm.covariance._structure import MStepStatistics, Structure, Ties
 
@@ -129,8 +127,6 @@ __all__ = [
     "MStepStatistics",
     "Structure",
     "Ties",
-    "covariance_of",
     "find_structure",
-    "principal_axes",
     "register",
 ]
