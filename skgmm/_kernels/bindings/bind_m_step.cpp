@@ -108,23 +108,23 @@ void factors_of_axes(Stack axes, Table variances, Out<double> out) {
                        out.data() + k * d * d);
 }
 
-// A routine from its capsule in scipy.linalg; null if its integers are not ours.
+// A routine from its capsule in scipy.linalg. False if its integers are not of 32 bits.
 template <typename Routine>
-void take(nb::dict routines, const char* name, Routine& routine) {
+bool take(nb::dict routines, const char* name, Routine& routine) {
     nb::object capsule = routines[name];
     const char* signature = PyCapsule_GetName(capsule.ptr());
-    require(signature && std::strstr(signature, "int *,"), "LAPACK: integers of 32 bits");
+    if (!signature || !std::strstr(signature, "int *,")) return false;
     routine = reinterpret_cast<Routine>(PyCapsule_GetPointer(capsule.ptr(), signature));
+    return true;
 }
 
 void take_lapack(nb::dict blas, nb::dict routines) {
     Lapack found;
-    take(blas, "dgemm", found.dgemm);
-    take(routines, "dgesv", found.dgesv);
-    take(routines, "dpotrf", found.dpotrf);
-    take(routines, "dtrtri", found.dtrtri);
-    take(routines, "dsyevd", found.dsyevd);
-    lapack = found;
+    const bool all = take(blas, "dgemm", found.dgemm) && take(routines, "dgesv", found.dgesv) &&
+                     take(routines, "dpotrf", found.dpotrf) &&
+                     take(routines, "dtrtri", found.dtrtri) &&
+                     take(routines, "dsyevd", found.dsyevd);
+    if (all) lapack = found;  // else loops of ours serve matrices of any size
 }
 
 }  // namespace
