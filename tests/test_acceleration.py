@@ -115,8 +115,8 @@ def test_so_is_the_one_in_many_features(name):
     """Where matrices are LAPACK's."""
     parameters = random_mixture(0, 2, 20, name, spread=1.0)
     X, _ = parameters.draw(300, np.random.RandomState(0))
-    problem = Problem(InMemoryRows(X), STRUCTURES[name], np.full(20, 0.1))
-    error, there = difference(problem, parameters, 0.1, step=1e-5)
+    objective = Objective(InMemoryRows(X), STRUCTURES[name], np.full(20, 0.1))
+    error, there = difference(objective, parameters, 0.1, step=1e-5)
     assert error < 1e-6
     STRUCTURES[name].check_member(there.covariance, 2)
 
