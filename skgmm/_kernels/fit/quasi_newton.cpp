@@ -130,17 +130,19 @@ Climb climb(const Rows<T>& rows, Form form, Factor factor, int64_t n_factors, Ty
     };
     const auto evaluate = [&](const double* vector, double* slope) {
         if (int64_t(objectives.size()) == most) throw Exhausted();
-        const bool fine = chart.place(vector, tried) &&
-                          moments_of(rows,
-                                     {K, rows.n_features, factor, n_factors,
-                                      tried.log_weights.data(), tried.means.data(),
-                                      tried.factors.data()},
-                                     floor, form, tried.moments.data(), n_threads) == -1;
-        if (!fine) {
+        int64_t lost = 0;
+        if (chart.place(vector, tried))
+            lost = moments_of(rows,
+                              {K, rows.n_features, factor, n_factors, tried.log_weights.data(),
+                               tried.means.data(), tried.factors.data()},
+                              floor, form, tried.moments.data(), n_threads);
+        // Where moments lost digits about their means they did not about those tried, which the
+        // slope is made of; but no M-step should have them.
+        if (lost != -1 && lost != digits_lost) {
             std::fill(slope, slope + chart.size(), 0.0);
             return double(INFINITY);
         }
-        if (tried.objective() > best.objective()) best = tried;
+        if (lost == -1 && tried.objective() > best.objective()) best = tried;
         objectives.push_back(best.objective());
         return judge(slope);
     };
