@@ -122,7 +122,30 @@ def starts(draw, name):
 @given(data=st.data(), most=st.integers(1, 8))
 def test_compiled_quasi_newton_steps_equal_python_steps(name, data, most):
     """The same evaluations of the same mixtures, but for roundings."""
-    objective, start = data.draw(starts(name))
+    assert_same_steps(*data.draw(starts(name)), most)
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "K", "d"),
+    [
+        ("VEE", 177, 3, 3),
+        ("tied-spherical", 239, 4, 1),
+        ("tied-diag", 239, 4, 1),
+        ("EVI", 239, 4, 1),
+        ("EVV", 239, 4, 1),
+    ],
+)
+def test_a_mean_tried_far_from_its_samples_is_evaluated_too(name, seed, K, d):
+    """Second moments about the new mean lose digits there; values and slopes do not."""
+    rng = np.random.default_rng(seed)
+    rng.integers(1, 5), rng.integers(1, 6)
+    start = random_mixture(seed, K, d, name, spread=1.0)
+    X, _ = start.draw(80 + 20 * K * d, np.random.RandomState(seed))
+    floor = rng.uniform(0.01, 0.1, size=d)
+    assert_same_steps(Objective(InMemoryRows(X, None), STRUCTURES[name], floor), start, 8)
+
+
+def assert_same_steps(objective, start, most):
     general = OneByOne(objective, start, most)
     with suppress(EnoughError):
         quasi_newton_steps(objective, general, 0.0)

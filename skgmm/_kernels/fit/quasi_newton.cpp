@@ -130,24 +130,20 @@ Ended quasi_newton(const Rows<T>& rows, Coordinates& coordinates, Form form, Fac
     const auto evaluate = [&](const double* vector, double* gradient) {
         if (int64_t(objectives.size()) == max_iter) throw Exhausted();
         if (listener.begin) listener.begin();
-        const auto outside = [&] {
+        int64_t lost = 0;
+        if (coordinates.at(vector, tried))
+            lost = moments_of(rows,
+                              {K, rows.n_features, factor, n_factors, tried.log_weights.data(),
+                               tried.means.data(), tried.factors.data()},
+                              floor, form, tried.moments.data(), n_threads);
+        // Where moments lost digits about their means they did not about those tried, which the
+        // gradient is made of; but no M-step should have them.
+        if (lost != -1 && lost != digits_lost) {
             std::fill(gradient, gradient + coordinates.size(), 0.0);
             return double(INFINITY);
-        };
-        if (!coordinates.at(vector, tried)) return outside();
-        const int64_t lost = moments_of(rows,
-                                        {K, rows.n_features, factor, n_factors,
-                                         tried.log_weights.data(), tried.means.data(),
-                                         tried.factors.data()},
-                                        floor, form, tried.moments.data(), n_threads);
-        if (lost >= 0) return outside();
-        if (lost < -1) {  // so far out that digits are lost: evaluated, and of no use
-            objectives.push_back(best.objective());
-            if (listener.end) listener.end(0.0);
-            return outside();
         }
         const double gain = tried.objective() - best.objective();
-        if (gain > 0.0) best = tried;
+        if (lost == -1 && gain > 0.0) best = tried;
         objectives.push_back(best.objective());
         if (listener.end) listener.end(gain);
         return loss(gradient);

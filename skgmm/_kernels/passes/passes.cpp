@@ -174,9 +174,9 @@ int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const doub
         round();
     }
     const Sums moments = sums_at(out, form, p.means, K, d);
-    if (!centre(moments, K, d)) return digits_lost;
+    const bool kept = centre(moments, K, d);
     add_variances(moments, K, d, floor);
-    return -1;
+    return kept ? -1 : digits_lost;
 }
 
 template int64_t add_up<float>(const Rows<float>&, const Mixture&, const Given&, const double*,
