@@ -29,7 +29,7 @@ from problems import QUICK, Objective
 from run import processor
 
 from skgmm import _kernels
-from skgmm._objective import Objective as Fit
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._threads import single_threaded_blas
@@ -74,7 +74,7 @@ def passes(problem):
     floor = np.zeros(problem.n_features)
 
     def run(n_threads):
-        threaded = Fit(InMemoryRows(made["X"], None, n_threads), structure, floor)
+        threaded = Objective(InMemoryRows(made["X"], None, n_threads), structure, floor)
         threaded.maximise(threaded.evaluate(start), start)
 
     return run

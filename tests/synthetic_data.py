@@ -16,7 +16,7 @@ class Labelled:
     X: np.ndarray  # (n, d)
     labels: np.ndarray  # (n,)
     n_components: int
-    diagnose: np.ndarray | None = None  # the observations that labels are compared on; None is all
+    compared: np.ndarray | None = None  # the observations that labels are compared on; None is all
 
 
 def two_clusters(seed, n_each, n_features=2, centre=3.0):
@@ -97,12 +97,12 @@ def fill_values(seed):
 
 
 def three_rare_groups(seed, n=50_000, m=50):
-    """Three groups of 50 beside 50,000; as many of the latter are judged as are rare."""
+    """Three groups of 50 beside 50,000; as many of the latter are compared as are rare."""
     rng = np.random.default_rng(seed)
     groups = [rng.normal(size=(m, 3)) * 0.2 + 6 * centre for centre in np.eye(3)]
     X = np.r_[rng.normal(size=(n, 3)), *groups]
     labels = np.r_[np.zeros(n, dtype=int), np.repeat([1, 2, 3], m)]
-    return Labelled(X, labels, 4, diagnose=np.r_[: 3 * m, n : n + 3 * m])
+    return Labelled(X, labels, 4, compared=np.r_[: 3 * m, n : n + 3 * m])
 
 
 def apart(seed, n, d, K):

@@ -30,8 +30,8 @@ def test_generated_data_have_a_label_per_sample_and_repeat_with_the_seed(name):
     assert data.X.dtype == np.float64
     assert data.labels.shape == (len(data.X),)
     assert len(np.unique(data.labels)) == data.n_components
-    if data.diagnose is not None:
-        assert len(np.unique(data.labels[data.diagnose])) == data.n_components
+    if data.compared is not None:
+        assert len(np.unique(data.labels[data.compared])) == data.n_components
     np.testing.assert_array_equal(data.X, again.X)
 
 

@@ -51,13 +51,13 @@ def measure(table, structure, seed):
 
 def index(data, X, estimator, structure, seed):
     """The adjusted Rand index, and how the fit ended where that is said."""
-    judged = slice(None) if data.judged is None else data.judged
+    compared = slice(None) if data.compared is None else data.compared
     try:
         fit = estimator(data.n_components, covariance_type=structure, random_state=seed).fit(X)
     except ValueError as error:
         return {"ari": 0.0, "status": f"failed: {error}"}
     found = fit.predict(X)
-    ari = adjusted_rand_score(data.labels[judged], found[judged])
+    ari = adjusted_rand_score(data.labels[compared], found[compared])
     return {"ari": float(ari), "status": str(getattr(fit, "status_", ""))}
 
 
