@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
-from problems import QUICK, Objective
+from problems import QUICK, Problem
 from run import processor
 
 from skgmm import _kernels
@@ -50,17 +50,17 @@ FEATURES = [2, 4, 8, 16, 32, 64]
 
 # What grows, through which sizes, and the shape that it grows from.
 SWEEPS = [
-    *(("n", ROWS, Objective(name, 0, 8, 8)) for name in ("full", "diag", "tied")),
+    *(("n", ROWS, Problem(name, 0, 8, 8)) for name in ("full", "diag", "tied")),
     *(
-        ("K", sizes, Objective(name, n_samples, 8, 0))
+        ("K", sizes, Problem(name, n_samples, 8, 0))
         for n_samples, sizes in ((50_000, FEW_COMPONENTS), (20_000, COMPONENTS))
         for name in ("full", "diag", "spherical", "tied")
     ),
-    ("K", FEW_COMPONENTS, Objective("full", 20_000, 64, 0)),
-    ("K", FEW_COMPONENTS, Objective("tied", 50_000, 16, 0)),
-    ("d", FEATURES, Objective("full", 40_000, 0, 8)),
-    ("d", FEATURES, Objective("diag", 40_000, 0, 32)),
-    ("d", FEATURES, Objective("tied", 40_000, 0, 32)),
+    ("K", FEW_COMPONENTS, Problem("full", 20_000, 64, 0)),
+    ("K", FEW_COMPONENTS, Problem("tied", 50_000, 16, 0)),
+    ("d", FEATURES, Problem("full", 40_000, 0, 8)),
+    ("d", FEATURES, Problem("diag", 40_000, 0, 32)),
+    ("d", FEATURES, Problem("tied", 40_000, 0, 32)),
 ]
 
 

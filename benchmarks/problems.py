@@ -6,7 +6,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Objective:
+class Problem:
     """Sizes of a problem; `make` draws it."""
 
     structure: str
@@ -50,26 +50,26 @@ class Objective:
 
 
 QUICK = [
-    Objective("full", 300, 2, 3, iterations=100),
-    Objective("full", 150_000, 3, 8),
-    Objective("full", 60_000, 12, 12),
-    Objective("full", 40_000, 32, 16),
-    Objective("full", 15_000, 80, 6),
-    Objective("diag", 100_000, 16, 24),
-    Objective("tied", 100_000, 8, 10),
-    Objective("spherical", 100_000, 4, 12),
+    Problem("full", 300, 2, 3, iterations=100),
+    Problem("full", 150_000, 3, 8),
+    Problem("full", 60_000, 12, 12),
+    Problem("full", 40_000, 32, 16),
+    Problem("full", 15_000, 80, 6),
+    Problem("diag", 100_000, 16, 24),
+    Problem("tied", 100_000, 8, 10),
+    Problem("spherical", 100_000, 4, 12),
 ]
 
 ALL = [
     *QUICK,
-    Objective("full", 2_000, 4, 4, iterations=50),
-    Objective("full", 200_000, 1, 4),
-    Objective("full", 20_000, 128, 8),
-    Objective("full", 50_000, 8, 128),
-    Objective("full", 60_000, 12, 12, dtype="float32"),
-    Objective("full", 1_000_000, 8, 16, iterations=2),
-    Objective("diag", 1_000_000, 16, 16, iterations=2),
-    Objective("diag", 20_000, 100, 10),
-    Objective("tied", 50_000, 32, 16),
-    Objective("spherical", 200_000, 32, 16),
+    Problem("full", 2_000, 4, 4, iterations=50),
+    Problem("full", 200_000, 1, 4),
+    Problem("full", 20_000, 128, 8),
+    Problem("full", 50_000, 8, 128),
+    Problem("full", 60_000, 12, 12, dtype="float32"),
+    Problem("full", 1_000_000, 8, 16, iterations=2),
+    Problem("diag", 1_000_000, 16, 16, iterations=2),
+    Problem("diag", 20_000, 100, 10),
+    Problem("tied", 50_000, 32, 16),
+    Problem("spherical", 200_000, 32, 16),
 ]

@@ -33,7 +33,7 @@ def table(result):
         ".. list-table::",
         "   :header-rows: 1",
         "",
-        "   * - Objective",
+        "   * - Problem",
         *(f"     - {LABELS[name]}" for name in names),
         "     - Floor",
     ]
