@@ -192,9 +192,10 @@ class EM:
         """Whether there is more to gain where EM sees nothing: by an M-step from afar, or by
         quasi-Newton steps, where a plateau is what looks like the end of a slow run.
         """
-        found = self.problem.structure.several_optima and self.ascent.leap() > self.tol
+        enough = max(self.tol, self.rate.rounding)
+        found = self.problem.structure.several_optima and self.ascent.leap() > enough
         if not found and self.accelerates and self.rate.accelerated:
-            found = self._climb() > self.tol
+            found = self._climb() > enough
         if found:
             self.rate.gains = []
         return found
