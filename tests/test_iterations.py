@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_iris
-from strategies import problems
+from strategies import problems, random_mixture
 
 from skgmm._em import compiled
 from skgmm._em.compiled import iterate
@@ -65,6 +65,20 @@ def test_compiled_iterations_equal_python_iterations(drawn, dtype):
     start = start_of(objective, partition)
     for n in (1, 6):
         assert_same(*both(objective, start, tol=0.0, max_iter=n, acceleration=None), rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["EVE", "VVE"])
+@pytest.mark.parametrize("seed", [4, 9, 19, 36, 42, 51, 56, 60])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rounding_is_no_gain_at_the_maximum(name, seed, dtype):
+    """One component starts there: two iterations show it, and a search for other axes."""
+    X = random_mixture(seed, 1, 2, "full", 1).draw(60, np.random.RandomState(seed))[0]
+    weights = np.random.default_rng(60).uniform(0.5, 2.0, size=60)
+    problem = problem_of(name, X.astype(dtype), weights)
+    start = start_of(problem, np.ones((60, 1)))
+    for result in both(problem, start, tol=0.0, max_iter=20, acceleration=None):
+        assert result.status is EMStatus.CONVERGED
+        assert len(result.objectives) <= 3
 
 
 @every_structure

@@ -374,7 +374,8 @@ def test_files_of_both_precisions_are_float64(tmp_path, dtypes):
     paths = [saved(tmp_path, half, f"{number}.npy") for number, half in enumerate(halves)]
     mixture = GaussianMixtureEM(**start).fit(RowBlocks.from_npy(paths))
     assert mixture.means_.dtype == np.float64
-    assert mixture.predict_proba(RowBlocks.from_npy(paths)).dtype == np.float64
+    for method in ("predict_proba", "predict_log_proba", "score_samples"):
+        assert getattr(mixture, method)(RowBlocks.from_npy(paths)).dtype == np.float64
     assert_same_fit(mixture, GaussianMixtureEM(**start).fit(np.concatenate(halves)))
 
 

@@ -12,7 +12,7 @@ from skgmm._em.convergence import _ahead, _Rate
 from skgmm._em.quasi_newton import quasi_newton_steps
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.watch import Progress, Watch
-from skgmm._kernels import StopWhen
+from skgmm._kernels import StopWhen, rounding_of
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
@@ -195,9 +195,10 @@ class EM:
         """Whether there is more to gain where EM sees nothing: by an M-step from afar, or by
         quasi-Newton steps, where a plateau is what looks like the end of a slow run.
         """
-        found = self.objective.structure.several_optima and self.ascent.leap() > self.tol
+        least = max(self.tol, rounding_of(self.ascent.moments.mean_objective))
+        found = self.objective.structure.several_optima and self.ascent.leap() > least
         if not found and self.accelerates and self.rate.accelerated:
-            found = self._quasi_newton() > self.tol
+            found = self._quasi_newton() > least
         if found:
             self.rate.gains = []
         return found
