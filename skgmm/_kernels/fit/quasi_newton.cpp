@@ -136,14 +136,14 @@ Ended quasi_newton(const Rows<T>& rows, Coordinates& coordinates, Form form, Fac
                               {K, rows.n_features, factor, n_factors, tried.log_weights.data(),
                                tried.means.data(), tried.factors.data()},
                               floor, form, tried.moments.data(), n_threads);
+        const double gain = tried.objective() - best.objective();
         // Where moments lost digits about their means they did not about those tried, which the
-        // gradient is made of; but no M-step should have them.
-        if (lost != -1 && lost != digits_lost) {
+        // gradient is made of; but no M-step should have them, so such a mixture is never the best.
+        if (lost != -1 && (lost != digits_lost || gain > 0.0)) {
             std::fill(gradient, gradient + coordinates.size(), 0.0);
             return double(INFINITY);
         }
-        const double gain = tried.objective() - best.objective();
-        if (lost == -1 && gain > 0.0) best = tried;
+        if (gain > 0.0) best = tried;
         objectives.push_back(best.objective());
         if (listener.end) listener.end(gain);
         return loss(gradient);
