@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from html import escape
 from importlib import metadata
 from inspect import isfunction
 from typing import TypeVar
+
+from sklearn.utils import estimator_html_repr
 
 Class = TypeVar("Class", bound=type)
 
@@ -46,7 +49,7 @@ def named_after(owner: str) -> Callable[[Class], Class]:
 
 
 class RepresentationMixin:
-    """Links of the HTML representation, in the protocol of scikit-learn's own mixin."""
+    """Links and status of the HTML representation, in the protocol of scikit-learn's own mixin."""
 
     _doc_link_module = "skgmm"
 
@@ -54,3 +57,9 @@ class RepresentationMixin:
     def _doc_link_template(self) -> str:
         # Of nothing, scikit-learn makes no link.
         return f"{documentation()}/api.html" if documentation() else ""
+
+    def _html_repr(self) -> str:
+        """As scikit-learn's, which cuts long attributes, with the whole status of the fit."""
+        status = getattr(self, "status_", None)
+        line = "" if status is None else f"<p>Status of the fit: {escape(status)}</p>"
+        return str(estimator_html_repr(self)) + line

@@ -54,7 +54,7 @@ def test_collapsed_components_are_named_however_few_the_samples_are(n_components
     assert "collapsed" in mixture.status_
     assert f"Ended: {mixture.status_}" in mixture.summary()
     if SKLEARN >= (1, 9):  # which shows fitted attributes
-        assert "collapsed" in mixture._repr_html_()
+        assert f"Status of the fit: {mixture.status_}" in mixture._repr_html_()
     assert sum("collapsed" in message for message in messages) == 1
     if n_components >= 30:  # of which too few samples are the reason: one warning says both
         assert len(messages) == 1
