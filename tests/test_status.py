@@ -24,6 +24,7 @@ from skgmm import (
     __version__,
     aic_scorer,
     bic_scorer,
+    bootstrap_lrt,
     icl_scorer,
 )
 from skgmm.covariance import STRUCTURES
@@ -404,3 +405,11 @@ def test_a_component_on_one_far_sample_is_named(far, structure):
         mixture.fit(X)
     (alone,) = np.flatnonzero(np.round(mixture.weights_ * len(X)) == 1)
     assert f"components [{alone}] collapsed" in mixture.status_
+
+
+def test_a_bootstrap_test_warns_of_relative_weights():
+    X = np.random.default_rng(0).normal(size=(400, 2))
+    with pytest.warns(UserWarning, match="sample_weight sums to 8, "):
+        bootstrap_lrt(
+            X, max_components=1, n_bootstrap=2, sample_weight=np.full(400, 0.02), random_state=0
+        )

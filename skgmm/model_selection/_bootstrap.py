@@ -15,13 +15,14 @@ from sklearn.utils import check_random_state
 
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
-from skgmm._parameters import MixtureParameters
+from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.intake import rows_in_memory
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import single_threaded_blas
 from skgmm._workers import run_in_workers
 from skgmm.covariance import Structure, find_structure
+from skgmm.model_selection._advice import relative_weights
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._sweep import sweep
 
@@ -188,6 +189,9 @@ def bootstrap_lrt(
     ConvergenceWarning
         If more than a tenth of the simulated data sets for some K could not be fitted; the p-value
         is then computed from the others.
+    UserWarning
+        If the weights sum to far less than the effective number of samples, or to less than the
+        number of parameters: data sets of as many samples as the weights sum to are simulated.
 
     References
     ----------
@@ -209,6 +213,8 @@ def bootstrap_lrt(
     weights = rows.sample_weight
     n_samples = rows.n_samples if weights is None else max(2, round(float(weights.sum())))
     structure = find_structure(covariance_type)
+    for message in relative_weights(weights, n_parameters(structure, 1, rows.n_features)):
+        warnings.warn(message, UserWarning, stacklevel=3)
     rng = check_random_state(random_state)
     options = {"tol": tol, "max_iter": max_iter}
     tested: list[tuple[float, float, Array]] = []
