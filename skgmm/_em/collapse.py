@@ -17,7 +17,7 @@ from skgmm._objective import Regularisation
 from skgmm._parameters import MixtureParameters
 
 # Largest part of a component's variance along some direction that may come from `reg_covar`.
-_LARGEST_SHARE = 0.5
+_LARGEST_FRACTION = 0.5
 
 # Where so much of it does, the samples of the component share a value.
 _WHOLE = 0.99
@@ -97,27 +97,27 @@ class CollapseTest:
         """Axes (d, r) along which less than half of the variance is added."""
         added = np.diag(self.floor)
         try:
-            shares, axes = _shares(added, scatter / self.overall.total_weight + added)
+            fractions, axes = _fractions(added, scatter / self.overall.total_weight + added)
         except np.linalg.LinAlgError:  # rounding hides reg_covar
             return np.empty((len(added), 0))
-        return axes[:, shares <= _LARGEST_SHARE]
+        return axes[:, fractions <= _LARGEST_FRACTION]
 
     def __call__(self, parameters: MixtureParameters) -> list[int]:
         """The components that have collapsed."""
         covariance = parameters.covariance
-        shares = covariance.precision_diagonal() * self.floor
+        fractions = covariance.precision_diagonal() * self.floor
         # The sum over directions: the largest share is no more than that.
-        suspects = np.flatnonzero(shares.sum(axis=1) > _LARGEST_SHARE)
+        suspects = np.flatnonzero(fractions.sum(axis=1) > _LARGEST_FRACTION)
         if not len(suspects):
             return []
         if covariance.factor.ndim == 2:
             variances, _ = self.overall.feature_variances()
-            vary = self.floor <= _LARGEST_SHARE * (variances + self.floor)
-            found = (shares[suspects][:, vary] > _LARGEST_SHARE).any(axis=1)
+            vary = self.floor <= _LARGEST_FRACTION * (variances + self.floor)
+            found = (fractions[suspects][:, vary] > _LARGEST_FRACTION).any(axis=1)
             collapsed = suspects[found].tolist()
         else:
             collapsed = self._flat_matrices(covariance.dense(), suspects)
-        shared = len(shares) == 1
+        shared = len(fractions) == 1
         return list(range(parameters.n_components)) if shared and collapsed else collapsed
 
     def _flat_matrices(self, covariances: Array, suspects: Array) -> list[int]:
@@ -129,7 +129,7 @@ class CollapseTest:
         return [
             k
             for k, matrix in zip(suspects.tolist(), matrices, strict=True)
-            if _largest_share(added, matrix) > _LARGEST_SHARE
+            if _largest_fraction(added, matrix) > _LARGEST_FRACTION
         ]
 
     def diagnose(self, result: EMResult) -> EMResult:
@@ -146,8 +146,8 @@ class CollapseTest:
         # Weights that sum to less than the number of samples are relative.
         n_samples = max(self.overall.total_weight, float(self.n_samples))
         shared = len(parameters.covariance.factor) == 1
-        shares = np.ones(parameters.n_components) if shared else parameters.weights
-        few = n_samples * shares < few_samples(parameters.n_features)
+        fractions = np.ones(parameters.n_components) if shared else parameters.weights
+        few = n_samples * fractions < few_samples(parameters.n_features)
         flat = [k for k in collapsed if not few[k]]
         gain, own = self._rests(parameters, flat)
         return replace(
@@ -201,23 +201,23 @@ class CollapseTest:
         overall = self.overall.feature_variances()[0] + self.floor
         whole = self.floor > _WHOLE * variances
         gain = 0.5 * np.log(np.where(whole, overall / variances, 1.0)).sum()
-        flat = self.floor > _LARGEST_SHARE * variances
+        flat = self.floor > _LARGEST_FRACTION * variances
         own = np.where(whole, 0.0, variances - self.floor)
         own[own <= _NO_VARIANCE * overall] = 0.0
-        return gain, own[flat & (self.floor <= _LARGEST_SHARE * overall)].min(initial=np.inf)
+        return gain, own[flat & (self.floor <= _LARGEST_FRACTION * overall)].min(initial=np.inf)
 
     def _rest_of_matrix(self, matrix: Array) -> tuple[float, float]:
         directions = self.directions  # along which all samples have the identity covariance
         try:
-            shares, axes = _shares(
+            fractions, axes = _fractions(
                 directions.T @ np.diag(self.floor) @ directions, directions.T @ matrix @ directions
             )
         except np.linalg.LinAlgError:
             return np.inf, 0.0
-        whole = axes[:, shares > _WHOLE]  # with variance 1 in the component
+        whole = axes[:, fractions > _WHOLE]  # with variance 1 in the component
         gain = 0.5 * np.linalg.slogdet(whole.T @ whole)[1]
-        flat = shares > _LARGEST_SHARE
-        own, overall = 1.0 - shares[flat], (axes[:, flat] ** 2).sum(axis=0)
+        flat = fractions > _LARGEST_FRACTION
+        own, overall = 1.0 - fractions[flat], (axes[:, flat] ** 2).sum(axis=0)
         if whole.shape[1] or (own <= _NO_VARIANCE * overall).any():
             return gain, 0.0
         along = directions @ axes[:, flat]
@@ -280,19 +280,19 @@ def _all_above(matrix: Array, least: float) -> bool:
     return True
 
 
-def _shares(added: Array, matrix: Array) -> tuple[Array, Array]:
+def _fractions(added: Array, matrix: Array) -> tuple[Array, Array]:
     """What `added` is of `matrix` along the axes in which both are diagonal, and those axes.
 
     Features may differ by any factor, so each is measured in its own deviations.
     """
     units = 1.0 / np.sqrt(np.diagonal(matrix))
-    shares, axes = eigh(units[:, None] * added * units, units[:, None] * matrix * units)
-    return shares, units[:, None] * axes
+    fractions, axes = eigh(units[:, None] * added * units, units[:, None] * matrix * units)
+    return fractions, units[:, None] * axes
 
 
-def _largest_share(added: Array, matrix: Array) -> float:
-    """The largest of the shares; infinite where `matrix` is singular but for rounding."""
+def _largest_fraction(added: Array, matrix: Array) -> float:
+    """The largest of the fractions; infinite where `matrix` is singular but for rounding."""
     try:
-        return float(_shares(added, matrix)[0][-1])
+        return float(_fractions(added, matrix)[0][-1])
     except np.linalg.LinAlgError:
         return np.inf

@@ -183,14 +183,10 @@ class Rows(ABC):
         return self.summed(lambda part: _ecll(part, parameters, responsibilities))
 
 
-@dataclass(frozen=True)
-class InMemoryRows(Rows):
-    """Rows in arrays."""
+class ArrayRows(Rows):
+    """Samples in an array."""
 
     X: Array  # (n, d)
-    sample_weight: Array | None = None  # (n,)
-    n_threads: int = 1
-    first: int = 0  # the number of the first row, where these are a part of others
 
     @property
     def n_samples(self) -> int:  # type: ignore[override]
@@ -203,6 +199,16 @@ class InMemoryRows(Rows):
     @property
     def dtype(self) -> np.dtype:  # type: ignore[override]
         return self.X.dtype
+
+
+@dataclass(frozen=True)
+class InMemoryRows(ArrayRows):
+    """Rows in arrays."""
+
+    X: Array  # (n, d)
+    sample_weight: Array | None = None  # (n,)
+    n_threads: int = 1
+    first: int = 0  # the number of the first row, where these are a part of others
 
     def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
         return function(self)

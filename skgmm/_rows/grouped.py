@@ -13,7 +13,7 @@ from skgmm._linalg import Array, symmetrised
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import sample
-from skgmm._rows.base import Evidence, InMemoryRows, Rows, Sum, as_dtype, effective_size
+from skgmm._rows.base import ArrayRows, Evidence, InMemoryRows, Rows, Sum, as_dtype, effective_size
 from skgmm._rows.groups import Group, PatternGroup, groups_of
 from skgmm._rows.imputation import Completion
 from skgmm._rows.labels import with_labels
@@ -22,7 +22,7 @@ from skgmm._threads import divide_threads
 
 
 @dataclass(frozen=True)
-class GroupedRows(Rows):
+class GroupedRows(ArrayRows):
     """Samples in memory of which values are missing (NaN in `X`), or components are known."""
 
     X: Array  # (n, d)
@@ -40,18 +40,6 @@ class GroupedRows(Rows):
         return cls(rows.X, rows.sample_weight, rows.n_threads, groups, known, filled)
 
     whole = False
-
-    @property
-    def n_samples(self) -> int:  # type: ignore[override]
-        return self.X.shape[0]
-
-    @property
-    def n_features(self) -> int:  # type: ignore[override]
-        return self.X.shape[1]
-
-    @property
-    def dtype(self) -> np.dtype:  # type: ignore[override]
-        return self.X.dtype
 
     @cached_property
     def weights(self) -> Array:
