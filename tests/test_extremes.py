@@ -2,6 +2,7 @@
 
 import pickle
 
+import mpmath
 import numpy as np
 import pytest
 from strategies import problem_of
@@ -109,13 +110,57 @@ def test_responsibilities_far_from_equal_means_are_the_weights(name, distance, d
     assert np.isfinite(mixture.score(X))
 
 
-def test_shared_covariance_is_accurate_for_far_samples():
+@pytest.mark.parametrize("instructions", available(), indirect=True)
+@pytest.mark.parametrize("name", UNIT_COVARIANCES)
+def test_equal_covariances_are_accurate_for_far_samples(name, instructions):
     """The difference of the log-densities is linear: half the squared distances cancel exactly."""
     mixture = GaussianMixtureEM.from_parameters(
-        [0.5, 0.5], [[-1e-3], [1e-3]], [[1.0]], covariance_type="tied"
+        [0.5, 0.5], [[-1e-3], [1e-3]], UNIT_COVARIANCES[name], covariance_type=name
     )
     first, second = mixture.predict_log_proba([[1e12]])[0]
     assert second - first == pytest.approx(2e9, rel=1e-13)
+
+
+@pytest.mark.parametrize("instructions", available(), indirect=True)
+@pytest.mark.parametrize("distance", [1e3, 1e6, 1e8, 1e10, 1e13])
+@pytest.mark.parametrize("n_features", [2, 3, 5, 9])
+@pytest.mark.parametrize("name", ["full", "diag", "tied", "VEE", "tied-diag"])
+def test_log_responsibilities_keep_their_digits_at_any_distance(
+    name, n_features, distance, instructions
+):
+    """Far samples on the plane between two means: arithmetic with as many digits as it takes."""
+    rng = np.random.default_rng(n_features)
+    root = np.tril(rng.normal(size=(n_features, n_features)), -1) + np.eye(n_features)
+    diagonal = name in ("diag", "tied-diag")
+    covariance = np.eye(n_features) if diagonal else root @ root.T
+    shape = STRUCTURES[name].shape(2, n_features)
+    covariances = np.broadcast_to(1.0 if diagonal else covariance, shape)
+    means = rng.normal(size=(2, n_features))
+    mixture = GaussianMixtureEM.from_parameters(
+        [0.4, 0.6], means, covariances, covariance_type=name
+    )
+    precision = np.linalg.inv(covariance)
+    across = precision @ (means[1] - means[0])
+    along = rng.normal(size=(20, n_features))
+    along -= np.outer(along @ across, across) / (across @ across)
+    X = distance * along + means.mean(axis=0) + 0.1 * rng.normal(size=along.shape)
+    got = np.diff(mixture.predict_log_proba(X), axis=1)[:, 0]
+    with mpmath.workdps(60):
+        expected = [float(log_ratio(x, means, covariance)) for x in X]
+    # What a change of the sample by one rounding changes.
+    rounding = np.finfo(float).eps * (np.abs(X) @ np.abs(across)) * n_features
+    assert (np.abs(got - expected) <= 20 * rounding + 1e-10).all()
+
+
+def log_ratio(x, means, covariance):
+    """log(0.6 N(x; means[1])) - log(0.4 N(x; means[0])), with mpmath's precision."""
+    first, second = (
+        mpmath.matrix([mpmath.mpf(a) - mpmath.mpf(b) for a, b in zip(x, mean, strict=True)])
+        for mean in means
+    )
+    sigma = mpmath.matrix(covariance.tolist())
+    squares = [(c.T * mpmath.lu_solve(sigma, c))[0] for c in (first, second)]
+    return mpmath.log(1.5) + (squares[0] - squares[1]) / 2
 
 
 def test_density_does_not_depend_on_far_samples_in_the_block():
