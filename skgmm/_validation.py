@@ -18,7 +18,7 @@ _NOT_LESS, _FAR_LESS = 0.999, 0.1
 
 
 def scale_of_weights(total: float, effective: float, n_free: int) -> str | None:
-    """What the user of a criterion should know where weights are relative, else None.
+    """What the user of a criterion or a standard error should know of relative weights, or None.
 
     Criteria count a weight of 3 as three samples. Weights that sum to much less than the effective
     number of samples, which does not depend on their scale, cannot be meant as counts.
@@ -35,10 +35,10 @@ def scale_of_weights(total: float, effective: float, n_free: int) -> str | None:
     if total >= _NOT_LESS * effective or total >= max(n_free, _FAR_LESS * effective):
         return None
     return (
-        f"sample_weight sums to {total:.3g}, and criteria count that many samples (a weight of 3 "
-        f"is the sample three times), but the effective number of samples is {effective:.3g}, and "
-        f"the mixture has {n_free} free parameters: the criteria cannot be compared. Rescale the "
-        "weights so that they sum to the effective number: "
+        f"sample_weight sums to {total:.3g}, which counts as that many samples (a weight of 3 is "
+        f"the sample three times), but the effective number of samples is {effective:.3g}, and the "
+        f"mixture has {n_free} free parameters: criteria cannot be compared, and standard errors "
+        "are too large. Rescale the weights so that they sum to the effective number: "
         "sample_weight * sample_weight.sum() / (sample_weight ** 2).sum()"
     )
 

@@ -117,7 +117,7 @@ def test_parquet_columns(tmp_path):
     path, turned = tmp_path / "0.parquet", tmp_path / "1.parquet"
     pq.write_table(pa.table({"a": X[:, 0], "b": X[:, 1]}), path)
     pq.write_table(pa.table({"b": X[:, 1], "a": X[:, 0], "c": X[:, 0]}), turned)
-    read = np.concatenate(list(RowBlocks.from_parquet([path, turned])))
+    read = np.concatenate(list(RowBlocks.from_parquet([path, turned], ["a", "b"])))
     np.testing.assert_array_equal(read, np.concatenate([X, X]))
     with pytest.raises(ValueError, match=r"columns should name each column once, .*\['a', 'a'\]"):
         RowBlocks.from_parquet(path, ["a", "a"])

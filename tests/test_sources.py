@@ -534,6 +534,18 @@ def test_parquet(parquet):
     assert GaussianMixtureEM(**start).fit(single).means_.dtype == np.float32
 
 
+def test_parquet_files_with_other_columns_are_refused_in_either_order(tmp_path):
+    paths = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    frame = pd.DataFrame({"x": np.arange(9.0), "y": np.arange(9.0)})
+    frame[["x"]].to_parquet(paths[0])
+    frame.to_parquet(paths[1])
+    with pytest.raises(ValueError, match=r"two.parquet has columns that .*one.parquet does.*'y'"):
+        RowBlocks.from_parquet(paths)
+    with pytest.raises(ValueError, match=r"one.parquet has no column 'y'"):
+        RowBlocks.from_parquet(paths[::-1])
+    assert GaussianMixtureEM(1).fit(RowBlocks.from_parquet(paths, ["x"])).n_features_in_ == 1
+
+
 def test_parquet_errors(parquet, fitted):
     folder, frame, _ = parquet
     with pytest.raises(ValueError, match=r"0.parquet has no column 'z', but 'a', 'b', 'c', 'n'"):

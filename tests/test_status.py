@@ -26,6 +26,7 @@ from skgmm import (
     bic_scorer,
     bootstrap_lrt,
     icl_scorer,
+    parameter_uncertainty,
 )
 from skgmm.covariance import STRUCTURES
 from skgmm.display import CriterionDisplay, MixtureDisplay, UncertaintyDisplay
@@ -413,3 +414,16 @@ def test_a_bootstrap_test_warns_of_relative_weights():
         bootstrap_lrt(
             X, max_components=1, n_bootstrap=2, sample_weight=np.full(400, 0.02), random_state=0
         )
+
+
+def test_standard_errors_with_relative_weights_warn_and_the_remedy_helps(clusters):
+    relative = np.full(len(clusters), 1 / len(clusters))
+    mixture = GaussianMixtureEM(2, random_state=0, tol=1e-9).fit(clusters)
+    with pytest.warns(UserWarning, match="effective number of samples is 200"):
+        parameter_uncertainty(mixture, clusters, sample_weight=relative)
+    counts = relative * relative.sum() / (relative**2).sum()
+    got, expected = (
+        parameter_uncertainty(mixture, clusters, sample_weight=weights).means.standard_error
+        for weights in (counts, None)
+    )
+    np.testing.assert_allclose(got, expected)

@@ -36,6 +36,7 @@ class ParquetFiles:
         """Files whose columns are looked up, and checked."""
         if columns is None:
             columns = tuple(name for name in _schema(paths[0]).names if name != weights)
+            _refuse_more_columns(paths, {*columns, weights})
         files = cls(paths, columns, weights, block_rows)
         for path in paths:
             files._check_columns(path, _schema(path))
@@ -89,6 +90,16 @@ class ParquetFiles:
                 weights = None if self.weights is None else _numbers(batch, self.weights, where)
                 yield Block(rows, weights, where)
                 start += batch.num_rows
+
+
+def _refuse_more_columns(paths: tuple[str, ...], known: set[str | None]) -> None:
+    """Raise ValueError if a file has columns that the first one has not."""
+    for path in paths[1:]:
+        if more := [name for name in _schema(path).names if name not in known]:
+            raise ValueError(
+                f"{path} has columns that {paths[0]} does not have: {', '.join(map(repr, more))}. "
+                "Name the columns to read with columns=."
+            )
 
 
 @contextmanager

@@ -97,7 +97,8 @@ class RowBlocks:
         path : path or list of paths
             A file, a folder (all ``*.parquet`` in it and below it, sorted), or several.
         columns : list of str, default=None
-            The features; None means all columns except that of the weights.
+            The features; None means all columns except that of the weights, which must then be the
+            same in all files.
         sample_weight : str, default=None
             The column of weights.
         block_rows : int, default=None
@@ -108,7 +109,8 @@ class RowBlocks:
         ImportError
             If pyarrow is not installed.
         ValueError
-            If a file is not a Parquet file or lacks a column. A fit raises it for missing values,
+            If a file is not a Parquet file or lacks a column, or if columns are not given
+            and a file has others than the first. A fit raises it for missing values,
             text, and dates and times.
         """
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
@@ -17,11 +18,12 @@ from skgmm._em.result import EMStatus
 from skgmm._inference import mixture_of
 from skgmm._linalg import Array, best_matching
 from skgmm._objective import Objective
-from skgmm._parameters import MixtureParameters
+from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import rows_to_ask_about
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import single_threaded_blas
+from skgmm._validation import scale_of_weights
 from skgmm._workers import run_in_workers
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 from skgmm.model_selection._information import covariance_of_estimates
@@ -156,6 +158,7 @@ def parameter_uncertainty(
     floor = getattr(fitted, "reg_covar_", np.zeros(parameters.n_features))
     objective = Objective(rows, structure, floor)
     estimates = _natural(parameters, structure)
+    _warn_of_relative_weights(objective, parameters)
     draws = None
     with single_threaded_blas():
         if method == "information":
@@ -230,6 +233,13 @@ def _by_quantiles(estimate: Array, draws: Array, level: float) -> Uncertainty:
     lower, upper = np.quantile(draws, [tail, 1.0 - tail], axis=0)
     size = np.maximum(np.abs(draws).max(axis=0), np.finfo(np.float64).tiny)  # squares may overflow
     return Uncertainty(estimate, size * (draws / size).std(axis=0, ddof=1), lower, upper)
+
+
+def _warn_of_relative_weights(objective: Objective, parameters: MixtureParameters) -> None:
+    _, total, effective = objective.rows.log_likelihood(parameters)
+    n_free = n_parameters(objective.structure, *parameters.means.shape)
+    if (message := scale_of_weights(total, effective, n_free)) is not None:
+        warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def _check_effective_samples(rows: RowsInMemory) -> None:
