@@ -33,6 +33,32 @@ def few_samples(n_features: int) -> float:
     return min(_FEW * needed, needed + _SPARE)
 
 
+def small_components(parameters: MixtureParameters, n_samples: float) -> list[int]:
+    """Components of so few samples that these may be outliers instead of a cluster.
+
+    Any d + 1 samples can be separated from all others by a hyperplane (Cover 1965), and a shared
+    covariance matrix pays for the separation: with the tails of real data a component of a few
+    outliers has the highest likelihood. Matrices that are diagonal cannot turn to the outliers, and
+    one feature counts. Where the average component is not twice as large nothing is known.
+
+    Parameters
+    ----------
+    n_samples : float
+        Effective number of samples.
+
+    References
+    ----------
+    Cover (1965), Geometrical and statistical properties of systems of linear inequalities.
+    """
+    n_components = parameters.n_components
+    if n_components == 1:
+        return []
+    n_features = parameters.n_features if parameters.covariance.factor.ndim == 3 else 1
+    needed = min(few_samples(n_features), n_samples / (2.0 * n_components))
+    weights = parameters.weights
+    return np.flatnonzero((weights >= EMPTY_WEIGHT) & (n_samples * weights < needed)).tolist()
+
+
 # Variances along a direction, in units of the features' own, that are rounding, and no more than
 # the default reg_covar.
 _ROUNDING, _NO_VARIANCE = 1e-12, 1e-10
@@ -139,12 +165,13 @@ class CollapseTest:
         large beside them, as where a far outlier stretches the features.
         """
         parameters = result.parameters
+        # Weights that sum to less than the number of samples are relative.
+        n_samples = max(self.overall.total_weight, float(self.n_samples))
+        result = replace(result, small=small_components(parameters, n_samples))
         empty = parameters.weights < EMPTY_WEIGHT
         collapsed = [k for k in self(parameters) if not empty[k]]
         if not collapsed:
             return replace(result, spikes=[], flat=[], artificial=0.0, own_variance=0.0)
-        # Weights that sum to less than the number of samples are relative.
-        n_samples = max(self.overall.total_weight, float(self.n_samples))
         shared = len(parameters.covariance.factor) == 1
         fractions = np.ones(parameters.n_components) if shared else parameters.weights
         few = n_samples * fractions < few_samples(parameters.n_features)

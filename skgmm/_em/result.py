@@ -171,9 +171,9 @@ class EMResult:
     remaining: float = 0.0  # estimate of what is still to be gained, nats per row
     spikes: list[int] = field(default_factory=list)  # components flat on few rows
     flat: list[int] = field(default_factory=list)  # and on many
-    own_variance: float = (
-        0.0  # the least of flat ones in some direction; 0 if samples share a value
-    )
+    small: list[int] = field(default_factory=list)  # that may be a few outliers
+    # The least variance of flat ones in some direction; 0 if samples share a value.
+    own_variance: float = 0.0
     artificial: float = 0.0  # what flat ones gain where samples share a value, nats per sample
     span: Span | None = None  # where it is known
     shortage: str | None = None  # what the user should know where samples are too few
@@ -189,15 +189,16 @@ class EMResult:
         return self.objective - self.artificial
 
     @property
-    def rank(self) -> tuple[bool, bool, float]:
+    def rank(self) -> tuple[bool, bool, bool, float]:
         """A key by which results are sorted, the best first.
 
         The likelihood of a degenerate component grows without end as `reg_covar` shrinks. A result
         with one of few samples is never better than a result without; and what a flat one gains
-        where its samples share a value does not count.
+        where its samples share a value does not count. Nor is a result better that makes a
+        component of a few outliers, though it may gain much (see `collapse.small_components`).
         """
         singular = self.status is EMStatus.COLLAPSED
-        return singular, bool(self.spikes), -self.comparable_objective
+        return singular, bool(self.spikes), bool(self.small), -self.comparable_objective
 
     @property
     def empty(self) -> list[int]:

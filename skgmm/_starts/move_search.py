@@ -62,7 +62,7 @@ _PASSES_OF_STEP, _CALLS_OF_STEP = 3, 5
 def beats(end: EMResult, here: EMResult) -> bool:
     """Whether an end is better; both are judged.
 
-    With fewer components on few samples it is. Otherwise the objective counts, if neither has any:
+    With fewer components on few samples it is, and without any that may be outliers. Otherwise the objective counts, if neither has any:
     it says nothing of these. Where a component was empty, one may be flat instead.
     """
     if end.collapsed:
@@ -72,6 +72,8 @@ def beats(end: EMResult, here: EMResult) -> bool:
         return fewer and len(end.spikes + end.flat) <= len(here.spikes + here.flat)
     if end.spikes:
         return False
+    if bool(end.small) != bool(here.small):
+        return not end.small
     if len(end.empty) < len(here.empty):
         return end.objective > here.objective + _GAIN
     return end.comparable_objective > here.comparable_objective + _GAIN

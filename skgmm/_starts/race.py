@@ -63,7 +63,7 @@ class Candidate:
     @property
     def degenerate(self) -> bool:
         """Whether a component has collapsed."""
-        return any(self.rank[:-1])
+        return any(self.rank[:2])
 
 
 def race(
@@ -237,6 +237,8 @@ def spare_starts(
 
 def _may_win(one: Candidate, best: Candidate) -> bool:
     """Whether a candidate may get above the best, by several times its last gain."""
+    if one.rank[:-1] < best.rank[:-1]:
+        return True
     return one.degenerate or -one.rank[-1] + _HOPE * one.gain >= -best.rank[-1]
 
 
@@ -249,11 +251,11 @@ def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
     runners = list(candidates)
     some = any(one.degenerate for one in runners)
 
-    def key(one: Candidate) -> tuple[bool, float]:
+    def key(one: Candidate) -> tuple[Any, ...]:
         # Random responsibilities have not had the time to degenerate.
         if one.degenerate or (some and one.kind == "random"):
-            return True, one.volume
-        return False, one.rank[-1]
+            return True, False, one.volume
+        return one.rank[1:]
 
     ranked: list[list[Candidate]] = []
     for one in sorted(runners, key=key):

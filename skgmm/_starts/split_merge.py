@@ -93,7 +93,7 @@ def split_and_merge(
         return result
     reached = collapse.diagnose(run_em(objective, found, max_iter=left, **options))
     better = beats(reached, result)
-    mend = better and len(reached.spikes) < len(result.spikes)
+    mend = better and reached.rank[:-1] < result.rank[:-1]
     return _joined(result, reached, mend, better)
 
 

@@ -158,7 +158,6 @@ def parameter_uncertainty(
     floor = getattr(fitted, "reg_covar_", np.zeros(parameters.n_features))
     objective = Objective(rows, structure, floor)
     estimates = _natural(parameters, structure)
-    _warn_of_relative_weights(objective, parameters)
     draws = None
     with single_threaded_blas():
         if method == "information":
@@ -176,6 +175,7 @@ def parameter_uncertainty(
                 name: _by_quantiles(estimate, draws[name], level)
                 for name, estimate in estimates.items()
             }
+    _warn_of_relative_weights(objective, parameters)
     return ParameterUncertainty(**found, method=method, level=level, draws=draws)
 
 
