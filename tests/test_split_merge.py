@@ -71,6 +71,27 @@ def test_a_far_minority_is_never_lost(covariance_type):
         assert adjusted_rand_score(np.arange(200) < 10, mixture.fit_predict(X)) == 1.0
 
 
+@pytest.mark.parametrize(("n_features", "n_outliers"), [(2, 1), (4, 3), (10, 2), (10, 6)])
+def test_a_few_outliers_are_no_component_of_their_own(n_features, n_outliers):
+    """Under a shared covariance matrix they have the highest likelihood, whatever the clusters."""
+    rng = np.random.default_rng(n_features)
+    y = np.arange(400) % 2
+    X = rng.normal(size=(400, n_features))
+    X[:, 0] += 4 * y
+    X[:n_outliers] += 12 * rng.normal(size=(n_outliers, n_features))
+    for seed in range(3):
+        labels = GaussianMixtureEM(2, covariance_type="tied", random_state=seed).fit_predict(X)
+        assert adjusted_rand_score(y[n_outliers:], labels[n_outliers:]) > 0.6
+
+
+def test_all_samples_in_pairs_still_make_components():
+    """Where the average component is as small as a few outliers, size says nothing."""
+    centres = 50.0 * np.random.default_rng(0).normal(size=(8, 3))
+    X = np.repeat(centres, 2, axis=0) + np.tile([[0.1], [-0.1]], (8, 3))
+    labels = GaussianMixtureEM(8, covariance_type="tied", random_state=0).fit_predict(X)
+    assert adjusted_rand_score(np.repeat(np.arange(8), 2), labels) == 1.0
+
+
 def test_three_rare_groups_are_found_at_once():
     rng = np.random.default_rng(2)
     rare = [0.2 * rng.normal(size=(50, 3)) + 6 * axis for axis in np.eye(3)]

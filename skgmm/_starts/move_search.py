@@ -62,8 +62,9 @@ _PASSES_OF_STEP, _CALLS_OF_STEP = 3, 5
 def beats(end: EMResult, here: EMResult) -> bool:
     """Whether an end is better; both are judged.
 
-    With fewer components on few samples it is, and without any that may be outliers. Otherwise the objective counts, if neither has any:
-    it says nothing of these. Where a component was empty, one may be flat instead.
+    With fewer components on few samples it is, and without any that may be a few outliers.
+    Otherwise the objective counts, if neither has any: it says nothing of these. Where a component
+    was empty, one may be flat instead.
     """
     if end.collapsed:
         return False

@@ -248,7 +248,7 @@ def _check_effective_samples(rows: RowsInMemory) -> None:
         raise ValueError(
             f"sample_weight sums to {total:.3g}, but method='bootstrap' takes a weight of 3 as "
             "three samples, and needs a sum of 2 or more. Multiply sample_weight so that it sums "
-            "to the effective number of samples, or use method='information'."
+            "to the effective number of samples."
         )
 
 
