@@ -39,7 +39,7 @@ def small_components(parameters: MixtureParameters, n_samples: float) -> list[in
     Any d + 1 samples can be separated from all others by a hyperplane (Cover 1965), and a shared
     covariance matrix pays for the separation: with the tails of real data a component of a few
     outliers has the highest likelihood. Matrices that are diagonal cannot turn to the outliers, and
-    one feature counts. Where the average component is not twice as large nothing is known.
+    one feature counts. Where the average component is not twice as large, size says nothing.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def small_components(parameters: MixtureParameters, n_samples: float) -> list[in
     if n_components == 1:
         return []
     n_features = parameters.n_features if parameters.covariance.factor.ndim == 3 else 1
-    needed = min(few_samples(n_features), n_samples / (2.0 * n_components))
+    needed = min(n_features + 1.0, n_samples / (2.0 * n_components))
     weights = parameters.weights
     return np.flatnonzero((weights >= EMPTY_WEIGHT) & (n_samples * weights < needed)).tolist()
 
@@ -80,6 +80,7 @@ class CollapseTest:
     moments: Moments  # of all samples, whatever the components, without `floor`
     n_samples: int
     constant: Array | None = None  # (d,) features that do not vary, where Moments cannot tell
+    n_represented: int = 0  # samples that these were drawn from, if there are more
 
     @classmethod
     def of_fit(
@@ -88,10 +89,11 @@ class CollapseTest:
         moments: Moments,
         n_samples: int,
         constant: Array | None = None,
+        n_represented: int = 0,
     ) -> CollapseTest:
         """From the Moments of a fit, which include the added variances."""
         without = moments.with_added_variance(-reg.variances)
-        return cls(reg.artificial, without, n_samples, constant)
+        return cls(reg.artificial, without, n_samples, constant, n_represented)
 
     @cached_property
     def overall(self) -> Moments:
@@ -167,7 +169,8 @@ class CollapseTest:
         parameters = result.parameters
         # Weights that sum to less than the number of samples are relative.
         n_samples = max(self.overall.total_weight, float(self.n_samples))
-        result = replace(result, small=small_components(parameters, n_samples))
+        n_represented = max(n_samples, float(self.n_represented))
+        result = replace(result, small=small_components(parameters, n_represented))
         empty = parameters.weights < EMPTY_WEIGHT
         collapsed = [k for k in self(parameters) if not empty[k]]
         if not collapsed:

@@ -89,7 +89,7 @@ def race(
     if objective.structure.minimum_rows(n_components, on_sample.rows.n_features) > len(sample):
         # Some component is degenerate in any case, and EM says nothing of how good the others are.
         return sorted(starts, key=lambda one: one.volume)
-    collapse = _collapse_test(on_sample, starts[0])
+    collapse = _collapse_test(on_sample, starts[0], objective.rows.n_samples)
     ranked = _ranked(_advanced(on_sample, collapse, start, _FIRST) for start in starts)
     if ranked[0].degenerate:
         return ranked
@@ -100,10 +100,15 @@ def race(
     return ahead + behind
 
 
-def _collapse_test(objective: Objective, start: Candidate) -> CollapseTest:
+def _collapse_test(objective: Objective, start: Candidate, n_represented: int) -> CollapseTest:
     """From the groups of any start, which are all samples."""
     assert start.groups is not None
-    return CollapseTest.of_fit(objective.regularisation, start.groups, objective.rows.n_samples)
+    return CollapseTest.of_fit(
+        objective.regularisation,
+        start.groups,
+        objective.rows.n_samples,
+        n_represented=n_represented,
+    )
 
 
 def _candidates(
