@@ -237,16 +237,13 @@ class InMemoryRows(ArrayRows):
     def partition_moments(
         self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
     ) -> Moments:
-        if partition.ndim > 1 or self.n_samples < _WORTH_SORTING:
-            return super().partition_moments(partition, n_components, form, floor)
-        # The kernel leaves out components that have no sample of a block: sorted by label, each
-        # block is added to one of them instead of all.
-        order = np.argsort(partition, kind="stable")
-        weights = None if self.sample_weight is None else self.sample_weight[order]
-        rows = replace(self, X=self.X[order], sample_weight=weights, first=0)
-        return super(InMemoryRows, rows).partition_moments(
-            partition[order], n_components, form, floor
-        )
+        floor, rows = np.zeros(self.n_features) if floor is None else floor, self
+        if partition.ndim == 1 and self.n_samples >= _WORTH_SORTING:
+            # The kernel leaves out components that have no sample of a block: sorted by label,
+            # each block is added to one of them instead of all.
+            order = np.argsort(partition, kind="stable")
+            rows, partition = self.taken(order), partition[order]
+        return e_step.partition_in_memory(rows, rows.origin, partition, n_components, form, floor)
 
     @property
     def origin(self) -> Array:
