@@ -23,7 +23,7 @@ from skgmm._rows.base import Rows
 from skgmm._rows.checks import representable
 from skgmm._starts.choose import Start, choose_start, single_candidate, table_of_starts
 from skgmm._starts.race import Candidate
-from skgmm._starts.restarts import best_of
+from skgmm._starts.restarts import Stream, best_of
 from skgmm._starts.split_merge import split_and_merge
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 
@@ -135,7 +135,7 @@ def _best(
     split = replace(objective, rows=rows)
     histories: list[list[Candidate]] = [[] for _ in range(n_init)]
 
-    def run(index: int, stream: np.random.RandomState, watch: Watch | None) -> EMResult:
+    def run(index: int, stream: Stream, watch: Watch | None) -> EMResult:
         options = {**settings.em_options, "watch": watch}
         histories[index] = start.make(stream)
         chosen = histories[index][0].parameters
@@ -160,8 +160,8 @@ def _best(
                 only_repair=not start.random or start.warning is not None,
                 **options,
             )
-        result = collapse.diagnose_with_span(result)
-        return replace(result, shortage=start.warning, n_distinct=start.n_distinct)
+        result = replace(result, shortage=start.warning, n_distinct=start.n_distinct)
+        return collapse.with_span(result)
 
     features: dict[str, Any] = {"n_features_in_": rows.n_features}
     if settings.feature_names is not None:

@@ -22,7 +22,13 @@ from skgmm._partial_fit import MixtureStreams
 from skgmm._progress.callbacks import FitTasks
 from skgmm._rows.base import Rows
 from skgmm._rows.intake import rows_to_fit
-from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
+from skgmm._sklearn_compat import (
+    CallbackSupportMixin,
+    Interval,
+    NamedParametersMixin,
+    StrOptions,
+    fit_context,
+)
 from skgmm._starts.methods import PARTITIONS, SEEDS
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
@@ -34,6 +40,7 @@ class GaussianMixtureEM(
     RepresentationMixin,
     MixtureStreams,
     VersionedPickleMixin,
+    NamedParametersMixin,
     DensityMixin,
     BaseEstimator,
 ):

@@ -1,5 +1,7 @@
 """Every private, experimental or new scikit-learn name that we use, in one place."""
 
+from functools import cache
+
 from sklearn.base import _fit_context as fit_context
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
@@ -14,10 +16,23 @@ except ImportError:  # before 1.9
         """Nothing: there are no callbacks to set."""
 
 
+class NamedParametersMixin:
+    """Looks at the signature of the constructor once for each class.
+
+    scikit-learn does so in every call of `get_params`, and so in every `fit`.
+    """
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        return super()._get_param_names()  # type: ignore[misc]
+
+
 __all__ = [
     "BaseScorer",
     "CallbackSupportMixin",
     "Interval",
+    "NamedParametersMixin",
     "StrOptions",
     "check_sample_weight",
     "fit_context",

@@ -35,7 +35,8 @@ def available_threads(n_jobs: int | None) -> int:
     if configured not in (None, 1):
         return max(1, effective_n_jobs(None))
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # a list is by nesting
-    return max(1, min(cpu_count(), int(limit) if limit.isdigit() else cpu_count()))
+    n_processors = cpu_count()
+    return max(1, min(n_processors, int(limit) if limit.isdigit() else n_processors))
 
 
 def threads_for(n_jobs: int | None, X: Array, n_components: int) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from skgmm._linalg import Array
-from skgmm._rows.array_input import plain
+from skgmm._rows.array_input import is_plain, plain
 from skgmm._rows.checks import check_magnitude, magnitude
 from skgmm.covariance import Covariance, Structure
 
@@ -45,6 +45,8 @@ def scale_of_weights(total: float, effective: float, n_free: int) -> str | None:
 
 def _numbers(value: ArrayLike, name: str, shape: tuple[int, ...]) -> Array:
     """A float64 copy of the user's array; the user's own is never written to or kept."""
+    if is_plain(value, np.float64) and value.shape == shape and np.isfinite(value).all():
+        return value.copy()
     value = plain(value, name)
     array = check_array(
         value, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name, copy=True

@@ -254,11 +254,15 @@ class CollapseTest:
         return gain, (own / (along**2).sum(axis=0)).min(initial=np.inf)
 
     def diagnose_with_span(self, result: EMResult) -> EMResult:
-        """As `diagnose`, and with the directions in which the samples vary.
+        """As `diagnose`, and with the directions in which the samples vary."""
+        return self.with_span(self.diagnose(result))
+
+    def with_span(self, result: EMResult) -> EMResult:
+        """The result with the directions in which the samples vary.
 
         Where a covariance became singular, that is said.
         """
-        return replace(self.diagnose(result), span=None if result.collapsed else self.span)
+        return replace(result, span=None if result.collapsed else self.span)
 
     @cached_property
     def span(self) -> Span:
@@ -274,10 +278,10 @@ class CollapseTest:
         lost = hidden.tolist(), float(variances[hidden].min(initial=np.inf))
         if self.overall.form is Scatter.DIAGONAL or len(columns) < 2:
             return Span(len(variances), len(columns), constant, [], *lost)
-        null = min(
-            (self._null_directions(scatter, columns) for scatter in self._scatters),
-            key=lambda directions: directions.shape[1],
-        )
+        overall, within = self._scatters
+        null = self._null_directions(overall, columns)
+        if null.shape[1]:
+            null = min(null, self._null_directions(within, columns), key=lambda axes: axes.shape[1])
         takes_part = np.abs(null).max(axis=1, initial=0.0) > _TAKES_PART
         n_directions = len(columns) - null.shape[1]
         dependent = columns[takes_part].tolist()

@@ -120,7 +120,7 @@ class Span:
     hidden: list[int] = field(default_factory=list)  # that vary, but less than reg_covar adds
     least_variance: float = np.inf  # of the hidden ones
 
-    @property
+    @cached_property
     def description(self) -> str:
         if self.n_directions == self.n_features:
             return ""

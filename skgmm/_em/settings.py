@@ -40,10 +40,10 @@ class Settings:
     @classmethod
     def of(cls, mixture: BaseEstimator) -> Self:
         """Those of an estimator that has seen the features of X."""
-        parameters = mixture.get_params(deep=False)
-        known = {field.name for field in fields(cls)}
+        found = {"structure", "feature_names"}
+        parameters = [field.name for field in fields(cls) if field.name not in found]
         return cls(
-            **{name: value for name, value in parameters.items() if name in known},
+            **{name: getattr(mixture, name) for name in parameters},
             structure=find_structure(mixture.covariance_type),
             feature_names=getattr(mixture, "feature_names_in_", None),
         )

@@ -23,6 +23,7 @@ try:
     from skgmm._kernels._native import (
         Coordinates,
         active,
+        add_group_moments,
         add_moments,
         add_total,
         available,
@@ -73,6 +74,7 @@ __all__ = [
     "minimise",
     "moments",
     "moments_of",
+    "moments_of_groups",
     "packed",
     "quasi_newton",
     "rounding_of",
@@ -273,6 +275,34 @@ def moments(
     if lost >= 0:
         raise LostRowError(lost)
     return parts() if lost == -1 else None
+
+
+def moments_of_groups(
+    X: Array,
+    weight: Array | None,
+    origin: Array,
+    floor: Array,
+    n_components: int,
+    *,
+    form: Form,
+    n_threads: int,
+    labels: Array | None = None,
+    responsibilities: Array | None = None,
+) -> Sums:
+    """Sums as of `moments`, of samples whose groups are given; the log-likelihood is 0.
+
+    Parameters
+    ----------
+    origin : ndarray of shape (d,)
+        A point on the scale of the data.
+    labels : ndarray of int64, shape (n,), or None
+    responsibilities : ndarray of shape (n, K), or None
+    """
+    out, parts = _room_for_sums((n_components, len(origin)), form)
+    add_group_moments(
+        X, weight, labels, responsibilities, n_components, origin, floor, int(form), out, n_threads
+    )
+    return parts()
 
 
 class StopWhen(NamedTuple):

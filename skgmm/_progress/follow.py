@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from skgmm._em.result import EMResult
 from skgmm._em.settings import Settings
 from skgmm._em.watch import Progress, Watch
 from skgmm._progress.callbacks import FitTasks, Fitted
 from skgmm._progress.log import StartLog
-from skgmm._starts.restarts import Run
+from skgmm._starts.restarts import Run, Stream
 
-WatchedRun = Callable[[int, np.random.RandomState, Watch | None], EMResult]
+WatchedRun = Callable[[int, Stream, Watch | None], EMResult]
 
 
 def followed(run: WatchedRun, settings: Settings, tasks: FitTasks | None, fitted: Fitted) -> Run:
@@ -27,7 +25,7 @@ def followed(run: WatchedRun, settings: Settings, tasks: FitTasks | None, fitted
         From parameters to fitted attributes, for callbacks that use the mixture so far.
     """
 
-    def run_followed(start: int, stream: np.random.RandomState) -> EMResult:
+    def run_followed(start: int, stream: Stream) -> EMResult:
         watches: list[Watch] = []
         if tasks is not None:
             watches.append(tasks.begin(start, fitted))

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._rows.bad_values import BadColumn, bad_columns, described, holds_dates, remedy
+
+
+def is_plain(value: Any, *dtypes: Any) -> TypeGuard[Array]:
+    """Whether it is an array of NumPy's own class, of one of these dtypes: nothing to convert.
+
+    scikit-learn's checks, which take other kinds of data apart first, cost a tenth of a small fit.
+    """
+    return type(value) is np.ndarray and value.dtype in dtypes
 
 
 def plain(value: Any, name: str, unsupported: str | None = None) -> Any:

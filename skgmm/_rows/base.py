@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -19,7 +20,15 @@ from skgmm._parameters import MixtureParameters
 from skgmm._rows import e_step
 from skgmm._rows.e_step import slices, some_row
 from skgmm._rows.feature_scale import FeatureScale
-from skgmm._rows.sample import StartSample, reservoir_for_scale, start_sample
+from skgmm._rows.sample import (
+    StartSample,
+    all_distinct,
+    few_for_scale,
+    n_counted,
+    reservoir_for_scale,
+    sample_size,
+    start_sample,
+)
 from skgmm._threads import divide_threads
 
 # Of fewer samples, to sort them takes longer than it saves.
@@ -228,26 +237,35 @@ class InMemoryRows(ArrayRows):
     def partition_moments(
         self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
     ) -> Moments:
-        if partition.ndim > 1 or self.n_samples < _WORTH_SORTING:
-            return super().partition_moments(partition, n_components, form, floor)
-        # The kernel leaves out components that have no sample of a block: sorted by label, each
-        # block is added to one of them instead of all.
-        order = np.argsort(partition, kind="stable")
-        weights = None if self.sample_weight is None else self.sample_weight[order]
-        rows = replace(self, X=self.X[order], sample_weight=weights, first=0)
-        return super(InMemoryRows, rows).partition_moments(
-            partition[order], n_components, form, floor
-        )
+        floor, rows = np.zeros(self.n_features) if floor is None else floor, self
+        if partition.ndim == 1 and self.n_samples >= _WORTH_SORTING:
+            # The kernel leaves out components that have no sample of a block: sorted by label,
+            # each block is added to one of them instead of all.
+            order = np.argsort(partition, kind="stable")
+            rows, partition = self.taken(order), partition[order]
+        return e_step.partition_in_memory(rows, rows.origin, partition, n_components, form, floor)
 
     @property
     def origin(self) -> Array:
         return some_row(self.X, self.sample_weight)
 
     def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+        if self._n_counted <= sample_size(n_components):
+            return self._distinct
         return start_sample(self.X, self.sample_weight, n_components, rng)
 
     def scale_sample(self) -> StartSample:
+        if few_for_scale(self._n_counted):
+            return self._distinct
         return reservoir_for_scale(self.X, self.sample_weight).sample()
+
+    @cached_property
+    def _n_counted(self) -> int:
+        return n_counted(self.X, self.sample_weight)
+
+    @cached_property
+    def _distinct(self) -> StartSample:
+        return all_distinct(self.X, self.sample_weight)
 
     def in_memory(self, sample: StartSample) -> InMemoryRows:
         return self

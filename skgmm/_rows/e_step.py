@@ -125,6 +125,24 @@ def partition_moments(
     return _moments_about(summed, total, model, form).regularised(floor)
 
 
+def partition_in_memory(
+    part: Part, origin: Array, partition: Array, n_components: int, form: Scatter, floor: Array
+) -> Moments:
+    """The same in one call of the kernel."""
+    name, dtype = ("labels", np.int64) if partition.ndim == 1 else ("responsibilities", np.float64)
+    sums = _kernels.moments_of_groups(
+        part.X,
+        part.sample_weight,
+        origin[0],
+        floor,
+        n_components,
+        form=form.kernel_form,
+        n_threads=part.n_threads,
+        **{name: np.ascontiguousarray(partition, dtype=dtype)},
+    )
+    return moments_from(sums, form).without_rounding(floor)
+
+
 def overall_moments(summed: Summed, origin: Array, form: Scatter) -> Moments:
     """Moments of all rows as one component; the objective means nothing."""
     return _moments_about(summed, _total, _one_for_all(origin, form), form)
@@ -241,6 +259,19 @@ def log_responsibilities(X: Array, parameters: MixtureParameters, n_threads: int
     out = np.empty((len(X), parameters.n_components))
     _kernels.values(X, *_packed(parameters), log_responsibilities=out, n_threads=n_threads)
     return out
+
+
+def log_parts(X: Array, parameters: MixtureParameters, n_threads: int = 1) -> tuple[Array, Array]:
+    """`log_densities` and `log_responsibilities` in one pass."""
+    log_density, out = np.empty(len(X)), np.empty((len(X), parameters.n_components))
+    _kernels.values(
+        X,
+        *_packed(parameters),
+        log_density=log_density,
+        log_responsibilities=out,
+        n_threads=n_threads,
+    )
+    return log_density, out
 
 
 def labels(X: Array, parameters: MixtureParameters, n_threads: int = 1) -> Array:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from skgmm._linalg import Array
 from skgmm._rows import checks
-from skgmm._rows.array_input import converted, plain, refuse_not_finite
+from skgmm._rows.array_input import converted, is_plain, plain, refuse_not_finite
 from skgmm._rows.bad_values import names_of
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.block import Features
@@ -190,6 +190,9 @@ def array_with_missing(
 
 def _validated(estimator: Any, reset: bool, X: Any) -> Array:
     dtypes = [np.float64, np.float32]
+    if is_plain(X, *dtypes) and X.ndim == 2 and X.size:
+        validate_data(estimator, X, skip_check_array=True, reset=reset)
+        return X
     return validate_data(estimator, X, dtype=dtypes, ensure_all_finite=False, reset=reset)
 
 

@@ -89,6 +89,16 @@ def sample_size(n_components: int) -> int:
     return max(SAMPLE_ROWS, 250 * n_components)
 
 
+def n_counted(X: Array, sample_weight: Array | None) -> int:
+    """How many samples have a positive weight."""
+    return len(X) if sample_weight is None else int(np.count_nonzero(sample_weight))
+
+
+def few_for_scale(n_rows: int) -> bool:
+    """Whether the scale of the features is taken from all of so many samples."""
+    return n_rows <= _SCALE_SAMPLES
+
+
 def sample_key(rng: np.random.RandomState) -> int:
     """A key for the draws of a reservoir; the stream itself does not move.
 
@@ -104,20 +114,39 @@ def reservoir(
     none = np.empty(0)
     held = Reservoir(size, np.empty((0, X.shape[1])), none, none, np.empty(0, np.int64))
     for part in slices(len(X)):
-        n_part = part.stop - part.start
-        weights = np.ones(n_part) if sample_weight is None else sample_weight[part]
-        counted = np.arange(n_part) if sample_weight is None else np.flatnonzero(weights)
+        n_rows, weights, counted = part.stop - part.start, None, None
+        if sample_weight is not None:
+            weights, counted = _positive(sample_weight[part])
+            n_rows = len(counted)
         # The draw is uniform on (0, 1]: 0 would give an infinite priority.
-        priorities = weights[counted] / (1.0 - _uniform(key, first, len(counted)))
-        chosen = np.flatnonzero(priorities > held.threshold)
+        draws = 1.0 - _uniform(key, first, n_rows)
+        priorities = np.divide(1.0 if weights is None else weights, draws, out=draws)
+        chosen = np.flatnonzero(priorities > max(held.threshold, _sure(priorities, size)))
         if len(chosen) > size + 1:  # no others can stay
             highest = np.argpartition(priorities[chosen], -size - 1)[-size - 1 :]
             chosen = chosen[np.sort(highest)]
-        rows = np.asarray(X[part][counted[chosen]], dtype=np.float64)
-        own = weights[counted[chosen]], priorities[chosen], first + chosen
-        held = held + Reservoir(size, rows, *own)
-        first += len(counted)
+        rows = X[part][chosen if counted is None else counted[chosen]]
+        own = np.ones(len(chosen)) if weights is None else weights[chosen]
+        held = held + Reservoir(
+            size, np.asarray(rows, dtype=np.float64), own, priorities[chosen], first + chosen
+        )
+        first += n_rows
     return held
+
+
+def _positive(weights: Array) -> tuple[Array, Array]:
+    """The weights that are positive, and their numbers."""
+    counted = np.flatnonzero(weights)
+    return weights[counted], counted
+
+
+def _sure(priorities: Array, size: int) -> float:
+    """A threshold that more than `size` of these priorities are above, found without sorting.
+
+    Of draws of one weight so many are above its expected value; if they are not, 0.
+    """
+    expected = 0.8 * len(priorities) / (size + 1.0)
+    return expected if np.count_nonzero(priorities > expected) > size else 0.0
 
 
 def reservoir_for_scale(X: Array, sample_weight: Array | None, first: int = 0) -> Reservoir:
@@ -141,21 +170,26 @@ def start_sample(
 ) -> StartSample:
     """The rows that starts look at: all distinct ones, or a weighted random sample of them."""
     size = sample_size(n_components)
-    n_counted = len(X) if sample_weight is None else int(np.count_nonzero(sample_weight))
-    if n_counted > size:
+    if n_counted(X, sample_weight) > size:
         return reservoir(X, sample_weight, size, sample_key(rng)).sample()
+    return all_distinct(X, sample_weight)
+
+
+def all_distinct(X: Array, sample_weight: Array | None) -> StartSample:
+    """All distinct samples that count."""
     weights = np.ones(len(X)) if sample_weight is None else sample_weight
-    counted = np.flatnonzero(weights)
-    rows = np.asarray(X[counted], dtype=np.float64)
-    return StartSample(*_distinct(rows, weights[counted]), complete=True)
+    if sample_weight is not None and not weights.all():
+        X, weights = X[weights > 0], weights[weights > 0]
+    return StartSample(*_distinct(np.asarray(X, dtype=np.float64), weights), complete=True)
 
 
 def _distinct(rows: Array, weights: Array) -> tuple[Array, Array]:
     """Sort rows and merge equal ones."""
     order = np.argsort(rows[:, 0], kind="stable")
     first = rows[order, 0]
-    if (first[1:] == first[:-1]).any():  # only then do the other columns matter
-        order = np.lexsort(rows.T[::-1])
+    if (first[1:] != first[:-1]).all():  # the other columns do not matter
+        return rows[order], weights[order]
+    order = np.lexsort(rows.T[::-1])
     rows, weights = rows[order], weights[order]
     new = np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)]
     return rows[new], np.add.reduceat(weights, np.flatnonzero(new))

@@ -14,7 +14,7 @@ from skgmm._objective import Objective
 from skgmm._starts.race import RACE_ROWS
 
 # So many times the work of the start, and that of the iterations, and a constant.
-_OF_START, _OF_EM, _CONSTANT = 0.8, 0.8, 4e8
+_OF_START, _OF_EM, _CONSTANT = 0.8, 0.8, 1e8
 
 CALL = 4e6
 """Work that takes as long as a call from Python."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
@@ -16,16 +15,16 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.grouped import RowsInMemory
-from skgmm._rows.sample import StartSample, sample_size
+from skgmm._rows.sample import StartSample
 from skgmm._starts.given import GivenParameters, check_given, matched
 from skgmm._starts.methods import initial_parameters, start_of
 from skgmm._starts.race import Candidate, race
-from skgmm._starts.restarts import LeftOutError
+from skgmm._starts.restarts import LeftOutError, Stream, as_it_is_now
 from skgmm._validation import check_partition, check_responsibilities
 from skgmm.covariance import STRUCTURES, Structure
 
 # From a random stream to the candidates of a start, the chosen one first.
-Make = Callable[[np.random.RandomState], list[Candidate]]
+Make = Callable[[Stream], list[Candidate]]
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,8 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
         n_components,
         n_features,
     )
-    # The stream as it is now, however late the sample is drawn; a complete one does not need it.
-    stream = deepcopy(rng) if n_samples > sample_size(n_components) else rng
-    sample = cache(lambda: rows.start_sample(n_components, stream))
+    stream = as_it_is_now(rng)  # however late the sample is drawn
+    sample = cache(lambda: rows.start_sample(n_components, stream()))
     needed = max(n_components, structure.minimum_rows(n_components, n_features))
     n_distinct = _few_distinct(rows, sample, needed)
     given = replace(given, named=rows.labelled)
@@ -82,7 +80,7 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     if kind == "auto":
         if given.means is None and n_components > 1 and len(sample()) >= n_components:
             raced = partial(race, objective, sample(), n_components, given)
-            return Start(lambda stream: raced(rng=stream), **known)
+            return Start(lambda stream: raced(rng=stream()), **known)
         kind = "kmeans"
     random = given.means is None
     name = kind if random else "given"
@@ -98,7 +96,7 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
         given,
         n_threads=rows.n_threads,
     )
-    return Start(lambda stream: single_candidate(name, named(rng=stream)), random, **known)
+    return Start(lambda stream: single_candidate(name, named(rng=stream())), random, **known)
 
 
 # Of so many times the rows that are needed, the first are looked at for distinct ones.
@@ -129,9 +127,9 @@ def _by_callable(
     seen = rows if isinstance(rows, InMemoryRows) else rows.in_memory(sample())
     on_seen = replace(objective, rows=seen)
 
-    def start(stream: np.random.RandomState) -> list[Candidate]:
+    def start(stream: Stream) -> list[Candidate]:
         assert isinstance(seen, RowsInMemory)
-        partition = function(seen.X, n_components, stream, seen.sample_weight)
+        partition = function(seen.X, n_components, stream(), seen.sample_weight)
         checked = check_partition(partition, seen.n_samples, n_components)
         parameters = matched(start_of(on_seen, checked, n_components), given)
         return single_candidate("callable", given.imposed_on(parameters))

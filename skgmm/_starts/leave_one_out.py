@@ -20,9 +20,9 @@ import numpy as np
 from scipy.special import digamma
 
 from skgmm._linalg import Array
-from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
+from skgmm._rows import e_step
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.methods import EmptyStartError, start_of
 from skgmm.covariance import IllDefinedCovarianceError, Structure
@@ -58,34 +58,47 @@ def freezes(objective: Objective, n_components: int, few: float = _FEW) -> bool:
     return objective.rows.n_samples < few * n_components * n_features
 
 
-def leave_one_out_proposal(
-    objective: Objective, parameters: MixtureParameters, moments: Moments
-) -> Proposal:
+class EStep:
+    """What one pass over the samples tells of a mixture.
+
+    Of the samples' densities those with `Objective.penalty` count, as in `Objective.evaluate`.
+    """
+
+    def __init__(self, objective: Objective, parameters: MixtureParameters) -> None:
+        rows = objective.rows
+        assert isinstance(rows, InMemoryRows)
+        weights = rows.weighted().sample_weight
+        assert weights is not None
+        self.weights, self.parameters = weights, parameters
+        log_density, log_joint = e_step.log_parts(rows.X, parameters, rows.n_threads)
+        log_joint -= objective.penalty(parameters)
+        shares = np.exp(log_joint)
+        total = np.maximum(shares.sum(axis=1), np.finfo(np.float64).tiny)
+        self.responsibilities = shares / total[:, None]
+        self.mass = weights @ self.responsibilities
+        self.mean_objective = float(np.average(log_density + np.log(total), weights=weights))
+        log_joint += log_density[:, None]
+        self.log_joint = log_joint  # of weight x density, with the penalty
+
+
+def leave_one_out_proposal(objective: Objective, parameters: MixtureParameters) -> Proposal:
     """Where iterations with leave-one-out responsibilities lead.
 
     That is nowhere where the iterations do not settle, unless each of them has raised the
     likelihood.
-
-    Parameters
-    ----------
-    moments : Moments
-        Of the parameters.
     """
-    rows = objective.rows
-    assert isinstance(rows, InMemoryRows)
-    weights = rows.weighted().sample_weight
-    before, moved = rows.responsibilities(parameters), np.inf
+    now = EStep(objective, parameters)
+    before, moved = now.responsibilities, np.inf
     best: MixtureParameters | None = None
-    highest = level = moments.mean_objective
+    highest = level = now.mean_objective
     n_steps, rising = 0, True
-    if _singular(objective, moments):
+    if _singular(objective, now.mass):
         return Proposal(None, 0, False)
     while n_steps < _STEPS:
         n_steps += 1
-        responsibilities, previous = leave_one_out(objective, parameters, moments), moved
-        moved = 0.5 * float(
-            np.average(np.abs(responsibilities - before).sum(axis=1), weights=weights)
-        )
+        responsibilities, previous = leave_one_out(objective, now), moved
+        moved = 0.5 * float(now.weights @ np.abs(responsibilities - before).sum(axis=1))
+        moved /= float(now.weights.sum())
         if n_steps == 1 and moved < _STABLE:
             return Proposal(None, 1, True)
         before = responsibilities
@@ -93,9 +106,9 @@ def leave_one_out_proposal(
             parameters = start_of(objective, responsibilities, parameters.n_components)
         except (IllDefinedCovarianceError, EmptyStartError):
             break
-        moments = objective.evaluate(parameters)
-        higher = moments.mean_objective > level
-        rising, level = rising and higher, moments.mean_objective
+        now = EStep(objective, parameters)
+        higher = now.mean_objective > level
+        rising, level = rising and higher, now.mean_objective
         if level > highest:
             best, highest = parameters, level
         if not higher and (moved < _SETTLED or moved > previous):
@@ -103,37 +116,36 @@ def leave_one_out_proposal(
     return Proposal(best if moved < _SETTLED or rising else None, n_steps, False)
 
 
-def _singular(objective: Objective, moments: Moments) -> bool:
+def _singular(objective: Objective, mass: Array) -> bool:
     """Whether some component has a covariance of its own, and too few samples for it."""
     needed = objective.structure.minimum_rows(1, objective.rows.n_features) + 1.0
-    return _varies(objective.structure, objective.rows.n_features) and moments.mass.min() <= needed
+    return _varies(objective.structure, objective.rows.n_features) and bool(mass.min() <= needed)
 
 
-def leave_one_out(objective: Objective, parameters: MixtureParameters, moments: Moments) -> Array:
+def leave_one_out(objective: Objective, now: EStep) -> Array:
     """Responsibilities of the components for each sample without that sample, (n, K)."""
-    rows, mass = objective.rows, moments.mass
+    rows, mass, parameters = objective.rows, now.mass, now.parameters
     assert isinstance(rows, InMemoryRows)
-    log_shares = rows.log_responsibilities(parameters)
-    responsibilities = np.exp(log_shares)
-    weights = rows.weighted().sample_weight
-    assert weights is not None
-    own = responsibilities * weights[:, None]
+    own, penalty = now.responsibilities * now.weights[:, None], objective.penalty(parameters)
+    varies = _varies(objective.structure, rows.n_features)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if _varies(objective.structure, rows.n_features) and parameters.covariance.factor.ndim == 2:
+        if varies and parameters.covariance.factor.ndim == 2:
             log_density = _of_diagonals(rows.X, parameters, own, mass)
         else:
-            log_joint = log_shares + rows.log_densities(parameters)[:, None]
-            distances = np.maximum(2.0 * (parameters.log_peak - log_joint), 0.0)
-            varies = _varies(objective.structure, rows.n_features)
+            distances = 2.0 * (parameters.log_peak - penalty - now.log_joint)
+            np.maximum(distances, 0.0, out=distances)
             log_density = _of_matrices(parameters, distances, own, mass, varies)
-        log_joint = np.log(mass - own) + log_density - objective.penalty(parameters)
+        left = mass - own
+        log_joint = np.log(left) + log_density - penalty
     # A component is nothing without its only sample.
-    log_joint[~(mass - own > _LEAST * mass) | np.isnan(log_joint)] = -np.inf
+    log_joint[~(left > _LEAST * mass) | np.isnan(log_joint)] = -np.inf
     top = log_joint.max(axis=1, keepdims=True)
     known = np.isfinite(top)
     without = np.exp(log_joint - np.where(known, top, 0.0))
-    without = np.where(known, without, responsibilities)
-    return without / without.sum(axis=1, keepdims=True)
+    if not known.all():
+        without = np.where(known, without, now.responsibilities)
+    without /= without.sum(axis=1, keepdims=True)
+    return without
 
 
 def _varies(structure: Structure, n_features: int) -> bool:

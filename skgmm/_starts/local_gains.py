@@ -15,6 +15,7 @@ from skgmm._em.result import EMResult
 from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
+from skgmm._rows import e_step
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.local_splits import Sound, best_splits
 from skgmm._starts.methods import EmptyStartError, start_of
@@ -186,8 +187,7 @@ class Members:
     def _visit(self, part: slice) -> tuple[Array, Array, Array]:
         """Numbers, components and shares of the samples of a slice; the losses are added up."""
         rows, K = self.rows.part(part), self.parameters.n_components
-        log_shares = rows.log_responsibilities(self.parameters)
-        self.density[part] = rows.log_densities(self.parameters)
+        self.density[part], log_shares = e_step.log_parts(rows.X, self.parameters, rows.n_threads)
         responsibilities = np.exp(log_shares)
         entries = np.nonzero(responsibilities >= _TRACE)
         found = entries[0] + part.start, entries[1], responsibilities[entries]

@@ -52,11 +52,11 @@ _QUICK, _SOME = 2.0, 12
 # Ways to other optima that are worth trying where trials are quick: one for each component, and for
 # each parameter to a sample so many more, up to a limit. Where parameters are many, so are optima,
 # and high and narrow. Of other starts and of moves, one in so many is followed.
-_FOR_PARAMETERS, _MOST = 40, 25
+_FOR_PARAMETERS, _MOST = 20, 12
 _FOLLOWED_STARTS, _FOLLOWED_MOVES = 2, 3
 
 # Passes over the samples, and calls, of a step with leave-one-out responsibilities.
-_PASSES_OF_STEP, _CALLS_OF_STEP = 3, 5
+_PASSES_OF_STEP, _CALLS_OF_STEP = 2, 3
 
 
 def beats(end: EMResult, here: EMResult) -> bool:
@@ -162,8 +162,7 @@ class MoveSearch:
     # Where samples are few: leave-one-out responsibilities.
 
     def _proposed(self, parameters: MixtureParameters) -> Proposal:
-        moments = self.completed.evaluate(parameters)
-        proposal = leave_one_out_proposal(self.completed, parameters, moments)
+        proposal = leave_one_out_proposal(self.completed, parameters)
         passes, calls = (n * proposal.n_steps for n in (_PASSES_OF_STEP, _CALLS_OF_STEP))
         self.budget.spend(work_of_passes(self.objective, self.n_components, passes + 1, calls))
         return proposal

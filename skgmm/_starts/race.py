@@ -35,11 +35,12 @@ from skgmm.covariance import IllDefinedCovarianceError
 RACE_ROWS = 5_000
 """Samples that candidates are compared on, or 100 for each component."""
 
-# EM iterations of all candidates, how many stay, and for how many more: 8 x 1 + 3 x 4 = 20 in all.
-_RUNNERS, _FIRST, _STAY, _MORE = 8, 1, 3, 4
+# After one EM iteration of each candidate so many stay, for so many more, as long as they may win:
+# no more than 8 x 1 + 3 x (2 + 2) = 20 in all.
+_FIRST, _STAY, _MORE = 1, 3, (2, 2)
 
-# A candidate is given up when this many times what its first iteration has gained does not lead to
-# the best.
+# A candidate is given up when this many times what its last iterations have gained does not lead to
+# the best. Before its first iteration the gain is taken to be the largest that others had.
 _HOPE = 10.0
 
 # Candidates whose log-likelihoods agree to this many nats per sample have found the same.
@@ -90,14 +91,42 @@ def race(
         # Some component is degenerate in any case, and EM says nothing of how good the others are.
         return sorted(starts, key=lambda one: one.volume)
     collapse = _collapse_test(on_sample, starts[0], objective.rows.n_samples)
-    ranked = _ranked(_advanced(on_sample, collapse, start, _FIRST) for start in starts)
-    if ranked[0].degenerate:
-        return ranked
-    ahead = [one for one in _distinct(ranked)[:_STAY] if _may_win(one, ranked[0])]
-    behind = [runner for runner in ranked if runner not in ahead]
-    if len(ahead) > 1:
-        ahead = _ranked(_advanced(on_sample, collapse, runner, _MORE) for runner in ahead)
-    return ahead + behind
+    begun, left = _begun(on_sample, collapse, starts)
+    ahead = _ranked(begun)
+    if ahead[0].degenerate:
+        return ahead + left
+    staying = _distinct(ahead)[:_STAY]
+    for n_steps in _MORE:
+        staying = [one for one in staying if _may_win(one, staying[0])]
+        if len(staying) == 1:
+            break
+        staying = _ranked(_advanced(on_sample, collapse, one, n_steps) for one in staying)
+        known = {id(one.groups) for one in staying}
+        ahead = staying + [one for one in ahead if id(one.groups) not in known]
+    return ahead + left
+
+
+def _begun(
+    objective: Objective, collapse: CollapseTest, starts: list[Candidate]
+) -> tuple[list[Candidate], list[Candidate]]:
+    """The starts after an iteration of EM, and those that are too far below these for one."""
+    starts = [_evaluated(objective, start) for start in starts]
+    begun: dict[int, Candidate] = {}
+    best, gain = -np.inf, 0.0
+    for number in sorted(range(len(starts)), key=lambda number: -starts[number].objective):
+        if starts[number].objective + _HOPE * gain < best:
+            continue
+        begun[number] = one = _advanced(objective, collapse, starts[number], _FIRST)
+        if not one.degenerate:
+            best, gain = max(best, one.objective), max(gain, one.gain)
+    left = [start for number, start in enumerate(starts) if number not in begun]
+    left.sort(key=lambda start: -start.objective)
+    return [begun[number] for number in sorted(begun)], left
+
+
+def _evaluated(objective: Objective, start: Candidate) -> Candidate:
+    moments = objective.evaluate(start.parameters)
+    return replace(start, moments=moments, objective=moments.mean_objective, evaluations=1)
 
 
 def _collapse_test(objective: Objective, start: Candidate, n_represented: int) -> CollapseTest:
@@ -153,7 +182,7 @@ def thinned(
 def _partitions(
     sample: StartSample, n_components: int, rng: RandomState, objective: Objective
 ) -> Iterator[tuple[str, Array]]:
-    """Kind and labels (m,) or responsibilities (m, K) of each candidate."""
+    """Kind and labels (m,) of each candidate."""
     weights, n_threads = sample.weights, objective.rows.n_threads
     seen = views(sample, objective)
     if sample.known is not None:
@@ -168,8 +197,6 @@ def _partitions(
     yield f"farthest first, {view}", around(rows, farthest_first(rows, weights, n_components))
     for view, rows in seen:
         yield f"k-means++, {view}", around(rows, seeds(rows, weights, n_components, rng))
-    responsibilities = rng.standard_exponential(size=(len(sample), n_components))
-    yield "random", responsibilities / responsibilities.sum(axis=1, keepdims=True)
 
 
 def _distinct_partitions(
@@ -206,7 +233,8 @@ def _advanced(
     objective: Objective, collapse: CollapseTest, candidate: Candidate, n_steps: int
 ) -> Candidate:
     """The candidate some EM iterations on, or fewer where nothing is left to gain."""
-    moments = candidate.moments or objective.evaluate(candidate.parameters)
+    moments = candidate.moments
+    assert moments is not None
     result = run_em(
         objective,
         candidate.parameters,
@@ -254,13 +282,9 @@ def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
     rest on `reg_covar`: of these the one is best whose components are tight on average.
     """
     runners = list(candidates)
-    some = any(one.degenerate for one in runners)
 
     def key(one: Candidate) -> tuple[Any, ...]:
-        # Random responsibilities have not had the time to degenerate.
-        if one.degenerate or (some and one.kind == "random"):
-            return True, False, one.volume
-        return one.rank[1:]
+        return (True, False, one.volume) if one.degenerate else one.rank[1:]
 
     ranked: list[list[Candidate]] = []
     for one in sorted(runners, key=key):

@@ -32,6 +32,7 @@ from skgmm._rows.sample import StartSample
 from skgmm._starts.budget import Budget
 from skgmm._starts.move_search import MoveSearch, beats
 from skgmm._starts.race import spare_starts, thinned
+from skgmm._starts.restarts import Stream
 
 # Samples that moves are tried on: as many as the race looks at, or this many for each component.
 _PER_COMPONENT = 250
@@ -46,7 +47,7 @@ def split_and_merge(
     draw: Callable[[], StartSample],
     result: EMResult,
     others: Iterator[MixtureParameters],
-    rng: np.random.RandomState,
+    stream: Stream,
     *,
     n_raced: int,
     only_repair: bool,
@@ -83,6 +84,7 @@ def split_and_merge(
         return result
     if (only_repair and not broken) or len(sample := draw()) <= n_components:
         return result
+    rng = stream()
     sample = thinned(sample, n_components, rng, _PER_COMPONENT)
     on_sample, budget = objective.on(sample), Budget.after(objective, result, n_raced)
     starts = chain(others, spare_starts(on_sample, sample, n_components, _SPARE, rng))

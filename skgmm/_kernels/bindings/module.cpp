@@ -113,6 +113,29 @@ int64_t add_moments(Matrix<T> X, std::optional<Vector> weight, Vector log_weight
 }
 
 template <typename T>
+void add_group_moments(Matrix<T> X, std::optional<Vector> weight, std::optional<Labels> labels,
+                       std::optional<Table> responsibilities, int64_t K, Vector origin,
+                       Vector floor, int form, Out<double> out, int64_t n_threads) {
+    const Rows<T> rows = rows_of(X, weight);
+    const int64_t n = rows.n_samples, d = rows.n_features;
+    require(int64_t(origin.shape(0)) == d && int64_t(floor.shape(0)) == d,
+            "origin and floor: one number for each feature");
+    require(int64_t(out.size()) == sums_size(Form(form), K, d),
+            "out: as many numbers as the sums");
+    require(!labels || int64_t(labels->shape(0)) == n, "labels: one for each row");
+    require(!responsibilities || (int64_t(responsibilities->shape(0)) == n &&
+                                  int64_t(responsibilities->shape(1)) == K),
+            "responsibilities: (n, K)");
+    require(labels || responsibilities, "labels or responsibilities");
+    const Given groups{labels ? labels->data() : nullptr,
+                       responsibilities ? responsibilities->data() : nullptr};
+    without_gil([&] {
+        moments_of_groups(rows, groups, K, origin.data(), floor.data(), Form(form), out.data(),
+                          n_threads);
+    });
+}
+
+template <typename T>
 int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_peak,
                      std::optional<Out<double>> log_density, std::optional<Out<T>> responsibilities,
                      std::optional<Out<double>> log_responsibilities,
@@ -171,6 +194,10 @@ void bind(nb::module_& m) {
     m.def("add_moments", &add_moments<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
           nb::arg("log_weights"), nb::arg("means"), nb::arg("factors"), nb::arg("floor"),
           nb::arg("form"),
+          nb::arg("out").noconvert(), nb::arg("n_threads"));
+    m.def("add_group_moments", &add_group_moments<T>, nb::arg("X").noconvert(),
+          nb::arg("weight").none(), nb::arg("labels").none(), nb::arg("responsibilities").none(),
+          nb::arg("n_components"), nb::arg("origin"), nb::arg("floor"), nb::arg("form"),
           nb::arg("out").noconvert(), nb::arg("n_threads"));
     m.def("write_values", &write_values<T>, nb::arg("X").noconvert(), nb::arg("means"),
           nb::arg("factors"), nb::arg("log_peak"), nb::arg("log_density").none(),
