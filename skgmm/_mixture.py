@@ -79,7 +79,7 @@ class GaussianMixtureEM(
         Whether a converged fit looks for a better optimum by split-and-merge moves (many at once)
         and, with few samples for the dimension, leave-one-out responsibilities, and continues from
         whatever increases the objective. This costs at most about twice as much as the rest of the
-        fit, and 5 to 25 ms. With a user-supplied start, only empty or duplicate components are
+        fit, and some ms. With a user-supplied start, only empty or duplicate components are
         moved.
     n_init : int, default=1
         Number of starts; the best result is kept. Ignored if initial parameters are given.

@@ -13,8 +13,10 @@ from skgmm._em.result import EMResult
 from skgmm._objective import Objective
 from skgmm._starts.race import RACE_ROWS
 
-# So many times the work of the start, and that of the iterations, and a constant.
-_OF_START, _OF_EM, _CONSTANT = 0.8, 0.8, 1e8
+# So many times the work of the start, and that of the iterations, and a constant. The more
+# components, the more of them have to move: the first grows with their number up to a limit.
+_OF_START, _MOST_OF_START, _OF_EM, _CONSTANT = 0.8, 2.0, 0.8, 1e8
+_PER_COMPONENT = 0.05
 
 CALL = 4e6
 """Work that takes as long as a call from Python."""
@@ -40,7 +42,8 @@ class Budget:
         start = (_DRAWN * rows.n_samples + (n_raced + _CLUSTERED) * n_race) * K
         start_work = start * _per_density(rows.n_features) + n_raced * CALL
         em_work = work_of_passes(objective, K, len(result.objectives))
-        return cls(_CONSTANT + _OF_START * start_work + _OF_EM * em_work)
+        of_start = min(_MOST_OF_START, _OF_START * (1.0 + _PER_COMPONENT * K))
+        return cls(_CONSTANT + of_start * start_work + _OF_EM * em_work)
 
     def spend(self, work: float) -> None:
         """Count work that was done."""
