@@ -1,6 +1,7 @@
 """Gaussian mixture models for scikit-learn, accurate to rounding error."""
 
 from skgmm._mixture import GaussianMixtureEM
+from skgmm._noise import UniformNoise
 from skgmm._rows.row_blocks import RowBlocks
 from skgmm._version import __version__, show_versions
 from skgmm.model_selection import (
@@ -20,6 +21,7 @@ __all__ = [
     "GaussianMixtureSearch",
     "ParameterUncertainty",
     "RowBlocks",
+    "UniformNoise",
     "__version__",
     "aic_scorer",
     "bic_scorer",

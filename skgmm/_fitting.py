@@ -21,6 +21,7 @@ from skgmm._progress.callbacks import FitTasks
 from skgmm._progress.follow import followed
 from skgmm._rows.base import Rows
 from skgmm._rows.checks import representable
+from skgmm._rows.grouped import noise_beside, with_noise
 from skgmm._starts.choose import Start, choose_start, single_candidate, table_of_starts
 from skgmm._starts.race import Candidate
 from skgmm._starts.restarts import Stream, best_of
@@ -45,8 +46,12 @@ class Fit:
         memory = StreamState.of_fit(
             result.moments.with_objective(log_likelihood), objective.rows.n_samples
         )
+        attributes = attributes_of(result.parameters, objective.structure, objective.rows.dtype)
+        if (background := noise_beside(objective.rows)) is not None:
+            attributes |= background.attributes(result.parameters)
+            attributes["n_parameters_"] += background.n_parameters
         return {
-            **attributes_of(result.parameters, objective.structure, objective.rows.dtype),
+            **attributes,
             "converged_": result.status.converged,
             "status_": result.description,
             "n_iter_": len(result.objectives),
@@ -89,6 +94,7 @@ def attributes_of(
         "_unrounded": {name: arrays[name] for name in names} if dtype == np.float32 else None,
         "n_parameters_": n_parameters(structure, *parameters.means.shape),
         "covariance_type_": structure.name,
+        "_noise": None,
     }
 
 
@@ -138,7 +144,7 @@ def _best(
     def run(index: int, stream: Stream, watch: Watch | None) -> EMResult:
         options = {**settings.em_options, "watch": watch}
         histories[index] = start.make(stream)
-        chosen = histories[index][0].parameters
+        chosen = with_noise(histories[index][0].parameters, rows)
         result = run_em(split, chosen, resumed=resumed, **options)
         if start.random and result.collapsed and not result.objectives:
             # The start was singular up to rounding. A given one is returned with a warning.

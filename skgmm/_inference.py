@@ -15,8 +15,10 @@ from skgmm._html import named_after
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, aic, bic, n_parameters, next_draws
 from skgmm._rows.base import Rows, as_dtype
+from skgmm._rows.grouped import GroupedRows, RowsInMemory
 from skgmm._rows.imputation import drawn, imputed
 from skgmm._rows.intake import complete_or_not, rows_to_ask_about
+from skgmm._rows.noise import Background
 from skgmm._summary import summarise
 from skgmm._validation import check_responsibilities, scale_of_weights
 from skgmm.covariance import Structure, find_structure
@@ -90,12 +92,30 @@ class MixtureInference:
         return array.astype(np.float64, copy=False)
 
     def _n_free(self) -> int:
-        return n_parameters(self._structure(), *np.shape(self.means_))
+        background = self._background()
+        beside = 0 if background is None else background.n_parameters
+        return n_parameters(self._structure(), *np.shape(self.means_)) + beside
+
+    def _background(self) -> Background | None:
+        """The noise beside the components, if the model has any."""
+        state = getattr(self, "_noise", None)
+        return None if state is None else Background.from_state(state)
+
+    def _refuse_noise(self, what: str) -> None:
+        """Raise where the model has noise, which something does not know of."""
+        if getattr(self, "_noise", None) is not None:
+            raise ValueError(f"noise is not supported with {what} yet")
 
     def _rows(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Rows:
         """The validated samples."""
         check_is_fitted(self)
-        return rows_to_ask_about(self, X, sample_weight, len(self.means_))
+        rows = rows_to_ask_about(self, X, sample_weight, len(self.means_))
+        background = self._background()
+        if background is None:
+            return rows
+        if not isinstance(rows, RowsInMemory):
+            raise ValueError("noise is not supported with RowBlocks or Dask yet: give X in memory")
+        return GroupedRows.beside(rows, background)
 
     @of_one_fit
     def predict(self, X: ArrayLike) -> Array:
@@ -108,7 +128,7 @@ class MixtureInference:
         Returns
         -------
         labels : ndarray of int64, shape (n_samples,)
-            A lazy Dask array for a Dask collection.
+            -1 where noise is more probable. A lazy Dask array for a Dask collection.
         """
         return self._rows(X).labels(self._parameters())
 
@@ -125,7 +145,8 @@ class MixtureInference:
         Returns
         -------
         responsibilities : ndarray of shape (n_samples, n_components)
-            Every row sums to 1. A lazy Dask array for a Dask collection.
+            Every row sums to 1. With noise there is one column more, the last, so that the label
+            -1 is the index of its column. A lazy Dask array for a Dask collection.
         """
         return self._rows(X).responsibilities(self._parameters())
 
@@ -282,7 +303,10 @@ class MixtureInference:
         given = None
         if responsibilities is not None:
             given = check_responsibilities(
-                responsibilities, rows.n_samples, len(self.means_), "responsibilities"
+                responsibilities,
+                rows.n_samples,
+                len(self.means_) + (self._background() is not None),
+                "responsibilities",
             )
         return rows.expected_complete_log_likelihood(self._parameters(), given)
 
@@ -352,7 +376,8 @@ class MixtureInference:
         X : ndarray of shape (n_samples, n_features)
             In random order, in the dtype of the fit.
         y : ndarray of int64, shape (n_samples,)
-            The component of each sample.
+            The component of each sample, -1 for noise, which is drawn in the bounding box of the
+            samples of the fit.
         """
         parameters = self._parameters()
         if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
@@ -364,7 +389,12 @@ class MixtureInference:
             random_state = self.random_state
         elif random_state is None:
             random_state = next_draws(getattr(self, "_draws", None))
-        rows, components = parameters.draw(int(n_samples), check_random_state(random_state))
+        rng = check_random_state(random_state)
+        rows, components = parameters.draw(int(n_samples), rng)
+        if (background := self._background()) is not None:
+            noise = rng.uniform(size=len(rows)) < np.exp(parameters.log_noise_weight)
+            box = rng.uniform(background.low, background.high, size=rows.shape)
+            rows, components = np.where(noise[:, None], box, rows), np.where(noise, -1, components)
         return rows.astype(np.asarray(self.means_).dtype, copy=False), components
 
     @of_one_fit

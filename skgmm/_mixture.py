@@ -17,11 +17,13 @@ from skgmm._fitted import replacing, undone_on_error, warn_after_fit
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
+from skgmm._noise import UniformNoise, noise_of
 from skgmm._parameters import MixtureParameters
 from skgmm._partial_fit import MixtureStreams
 from skgmm._progress.callbacks import FitTasks
 from skgmm._rows.base import Rows
 from skgmm._rows.intake import rows_to_fit
+from skgmm._rows.noise import Background
 from skgmm._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
@@ -121,6 +123,9 @@ default='auto'
         the mixture follows a drift.
     warm_up : int, default=50_000
         Number of samples that `partial_fit` keeps to find initial parameters.
+    noise : 'auto', UniformNoise or None, default=None
+        A component of constant density beside the Gaussians, for samples that belong to none:
+        'auto' is :class:`UniformNoise` with its defaults.
     verbose : int, default=0
         1 logs each start and every `verbose_interval`-th iteration: evaluation, log-likelihood and
         estimated remaining gain, in nats per sample; 2 adds the gain of the iteration and
@@ -163,6 +168,10 @@ default='auto'
     starts_ : dict of lists
         A table with a row for each start, and for each candidate that a start was chosen from:
         'start', 'kind', 'log_likelihood' (objective per sample), 'n_evaluations' and 'status'.
+    noise_weight_ : float
+        Weight of the noise, if there is any; `weights_` sum to 1 less this.
+    noise_volume_ : float
+        Its density is 1 / this.
     n_parameters_ : int
         Number of free parameters.
     covariance_type_ : str
@@ -216,6 +225,7 @@ default='auto'
         ],
         "step_exponent": [Interval(Real, 0.0, 1.0, closed="both")],
         "warm_up": [Interval(Integral, 1, None, closed="left")],
+        "noise": [StrOptions({"auto"}), UniformNoise, None],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
     }
@@ -241,6 +251,7 @@ default='auto'
         n_jobs: int | None = None,
         step_exponent: float = 0.7,
         warm_up: int = 50_000,
+        noise: UniformNoise | str | None = None,
         verbose: int = 0,
         verbose_interval: int = 10,
     ) -> None:
@@ -262,6 +273,7 @@ default='auto'
         self.n_jobs = n_jobs
         self.step_exponent = step_exponent
         self.warm_up = warm_up
+        self.noise = noise
         self.verbose = verbose
         self.verbose_interval = verbose_interval
 
@@ -272,6 +284,8 @@ default='auto'
         means: ArrayLike,
         covariances: ArrayLike,
         covariance_type: str = "full",
+        *,
+        noise_volume: float | None = None,
     ) -> GaussianMixtureEM:
         """Create a mixture with known parameters, without a fit.
 
@@ -285,6 +299,9 @@ default='auto'
             that structure.
         covariance_type : str, default='full'
             See :class:`GaussianMixtureEM`.
+        noise_volume : float, default=None
+            Volume of a component of noise, to which belongs what the weights leave: they may then
+            sum to less than 1.
 
         Returns
         -------
@@ -312,12 +329,18 @@ default='auto'
                 f"got {shape}"
             )
         parameters = MixtureParameters.from_weights(
-            _validation.check_weights(weights, shape[0]),
+            _validation.check_weights(weights, shape[0], noise=noise_volume is not None),
             _validation.check_means(means, *shape),
             _validation.check_covariance(covariances, "covariance", structure, *shape),
         )
         mixture = cls(shape[0], covariance_type=covariance_type)
         mixture.__dict__.update(attributes_of(parameters, structure, np.dtype(np.float64)))
+        if noise_volume is not None:
+            noise = UniformNoise(volume=noise_volume).checked()
+            mixture.noise = noise
+            background = Background.cube(parameters.means, float(noise_volume))
+            mixture.__dict__.update(background.attributes(parameters))
+            mixture.n_parameters_ += background.n_parameters
         mixture.n_features_in_ = shape[1]
         mixture.status_ = EMStatus.GIVEN.value
         return mixture
@@ -411,6 +434,10 @@ default='auto'
             with single_threaded_blas(), replacing(self) as working:
                 rng = check_random_state(working.random_state)
                 rows = rows_to_fit(working, X, sample_weight, rng, labels)
+                if (noise := noise_of(working.noise)) is not None:
+                    rows = noise.beside(rows)
+                for name in ("noise_weight_", "noise_volume_"):  # of an earlier fit
+                    working.__dict__.pop(name, None)
                 previous, messages = working._previous(rows.n_features)
                 fit = fit_mixture(Settings.of(working), rows, rng, previous, tasks)
                 working.__dict__.update(fit.attributes())

@@ -67,11 +67,15 @@ class Objective:
         """The same problem for the rows of a sample."""
         return replace(self, rows=rows_of(sample, self.rows.n_threads))
 
-    @property
-    def completed(self) -> Objective:
-        """The same for samples whose missing values are filled in: what moves are proposed by."""
+    def completed(self, parameters: MixtureParameters) -> Objective:
+        """The same for whole samples, what moves are proposed by.
+
+        Missing values are filled in, and each sample counts for what is not noise of it.
+        """
         rows = self.rows
-        return replace(self, rows=rows.completed) if isinstance(rows, GroupedRows) else self
+        if not isinstance(rows, GroupedRows):
+            return self
+        return replace(self, rows=rows.completed_beside(parameters))
 
     def penalty(self, parameters: MixtureParameters) -> Array:
         """What the log-density of a whole sample pays for `floor`, in nats, (K,) or (1,)."""

@@ -53,6 +53,12 @@ class MixtureParameters:
     def weights(self) -> Array:
         return np.exp(self.log_weights)
 
+    @property
+    def log_noise_weight(self) -> float:
+        """log of what the weights leave to noise; -inf where they sum to 1."""
+        left = 1.0 - float(self.weights.sum())
+        return float(np.log(left)) if left > 0 else -np.inf
+
     @cached_property
     def log_peak(self) -> Array:
         """log of weight x density at the mean, shape (K,)."""

@@ -34,6 +34,8 @@ def continue_fit(mixture: MixtureInference, rows: InMemoryRows) -> list[str]:
 
     Sets attributes on the way, so it is given a copy of the user's estimator.
     """
+    if getattr(mixture, "noise", None) is not None:
+        raise ValueError("noise is not supported with partial_fit yet: set noise=None")
     settings = Settings.of(mixture)
     rows = rows.counted()
     messages: list[str] = []
@@ -143,6 +145,7 @@ def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
     """A new mixture from the Moments of others, and what the user should know."""
     for mixture in mixtures:
         check_is_fitted(mixture)
+        mixture._refuse_noise("merge")
     mixtures = [snapshot(mixture) for mixture in mixtures]
     _check_mergeable(mixtures)
     first = mixtures[0]

@@ -58,8 +58,8 @@ def _numbers(value: ArrayLike, name: str, shape: tuple[int, ...]) -> Array:
     return array
 
 
-def check_weights(weights: ArrayLike, n_components: int) -> Array:
-    """Mixing proportions: in [0, 1], sum 1."""
+def check_weights(weights: ArrayLike, n_components: int, noise: bool = False) -> Array:
+    """Mixing proportions: in [0, 1], sum 1, or less beside noise."""
     array = _numbers(weights, "weights", (n_components,))
     if (array < 0).any() or (array > 1).any():
         raise ValueError(
@@ -67,7 +67,7 @@ def check_weights(weights: ArrayLike, n_components: int) -> Array:
             f"{array.max():.5f}, min value {array.min():.5f}"
         )
     tolerance = 1e-6 if getattr(weights, "dtype", None) == np.float32 else 1e-8
-    if abs(1.0 - array.sum()) > tolerance:
+    if array.sum() > 1.0 + tolerance or (not noise and array.sum() < 1.0 - tolerance):
         raise ValueError(
             "The parameter 'weights' should be normalized, but got sum(weights) = "
             f"{array.sum():.5f}"

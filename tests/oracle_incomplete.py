@@ -41,13 +41,26 @@ def log_joint(x, weights, means, covariances, floor=None, label=-1):
     return values
 
 
-def log_likelihood(X, sample_weight, weights, means, covariances, floor=None, labels=None):
-    """Total over samples."""
+def log_noise(x, weights, sides, label=-1):
+    """Log of weight x density of noise at what is observed: 1 / product of these sides."""
+    if label >= 0:
+        return -np.inf
+    left = 1.0 - weights.sum()
+    with np.errstate(divide="ignore"):
+        return np.log(max(left, 0.0)) - np.log(sides[~np.isnan(x)]).sum()
+
+
+def log_likelihood(
+    X, sample_weight, weights, means, covariances, floor=None, labels=None, sides=None
+):
+    """Total over samples; `sides` (d,) of the box of noise, if there is noise."""
     labels = np.full(len(X), -1) if labels is None else labels
-    values = [
-        np.logaddexp.reduce(log_joint(x, weights, means, covariances, floor, label))
-        for x, label in zip(X, labels, strict=True)
-    ]
+    values = []
+    for x, label in zip(X, labels, strict=True):
+        joint = log_joint(x, weights, means, covariances, floor, label)
+        if sides is not None:
+            joint = np.append(joint, log_noise(x, weights, sides, label))
+        values.append(np.logaddexp.reduce(joint))
     return float(np.sum(np.array(values) * sample_weight))
 
 
@@ -63,7 +76,7 @@ def completed(x, mean, covariance, floor):
     return centre, within + gain @ np.diag(floor[o]) @ gain.T
 
 
-def expectation(X, sample_weight, parameters, form, floor, labels=None):
+def expectation(X, sample_weight, parameters, form, floor, labels=None, sides=None):
     """Moments of the completed samples."""
     labels = np.full(len(X), -1) if labels is None else labels
     covariances, means = dense(parameters), parameters.means
@@ -73,7 +86,8 @@ def expectation(X, sample_weight, parameters, form, floor, labels=None):
     found = []
     for x, weight, label in zip(X, sample_weight, labels, strict=True):
         joint = log_joint(x, parameters.weights, means, covariances, floor, label)
-        total = np.logaddexp.reduce(joint)
+        noise = -np.inf if sides is None else log_noise(x, parameters.weights, sides, label)
+        total = np.logaddexp.reduce(np.append(joint, noise))
         objective += weight * total
         for k in range(K):
             centre, within = completed(x, means[k], covariances[k], floor)

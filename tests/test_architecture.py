@@ -30,6 +30,7 @@ LAYERS = [
     "_em",
     "_objective",
     "_validation",
+    "_noise",
     "_rows",
     "_parameters",
     "covariance",

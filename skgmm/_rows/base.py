@@ -152,6 +152,10 @@ class Rows(ABC):
             self.dtype,
         )
 
+    def component_responsibilities(self, parameters: MixtureParameters) -> Array:
+        """Without those of noise, (n, K)."""
+        return self.responsibilities(parameters)[:, : parameters.n_components]
+
     def log_responsibilities(self, parameters: MixtureParameters) -> Array:
         """Logarithms of the responsibilities, (n, K) in float64, whatever the rows are."""
         return self.by_row(

@@ -17,8 +17,12 @@ from skgmm._rows.base import ArrayRows, Evidence, InMemoryRows, Rows, Sum, as_dt
 from skgmm._rows.groups import Group, PatternGroup, groups_of
 from skgmm._rows.imputation import Completion
 from skgmm._rows.labels import with_labels
+from skgmm._rows.noise import Background
 from skgmm._rows.sample import StartSample
 from skgmm._threads import divide_threads
+
+# What a partition leaves to noise, as a part of all, if it is more than rounding.
+_SOME_NOISE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,26 @@ class GroupedRows(ArrayRows):
     n_threads: int
     groups: tuple[Group, ...]
     known: Array | None = None  # (n,) the component where it is known, else -1
+    background: Background | None = None  # noise beside the components
     filled: Array | None = None  # (n, d) as starts complete them, if that is done already
 
     @classmethod
     def of(
-        cls, rows: InMemoryRows, known: Array | None = None, filled: Array | None = None
+        cls,
+        rows: InMemoryRows,
+        known: Array | None = None,
+        background: Background | None = None,
+        filled: Array | None = None,
     ) -> GroupedRows:
-        groups = tuple(groups_of(rows, known))
-        return cls(rows.X, rows.sample_weight, rows.n_threads, groups, known, filled)
+        groups = tuple(groups_of(rows, known, background))
+        return cls(rows.X, rows.sample_weight, rows.n_threads, groups, known, background, filled)
+
+    @classmethod
+    def beside(cls, rows: RowsInMemory, background: Background) -> GroupedRows:
+        """The samples with noise beside the components."""
+        known = rows.known if isinstance(rows, GroupedRows) else None
+        own = InMemoryRows(rows.X, rows.sample_weight, rows.n_threads)
+        return cls.of(own, known, background)
 
     whole = False
 
@@ -49,16 +65,18 @@ class GroupedRows(ArrayRows):
     def taken(self, chosen: Array) -> GroupedRows:
         """Some of them, by their numbers."""
         known = None if self.known is None else self.known[chosen]
-        return GroupedRows.of(self._plain.taken(chosen), known)
+        return GroupedRows.of(self._plain.taken(chosen), known, self.background)
 
     def reweighted(self, weights: Array) -> GroupedRows:
         """The same with other weights (n,)."""
-        return GroupedRows.of(self._plain.reweighted(weights), self.known)
+        return GroupedRows.of(self._plain.reweighted(weights), self.known, self.background)
 
     def unlabelled(self) -> Rows:
         if self.known is None:
             return self
-        return GroupedRows.of(self._plain) if np.isnan(self.X).any() else self._plain
+        if self.background is None and not np.isnan(self.X).any():
+            return self._plain
+        return GroupedRows.of(self._plain, background=self.background)
 
     @property
     def _plain(self) -> InMemoryRows:
@@ -79,7 +97,8 @@ class GroupedRows(ArrayRows):
 
     def _log_joint(self, parameters: MixtureParameters) -> tuple[Array, Array]:
         log_density = np.empty(self.n_samples)
-        log_responsibilities = np.empty((self.n_samples, parameters.n_components))
+        n_columns = parameters.n_components + (self.background is not None)
+        log_responsibilities = np.empty((self.n_samples, n_columns))
         for group in self.groups:
             log_density[group.numbers], log_responsibilities[group.numbers] = group.log_joint(
                 parameters
@@ -87,7 +106,8 @@ class GroupedRows(ArrayRows):
         return log_density, log_responsibilities
 
     def labels(self, parameters: MixtureParameters) -> Array:
-        return self._log_joint(parameters)[1].argmax(axis=1)
+        labels = self._log_joint(parameters)[1].argmax(axis=1)
+        return np.where(labels == parameters.n_components, -1, labels)
 
     def responsibilities(self, parameters: MixtureParameters) -> Array:
         return np.exp(self._log_joint(parameters)[1]).astype(self.dtype, copy=False)
@@ -151,7 +171,7 @@ class GroupedRows(ArrayRows):
 
     def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
         coded = sample.start_sample(self._coded, self.sample_weight, n_components, rng)
-        found = self._decoded(coded)
+        found = replace(self._decoded(coded), background=self.background)
         if not np.isnan(found.rows).any():
             return found
         return replace(found, rows=self.completion.drawn(found.rows), observed=found.rows)
@@ -184,6 +204,13 @@ class GroupedRows(ArrayRows):
         drawn = np.where(np.isnan(self.X), drawn, self.X).astype(self.dtype, copy=False)
         return InMemoryRows(drawn, self.sample_weight, self.n_threads)
 
+    def completed_beside(self, parameters: MixtureParameters) -> InMemoryRows:
+        """Completed samples, each with the part of its weight that is not noise."""
+        if self.background is None:
+            return self.completed
+        part = self.component_responsibilities(parameters).sum(axis=1)
+        return self.completed.reweighted(self.weights * part)
+
     @property
     def origin(self) -> Array:
         return self.completed.origin
@@ -204,16 +231,29 @@ class GroupedRows(ArrayRows):
         return replace(moments, form=form, scatter=form.from_dense(scatter))
 
     def in_memory(self, sample: StartSample) -> RowsInMemory:
-        if self.known is None:
+        if self.known is None and self.background is None:
             return self.completed
-        return GroupedRows.of(self.completed, self.known)
+        return GroupedRows.of(self.completed, self.known, self.background)
 
     def partition_moments(
         self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
     ) -> Moments:
         if self.known is not None:
             partition = with_labels(partition, self.known, self.weights, n_components)
+        if self.background is not None:
+            partition = self._with_noise(partition, n_components)
         return super().partition_moments(partition, n_components, form, floor)
+
+    def _with_noise(self, partition: Array, n_components: int) -> Array:
+        """Responsibilities (n, K) that leave a part to noise, as starts do not."""
+        assert self.background is not None
+        responsibilities = partition
+        if partition.ndim == 1:
+            responsibilities = np.eye(n_components)[partition]
+        left = self.weights @ (1.0 - responsibilities.sum(axis=1)) / self.weights.sum()
+        if left > _SOME_NOISE:
+            return responsibilities
+        return (1.0 - self.background.weight) * responsibilities
 
     def to_memory(self) -> GroupedRows:
         return self
@@ -232,9 +272,24 @@ class GroupedRows(ArrayRows):
 RowsInMemory = InMemoryRows | GroupedRows
 
 
+def noise_beside(rows: Rows) -> Background | None:
+    """The noise beside the components of every mixture, if there is any."""
+    return rows.background if isinstance(rows, GroupedRows) else None
+
+
+def with_noise(parameters: MixtureParameters, rows: Rows) -> MixtureParameters:
+    """The mixture with the noise's weight of the start, where rows have noise and it has none."""
+    background = noise_beside(rows)
+    if background is None or parameters.log_noise_weight > np.log(_SOME_NOISE):
+        return parameters
+    scale = np.log1p(-background.weight) - np.logaddexp.reduce(parameters.log_weights)
+    return replace(parameters, log_weights=parameters.log_weights + scale)
+
+
 def rows_of(sample: StartSample, n_threads: int) -> RowsInMemory:
     """The samples that a start looks at as rows of their own."""
-    if sample.known is None and sample.observed is None:
+    if sample.known is None and sample.observed is None and sample.background is None:
         return InMemoryRows(sample.rows, sample.weights, n_threads)
     seen = sample.rows if sample.observed is None else sample.observed
-    return GroupedRows.of(InMemoryRows(seen, sample.weights, n_threads), sample.known, sample.rows)
+    rows = InMemoryRows(seen, sample.weights, n_threads)
+    return GroupedRows.of(rows, sample.known, sample.background, sample.rows)

@@ -7,12 +7,14 @@ visited together, in batches (see `incomplete`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
+from skgmm import _kernels
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
@@ -20,6 +22,7 @@ from skgmm._parameters import MixtureParameters
 from skgmm._rows import incomplete
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.incomplete import Batch, batches
+from skgmm._rows.noise import Background
 from skgmm._rows.view import View
 
 # Samples of a pattern from which on a pass of the kernel is faster than a batch.
@@ -36,7 +39,7 @@ class Group(Protocol):
     def expectation(self, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments: ...
 
     def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
-        """Log-densities (b,) and logarithms of the responsibilities (b, K)."""
+        """Log-densities (b,) and logarithms of the responsibilities (b, K), noise last (K + 1)."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +51,29 @@ class PatternGroup:
     rows: InMemoryRows  # what is observed
 
     def expectation(self, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
-        pushed = self.view.push(mixture)
-        seen = self._numbered(
-            lambda: self.rows.expectation(pushed.seen, pushed.form(form), floor[self.view.observed])
-        )
+        pushed, floor = self.view.push(mixture), floor[self.view.observed]
+        seen_form, log_noise = pushed.form(form), self.view.log_noise(mixture)
+        with self._numbered():
+            if log_noise == -np.inf:
+                seen = self.rows.expectation(pushed.seen, seen_form, floor)
+            else:
+                seen = beside_noise(self.rows, pushed.seen, seen_form, floor, log_noise)
         return pushed.pull(seen, form)
 
     def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
         seen = self.view.push(mixture).seen
-        return self._numbered(
-            lambda: (self.rows.log_densities(seen), self.rows.log_responsibilities(seen))
-        )
+        with self._numbered():
+            log_density = self.rows.log_densities(seen)
+            log_responsibilities = self.rows.log_responsibilities(seen)
+        if self.view.background is None:
+            return log_density, log_responsibilities
+        return with_noise(log_density, log_responsibilities, self.view.log_noise(mixture))
 
-    def _numbered(self, function: Callable[[], Any]) -> Any:
+    @contextmanager
+    def _numbered(self) -> Iterator[None]:
+        """Errors about a row name the sample that it is."""
         try:
-            return function()
+            yield
         except LostRowError as error:
             raise LostRowError(int(self.numbers[error.row])) from error
 
@@ -77,7 +88,7 @@ class EmptyGroup:
 
     def expectation(self, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
         pushed = self.view.push(mixture)
-        log_density, log_responsibilities = self._log_joint(pushed.seen)
+        log_density, log_responsibilities = self._log_joint(mixture)
         total = float(self.weights.sum())
         mass = total * np.exp(log_responsibilities)
         seen_form = pushed.form(form)
@@ -87,14 +98,17 @@ class EmptyGroup:
         return pushed.pull(moments, form)
 
     def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
-        log_density, log_responsibilities = self._log_joint(self.view.push(mixture).seen)
+        log_density, log_responsibilities = self._log_joint(mixture)
+        if self.view.background is not None:
+            log_noise = self.view.log_noise(mixture) - log_density
+            log_responsibilities = np.append(log_responsibilities, log_noise)
         n_samples = len(self.numbers)
         return np.full(n_samples, log_density), np.tile(log_responsibilities, (n_samples, 1))
 
-    def _log_joint(self, seen: MixtureParameters) -> tuple[float, Array]:
-        total = float(np.logaddexp.reduce(seen.log_weights))
-        log_responsibilities = seen.log_weights - total
-        return (0.0 if self.view.allowed is None else total), log_responsibilities
+    def _log_joint(self, mixture: MixtureParameters) -> tuple[float, Array]:
+        log_weights = self.view.push(mixture).seen.log_weights
+        total = float(np.logaddexp.reduce(np.append(log_weights, self.view.log_noise(mixture))))
+        return (0.0 if self.view.allowed is None else total), log_weights - total
 
 
 @dataclass(frozen=True)
@@ -112,11 +126,56 @@ class BatchGroup:
 
     def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
         joint = incomplete.log_joint(self.batch, mixture)
-        log_density = incomplete.log_sums(self.batch, joint)
+        log_noise = incomplete.log_noise(self.batch, mixture)
+        log_density = incomplete.log_sums(self.batch, joint, log_noise)
+        if log_noise is not None:
+            joint = np.vstack([joint, log_noise])
         return log_density, (joint - log_density).T
 
 
-def groups_of(rows: InMemoryRows, known: Array | None = None) -> list[Group]:
+def beside_noise(
+    rows: InMemoryRows,
+    mixture: MixtureParameters,
+    form: Scatter,
+    floor: Array,
+    log_noise: float,
+) -> Moments:
+    """The E-step beside noise: each sample counts for what is not noise of it.
+
+    Two passes: log-densities give the part, and the Moments are those of samples with such weights.
+    """
+    factors = np.ascontiguousarray(mixture.covariance.factor)
+    log_weights = np.ascontiguousarray(mixture.log_weights)
+    means = np.ascontiguousarray(mixture.means)
+    log_density = np.empty(rows.n_samples)
+    log_peak = _kernels.log_peak(log_weights, factors, np.ascontiguousarray(floor))
+    n_threads = rows.n_threads
+    _kernels.values(rows.X, means, factors, log_peak, log_density=log_density, n_threads=n_threads)
+    total = np.logaddexp(log_density, log_noise)
+    weights = np.ones(len(total)) if rows.sample_weight is None else rows.sample_weight
+    counted = weights * np.exp(log_density - total)
+    if not counted.any():
+        n_components, d = mixture.means.shape
+        nothing = form.from_dense(np.zeros((n_components, d, d)))
+        moments = Moments(form, np.zeros(n_components), mixture.means, nothing, 0.0, 0.0)
+    else:
+        moments = rows.reweighted(counted).expectation(mixture, form, floor)
+    objective = float(weights @ total)
+    return replace(moments, objective=objective, total_weight=float(weights.sum()))
+
+
+def with_noise(
+    log_density: Array, log_responsibilities: Array, log_noise: float
+) -> tuple[Array, Array]:
+    """Log-densities (b,) and log-responsibilities (b, K + 1) beside noise, which is last."""
+    total = np.logaddexp(log_density, log_noise)
+    own = log_responsibilities + (log_density - total)[:, None]
+    return total, np.column_stack([own, log_noise - total])
+
+
+def groups_of(
+    rows: InMemoryRows, known: Array | None = None, background: Background | None = None
+) -> list[Group]:
     """The groups of samples with the same pattern of missing values, and the same label.
 
     Parameters
@@ -140,7 +199,8 @@ def groups_of(rows: InMemoryRows, known: Array | None = None) -> list[Group]:
     groups: list[Group] = []
     for number in np.flatnonzero(alone):
         own = np.sort(order[ends[number] - counts[number] : ends[number]])
-        view = View(~missing[first[number]], _allowed(known, first[number]))
+        lacks, allowed = missing[first[number]], _allowed(known, first[number])
+        view = View(~lacks, allowed, _log_density(background, lacks, allowed))
         if not view.observed.any():
             groups.append(EmptyGroup(own, weights[own], view))
             continue
@@ -148,10 +208,21 @@ def groups_of(rows: InMemoryRows, known: Array | None = None) -> list[Group]:
         own_weights = None if rows.sample_weight is None else weights[own]
         groups.append(PatternGroup(own, view, InMemoryRows(X, own_weights, rows.n_threads)))
     rest = np.flatnonzero(~alone[pattern])
-    groups += [BatchGroup(batch) for batch in batches(rows.X, weights, missing, rest, known)]
+    groups += [
+        BatchGroup(batch) for batch in batches(rows.X, weights, missing, rest, known, background)
+    ]
     return groups
 
 
 def _allowed(known: Array | None, sample: int) -> tuple[int] | None:
     """The components that the label of a sample allows; None: all."""
     return None if known is None or known[sample] < 0 else (int(known[sample]),)
+
+
+def _log_density(
+    background: Background | None, missing: Array, allowed: tuple[int] | None
+) -> float | None:
+    """The log-density of noise at what is observed; a sample whose component is known is none."""
+    if background is None:
+        return None
+    return float(background.log_density(missing)) if allowed is None else -np.inf

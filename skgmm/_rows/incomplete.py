@@ -16,7 +16,7 @@ computed once for each.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from skgmm._kernels import LostRowError
 from skgmm._linalg import Array, symmetrised
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import LOG_2_PI, MixtureParameters
+from skgmm._rows.noise import Background
 
 # Numbers of samples x features in a batch: they stay in the processor's cache.
 _NUMBERS = 2**15
@@ -42,6 +43,7 @@ class Batch:
     patterns: Array  # (p, u) the missing features of each pattern, ascending
     counts: Array  # (p,) samples of each pattern, which follow one another
     labels: Array | None = None  # (b,) the component where it is known, else -1
+    background: Array | None = None  # (b,) log-density of noise, -inf where it is ruled out
 
     @cached_property
     def pattern(self) -> Array:
@@ -87,7 +89,12 @@ class Batch:
 
 
 def batches(
-    X: Array, weights: Array, missing: Array, numbers: Array, labels: Array | None = None
+    X: Array,
+    weights: Array,
+    missing: Array,
+    numbers: Array,
+    labels: Array | None = None,
+    background: Background | None = None,
 ) -> list[Batch]:
     """Batches of the samples with these numbers, which are incomplete.
 
@@ -104,7 +111,13 @@ def batches(
         size = max(1, _NUMBERS // X.shape[1])
         for start in range(0, len(own), size):
             part = order[start : start + size]
-            found.append(_batch(X, weights, own[part], features[part], labels))
+            batch = _batch(X, weights, own[part], features[part], labels)
+            if background is not None:
+                noise = background.log_density(missing[batch.numbers])
+                if labels is not None:
+                    noise = np.where(labels[batch.numbers] < 0, noise, -np.inf)
+                batch = replace(batch, background=noise)
+            found.append(batch)
     return found
 
 
@@ -236,8 +249,15 @@ def joint_of(batch: Batch, mixture: MixtureParameters, found: list[Completed]) -
     return batch.log_allowed(joint)
 
 
-def log_sums(batch: Batch, joint: Array) -> Array:
-    """Log-densities (b,) from the log joint (K, b)."""
+def log_noise(batch: Batch, mixture: MixtureParameters) -> Array | None:
+    """Log of weight x density of noise, (b,); None where there is none in the model."""
+    return None if batch.background is None else mixture.log_noise_weight + batch.background
+
+
+def log_sums(batch: Batch, joint: Array, noise: Array | None = None) -> Array:
+    """Log-densities (b,) from the log joint (K, b), and that of noise (b,)."""
+    if noise is not None:
+        joint = np.vstack([joint, noise])
     peak = joint.max(axis=0)
     if not np.isfinite(peak).all():
         raise LostRowError(int(batch.numbers[np.argmin(np.isfinite(peak))]))
@@ -248,7 +268,7 @@ def expectation(batch: Batch, mixture: MixtureParameters, form: Scatter, floor: 
     """The E-step of a batch: Moments of the completed samples."""
     found = [completed(batch, component, floor) for component in Component.each(mixture)]
     joint = joint_of(batch, mixture, found)
-    log_density = log_sums(batch, joint)
+    log_density = log_sums(batch, joint, log_noise(batch, mixture))
     responsibilities = np.exp(joint - log_density) * batch.weights
     mass = responsibilities.sum(axis=1)
     shift = np.stack(

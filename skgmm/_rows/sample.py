@@ -8,12 +8,14 @@ selection is used, and then these properties hold on average.
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._rows.e_step import slices
+from skgmm._rows.noise import Background, isolated
 
 SAMPLE_ROWS = 25_000
 """A start looks at no more than this many rows, or at 250 for each component."""
@@ -34,9 +36,49 @@ class StartSample:
     complete: bool  # whether these are all of them
     known: Array | None = None  # (m,) the component where it is known, else -1
     observed: Array | None = None  # (m, d) the rows with NaN where values are missing
+    background: Background | None = None  # noise beside the components
+    noisy: Array | None = None  # (m,) bool, which samples are noise, where a fit tells
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def part(self, chosen: Array) -> StartSample:
+        """Some of them, by their numbers (or bool)."""
+        known, observed, noisy = (
+            None if array is None else array[chosen]
+            for array in (self.known, self.observed, self.noisy)
+        )
+        return replace(
+            self,
+            rows=self.rows[chosen],
+            weights=self.weights[chosen],
+            complete=False,
+            known=known,
+            observed=observed,
+            noisy=noisy,
+        )
+
+    @cached_property
+    def isolated(self) -> Array | None:
+        """The samples that a start takes for noise, bool (m,); None where there is no noise."""
+        if self.background is None or self.noisy is not None:
+            return self.noisy
+        found = isolated(self.rows, self.weights, min(4.0 * self.background.weight, 0.5))
+        return found if self.known is None else found & (self.known < 0)
+
+    @property
+    def trimmed(self) -> StartSample:
+        """Without those."""
+        return self if self.isolated is None else self.part(~self.isolated)
+
+    def with_isolated(self, partition: Array, n_components: int) -> Array:
+        """A partition of all from that of the trimmed sample: the others are noise."""
+        if self.isolated is None:
+            return partition
+        responsibilities = np.zeros((len(self), n_components))
+        own = np.eye(n_components)[partition] if partition.ndim == 1 else partition
+        responsibilities[~self.isolated] = own
+        return responsibilities
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,11 @@ class View:
 
     observed: Array  # (d,) bool, which features
     allowed: tuple[int, ...] | None = None  # which components; None: all
+    background: float | None = None  # log-density of noise beside them, -inf where it is ruled out
+
+    def log_noise(self, mixture: MixtureParameters) -> float:
+        """Log of weight x density of the noise."""
+        return -np.inf if self.background is None else mixture.log_noise_weight + self.background
 
     def push(self, mixture: MixtureParameters) -> Pushed:
         """The mixture of what is observed, and the way back."""

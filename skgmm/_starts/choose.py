@@ -14,7 +14,7 @@ from skgmm._em.settings import Settings
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows, Rows
-from skgmm._rows.grouped import RowsInMemory
+from skgmm._rows.grouped import RowsInMemory, noise_beside
 from skgmm._rows.sample import StartSample
 from skgmm._starts.given import GivenParameters, check_given, matched
 from skgmm._starts.methods import initial_parameters, start_of
@@ -64,9 +64,12 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
 
     if settings.responsibilities_init is not None:
+        n_columns = n_components
+        if noise_beside(rows) is not None:  # which may have a column of its own, the last
+            n_columns += np.shape(settings.responsibilities_init)[-1:] == (n_components + 1,)
         responsibilities = check_responsibilities(
-            settings.responsibilities_init, n_samples, n_components, "responsibilities_init"
-        )
+            settings.responsibilities_init, n_samples, n_columns, "responsibilities_init"
+        )[:, :n_components]
         fixed = given.imposed_on(start_of(objective, responsibilities, n_components))
         return Start(
             lambda _: single_candidate("responsibilities", fixed),

@@ -16,6 +16,7 @@ from skgmm._em.result import EMResult, EMStatus
 from skgmm._kernels import LostRowError
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._rows.grouped import with_noise
 from skgmm._starts.budget import Budget, work_of_estimates, work_of_passes
 from skgmm._starts.leave_one_out import Proposal, freezes, leave_one_out_proposal
 from skgmm._starts.local_gains import KnownSplits, moves_by_gain
@@ -106,7 +107,8 @@ class MoveSearch:
         only_repair: bool,
     ) -> None:
         self.objective, self.collapse, self.result = objective, collapse, result
-        self.completed = objective.completed  # moves are proposed by these, and judged by `problem`
+        # Moves are proposed by these samples, and judged by all.
+        self.completed = objective.completed(result.parameters)
         self.diagnose = collapse.diagnose
         self.budget, self.rng, self.only_repair = budget, rng, only_repair
         self.others: Iterator[MixtureParameters] = iter(()) if only_repair else others
@@ -268,7 +270,8 @@ class MoveSearch:
 
     def _run(self, start: MixtureParameters) -> EM | None:
         try:
-            return EM(self.objective, start, tol=_ROUGHLY)
+            beside_noise = with_noise(start, self.objective.rows)
+            return EM(self.objective, beside_noise, tol=_ROUGHLY)
         except LostRowError:
             return None
 

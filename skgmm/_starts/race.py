@@ -83,7 +83,12 @@ def race(
     """
     sample = thinned(sample, n_components, rng)
     on_sample = objective.on(sample)
-    partitions = _distinct_partitions(_partitions(sample, n_components, rng, on_sample))
+    partitions = (
+        (kind, sample.with_isolated(partition, n_components))
+        for kind, partition in _distinct_partitions(
+            _partitions(sample.trimmed, n_components, rng, on_sample)
+        )
+    )
     starts = _candidates(on_sample, partitions, n_components, given)
     if len(starts) == 1:
         return starts
@@ -173,10 +178,7 @@ def thinned(
         return sample
     drawn = rng.choice(len(sample), size=size, p=sample.weights / sample.weights.sum())
     rows, counts = np.unique(drawn, return_counts=True)
-    known, observed = (
-        None if array is None else array[rows] for array in (sample.known, sample.observed)
-    )
-    return StartSample(sample.rows[rows], counts.astype(np.float64), False, known, observed)
+    return replace(sample.part(rows), weights=counts.astype(np.float64))
 
 
 def _partitions(
@@ -259,13 +261,14 @@ def spare_starts(
     objective: Objective, sample: StartSample, n_components: int, n_tries: int, rng: RandomState
 ) -> Iterator[MixtureParameters]:
     """Starts by k-means, after a race; the problem is that of the sample."""
+    core, n_threads = sample.trimmed, objective.rows.n_threads
     partitions = (
-        (view, kmeans(rows, sample.weights, n_components, rng, objective.rows.n_threads))
-        for view, rows in islice(cycle(views(sample, objective)), n_tries)
+        (view, kmeans(rows, core.weights, n_components, rng, n_threads))
+        for view, rows in islice(cycle(views(core, objective)), n_tries)
     )
     for _, labels in _distinct_partitions(partitions):
         with suppress(IllDefinedCovarianceError, EmptyStartError):
-            yield start_of(objective, labels, n_components)
+            yield start_of(objective, sample.with_isolated(labels, n_components), n_components)
 
 
 def _may_win(one: Candidate, best: Candidate) -> bool:

@@ -28,6 +28,8 @@ from skgmm._em.loop import run_em
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
+from skgmm._rows.base import Rows
+from skgmm._rows.grouped import noise_beside
 from skgmm._rows.sample import StartSample
 from skgmm._starts.budget import Budget
 from skgmm._starts.move_search import MoveSearch, beats
@@ -87,6 +89,7 @@ def split_and_merge(
     rng = stream()
     sample = thinned(sample, n_components, rng, _PER_COMPONENT)
     on_sample, budget = objective.on(sample), Budget.after(objective, result, n_raced)
+    sample = _without_noise(sample, on_sample.rows, result.parameters)
     starts = chain(others, spare_starts(on_sample, sample, n_components, _SPARE, rng))
     search = MoveSearch(on_sample, collapse, result, starts, budget, rng, only_repair)
     found = search.best(sample.complete)
@@ -97,6 +100,14 @@ def split_and_merge(
     better = beats(reached, result)
     mend = better and reached.rank[:-1] < result.rank[:-1]
     return _joined(result, reached, mend, better)
+
+
+def _without_noise(sample: StartSample, rows: Rows, parameters: MixtureParameters) -> StartSample:
+    """The sample, with those that are noise in a mixture named, if enough others are left."""
+    if noise_beside(rows) is None:
+        return sample
+    noisy = rows.labels(parameters) < 0
+    return replace(sample, noisy=noisy) if (~noisy).sum() > parameters.n_components else sample
 
 
 def _joined(result: EMResult, reached: EMResult, mend: bool, better: bool) -> EMResult:

@@ -98,7 +98,9 @@ class UncertaintyDisplay:
             If matplotlib is not installed.
         """
         _style.check_data(cls, X)
-        responsibilities = np.asarray(mixture_of(estimator).predict_proba(X), dtype=np.float64)
+        mixture = mixture_of(estimator)
+        mixture._refuse_noise("displays")
+        responsibilities = np.asarray(mixture.predict_proba(X), dtype=np.float64)
         return cls(responsibilities=responsibilities).plot(ax, **options)
 
     def plot(self, ax: Any = None, *, doubt: float = 0.1) -> UncertaintyDisplay:

@@ -105,6 +105,7 @@ def view_of(
 ) -> tuple[View, Array]:
     """The mixture and the samples X, (n, m), along the directions of `features`."""
     check_is_fitted(mixture)
+    mixture._refuse_noise("displays")
     array, _ = array_of(mixture, X, reset=False, unsupported="displays")
     rows = array.astype(np.float64, copy=False)
     parameters = mixture._parameters()

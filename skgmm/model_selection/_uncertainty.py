@@ -153,6 +153,7 @@ def parameter_uncertainty(
     array([[0.05]])
     """
     fitted: Any = mixture_of(mixture)
+    fitted._refuse_noise("parameter_uncertainty")
     parameters, structure = fitted._parameters(), fitted._structure()
     rows = rows_to_ask_about(fitted, X, sample_weight, parameters.n_components)
     floor = getattr(fitted, "reg_covar_", np.zeros(parameters.n_features))

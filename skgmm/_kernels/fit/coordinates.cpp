@@ -17,6 +17,9 @@ using Numbers = std::vector<double>;
 // A component with less of the samples is moved as if it had this proportion.
 constexpr double least_proportion = 1e-6;
 
+// Where weights leave no more than this, they sum to 1 but for rounding.
+constexpr double least_noise = 1e-12;
+
 // The least information about a turn, in units of that about a mean: axes of equal length tell
 // nothing of it, and a step in units of nothing would be without bound.
 constexpr double least_turn = 0.01;
@@ -96,11 +99,19 @@ bool rotate(int64_t d, const double* upper, double* out) {
     return info == 0;
 }
 
+// Log of what weights leave to noise, -infinity where that is no more than rounding.
+double log_left(const std::vector<double>& log_weights) {
+    double left = 1.0;
+    for (const double each : log_weights) left -= std::exp(each);
+    return left < least_noise ? -INFINITY : std::log(left);
+}
+
 }  // namespace
 
 Coordinates::Coordinates(const State& anchor_, Form form_, Factor factor, int64_t n_factors,
                          int64_t n_features, Ties ties_, Principal principal_)
     : anchor(anchor_),
+      log_noise(log_left(anchor_.log_weights)),
       form(form_),
       dense(factor == Factor::triangular),
       K(int64_t(anchor_.log_weights.size())),
@@ -237,12 +248,13 @@ void Coordinates::set_covariance(int64_t k, State& there) {
 
 bool Coordinates::at(const double* vector, State& there) {
     for (size_t i = 0; i < parts.size(); ++i) parts[i] = vector[i] * scale[i];
-    double highest = -INFINITY, sum = 0.0;
+    double highest = log_noise, sum = 0.0;
     for (int64_t k = 0; k < K; ++k) {
         there.log_weights[k] = anchor.log_weights[k] + parts[weights.start + k];
         highest = std::max(there.log_weights[k], highest);
     }
     for (int64_t k = 0; k < K; ++k) sum += std::exp(there.log_weights[k] - highest);
+    sum += std::exp(log_noise - highest);
     for (int64_t k = 0; k < K; ++k) there.log_weights[k] -= highest + std::log(sum);
     there.means = anchor.means;
     for (int64_t k = 0; k < K; ++k) {

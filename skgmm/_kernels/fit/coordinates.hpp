@@ -1,6 +1,6 @@
 // Unconstrained coordinates of the mixtures of a structure around one of them, the anchor.
 //
-// Weights are log-ratios, means are in units of the covariances there, and covariances move by what
+// Weights are log-ratios, also to the weight of noise where they leave some; means are in units of the covariances there, and covariances move by what
 // the structure leaves free. Each coordinate is divided by the root of its complete-data
 // information, so that the Hessian is near the identity where clusters do not overlap (cf.
 // Jamshidian & Jennrich 1997; Salakhutdinov, Roweis & Ghahramani 2003). The gradient of the
@@ -84,6 +84,7 @@ private:
     int64_t factor_start(int64_t k) const { return m == 1 ? 0 : k * (dense ? d * d : d); }
 
     const State anchor;
+    double log_noise = 0.0;  // what the anchor's weights leave
     Form form;
     bool dense;
     int64_t K, d, m, n_axes;

@@ -1,0 +1,65 @@
+"""UniformNoise: the parameter of a component of constant density."""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from skgmm._rows.base import Rows
+from skgmm._rows.grouped import GroupedRows, RowsInMemory
+from skgmm._rows.noise import Background
+
+
+class UniformNoise(BaseEstimator):
+    """A component of constant density, for samples that belong to no cluster.
+
+    Given to :class:`GaussianMixtureEM` as `noise`. Its density is 1 / `volume` everywhere, also
+    outside of the samples (Banfield & Raftery 1993): samples far from all clusters are noise.
+
+    Parameters
+    ----------
+    volume : float, default=None
+        In the product of the units of all features. None takes the smaller of the bounding box of
+        the samples and of the box along the principal axes of the scaled features.
+    weight : float, default=0.05
+        Weight of the noise at the start, between 0 and 1; EM estimates it from there.
+
+    References
+    ----------
+    Banfield & Raftery (1993), Model-based Gaussian and non-Gaussian clustering.
+    Hennig (2004), Breakdown points for maximum likelihood estimators of location-scale mixtures.
+    """
+
+    def __init__(self, *, volume: float | None = None, weight: float = 0.05) -> None:
+        self.volume = volume
+        self.weight = weight
+
+    def checked(self) -> UniformNoise:
+        """The same, or a ValueError."""
+        volume, weight = self.volume, self.weight
+        if volume is not None and not (isinstance(volume, Real) and 0 < volume < np.inf):
+            raise ValueError(
+                f"noise: volume should be a positive number or None, but is {volume!r}"
+            )
+        if not (isinstance(weight, Real) and 0 < weight < 1):
+            raise ValueError(f"noise: weight should be between 0 and 1, but is {weight!r}")
+        return self
+
+    def beside(self, rows: Rows) -> GroupedRows:
+        """The samples, with this noise beside the components of every mixture."""
+        if not isinstance(rows, RowsInMemory):
+            raise ValueError(
+                "noise is not supported with RowBlocks or Dask yet: give X in memory, for example "
+                "a random sample"
+            )
+        background = Background.of(rows.X, rows.sample_weight, self.volume, float(self.weight))
+        return GroupedRows.beside(rows, background)
+
+
+def noise_of(value: object) -> UniformNoise | None:
+    """From the constructor parameter: None, "auto" or UniformNoise."""
+    if value is None:
+        return None
+    return (UniformNoise() if isinstance(value, str) else value).checked()  # type: ignore[attr-defined]

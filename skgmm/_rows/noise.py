@@ -1,0 +1,125 @@
+"""The background of constant density beside the components of a mixture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from skgmm._linalg import Array
+from skgmm._parameters import MixtureParameters
+
+# Samples and neighbours by which isolated samples are told.
+_REFERENCES, _NEIGHBOURS, _KEY = 500, 3, 0
+
+
+@dataclass(frozen=True)
+class Background:
+    """A density of 1 / volume, in which what is missing of a sample has the sides of a box."""
+
+    log_volume: float
+    low: Array  # (d,) corners of the bounding box, in which samples are drawn
+    high: Array  # (d,)
+    weight: float  # of the start
+    n_parameters: int = 1  # the weight, and the volume where samples decide it
+
+    @classmethod
+    def of(
+        cls, X: Array, sample_weight: Array | None, volume: float | None, weight: float
+    ) -> Background:
+        """Of samples (n, d), NaN where missing; those of weight 0 do not count."""
+        X = X.astype(np.float64)
+        weights = np.ones(len(X)) if sample_weight is None else sample_weight
+        X, weights = X[weights > 0], weights[weights > 0]
+        low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
+        if volume is not None:
+            return cls(float(np.log(volume)), low, high, weight, 1)
+        if not (high > low).all():
+            feature = int(np.argmin(high > low))
+            raise ValueError(
+                f"noise: feature {feature} is constant, so that the box of the samples has no "
+                "volume. Drop it, or give UniformNoise(volume=...)."
+            )
+        log_volume = float(np.log(high - low).sum())
+        if not np.isnan(X).any():
+            log_volume = min(log_volume, _along_axes(X, weights))
+        return cls(log_volume, low, high, weight, 2)
+
+    @classmethod
+    def cube(cls, means: Array, volume: float) -> Background:
+        """Of a mixture without samples, about the mean of its means (K, d)."""
+        half = 0.5 * np.exp(np.log(volume) / means.shape[1])
+        centre = means.mean(axis=0)
+        return cls(float(np.log(volume)), centre - half, centre + half, 0.0)
+
+    def state(self) -> dict[str, Any]:
+        """As arrays and numbers."""
+        box = np.stack([self.low, self.high])
+        return {"log_volume": self.log_volume, "box": box, "n_parameters": self.n_parameters}
+
+    def attributes(self, parameters: MixtureParameters) -> dict[str, Any]:
+        """The fitted attributes of noise beside these components."""
+        return {
+            "noise_weight_": float(np.exp(parameters.log_noise_weight)),
+            "noise_volume_": self.volume,
+            "_noise": self.state(),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Background:
+        low, high = state["box"]
+        return cls(state["log_volume"], low, high, 0.0, state["n_parameters"])
+
+    @property
+    def volume(self) -> float:
+        return float(np.exp(self.log_volume))
+
+    @cached_property
+    def log_sides(self) -> Array:
+        """Sides of the bounding box (d,), scaled so that their product is the volume."""
+        sides = self.high - self.low
+        logs = np.log(np.where(sides > 0, sides, 1.0))
+        return logs + (self.log_volume - logs.sum()) / len(logs)
+
+    def log_density(self, missing: Array) -> Array:
+        """Log-density of what is observed; `missing` (..., d) bool."""
+        return -self.log_volume + missing @ self.log_sides
+
+
+def _along_axes(X: Array, weights: Array) -> float:
+    """Log-volume of the box along the principal axes of the scaled features."""
+    relative = weights / weights.sum()
+    centred = X - relative @ X
+    deviations = np.sqrt(relative @ centred**2)
+    scaled = centred / deviations
+    _, axes = np.linalg.eigh((scaled.T * relative) @ scaled)
+    turned = scaled @ axes
+    sides = turned.max(axis=0) - turned.min(axis=0)
+    if not (sides > 0).all():
+        return np.inf
+    return float(np.log(sides).sum() + np.log(deviations).sum())
+
+
+def isolated(samples: Array, weights: Array, fraction: float) -> Array:
+    """The samples (m, d) farthest from others, as many as weigh this fraction of all; bool (m,).
+
+    By the distance to a near neighbour among some of them (cf. Byers & Raftery 1998).
+    """
+    low, high = np.quantile(samples, [0.25, 0.75], axis=0)
+    scale = np.where(high > low, high - low, 1.0)
+    scaled = (samples - low) / scale
+    rng = np.random.RandomState(_KEY)
+    n_references = min(_REFERENCES, len(samples))
+    references = rng.choice(len(samples), n_references, replace=False, p=weights / weights.sum())
+    near = min(_NEIGHBOURS + 1, n_references - 1)
+    distances = np.empty(len(samples))
+    for start in range(0, len(samples), 1024):
+        part = scaled[start : start + 1024]
+        squares = np.square(part[:, None, :] - scaled[references][None]).sum(axis=2)
+        distances[start : start + 1024] = np.partition(squares, near, axis=1)[:, near]
+    order = np.argsort(-distances, kind="stable")
+    found = np.zeros(len(samples), dtype=bool)
+    found[order[np.cumsum(weights[order]) <= fraction * weights.sum()]] = True
+    return found

@@ -1,0 +1,311 @@
+"""A component of constant density beside the Gaussians."""
+
+import pickle
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import oracle
+import oracle_incomplete
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from skgmm import (
+    GaussianMixtureEM,
+    RowBlocks,
+    UniformNoise,
+    parameter_uncertainty,
+)
+from skgmm._em.loop import run_em
+from skgmm._objective import Objective
+from skgmm._rows import groups, incomplete
+from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import GroupedRows
+from skgmm._rows.noise import Background
+from skgmm.covariance import STRUCTURES, find_structure
+from skgmm.display import MixtureDisplay, UncertaintyDisplay
+
+NAMES = list(STRUCTURES)
+D, K = 3, 3
+MEANS = np.array([[0.0, 0, 0], [5.0, 0, 1], [0.0, 5, -1]])
+
+
+def contaminated(n, seed=0, share=0.15, missing=0.1, known=0.2):
+    """Clusters, a part of the samples uniform in a box; the same with holes; labels; truth."""
+    rng = np.random.default_rng(seed)
+    z = rng.integers(K, size=n)
+    X = MEANS[z] + rng.normal(size=(n, D))
+    outside = rng.random(n) < share
+    X[outside] = rng.uniform(-15, 20, size=(outside.sum(), D))
+    z[outside] = -1
+    holes = X.copy()
+    holes[rng.random((n, D)) < missing] = np.nan
+    holes[0] = np.nan
+    return X, holes, np.where(rng.random(n) < known, z, -1), z
+
+
+def parameters_of(name, X, noise_weight=0.1):
+    mixture = GaussianMixtureEM(K, covariance_type=name, means_init=MEANS, max_iter=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        parameters = mixture.fit(X)._parameters()
+    return replace(parameters, log_weights=parameters.log_weights + np.log1p(-noise_weight))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("missing", [False, True], ids=["whole", "missing"])
+@pytest.mark.parametrize("labelled", [False, True], ids=["unlabelled", "labelled"])
+@pytest.mark.parametrize("many", [1, 10**9], ids=["views", "batches"])
+def test_the_e_step_is_that_of_the_oracle(name, missing, labelled, many, monkeypatch):
+    monkeypatch.setattr(groups, "_MANY", many)
+    monkeypatch.setattr(incomplete, "_NUMBERS", 20 * D)
+    X, holes, labels, _ = contaminated(40)
+    given, known = holes if missing else X, labels if labelled else None
+    weights = np.random.default_rng(1).integers(0, 3, size=40).astype(float)
+    parameters, form = parameters_of(name, X), find_structure(name).scatter
+    floor = np.array([0.3, 0.2, 0.0])
+    background = Background.of(given, weights, 4000.0, 0.05)
+    rows = GroupedRows.of(InMemoryRows(given, weights), known, background)
+    got = rows.expectation(parameters, form, floor)
+    sides = np.exp(background.log_sides)
+    assert np.prod(sides) == pytest.approx(4000.0)
+    expected = oracle_incomplete.expectation(given, weights, parameters, form, floor, known, sides)
+    oracle.assert_moments_equal(got, expected, parameters)
+    assert got.mass.sum() < got.total_weight
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_em_never_lowers_the_objective_and_the_weight_of_noise_is_at_its_maximum(name):
+    X, holes, labels, _ = contaminated(120)
+    mixture = GaussianMixtureEM(
+        K, covariance_type=name, noise="auto", means_init=MEANS, tol=1e-11, reg_covar=1e-3
+    )
+    mixture.fit(holes, labels=labels)
+    assert mixture.converged_
+    assert np.diff(mixture.lower_bounds_).min() >= 0
+    parameters = mixture._parameters()
+    sides = np.exp(Background.from_state(mixture._noise).log_sides)
+    public = parameters.means, oracle_incomplete.dense(parameters)
+
+    def objective(weights, floor):
+        total = oracle_incomplete.log_likelihood(
+            holes, np.ones(120), weights, *public, floor, labels, sides
+        )
+        return total / 120
+
+    plain = objective(parameters.weights, None)
+    assert mixture.lower_bound_ == pytest.approx(plain, rel=1e-11)
+    for k in range(K):
+        step = 1e-4 * np.eye(K)[k]
+        slope = objective(parameters.weights + step, np.full(D, 1e-3)) - objective(
+            parameters.weights - step, np.full(D, 1e-3)
+        )
+        assert abs(slope / 2e-4) < 2e-5
+    objective = Objective(
+        GroupedRows.of(InMemoryRows(X), None, Background.of(X, None, None, 0.05)),
+        find_structure(name),
+        np.full(D, 1e-8),
+    )
+    parameters, objectives = parameters_of(name, X), []
+    for _ in range(80):
+        moments = objective.evaluate(parameters)
+        objectives.append(moments.mean_objective)
+        parameters = objective.maximise(moments, parameters)
+    assert np.diff(objectives).min() > -1e-12
+
+
+@pytest.mark.parametrize("kind", ["auto", "kmeans", "k-means++", "random", "random_from_data"])
+def test_every_start_finds_clusters_and_noise(kind):
+    X, holes, _, z = contaminated(500)
+    for given in (X, holes):
+        mixture = GaussianMixtureEM(K, noise="auto", init_params=kind, random_state=0).fit(given)
+        assert mixture.converged_
+        assert mixture.noise_weight_ == pytest.approx(np.mean(z == -1), abs=0.02)
+        assert np.mean((mixture.predict(X) == -1) == (z == -1)) > 0.97
+        assert mixture.weights_.sum() + mixture.noise_weight_ == pytest.approx(1, abs=1e-12)
+
+
+def test_acceleration_goes_on_beside_noise():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(400, 2)) + 2.0 * rng.integers(2, size=400)[:, None]
+    X[:40] = rng.uniform(-9, 9, size=(40, 2))
+    rows = GroupedRows.of(InMemoryRows(X), None, Background.of(X, None, None, 0.05))
+    objective = Objective(rows, find_structure("full"), np.full(2, 1e-10))
+    mixture = GaussianMixtureEM(2, means_init=[[0.0, 0], [2, 2]], max_iter=0, noise="auto")
+    start = mixture.fit(X)._parameters()
+    plain = run_em(objective, start, tol=1e-10, max_iter=3000, acceleration=None)
+    fast = run_em(objective, start, tol=1e-10, max_iter=3000)
+    assert fast.objective > plain.objective - 1e-8
+    assert len(fast.objectives) < 0.6 * len(plain.objectives)
+
+
+def test_what_methods_return():
+    X, holes, _, _ = contaminated(300)
+    mixture = GaussianMixtureEM(K, noise="auto", random_state=0).fit(X)
+    shares = mixture.predict_proba(holes)
+    assert shares.shape == (300, K + 1)
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-12)
+    labels = mixture.predict(holes)
+    np.testing.assert_array_equal(labels, np.append(np.arange(K), -1)[shares.argmax(axis=1)])
+    assert (np.take_along_axis(shares, labels[:, None], axis=1)[:, 0] == shares.max(axis=1)).all()
+    np.testing.assert_allclose(np.exp(mixture.predict_log_proba(holes)), shares, atol=1e-12)
+    assert mixture.n_parameters_ == 29 + 2
+    given = GaussianMixtureEM(K, noise=UniformNoise(volume=1e4), random_state=0).fit(X)
+    assert given.n_parameters_ == mixture.n_parameters_ - 1
+    assert given.noise_volume_ == pytest.approx(1e4)
+    n = len(X)
+    bic = -2 * n * mixture.score(X) + mixture.n_parameters_ * np.log(n)
+    assert mixture.bic(X) == pytest.approx(bic)
+    certainty = mixture.predict_log_proba(X).max(axis=1).sum()
+    assert mixture.icl(X) == pytest.approx(bic - 2 * certainty)
+    ecll = mixture.expected_complete_log_likelihood(X)
+    assert mixture.expected_complete_log_likelihood(X, mixture.predict_proba(X)) == pytest.approx(
+        ecll
+    )
+    # A sample without values: density 1, and the weights.
+    assert mixture.score_samples(holes[:1])[0] == 0.0
+    weights = np.append(mixture.weights_, mixture.noise_weight_)
+    np.testing.assert_allclose(shares[0], weights, rtol=1e-12)
+    drawn, components = mixture.sample(4000, random_state=0)
+    assert np.mean(components == -1) == pytest.approx(mixture.noise_weight_, abs=0.02)
+    box = drawn[components == -1]
+    assert (box >= X.min(axis=0)).all()
+    assert (box <= X.max(axis=0)).all()
+    far = mixture.predict([[1e6, 1e6, 1e6]])
+    assert far.tolist() == [-1]
+    assert np.isfinite(mixture.impute(holes)).all()
+    again = pickle.loads(pickle.dumps(mixture))
+    np.testing.assert_array_equal(again.predict_proba(X), mixture.predict_proba(X))
+
+
+def test_volume_is_that_of_the_smaller_box_whatever_the_units():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(size=(2000, 2)) @ [[1.0, 0.95], [0.0, 0.1]]  # a thin diagonal
+    units = np.array([1.0, 1e4])
+    small, large = (Background.of(X * scale, None, None, 0.05) for scale in (1.0, units))
+    box = np.ptp(X, axis=0).prod()
+    assert small.volume < 0.5 * box
+    assert large.volume == pytest.approx(small.volume * 1e4, rel=1e-9)
+    holes = X.copy()
+    holes[0, 0] = np.nan
+    assert Background.of(holes, None, None, 0.05).volume == pytest.approx(
+        np.nanmax(holes[:, 0]) * 0 + np.ptp(holes[1:, 0]) * np.ptp(holes[:, 1])
+    )
+    far = np.vstack([X, [[50.0, 50.0]]])
+    weights = np.append(np.ones(2000), 0.0)
+    assert Background.of(far, weights, None, 0.05).volume == pytest.approx(small.volume)
+
+
+def test_without_noise_in_the_data_the_fit_is_that_without_noise():
+    X, _, _, _ = contaminated(300, share=0.0)
+    options = {"means_init": MEANS, "tol": 1e-12}
+    beside = GaussianMixtureEM(K, noise=UniformNoise(volume=1e12), **options).fit(X)
+    plain = GaussianMixtureEM(K, **options).fit(X)
+    assert beside.noise_weight_ < 1e-6
+    np.testing.assert_allclose(beside.means_, plain.means_, rtol=1e-5, atol=1e-6)
+    # Weight 0: the same E-step, to the last bit.
+    parameters, background = plain._parameters(), Background.of(X, None, None, 0.05)
+    exact = replace(parameters, log_weights=np.log([0.5, 0.25, 0.25]))
+    form, floor = find_structure("full").scatter, np.zeros(D)
+    got = GroupedRows.of(InMemoryRows(X), None, background).expectation(exact, form, floor)
+    expected = InMemoryRows(X).expectation(exact, form, floor)
+    np.testing.assert_allclose(got.scatter, expected.scatter, rtol=1e-14)
+    assert got.objective == expected.objective
+
+
+@pytest.mark.filterwarnings("ignore:Components .* collapsed")  # without noise
+def test_starts_that_are_given():
+    X, _, _, z = contaminated(300)
+    truth = np.zeros((300, K + 1))
+    truth[np.arange(300), z] = 1.0
+    for options in (
+        {"responsibilities_init": truth},
+        {"means_init": MEANS, "weights_init": [0.5, 0.25, 0.25]},
+        {"init_params": lambda X, K, rng, w: rng.randint(K, size=len(X)), "random_state": 1},
+    ):
+        mixture = GaussianMixtureEM(K, noise="auto", **options).fit(X)
+        assert mixture.noise_weight_ == pytest.approx(np.mean(z == -1), abs=0.03)
+    start = GaussianMixtureEM(
+        K, noise=UniformNoise(weight=0.2), max_iter=0, weights_init=[0.5, 0.25, 0.25]
+    )
+    start.set_params(means_init=MEANS).fit(X)
+    np.testing.assert_allclose(start.weights_, [0.4, 0.2, 0.2])
+    again = mixture.set_params(warm_start=True).fit(X)
+    assert again.n_iter_ < 5
+    without = GaussianMixtureEM(K, warm_start=True, means_init=MEANS, reg_covar=0.1).fit(X)
+    assert without.set_params(noise="auto").fit(X).noise_weight_ > 0.1
+    assert not hasattr(without.set_params(noise=None, warm_start=False).fit(X), "noise_weight_")
+    assert without.predict_proba(X).shape == (300, K)
+
+
+def test_from_parameters():
+    mixture = GaussianMixtureEM.from_parameters(
+        [0.5, 0.4], [[0.0], [4.0]], [[[1.0]], [[1.0]]], noise_volume=100.0
+    )
+    assert mixture.noise_weight_ == pytest.approx(0.1)
+    density = np.exp(mixture.score_samples([[1000.0]]))[0]
+    assert density == pytest.approx(0.1 / 100)
+    assert mixture.predict([[0.0], [1000.0]]).tolist() == [0, -1]
+    assert (mixture.sample(200, random_state=0)[1] == -1).any()
+    with pytest.raises(ValueError, match="should be normalized"):
+        GaussianMixtureEM.from_parameters([0.5, 0.4], [[0.0], [4.0]], [[[1.0]], [[1.0]]])
+    with pytest.raises(ValueError, match="should be normalized"):
+        GaussianMixtureEM.from_parameters(
+            [0.9, 0.4], [[0.0], [4.0]], [[[1.0]], [[1.0]]], noise_volume=1.0
+        )
+
+
+@pytest.mark.parametrize(
+    ("noise", "message"),
+    [
+        (UniformNoise(volume=0.0), "noise: volume should be a positive number or None"),
+        (UniformNoise(volume=-1.0), "noise: volume should be a positive number or None"),
+        (UniformNoise(volume=np.inf), "noise: volume should be a positive number or None"),
+        (UniformNoise(weight=0.0), "noise: weight should be between 0 and 1"),
+        (UniformNoise(weight=1), "noise: weight should be between 0 and 1"),
+        ("some", "The 'noise' parameter of GaussianMixtureEM must be"),
+        (0.1, "The 'noise' parameter of GaussianMixtureEM must be"),
+    ],
+)
+def test_noise_is_checked(noise, message):
+    with pytest.raises(ValueError, match=message):
+        GaussianMixtureEM(K, noise=noise).fit(contaminated(50)[0])
+
+
+def test_the_box_of_a_constant_feature_has_no_volume():
+    X = np.column_stack([contaminated(60)[0], np.ones(60)])
+    with pytest.raises(ValueError, match=r"feature 3 is constant, so that the box .* no volume"):
+        GaussianMixtureEM(1, noise="auto").fit(X)
+
+
+def test_parameters_of_noise_are_parameters_of_the_mixture():
+    mixture = GaussianMixtureEM(2, noise=UniformNoise())
+    mixture.set_params(noise__weight=0.3)
+    assert clone(mixture).noise.weight == 0.3
+
+
+def test_what_does_not_take_noise_yet_says_so():
+    X = contaminated(100)[0]
+    mixture = GaussianMixtureEM(K, noise="auto", random_state=0).fit(X)
+    blocks = RowBlocks.from_iterable(lambda: [X])
+    for what, method in {
+        "RowBlocks or Dask": lambda: GaussianMixtureEM(K, noise="auto").fit(blocks),
+        "RowBlocks or Dask yet": lambda: mixture.predict(blocks),
+        "partial_fit": lambda: GaussianMixtureEM(K, noise="auto").partial_fit(X),
+        "merge": lambda: GaussianMixtureEM.merge([mixture, mixture]),
+        "displays": lambda: MixtureDisplay.from_estimator(mixture, X),
+        "displays yet": lambda: UncertaintyDisplay.from_estimator(mixture, X),
+        "parameter_uncertainty": lambda: parameter_uncertainty(mixture, X),
+    }.items():
+        with pytest.raises(ValueError, match=f"noise is not supported with {what}"):
+            method()
+
+
+def test_float32():
+    X = contaminated(300)[0].astype(np.float32)
+    mixture = GaussianMixtureEM(K, noise="auto", random_state=0).fit(X)
+    double = GaussianMixtureEM(K, noise="auto", random_state=0).fit(X.astype(np.float64))
+    np.testing.assert_allclose(mixture.means_, double.means_, rtol=1e-3, atol=1e-4)
+    assert mixture.noise_weight_ == pytest.approx(double.noise_weight_, rel=1e-4)
+    assert mixture.predict_proba(X).dtype == np.float32
