@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skgmm import (
     GaussianMixtureEM,
+    GaussianMixtureSearch,
     RowBlocks,
     UniformNoise,
     parameter_uncertainty,
@@ -309,3 +310,22 @@ def test_float32():
     np.testing.assert_allclose(mixture.means_, double.means_, rtol=1e-3, atol=1e-4)
     assert mixture.noise_weight_ == pytest.approx(double.noise_weight_, rel=1e-4)
     assert mixture.predict_proba(X).dtype == np.float32
+
+
+@pytest.mark.parametrize("criterion", ["bic", "log_likelihood"])
+def test_a_search_beside_noise_counts_clusters_and_not_outliers(criterion):
+    X, holes, _, _ = contaminated(300)
+    for data in (X, holes):
+        search = GaussianMixtureSearch(
+            range(1, 6), ["full", "tied", "EEI"], criterion, noise="auto", random_state=0
+        ).fit(data)
+        best = search.best_estimator_
+        # Held-out likelihoods of three and four components differ by a tenth of their errors.
+        assert search.best_n_components_ in ((K,) if criterion == "bic" else (K, K + 1))
+        assert best.noise_weight_ == pytest.approx(0.2, abs=0.06)
+        assert (search.predict(data) == -1).mean() == pytest.approx(best.noise_weight_, abs=0.06)
+        row = search.best_index_
+        assert search.results_["bic"][row] == pytest.approx(best.bic(data))
+        assert search.results_["n_parameters"][row] == best.n_parameters_
+    plain = GaussianMixtureSearch(range(1, 7), ["full"], random_state=0).fit(X)
+    assert plain.best_n_components_ > K  # the outliers have a component

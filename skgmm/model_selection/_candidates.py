@@ -13,6 +13,7 @@ from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import with_noise
 from skgmm._rows.sample import StartSample
 from skgmm._starts.kmeans import kmeans, nearest, seeds
 from skgmm._starts.views import scaled_rows, whitened_rows
@@ -48,6 +49,7 @@ def grouped(
     """Partitions for every structure; None if there are too few distinct samples."""
     if len(sample) < n_components:
         return None
+    sample = sample.trimmed
     rows = InMemoryRows(sample.rows, sample.weights)
 
     def moments(labels: Array) -> Moments:
@@ -68,7 +70,7 @@ def from_groups(moments: Moments) -> Candidate:
     def start(objective: Objective) -> Start:
         form = objective.structure.scatter
         reduced = replace(moments, form=form, scatter=form.from_dense(moments.scatter))
-        parameters = objective.maximise(reduced, None)
+        parameters = with_noise(objective.maximise(reduced, None), objective.rows)
         return parameters, objective.evaluate(parameters)
 
     return start

@@ -18,6 +18,7 @@ from skgmm._fitting import Fit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
+from skgmm._noise import UniformNoise, noise_of
 from skgmm._objective import Objective, Regularisation
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import rows_in_memory
@@ -83,6 +84,9 @@ class GaussianMixtureSearch(
         criteria of the model in `results_` are NaN, and it cannot win.
     max_iter : int, default=1000
         See :class:`GaussianMixtureEM`.
+    noise : 'auto', UniformNoise or None, default=None
+        A component of constant density beside those of every model, as in
+        :class:`GaussianMixtureEM`. The number of components does not include it.
     random_state : int, RandomState instance or None, default=None
         Seed of the random initialisation (not of the folds, which have their own).
     n_jobs : int or None, default=None
@@ -145,6 +149,7 @@ class GaussianMixtureSearch(
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "noise": [StrOptions({"auto"}), UniformNoise, None],
         "random_state": ["random_state"],
         "n_jobs": [
             Interval(Integral, None, -1, closed="right"),
@@ -164,6 +169,7 @@ class GaussianMixtureSearch(
         tol: float = 1e-5,
         reg_covar: float | str = "auto",
         max_iter: int = 1000,
+        noise: UniformNoise | str | None = None,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
@@ -175,6 +181,7 @@ class GaussianMixtureSearch(
         self.tol = tol
         self.reg_covar = reg_covar
         self.max_iter = max_iter
+        self.noise = noise
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
@@ -263,6 +270,8 @@ class GaussianMixtureSearch(
         """Set the fitted attributes, and return the messages of warnings."""
         sizes, structures = self._sizes(), self._structures()
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
+        if (noise := noise_of(self.noise)) is not None:
+            rows = noise.beside(rows)
         rng = check_random_state(self.random_state)
 
         def prepare(some: RowsInMemory) -> SearchData:
@@ -322,6 +331,7 @@ class GaussianMixtureSearch(
             tol=self.tol,
             reg_covar=self.reg_covar,
             max_iter=self.max_iter,
+            noise=self.noise,
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )

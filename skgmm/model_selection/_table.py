@@ -11,7 +11,7 @@ import numpy as np
 from skgmm._em.result import EMResult
 from skgmm._linalg import Array
 from skgmm._parameters import aic, bic, n_parameters
-from skgmm._rows.grouped import RowsInMemory
+from skgmm._rows.grouped import RowsInMemory, noise_beside
 from skgmm.covariance import Structure
 
 NOT_REACHED = "interrupted"
@@ -57,6 +57,8 @@ def table_of(
     ]
     log_likelihood = np.array([fit.log_likelihood for fit in fits])
     n_free = np.array([fit.n_parameters(rows.n_features) for fit in fits], dtype=np.int64)
+    if (background := noise_beside(rows)) is not None:
+        n_free += background.n_parameters
     bic_values = bic(log_likelihood, n_free, n_samples)
     return {
         "n_components": np.array([fit.n_components for fit in fits], dtype=np.int64),
