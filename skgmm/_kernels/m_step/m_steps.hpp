@@ -40,7 +40,8 @@ struct IllDefined {
     std::vector<std::int64_t> components;
 };
 
-using MStep = void (*)(const MStepStatistics&, const Previous&, const Estimated&);
+using MStepOf = void(const MStepStatistics&, const Previous&, const Estimated&);
+using MStep = MStepOf*;
 
 // A structure by its code of volume, shape and orientation.
 struct Family {
