@@ -7,12 +7,9 @@ work with `LostRowError`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import IntEnum
-from math import inf, nan, prod
-from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import cython_blas, cython_lapack
@@ -43,15 +40,16 @@ try:
         use,
         write_values,
     )
-    from skgmm._kernels._native import is_slow as _is_slow
-    from skgmm._kernels._native import log_peak as _find_log_heights
-    from skgmm._kernels._native import remaining_gain as _remaining_gain
+    from skgmm._kernels._native import log_peak as _find_log_peak
 except ModuleNotFoundError as error:
     raise ImportError(
         "This is skgmm's source folder, without its compiled kernel. Install it with "
         "'pip install .', and start Python in another folder, or with -P: the folder skgmm/ here "
         "hides the installed package. (The skgmm and pytest commands are not affected.)"
     ) from error
+
+from skgmm._kernels.iterations import Principal, State, StopWhen
+from skgmm._kernels.sums import Form, Sums, Total, packed, room_for_sums
 
 take_lapack(cython_blas.__pyx_capi__, cython_lapack.__pyx_capi__)
 
@@ -108,14 +106,6 @@ class StopFlag:
             obey_stop_flag(None)
 
 
-class Form(IntEnum):
-    """Which second moments are summed; as in kernel.hpp."""
-
-    FULL = 0
-    DIAGONAL = 1
-    POOLED = 2
-
-
 class LostRowError(ValueError):
     """A row is infinitely far from every component."""
 
@@ -130,16 +120,6 @@ class LostRowError(ValueError):
         return type(self), (self.row,)  # it may come from another process
 
 
-class Sums(NamedTuple):
-    """Weighted sums over rows, about given centres."""
-
-    mass: Array  # (K,)
-    first: Array  # (K, d)
-    second: Array  # (K, d, d), (K, d) or (d, d); symmetric
-    log_likelihood: float
-    weight: float
-
-
 @dataclass(frozen=True)
 class Model:
     """What rows are summed under."""
@@ -152,30 +132,10 @@ class Model:
     linear: bool = False  # whether densities may be linear in terms that components share
 
 
-@dataclass(frozen=True)
-class Total:
-    """Sums over rows, before they are rounded: the totals of sets of rows add up.
-
-    Each number is a pair of float64, which holds some 32 digits. So the sums are the same to the
-    last bit however rows are cut and in whatever order totals are added, as long as every part
-    begins with a row whose number is a multiple of `unit_rows`.
-    """
-
-    pairs: Array  # (2, size)
-
-    def __add__(self, other: Total) -> Total:
-        (a, low_a), (b, low_b) = self.pairs, other.pairs
-        high = a + b
-        added = high - a
-        # What the sum has rounded away (Knuth 1969), exactly.
-        low = low_a + low_b + ((a - (high - added)) + (b - added))
-        return Total(np.stack([high, low]))
-
-
 def log_peak(log_weights: Array, factors: Array, floor: Array) -> Array:
     """Log of weight x density at the mean, less half the trace of precision x floor, (K,)."""
     out = np.empty(len(log_weights))
-    _find_log_heights(log_weights, factors, floor, out)
+    _find_log_peak(log_weights, factors, floor, out)
     return out
 
 
@@ -201,7 +161,7 @@ def total(
     ------
     LostRowError
     """
-    out, _ = _room_for_sums(model.means.shape, model.form)
+    out, _ = room_for_sums(model.means.shape, model.form)
     pairs = np.zeros((2, out.size))
     lost = add_total(
         X,
@@ -223,14 +183,14 @@ def total(
 
 def sums_of(total: Total, model: Model) -> Sums:
     """Sums about the centres; the model is not linear."""
-    out, parts = _room_for_sums(model.means.shape, model.form)
+    out, parts = room_for_sums(model.means.shape, model.form)
     sums_of_total(*_numbers(model), int(model.form), False, total.pairs.ravel(), out)
     return parts()
 
 
 def moments_of(total: Total, model: Model) -> Sums | None:
     """Sums as of `moments`, whose centres are the means; None where they have lost their digits."""
-    out, parts = _room_for_sums(model.means.shape, model.form)
+    out, parts = room_for_sums(model.means.shape, model.form)
     form = int(model.form)
     kept = sums_of_total(*_numbers(model), form, model.linear, total.pairs.ravel(), out)
     kept = kept and not np.isnan(out[0]) and centre_sums(model.centres, form, out)
@@ -270,7 +230,7 @@ def moments(
     ------
     LostRowError
     """
-    out, parts = _room_for_sums(means.shape, form)
+    out, parts = room_for_sums(means.shape, form)
     lost = add_moments(X, weight, log_weights, means, factors, floor, int(form), out, n_threads)
     if lost >= 0:
         raise LostRowError(lost)
@@ -298,108 +258,11 @@ def moments_of_groups(
     labels : ndarray of int64, shape (n,), or None
     responsibilities : ndarray of shape (n, K), or None
     """
-    out, parts = _room_for_sums((n_components, len(origin)), form)
+    out, parts = room_for_sums((n_components, len(origin)), form)
     add_group_moments(
         X, weight, labels, responsibilities, n_components, origin, floor, int(form), out, n_threads
     )
     return parts()
-
-
-class StopWhen(NamedTuple):
-    """When iterations end, because there is something to decide (`fit/stopping_rule.hpp`)."""
-
-    max_iter: int
-    tol: float  # the estimated gain that is left
-    rate_tolerance: float = 0.0  # difference of two rates, as a share of 1 less the rate, ...
-    iterations_left: float = inf  # ... and more iterations than so many to go at such a rate
-    first_rate: float = nan  # of a first gain, where it is known
-    least_rate: float = -inf  # that an earlier stretch of iterations had
-
-    def remaining_gain(self, gains: list[float], objective: float) -> float:
-        """Estimate of what further iterations would add to these gains (Aitken's rule)."""
-        return _remaining_gain(self, gains[-2:], objective)
-
-    def is_slow(self, gains: list[float]) -> bool:
-        """Whether the gains have come to a steady rate, and that is a slow one."""
-        return _is_slow(self, gains[-3:])
-
-
-class State:
-    """A mixture and its sums: copies, which compiled iterations write to."""
-
-    def __init__(
-        self,
-        log_weights: Array,  # (K,)
-        means: Array,  # (K, d)
-        factors: Array,
-        axes: Array | None,  # (d, d), where components share them and they turn
-        form: Form,
-        sums: Sums | None,  # as `moments` gives them; None where they are to be found
-    ) -> None:
-        self.form = form
-        self.log_weights, self.means, self.factors = (
-            log_weights.copy(),
-            means.copy(),
-            factors.copy(),
-        )
-        self.axes = None if axes is None else axes.copy()
-        self._packed, self._parts = _room_for_sums(means.shape, form)
-        if sums is not None:
-            _fill(self._packed, self._parts(), sums)
-
-    @property
-    def sums(self) -> Sums:
-        return self._parts()
-
-    @property
-    def arrays(self) -> tuple[Array, Array, Array, Array | None, Array]:
-        """In the order of the C++ side."""
-        return self.log_weights, self.means, self.factors, self.axes, self._packed
-
-    def copy(self) -> State:
-        return State(*self.arrays[:4], self.form, self.sums)
-
-
-def packed(sums: Sums, form: Form) -> Array:
-    """Sums in one array, in the order of the C++ side."""
-    out, parts = _room_for_sums(sums.first.shape, form)
-    _fill(out, parts(), sums)
-    return out
-
-
-class Principal(NamedTuple):
-    """Principal axes of covariances, and roots of the precisions along them."""
-
-    axes: Array  # (K, d, d) or (1, d, d), in columns
-    scales: Array  # (K, d)
-
-
-def _fill(out: Array, parts: Sums, sums: Sums) -> None:
-    """Write sums over those that lie in one array."""
-    out[0], out[1] = sums.log_likelihood, sums.weight
-    parts.mass[:], parts.first[:], parts.second[:] = sums.mass, sums.first, sums.second
-
-
-def _room_for_sums(shape: tuple[int, ...], form: Form) -> tuple[Array, Callable[[], Sums]]:
-    """One array, in the order of the C++ side, and its parts once it is filled.
-
-    Two totals, mass, first and second moments.
-    """
-    K, d = shape
-    first, second = 2 + K, 2 + K * (1 + d)
-    own = (K, d, d) if form is Form.FULL else (d, d) if form is Form.POOLED else (K, d)
-    out = np.zeros(second + prod(own))
-
-    def parts() -> Sums:
-        return Sums(
-            mass=out[2:first],
-            first=out[first:second].reshape(K, d),
-            second=out[second:].reshape(own),
-            log_likelihood=float(out[0]),
-            weight=float(out[1]),
-        )
-
-    return out, parts
 
 
 def values(
