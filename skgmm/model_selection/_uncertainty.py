@@ -22,9 +22,8 @@ from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import rows_to_ask_about
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
-from skgmm._threads import single_threaded_blas
+from skgmm._threads import run_in_workers, single_threaded_blas
 from skgmm._validation import scale_of_weights
-from skgmm._workers import run_in_workers
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 from skgmm.model_selection._information import covariance_of_estimates
 
