@@ -16,6 +16,7 @@ LAYERS = [
     "__main__",
     "_command",
     "display",
+    "testing",
     "__init__",
     "model_selection",
     "_mixture",
