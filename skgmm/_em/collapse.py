@@ -206,7 +206,7 @@ class CollapseTest:
         return flat or self._rests(end.parameters, collapsed)[0] == 0.0
 
     def _rests(self, parameters: MixtureParameters, flat: list[int]) -> tuple[float, float]:
-        """What flat components gain by their samples' sharing a value, in nats per sample; or, if
+        """What degenerate components gain by samples that share a value, in nats per sample; or, if
         none does, the least variance that they have of their own along some direction, if that is
         more than the default `reg_covar`.
 
