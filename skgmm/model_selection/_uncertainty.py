@@ -203,7 +203,7 @@ def _normal(
         np.cumsum([part.size for part in estimates.values()])[:-1],
     )
     reach = float(ndtri(0.5 + 0.5 * level))
-    dense = parameters.covariance.factor.ndim == 3
+    dense = not parameters.covariance.diagonal
     found = {}
     for (name, estimate), flat_error in zip(estimates.items(), errors, strict=True):
         error = flat_error.reshape(estimate.shape)
