@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,23 +9,24 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skgmm._criteria import CriteriaMixin
 from skgmm._fitted import of_one_fit, snapshot
 from skgmm._html import named_after
 from skgmm._linalg import Array
-from skgmm._parameters import MixtureParameters, aic, bic, n_parameters, next_draws
+from skgmm._parameters import MixtureParameters, n_parameters, next_draws
 from skgmm._rows.base import Rows, as_dtype
 from skgmm._rows.grouped import GroupedRows, RowsInMemory
 from skgmm._rows.imputation import drawn, imputed
 from skgmm._rows.intake import complete_or_not, rows_to_ask_about
 from skgmm._rows.noise import Background
 from skgmm._summary import summarise
-from skgmm._validation import check_responsibilities, scale_of_weights
+from skgmm._validation import check_responsibilities
 from skgmm.covariance import Structure, find_structure
 
 
 @named_after("GaussianMixtureEM")
-class MixtureInference:
-    """Assignment, densities, criteria and sampling from fitted attributes.
+class MixtureInference(CriteriaMixin):
+    """Assignment, densities, imputation and sampling from fitted attributes.
 
     Methods that return a value for each sample return an array, for Dask collections a lazy one.
     """
@@ -203,83 +203,6 @@ class MixtureInference:
         return self._rows(X, sample_weight).mean_log_likelihood(self._parameters())
 
     @of_one_fit
-    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Bayesian information criterion; lower is better.
-
-        -2 log-likelihood + ``n_parameters_`` x log(n) (Schwarz 1978), n the sum of the weights.
-        mclust reports the negative of this.
-
-        Parameters
-        ----------
-        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each sample counts; the number of samples is the sum of the weights.
-
-        Returns
-        -------
-        bic : float
-
-        Warns
-        -----
-        UserWarning
-            If the weights sum to far less than the effective number of samples, or to less than the
-            number of parameters.
-        """
-        return float(bic(*self._totals(self._rows(X, sample_weight))))
-
-    @of_one_fit
-    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Akaike information criterion; lower is better.
-
-        -2 log-likelihood + 2 ``n_parameters_`` (Akaike 1974).
-
-        Parameters
-        ----------
-        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each sample counts; the number of samples is the sum of the weights.
-
-        Returns
-        -------
-        aic : float
-
-        Warns
-        -----
-        UserWarning
-            If the weights sum to far less than the effective number of samples, or to less than the
-            number of parameters.
-        """
-        log_likelihood, n_free, _ = self._totals(self._rows(X, sample_weight))
-        return float(aic(log_likelihood, n_free))
-
-    @of_one_fit
-    def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Integrated completed likelihood; lower is better.
-
-        BIC - 2 sum_i log(largest responsibility of sample i) (Biernacki, Celeux & Govaert 2000):
-        BIC with a penalty for uncertain assignments, so it favours separated clusters.
-
-        Parameters
-        ----------
-        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often each sample counts; the number of samples is the sum of the weights.
-
-        Returns
-        -------
-        icl : float
-
-        Warns
-        -----
-        UserWarning
-            If the weights sum to far less than the effective number of samples, or to less than the
-            number of parameters.
-        """
-        rows = self._rows(X, sample_weight)
-        penalty = -2.0 * rows.log_certainty(self._parameters())
-        return float(bic(*self._totals(rows))) + penalty
-
-    @of_one_fit
     def expected_complete_log_likelihood(
         self, X: ArrayLike, responsibilities: ArrayLike | None = None
     ) -> float:
@@ -402,14 +325,6 @@ class MixtureInference:
         """Summary of the mixture as text: components, log-likelihood, criteria and status."""
         check_is_fitted(self)
         return summarise(self, self._parameters(), self._structure())
-
-    def _totals(self, rows: Rows) -> tuple[float, int, float]:
-        """Log-likelihood, free parameters and number of samples: what criteria are made of."""
-        n_free = self._n_free()
-        log_likelihood, weight, effective = rows.log_likelihood(self._parameters())
-        if (message := scale_of_weights(weight, effective, n_free)) is not None:
-            warnings.warn(message, UserWarning, stacklevel=3)
-        return log_likelihood, n_free, weight
 
 
 def mixture_of(estimator: object) -> MixtureInference:

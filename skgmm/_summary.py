@@ -60,7 +60,7 @@ def _components(mixture: BaseEstimator, parameters: MixtureParameters) -> list[s
 
 def _correlations(covariance: Covariance, deviations: Array) -> Array | None:
     """Correlations (m, s, s) of the features shown; None where there are none."""
-    if covariance.factor.ndim == 2:
+    if covariance.diagonal:
         return None
     n_shown = deviations.shape[1]
     shown = covariance.dense()[:, :n_shown, :n_shown]

@@ -14,7 +14,7 @@ from scipy.stats import special_ortho_group
 from sklearn.exceptions import ConvergenceWarning
 from strategies import nearest_member, seeds
 
-from skgmm import GaussianMixtureEM
+from skgmm import GaussianMixtureEM, testing
 from skgmm._moments import Moments, Scatter
 from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import (
@@ -24,6 +24,7 @@ from skgmm.covariance import (
     find_structure,
     register,
 )
+from skgmm.testing import ecll, moments_of, random_scatter, stacked
 
 BUILT_IN = list(STRUCTURES.values())
 
@@ -44,35 +45,11 @@ every_structure = pytest.mark.parametrize(
 every_built_in = pytest.mark.parametrize("structure", BUILT_IN, ids=lambda s: s.code)
 
 
-def random_spread(seed, n_components, n_features):
-    """Masses (K,) and covariances (K, d, d) of components, as an E-step might find them."""
-    rng = np.random.default_rng(seed)
-    root = rng.normal(size=(n_components, n_features, n_features + 2))
-    dense = root @ root.transpose(0, 2, 1) / n_features
-    return rng.uniform(5.0, 50.0, size=n_components), dense
-
-
-def moments_of(structure, mass, dense):
-    scatter = structure.scatter.from_dense(mass[:, None, None] * dense)
-    return Moments(structure.scatter, mass, np.zeros(dense.shape[:2]), scatter, 0.0, mass.sum())
-
-
-def stacked(covariance, n_components):
-    dense = covariance.dense()
-    return np.broadcast_to(dense, (n_components, *dense.shape[1:]))
-
-
-def ecll(fitted, mass, dense):
-    """What the covariances (K, d, d) contribute to the ECLL, per row."""
-    traces = np.trace(np.linalg.solve(fitted, dense), axis1=1, axis2=2)
-    return -0.5 * float(mass @ (np.linalg.slogdet(fitted)[1] + traces)) / mass.sum()
-
-
 @every_structure
 @given(size=sizes, seed=seeds)
 def test_results_agree_with_dense_matrices(structure, size, seed):
     K, d = size
-    covariance = nearest_member(structure, *random_spread(seed, K, d))
+    covariance = nearest_member(structure, *random_scatter(seed, K, d))
     matrices = stacked(covariance, K)
     _, log_det = np.linalg.slogdet(matrices)
     np.testing.assert_allclose(
@@ -94,87 +71,38 @@ def test_results_agree_with_dense_matrices(structure, size, seed):
 @every_structure
 @given(size=sizes, seed=seeds)
 def test_public_arrays_round_trip(structure, size, seed):
-    K, d = size
-    covariance = nearest_member(structure, *random_spread(seed, K, d))
-    public = structure.public(covariance, K)
-    assert {array.shape for array in public} == {structure.shape(K, d)}
-    readers = structure.from_covariances, structure.from_precisions, structure.from_factors
-    for read, array in zip(readers, public, strict=True):
-        np.testing.assert_allclose(
-            stacked(read(array, d), K), stacked(covariance, K), rtol=1e-5, atol=1e-8
-        )
+    testing.public_arrays_round_trip(structure, *size, seed)
 
 
 @every_structure
 @given(size=sizes, seed=seeds)
 def test_the_estimate_lies_in_the_family(structure, size, seed):
-    """A member is its own estimate; what lies outside is told apart."""
-    K, d = size
-    mass, dense = random_spread(seed, K, d)
-    members = stacked(nearest_member(structure, mass, dense), K)
-    again = stacked(nearest_member(structure, mass, members), K)
-    np.testing.assert_allclose(again, members, rtol=1e-6, atol=1e-8)
-    structure.check_member(nearest_member(structure, mass, members), K)
-    if K > 1 and d > 1 and structure.code != "VVV":
-        with pytest.raises(ValueError, match="do not have the structure"):
-            structure.check_member(nearest_member(STRUCTURES["full"], mass, dense), K)
+    testing.estimate_is_a_member(structure, *size, seed)
 
 
 @pytest.mark.slow
 @every_structure
 @given(size=sizes, seed=seeds)
 def test_the_estimate_maximises_the_ecll_within_the_family(structure, size, seed):
-    K, d = size
-    mass, dense = random_spread(seed, K, d)
-    best = stacked(nearest_member(structure, mass, dense), K)
-    reached = ecll(best, mass, dense)
-    rng = np.random.default_rng(seed)
-    for step in (1e-4, 1e-2, 0.3, 3.0):
-        turn = np.eye(d) + step * rng.normal(size=(K, d, d))
-        moved = turn @ best @ turn.transpose(0, 2, 1) + 1e-9 * np.eye(d)
-        other = stacked(nearest_member(structure, mass, moved), K)
-        assert ecll(other, mass, dense) <= reached + 1e-11 * (1 + abs(reached))
+    testing.estimate_maximises_the_ecll(structure, *size, seed)
 
 
 @every_structure
 @pytest.mark.parametrize(("K", "d"), [(1, 1), (1, 3), (3, 1), (2, 3), (4, 4)])
 def test_n_parameters_is_the_rank_of_the_jacobian(structure, K, d):
-    """The estimate maps symmetric matrices onto the family: its rank is the family's dimension."""
-    mass, dense = random_spread(7, K, d)
-    base = stacked(nearest_member(structure, mass, dense), K)
-    step, columns = 1e-5, []
-    for k in range(K):
-        for i in range(d):
-            for j in range(i + 1):
-                change = np.zeros_like(base)
-                change[k, i, j] = change[k, j, i] = step
-                ends = [
-                    stacked(nearest_member(structure, mass, base + s * change), K) for s in (1, -1)
-                ]
-                columns.append((ends[0] - ends[1]).ravel() / (2 * step))
-    rank = np.linalg.matrix_rank(np.array(columns), tol=1e-4)
-    assert structure.n_parameters(K, d) == rank
+    testing.n_parameters_is_the_dimension(structure, K, d, 7)
+
+
+@every_structure
+def test_check_structure_passes(structure):
+    testing.check_structure(structure)
 
 
 @pytest.mark.slow
 @every_structure
 @given(size=sizes, seed=seeds)
 def test_equivariance(structure, size, seed):
-    """Permuting components, and the maps of the data that the family allows."""
-    K, d = size
-    rng = np.random.default_rng(seed)
-    mass, dense = random_spread(seed, K, d)
-    found = stacked(nearest_member(structure, mass, dense), K)
-    order = rng.permutation(K)
-    permuted = stacked(nearest_member(structure, mass[order], dense[order]), K)
-    np.testing.assert_allclose(permuted, found[order], rtol=1e-5, atol=1e-7)
-    rotation = special_ortho_group.rvs(d, random_state=seed) if d > 1 else np.eye(1)
-    axes = np.diag(10.0 ** rng.uniform(-2, 2, size=d))
-    maps = {"rotation": [rotation], "axes": [axes], "affine": [rotation, axes @ rotation]}
-    for each in [1e-3 * np.eye(d), *maps[structure.equivariant]]:
-        mapped = stacked(nearest_member(structure, mass, each @ dense @ each.T), K)
-        back = np.linalg.solve(each, np.linalg.solve(each, mapped).transpose(0, 2, 1))
-        np.testing.assert_allclose(back, found, rtol=1e-5, atol=1e-6)
+    testing.equivariance(structure, *size, seed)
 
 
 @pytest.mark.slow
@@ -207,21 +135,12 @@ def test_weights_are_repetitions_and_blocks_are_the_whole(structure, seed, K, d)
 @every_structure
 @given(size=sizes, seed=seeds)
 def test_a_step_from_a_previous_covariance_never_lowers_the_ecll(structure, size, seed):
-    K, d = size
-    previous = nearest_member(structure, *random_spread(seed + 1, K, d))
-    mass, dense = random_spread(seed, K, d)
-    moments = moments_of(structure, mass, dense)
-    before = ecll(stacked(previous, K), mass, dense)
-    for _ in range(3):
-        previous = structure.estimate(moments, previous)
-        reached = ecll(stacked(previous, K), mass, dense)
-        assert reached >= before - 1e-12 * (1 + abs(before))
-        before = reached
+    testing.step_never_lowers_the_ecll(structure, *size, seed)
 
 
 @every_structure
 def test_reg_covar_is_added_to_the_spread_before_the_family_is_fitted(structure):
-    mass, dense = random_spread(0, 3, 4)
+    mass, dense = random_scatter(0, 3, 4)
     floor = np.array([1.0, 2.0, 3.0, 0.5])
     got = structure.estimate(moments_of(structure, mass, dense).regularised(floor))
     expected = nearest_member(structure, mass, dense + np.diag(floor))
@@ -232,7 +151,7 @@ def test_reg_covar_is_added_to_the_spread_before_the_family_is_fitted(structure)
 @pytest.mark.parametrize("dead", [0, 2])
 def test_a_component_without_mass(structure, dead):
     """It has no say in what is shared, and keeps its own parts."""
-    mass, dense = random_spread(1, 3, 3)
+    mass, dense = random_scatter(1, 3, 3)
     previous = nearest_member(structure, mass, dense)
     alive = np.arange(3) != dead
     mass = np.where(alive, mass, 0.0)
@@ -261,7 +180,7 @@ def contains(richer, simpler):
 @given(size=sizes, seed=seeds)
 def test_structure_does_not_beat_one_that_contains_it(structure, size, seed):
     K, d = size
-    mass, dense = random_spread(seed, K, d)
+    mass, dense = random_scatter(seed, K, d)
     reached = ecll(stacked(nearest_member(structure, mass, dense), K), mass, dense)
     for richer in filter(lambda other: contains(other, structure), BUILT_IN):
         more = ecll(stacked(nearest_member(richer, mass, dense), K), mass, dense)
@@ -272,7 +191,7 @@ def test_structure_does_not_beat_one_that_contains_it(structure, size, seed):
 @every_built_in
 @given(seed=seeds, d=st.integers(1, 4))
 def test_families_coincide_for_one_component(structure, seed, d):
-    mass, dense = random_spread(seed, 1, d)
+    mass, dense = random_scatter(seed, 1, d)
     orientation, shape = structure.code[2], structure.code[1]
     twin = {"I": "VII" if shape == "I" else "VVI"}.get(orientation, "VVV")
     one, other = (
@@ -285,7 +204,7 @@ def test_families_coincide_for_one_component(structure, seed, d):
 @every_built_in
 @given(seed=seeds, K=st.integers(1, 4))
 def test_families_coincide_in_one_dimension(structure, seed, K):
-    mass, dense = random_spread(seed, K, 1)
+    mass, dense = random_scatter(seed, K, 1)
     twin = find_structure("VVV" if structure.code[0] == "V" else "EEE")
     one, other = (stacked(nearest_member(s, mass, dense), K) for s in (structure, twin))
     np.testing.assert_allclose(one, other, rtol=1e-9)
@@ -293,7 +212,7 @@ def test_families_coincide_in_one_dimension(structure, seed, K):
 
 def test_proportional_scatters_of_very_different_size():
     """Newton's method gets there from a start that is orders of magnitude off."""
-    mass, dense = random_spread(0, 4, 3)
+    mass, dense = random_scatter(0, 4, 3)
     sizes = 10.0 ** np.array([-8.0, -2.0, 3.0, 9.0])
     members = sizes[:, None, None] * dense[0]
     for code in ("VEE", "VEV"):
@@ -356,7 +275,7 @@ SHARED_SHAPE = {"VII", "VEI", "VEE", "VEV"}  # a component of rank 1 borrows the
 @every_built_in
 def test_a_component_of_less_rank(structure):
     """Families that share what is missing go on; the others name the component."""
-    mass, dense = random_spread(3, 3, 3)
+    mass, dense = random_scatter(3, 3, 3)
     line, point = dense.copy(), dense.copy()
     line[1] = np.diag([1.0, 0.0, 0.0])
     point[1] = 0.0

@@ -13,7 +13,7 @@ from joblib.parallel import get_active_backend
 
 from skgmm import GaussianMixtureEM, _kernels
 from skgmm._kernels import StopFlag
-from skgmm._workers import run_in_threads, run_in_workers
+from skgmm._threads import run_in_threads, run_in_workers
 
 # Child processes, in which an interrupt comes a moment after `soon()`.
 

@@ -53,7 +53,7 @@ def small_components(parameters: MixtureParameters, n_samples: float) -> list[in
     n_components = parameters.n_components
     if n_components == 1:
         return []
-    n_features = parameters.n_features if parameters.covariance.factor.ndim == 3 else 1
+    n_features = 1 if parameters.covariance.diagonal else parameters.n_features
     needed = min(n_features + 1.0, n_samples / (2.0 * n_components))
     weights = parameters.weights
     return np.flatnonzero((weights >= EMPTY_WEIGHT) & (n_samples * weights < needed)).tolist()
@@ -138,7 +138,7 @@ class CollapseTest:
         suspects = np.flatnonzero(fractions.sum(axis=1) > _LARGEST_FRACTION)
         if not len(suspects):
             return []
-        if covariance.factor.ndim == 2:
+        if covariance.diagonal:
             variances, _ = self.overall.feature_variances()
             vary = self.floor <= _LARGEST_FRACTION * (variances + self.floor)
             found = (fractions[suspects][:, vary] > _LARGEST_FRACTION).any(axis=1)
@@ -175,7 +175,7 @@ class CollapseTest:
         collapsed = [k for k in self(parameters) if not empty[k]]
         if not collapsed:
             return replace(result, spikes=[], flat=[], artificial=0.0, own_variance=0.0)
-        shared = len(parameters.covariance.factor) == 1
+        shared = parameters.covariance.shared
         fractions = np.ones(parameters.n_components) if shared else parameters.weights
         few = n_samples * fractions < few_samples(parameters.n_features)
         flat = [k for k in collapsed if not few[k]]
@@ -206,7 +206,7 @@ class CollapseTest:
         return flat or self._rests(end.parameters, collapsed)[0] == 0.0
 
     def _rests(self, parameters: MixtureParameters, flat: list[int]) -> tuple[float, float]:
-        """What flat components gain by their samples' sharing a value, in nats per sample; or, if
+        """What degenerate components gain by samples that share a value, in nats per sample; or, if
         none does, the least variance that they have of their own along some direction, if that is
         more than the default `reg_covar`.
 
@@ -214,13 +214,13 @@ class CollapseTest:
         as wide as all samples. Where they vary at all, the likelihood has a maximum of its own.
         """
         covariance = parameters.covariance
-        shared = len(covariance.factor) == 1
-        dense = covariance.factor.ndim == 3 and flat
+        shared = covariance.shared
+        dense = flat and not covariance.diagonal
         matrices = covariance.dense() if dense else np.empty(0)
         gain, least = 0.0, np.inf
         for k in [0] if shared and flat else flat:
-            if covariance.factor.ndim == 2:
-                of_component, own = self._rest_of_variances(covariance.factor[k] ** -2.0)
+            if covariance.diagonal:
+                of_component, own = self._rest_of_variances(covariance.variances()[k])
             else:
                 of_component, own = self._rest_of_matrix(matrices[k])
             gain += of_component * (1.0 if shared else parameters.weights[k])

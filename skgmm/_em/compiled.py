@@ -20,7 +20,7 @@ from skgmm.covariance._principal_axes import principal_axes
 # With more samples a pass takes longer than what is around it, and an interrupt would have to wait.
 FEW_ROWS = 10_000
 
-# As for the general code, which leaves larger matrices to LAPACK.
+# As for the Python implementation, which leaves larger matrices to LAPACK.
 _FEW_FEATURES = 40
 
 _ONE = StopWhen(max_iter=1, tol=0.0)
@@ -79,8 +79,9 @@ def iterate(
     Returns
     -------
     found : Found or None
-        None where the next iteration is for the general code: see `supports`, or a component is
-        empty or ill-defined, or a sample or digits are lost.
+        None where the next iteration needs the Python implementation: see `supports`, or a
+        component is empty or ill-defined, a sample is infinitely far, or moments suffer
+        cancellation.
     """
     data, structure, covariance = objective.arrays, objective.structure, parameters.covariance
     if supports(objective) is not None:
@@ -140,7 +141,7 @@ def quasi_newton_steps(
     Returns
     -------
     found : Found or None
-        None where it is for the general code: see `supports`.
+        None where it needs the Python implementation: see `supports`.
     """
     data, structure, ties = objective.arrays, objective.structure, objective.structure.ties
     if ties is None or supports(objective) is not None:

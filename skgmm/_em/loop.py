@@ -73,7 +73,7 @@ class _Ascent:
     def compiled_steps(self, tol: float) -> bool | None:
         """Quasi-Newton steps in compiled code, and whether more are worth while.
 
-        None where these are for the general code.
+        None where these need the Python implementation.
         """
         left = self.max_iter - len(self.objectives)
         listener = None if self.watch is None else _Listener(self, self.watch)
@@ -141,7 +141,7 @@ class EM:
     Parameters
     ----------
     tol : float
-        The estimated remaining gain, in nats per row, at which it ends.
+        The estimated remaining gain, in nats per sample, at which it ends.
     acceleration : {"auto", "lbfgs"} or None
         Whether quasi-Newton steps take over where EM is slow, or after a few iterations.
     resumed : bool
@@ -182,7 +182,7 @@ class EM:
         return self._result(EMStatus.CONVERGED)
 
     def _ended(self) -> bool:
-        """One iteration of EM, and what follows from it; whether nothing is left to gain."""
+        """One iteration of EM, and what follows from it; whether the stopping rule is met."""
         ascent, rate, tol = self.ascent, self.rate, self.tol
         ascent.advance(rate, rate.stop_when(self.accelerates, self.at_once, _WORTHWHILE))
         stuck = rate.vanished and (rate.known or len(rate.gains) > 1)

@@ -13,8 +13,8 @@ from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters, maximise, n_parameters
 from skgmm.covariance import Structure
 
-# More than sampling explains by this many nats per row means that components were paired that are
-# not the same cluster.
+# More than sampling explains by this many nats per sample means that components were paired that
+# are not the same cluster.
 _TOO_MUCH = 0.1
 
 
@@ -31,7 +31,7 @@ def merged(
     parameters : MixtureParameters
     memory : Memory
     loss : float
-        By how much the mean log-likelihood of all rows, in nats per row, can be lower than with
+        By how much the mean log-likelihood, in nats per sample, can be lower than with
         each part's own parameters: the fall of their ECLL, which the log-likelihood cannot exceed
         (Dempster, Laird & Rubin 1977).
     """
@@ -52,7 +52,7 @@ def merged(
 
 
 def explained(structure: Structure, memory: StreamState, n_parts: int) -> float:
-    """Nats per row that parts of the same distribution may lose without a word.
+    """Loss, in nats per sample, that is tolerated silently for parts of the same distribution.
 
     Each part's parameters are fitted to its own rows: the merged ones lose half a nat for each on
     average (Wilks 1938); three times that are allowed.

@@ -118,7 +118,9 @@ class MomentPoint:
         )
 
     def _natural(self, mixture: MixtureParameters) -> tuple[Array, Array, Array]:
-        """Log-heights (K,), pulls (K, d) and precisions (m, d, d) or (m, d), about this point."""
+        """Natural parameters about this point: log-normalisers (K,), precisions x means (K, d) and
+        precisions (m, d, d) or (m, d).
+        """
         coordinates = self.coordinates
         shift = self._times(self.whitening, mixture.means - self.free.parameters.means)
         factor = in_form(

@@ -28,7 +28,7 @@ class Ascent(Protocol):
     def evaluate(self, candidate: MixtureParameters) -> Moments: ...
 
     def compiled_steps(self, tol: float) -> bool | None:
-        """Steps from one anchor, as `_from_anchor`; None where these are for the general code."""
+        """Steps from one anchor, as `_from_anchor`; None where these need Python."""
 
 
 def coordinates_around(

@@ -34,7 +34,7 @@ class EMStatus(Enum):
 
     @property
     def converged(self) -> bool:
-        """Whether nothing was left to gain, whatever had to be done before."""
+        """Whether the stopping rule was met, whatever had to be done before."""
         return self in (EMStatus.CONVERGED, EMStatus.SADDLE_LEFT, EMStatus.REPAIRED)
 
 
@@ -165,11 +165,11 @@ class EMResult:
 
     parameters: MixtureParameters
     moments: Moments  # of `parameters`
-    objectives: list[float]  # nats per row, the best so far after each evaluation
+    objectives: list[float]  # nats per sample, the best so far after each evaluation
     status: EMStatus
     collapsed: list[int]
-    remaining: float = 0.0  # estimate of what is still to be gained, nats per row
-    spikes: list[int] = field(default_factory=list)  # components flat on few rows
+    remaining: float = 0.0  # estimate of the remaining gain, nats per sample
+    spikes: list[int] = field(default_factory=list)  # components collapsed on few samples
     flat: list[int] = field(default_factory=list)  # and on many
     small: list[int] = field(default_factory=list)  # that may be a few outliers
     # The least variance of flat ones in some direction; 0 if samples share a value.
@@ -210,7 +210,7 @@ class EMResult:
         """Components that are the same as one before them, and that one.
 
         EM moves both alike, and cannot part them if that is a saddle of the likelihood. It need not
-        be: with few distinct rows or a large `reg_covar` equal components are the optimum.
+        be: with few distinct samples or a large `reg_covar` equal components are the optimum.
         """
         return self._within(_SAME)
 

@@ -7,7 +7,7 @@ follows. Here what is remembered of r rows weighs as much as
     u^(1 - a) r^a    of them, and all r as long as r <= u,
 
 with the exponent a and the warm-up u. So the step of a row is 1/u (r/u)^(-a), the Robbins-Monro
-sequence of those papers in a form that does not depend on how rows are cut into pieces. a = 1 never
+sequence of those papers in a form that does not depend on the chunking. a = 1 never
 forgets; 1/2 < a < 1 converges and forgets the rows that early, poor parameters looked at; a = 0
 remembers the last u rows or so, for ever.
 """

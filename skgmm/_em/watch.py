@@ -14,11 +14,9 @@ class Progress:
     """Where a run of EM stands after an evaluation."""
 
     parameters: MixtureParameters  # the best so far
-    objective: float  # of those, nats per row
+    objective: float  # of those, nats per sample
     gain: float  # of this evaluation over the best before it; not positive if that stays the best
-    remaining: (
-        float | None
-    )  # estimate of what is still to be gained; None after other than EM steps
+    remaining: float | None  # estimate of the remaining gain; None after other than EM steps
 
 
 class Watch(Protocol):

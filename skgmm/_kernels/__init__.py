@@ -1,8 +1,8 @@
 """The compiled hot block: arrays in, sums or values by row out. Knows nothing of Moments.
 
-Rows are float64 or float32, in any layout; everything else is float64 and contiguous. Results do
-not depend on `n_threads`, not by a bit. A row that is infinitely far from every component ends the
-work with `LostRowError`.
+Rows are float64 or float32, in any layout; everything else is float64 and contiguous. Results are
+bit-identical for any `n_threads`. A row that is infinitely far from every component ends the work
+with `LostRowError`.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def sums_of(total: Total, model: Model) -> Sums:
 
 
 def moments_of(total: Total, model: Model) -> Sums | None:
-    """Sums as of `moments`, whose centres are the means; None where they have lost their digits."""
+    """Sums as of `moments`, whose centres are the means; None on cancellation."""
     out, parts = room_for_sums(model.means.shape, model.form)
     form = int(model.form)
     kept = sums_of_total(*_numbers(model), form, model.linear, total.pairs.ravel(), out)
@@ -223,8 +223,8 @@ def moments(
     Returns
     -------
     sums : Sums or None
-        None where the given means are so far from the means found that second moments have lost
-        their digits.
+        None where the given means are so far from the means found that second moments suffer
+        cancellation.
 
     Raises
     ------

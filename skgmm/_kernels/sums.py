@@ -36,7 +36,7 @@ class Total:
     """Sums over rows, before they are rounded: the totals of sets of rows add up.
 
     Each number is a pair of float64, which holds some 32 digits. So the sums are the same to the
-    last bit however rows are cut and in whatever order totals are added, as long as every part
+    last bit for any chunking and in whatever order totals are added, as long as every part
     begins with a row whose number is a multiple of `unit_rows`.
     """
 

@@ -10,15 +10,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
-from skgmm._rows import e_step
-from skgmm._rows.e_step import slices, some_row
+from skgmm._rows import e_step, evidence
+from skgmm._rows.e_step import some_row
+from skgmm._rows.evidence import Evidence
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.sample import (
     StartSample,
@@ -40,14 +41,6 @@ class _Addable(Protocol):
 
 
 Sum = TypeVar("Sum", bound=_Addable)
-
-
-class Evidence(NamedTuple):
-    """What criteria are made of."""
-
-    log_likelihood: float  # nats, total
-    weight: float  # sum of the weights, which is the number of samples to the criteria
-    effective: float  # effective number of samples, which does not change with their scale
 
 
 class Rows(ABC):
@@ -174,11 +167,11 @@ class Rows(ABC):
 
     def log_likelihood(self, parameters: MixtureParameters) -> Evidence:
         """Total log-likelihood in nats, and of how many samples."""
-        sums = self.summed(lambda part: _log_likelihood(part.counted(), parameters))
+        sums = self.summed(lambda part: evidence.log_likelihood(part.counted(), parameters))
         total, weight, squares = sums.tolist()
         if weight == 0:
             raise ValueError("X has no sample of positive weight")
-        return Evidence(total, weight, effective_size(weight, squares))
+        return Evidence(total, weight, evidence.effective_size(weight, squares))
 
     def mean_log_likelihood(self, parameters: MixtureParameters) -> float:
         """In nats per sample."""
@@ -187,13 +180,13 @@ class Rows(ABC):
 
     def log_certainty(self, parameters: MixtureParameters) -> float:
         """The sum over rows of the log of the largest responsibility, in nats."""
-        return self.summed(lambda part: _log_certainty(part.counted(), parameters))
+        return self.summed(lambda part: evidence.log_certainty(part.counted(), parameters))
 
     def expected_complete_log_likelihood(
         self, parameters: MixtureParameters, responsibilities: Array | None = None
     ) -> float:
         """ECLL in nats, total over rows, under given responsibilities (n, K) or its own."""
-        return self.summed(lambda part: _ecll(part, parameters, responsibilities))
+        return self.summed(lambda part: evidence.ecll(part, parameters, responsibilities))
 
 
 class ArrayRows(Rows):
@@ -336,42 +329,3 @@ def joined(parts: list[InMemoryRows]) -> InMemoryRows:
     X = np.concatenate([part.X for part in parts])
     weights = [part.sample_weight for part in parts if part.sample_weight is not None]
     return replace(parts[0], X=X, sample_weight=np.concatenate(weights) if weights else None)
-
-
-def _log_likelihood(rows: InMemoryRows, parameters: MixtureParameters) -> Array:
-    """Total log-likelihood, sum of the weights and of their squares, (3,)."""
-    values, weights = rows.log_densities(parameters), rows.sample_weight
-    if weights is None:
-        return np.array([values.sum(), len(values), len(values)])
-    return np.array([weights @ values, weights.sum(), weights @ weights])
-
-
-def effective_size(weight: float, squares: float) -> float:
-    """Kish's effective number of samples, from the sums of weights and of their squares."""
-    return weight / squares * weight if squares > 0 else np.inf
-
-
-def _log_certainty(rows: InMemoryRows, parameters: MixtureParameters) -> float:
-    certainty, weights = 0.0, rows.sample_weight
-    for part in slices(rows.n_samples):
-        block = replace(rows, X=rows.X[part])
-        largest = block.log_responsibilities(parameters).max(axis=1)
-        certainty += float(largest.sum() if weights is None else weights[part] @ largest)
-    return certainty
-
-
-def _ecll(rows: InMemoryRows, parameters: MixtureParameters, given: Array | None) -> float:
-    ecll = 0.0
-    for part in slices(rows.n_samples):
-        block = replace(rows, X=rows.X[part].astype(np.float64, copy=False))
-        log_responsibilities = block.log_responsibilities(parameters)
-        responsibilities = np.exp(log_responsibilities)
-        if given is not None:
-            responsibilities = given[rows.first + part.start : rows.first + part.stop]
-        log_joint = log_responsibilities + block.log_densities(parameters)[:, None]
-        # 0 x log 0 is 0: a component without weight that no row is given to costs nothing.
-        terms = np.multiply(
-            responsibilities, log_joint, out=np.zeros_like(log_joint), where=responsibilities > 0
-        )
-        ecll += float(terms.sum())
-    return ecll

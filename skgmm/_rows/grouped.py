@@ -13,7 +13,8 @@ from skgmm._linalg import Array, symmetrised
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import sample
-from skgmm._rows.base import ArrayRows, Evidence, InMemoryRows, Rows, Sum, as_dtype, effective_size
+from skgmm._rows.base import ArrayRows, InMemoryRows, Rows, Sum, as_dtype
+from skgmm._rows.evidence import Evidence, effective_size
 from skgmm._rows.groups import Group, PatternGroup, groups_of
 from skgmm._rows.imputation import Completion
 from skgmm._rows.labels import with_labels

@@ -10,7 +10,7 @@ import numpy as np
 
 from skgmm._em.result import EMResult
 from skgmm._starts.methods import EmptyStartError
-from skgmm._workers import run_in_threads
+from skgmm._threads import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError
 
 

@@ -15,12 +15,12 @@ from skgmm._linalg import Array
 # Minima and further starts that an M-step may go to, times scatters x features^3.
 _WORK = 20_000
 _FEWEST_MINIMA, _MOST_STARTS, _MORE_STARTS = 2, 10, 20
-# What one search may cost, in multiplications of numbers, and the products that it has in any case.
+# What one search may cost, in multiplications of numbers, and the products that it always has.
 # With many features it stops short of the minimum, which EM then comes to in more iterations.
 _MULTIPLICATIONS, _FEWEST_PRODUCTS = 100_000_000, 30
 # Products that each start needs to be looked at.
 _FOR_A_START = 15
-# Minima that differ by less, in nats per row, are one.
+# Minima that differ by less, in nats per sample, are one.
 _SAME = 1e-6
 
 

@@ -53,6 +53,16 @@ class Covariance(ABC):
         return covariance_of(np.broadcast_to(factor, (n_factors, *factor.shape[1:])))
 
     @property
+    def diagonal(self) -> bool:
+        """Whether they are kept as variances of the features, not as matrices."""
+        return self.factor.ndim == 2
+
+    @property
+    def shared(self) -> bool:
+        """Whether one covariance is kept, that of all components."""
+        return len(self.factor) == 1
+
+    @property
     @abstractmethod
     def log_det(self) -> Array:
         """log |Sigma|, shape (m,)."""
@@ -78,7 +88,7 @@ class Covariance(ABC):
 
     def reordered(self, order: Array) -> Self:
         """Those of the components in another order: the first is the one that was order[0]."""
-        return self if len(self.factor) == 1 else replace(self, factor=self.factor[order])
+        return self if self.shared else replace(self, factor=self.factor[order])
 
     def variances(self) -> Array:
         """Diagonals of Sigma, shape (m, d)."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from skgmm._linalg import Array
-from skgmm._rows.base import effective_size
+from skgmm._rows.evidence import effective_size
 from skgmm._validation import scale_of_weights
 from skgmm.model_selection._table import NOT_REACHED, Table
 

@@ -19,8 +19,7 @@ from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.intake import rows_in_memory
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
-from skgmm._threads import single_threaded_blas
-from skgmm._workers import run_in_workers
+from skgmm._threads import run_in_workers, single_threaded_blas
 from skgmm.covariance import Structure, find_structure
 from skgmm.model_selection._advice import relative_weights
 from skgmm.model_selection._search_data import SearchData

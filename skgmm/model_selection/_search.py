@@ -26,9 +26,9 @@ from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fi
 from skgmm._starts.choose import single_candidate, table_of_starts
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
-from skgmm.covariance import STRUCTURES, Structure, find_structure
 from skgmm.model_selection._advice import interrupted, largest_tried, left_out, relative_weights
 from skgmm.model_selection._cross_validation import cross_validated
+from skgmm.model_selection._grid import sizes_of, structures_of
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._sweep import sweep
 from skgmm.model_selection._table import ModelFit, add_held_out, best_row, table_of
@@ -217,7 +217,7 @@ class GaussianMixtureSearch(
             constant or linearly dependent, and if the weights sum to far less than the effective
             number of samples, or to less than the number of parameters.
         """
-        n_models = len(self._sizes()) * len(self._structures())
+        n_models = len(sizes_of(self.n_components)) * len(structures_of(self.covariance_types))
         folds = self._folds()
         n_folds = 0 if folds is None else folds.get_n_splits(X)
         tasks = SearchTasks(self, X, y, sample_weight, n_models * (1 + n_folds))
@@ -268,7 +268,7 @@ class GaussianMixtureSearch(
         self, X: ArrayLike, sample_weight: ArrayLike | None, folds: Any, tasks: SearchTasks
     ) -> list[str]:
         """Set the fitted attributes, and return the messages of warnings."""
-        sizes, structures = self._sizes(), self._structures()
+        sizes, structures = sizes_of(self.n_components), structures_of(self.covariance_types)
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
         if (noise := noise_of(self.noise)) is not None:
             rows = noise.beside(rows)
@@ -344,31 +344,3 @@ class GaussianMixtureSearch(
                 setattr(mixture, name, getattr(self, name))
         mixture.__dict__.update(fit.attributes())
         return mixture
-
-    def _sizes(self) -> list[int]:
-        """Numbers of components, ascending."""
-        given: Any = self.n_components
-        if isinstance(given, Integral):
-            return [int(given)]
-        sizes = list(given) if np.ndim(given) else []
-        if not sizes or not all(isinstance(K, Integral) and int(K) >= 1 for K in sizes):
-            raise ValueError(
-                "n_components should be a positive integer or an iterable of such, but got "
-                f"{given!r}"
-            )
-        return sorted({int(K) for K in sizes})
-
-    def _structures(self) -> list[Structure]:
-        """Structures, the simplest first."""
-        given = self.covariance_types
-        if isinstance(given, str):
-            if given == "all":
-                return list(STRUCTURES.values())
-            given = [given]
-        try:
-            names = {find_structure(name).name for name in given}
-        except ValueError as error:
-            raise ValueError(f"covariance_types: {error}") from None
-        if not names:
-            raise ValueError("covariance_types is empty; allowed is 'all' or names of structures")
-        return [structure for name, structure in STRUCTURES.items() if name in names]

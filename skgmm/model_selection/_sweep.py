@@ -21,7 +21,7 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._starts.methods import EmptyStartError
-from skgmm._workers import run_in_threads
+from skgmm._threads import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 from skgmm.model_selection._admissible import InadmissibleError
 from skgmm.model_selection._candidates import (

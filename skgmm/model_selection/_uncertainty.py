@@ -22,9 +22,8 @@ from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import rows_to_ask_about
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
-from skgmm._threads import single_threaded_blas
+from skgmm._threads import run_in_workers, single_threaded_blas
 from skgmm._validation import scale_of_weights
-from skgmm._workers import run_in_workers
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 from skgmm.model_selection._information import covariance_of_estimates
 
@@ -204,7 +203,7 @@ def _normal(
         np.cumsum([part.size for part in estimates.values()])[:-1],
     )
     reach = float(ndtri(0.5 + 0.5 * level))
-    dense = parameters.covariance.factor.ndim == 3
+    dense = not parameters.covariance.diagonal
     found = {}
     for (name, estimate), flat_error in zip(estimates.items(), errors, strict=True):
         error = flat_error.reshape(estimate.shape)

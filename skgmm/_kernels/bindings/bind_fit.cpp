@@ -87,7 +87,7 @@ std::pair<std::vector<double>, std::vector<double>> iterate_rows(
     const BoundMixture mixture{log_weights, means, factors, axes, moments};
     const int64_t K = log_weights.size(), d = rows.n_features;
     mixture.check(family->form, d, floor);
-    // A start may come in another form: its M-step is for the general code.
+    // A start may come in another form: its M-step is made in Python.
     if (check_factors(K, d, factors) != family->factor) return {};
     if (int64_t(factors.shape(0)) != (family->one ? 1 : K)) return {};
     if (family->axes != axes.has_value()) return {};

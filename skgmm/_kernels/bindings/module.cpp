@@ -58,7 +58,7 @@ int64_t add_total(Matrix<T> X, std::optional<Vector> weight, Table means, Factor
     return lost;
 }
 
-// The sums of a total of `add_total`; false if they have lost their digits by being linear.
+// The sums of a total of `add_total`; false if they, being linear, suffer cancellation.
 bool sums_of_total(Table means, Factors factors, Vector log_peak, Table centres, int form,
                    bool linear, Vector total, Out<double> out) {
     const int64_t size = sums_size(Form(form), means.shape(0), means.shape(1));
@@ -69,7 +69,7 @@ bool sums_of_total(Table means, Factors factors, Vector log_peak, Table centres,
     return round_total(mixture, centres.data(), Form(form), total.data(), out.data());
 }
 
-// Sums about centres become moments; false if second moments have lost their digits.
+// Sums about centres become moments; false if second moments suffer cancellation.
 bool centre_sums(Table centres, int form, Out<double> out) {
     const int64_t K = centres.shape(0), d = centres.shape(1);
     require(int64_t(out.size()) == sums_size(Form(form), K, d),
@@ -77,7 +77,7 @@ bool centre_sums(Table centres, int form, Out<double> out) {
     return centre(sums_at(out.data(), Form(form), centres.data(), K, d), K, d);
 }
 
-void find_log_heights(Vector log_weights, Factors factors, Vector floor, Out<double> out) {
+void fill_log_peak(Vector log_weights, Factors factors, Vector floor, Out<double> out) {
     const int64_t K = log_weights.shape(0), d = floor.shape(0), m = factors.shape(0);
     require((m == 1 || m == K) && int64_t(factors.shape(1)) == d && int64_t(out.size()) == K,
             "factors and out: as log_weights and floor");
@@ -219,7 +219,7 @@ NB_MODULE(_native, m) {
           nb::arg("total"), nb::arg("out").noconvert());
     m.def("centre_sums", &centre_sums, nb::arg("centres"), nb::arg("form"),
           nb::arg("out").noconvert());
-    m.def("log_peak", &find_log_heights, nb::arg("log_weights"), nb::arg("factors"),
+    m.def("log_peak", &fill_log_peak, nb::arg("log_weights"), nb::arg("factors"),
           nb::arg("floor"), nb::arg("out").noconvert());
     bind_estimates(m);
     bind_searching(m);

@@ -62,7 +62,7 @@ struct Sums {
 
 // Rows are summed in units of so many, counted from the first of all, and units are added as pairs of
 // doubles, to some 32 digits. So the rounded total depends neither on the order in which units are
-// added nor on how rows are cut into parts, as long as no part ends within a unit.
+// added nor on how samples are divided into parts, as long as no part ends within a unit.
 constexpr std::int64_t unit_rows = 1024;
 
 // The sums of a unit side by side (log-likelihood, weight, mass, first, second), and those of the

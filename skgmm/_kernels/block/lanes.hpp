@@ -173,7 +173,7 @@ inline Lanes exp_of_nonpositive(Lanes x) {
 
 // log(x) for finite normal x >= 1, as a sum of responsibilities over its largest is.
 inline Lanes log_of_sum(Lanes x) {
-    // x = 2^n m with m in [sqrt(1/2), sqrt(2)): shift the exponent so that the cut falls there.
+    // x = 2^n m with m in [sqrt(1/2), sqrt(2)): shift the exponent so that the jump is there.
     const Bits offset = spread_bits(0x3fe6a09e00000000);
     const Bits exponent = (bits_of(x) - offset) >> 52;
     const Lanes m = from_bits(bits_of(x) - (exponent << 52));

@@ -20,7 +20,7 @@ public:
           d(rows_.n_features),
           n_threads(n_threads_) {}
 
-    // Finds the moments. False: they are for the general code.
+    // Finds the moments. False: they need the Python implementation.
     bool evaluate(State& state) const {
         const Parameters parameters{
             K,

@@ -21,8 +21,8 @@ struct State {
 // Iterates until there is something to decide; returns the number of iterations that went well.
 // `evaluated`: whether `here` has its moments; else they are found first. `here` becomes the best so
 // far. Gains of each iteration are appended to those before, and to `objectives` that of the best.
-// Fewer iterations than could have been: the next one needs the general code, because a component
-// is empty or ill-defined, or a sample or digits are lost.
+// Fewer iterations than could have been: the next one is made in Python, because a component
+// is empty or ill-defined, a sample is infinitely far, or moments suffer cancellation.
 template <typename T>
 int64_t iterate(const Rows<T>& rows, const Family& family, const double* floor,
                 const StopWhen& stop, int64_t n_threads, bool evaluated, State& here,

@@ -10,7 +10,7 @@ namespace skgmm {
 
 namespace {
 
-// What is still to be gained: the square of a rounding, in angles. The value does not show a gain
+// The remaining gain at the end: the square of a rounding, in angles. The value does not show a gain
 // that small, but the gradient does.
 constexpr double least = 1e-30;
 // Gain of a sweep that makes it worth to go on from where it led.
@@ -88,7 +88,7 @@ double AxesSearch::settle(double* axes) {
     double gain = 1.0;
     for (int n = 0; n < most_sweeps && !exhausted() && gain > worthwhile; ++n) {
         gain = sweep(Reach::farthest);
-        newton(most_steps);  // in any case: turns in a plane are exact to half the digits
+        newton(most_steps);  // always: turns in a plane are exact to half the digits
     }
     return done(axes);
 }
@@ -121,7 +121,7 @@ double AxesSearch::sweep(Reach reach) {
     return gain;
 }
 
-// One step of Newton's method in the region of trust. Whether another may gain anything.
+// One step of Newton's method within the trust region. Whether another step may gain anything.
 bool AxesSearch::step() {
     end_if(stop_flag());
     differentiate();
@@ -235,7 +235,7 @@ double AxesSearch::growths(const Direction& direction) {
 }
 
 // Conjugate gradients on the quadratic model, until it is solved well enough or they leave the
-// region of trust (Steihaug 1983). Lengths there are in units of `scale`.
+// trust region (Steihaug 1983). Lengths there are in units of `scale`.
 AxesSearch::Proposal AxesSearch::propose() {
     std::fill(proposed.begin(), proposed.end(), 0.0);
     for (size_t i = 0; i < residual.size(); ++i) residual[i] = -gradient[i];

@@ -6,7 +6,7 @@
 namespace skgmm {
 
 // Finds minima of the value of Turned over the axes. Turns plane by plane, each to its best angle,
-// come near one from anywhere; Newton's method in a region of trust ends there. Nothing that raises
+// come near one from anywhere; a trust-region Newton method converges. Nothing that raises
 // the value by more than rounding is kept. When about `most_products` multiplications of all
 // matrices with a (d, d) matrix are used up, it ends where it is.
 class AxesSearch {

@@ -31,7 +31,7 @@ void Plane::look(int64_t i, int64_t j) {
     }
 }
 
-// The shares after a turn, without another look at all axes.
+// `shares` after a turn, without another look at all axes.
 void Plane::reweigh(const Turn& turn) {
     double total = 0.0;
     for (int64_t k = 0; k < turned.K; ++k) {

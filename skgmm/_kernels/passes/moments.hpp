@@ -1,4 +1,4 @@
-// From parameters to the heights of densities, and from sums about centres to moments.
+// From parameters to log joint densities at the means, and from sums about centres to moments.
 #pragma once
 #include "block/kernel.hpp"
 
@@ -11,7 +11,7 @@ void log_peak(std::int64_t K, std::int64_t d, bool triangular, std::int64_t n_fa
                  double* heights);
 
 // Sums about centres, of whole matrices, become moments about their means, which take the place of
-// `first`. False if second moments lose their digits by that: the centres were far off.
+// `first`. False if second moments suffer cancellation: the centres were far off.
 bool centre(const Sums& sums, std::int64_t K, std::int64_t d);
 
 // Moments of samples become those of clouds with these variances (d,) about each sample.

@@ -20,8 +20,8 @@ public:
     // rounding by that.
     bool linearise(const double* centres);
 
-    // Moves sums about the common point of a linear mixture to their centres. False if they have
-    // lost their digits: components far narrower than the factors foretold.
+    // Moves sums about the common point of a linear mixture to their centres. False if they
+    // suffer cancellation: components far narrower than the factors predicted.
     bool move_sums(Sums& sums) const;
 
     Mixture mixture;

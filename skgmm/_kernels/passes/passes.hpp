@@ -19,8 +19,8 @@ using std::int64_t;
 // The compilation of the kernel in use.
 extern const Kernel* active;
 
-// Runs work(chunk, first, last) over all chunks of rows on some threads. The cut depends on the
-// rows alone, so that neither does the answer depend on the number of threads.
+// Runs work(chunk, first, last) over all chunks of rows on some threads. Chunks depend only on
+// the samples, so results are bit-identical for any number of threads.
 template <typename Work>
 void for_chunks(int64_t n_samples, int64_t n_chunks, int64_t n_threads, Work work) {
     const int64_t n_units = (n_samples + unit_rows - 1) / unit_rows;
@@ -66,7 +66,7 @@ int64_t write_rows(const Rows<T>& rows, const Mixture& mixture, const Values<T>&
                    int64_t n_threads);
 
 // The sums of a total about the centres, whole matrices and not only their lower triangles. False
-// if they are those of a linear mixture, and have lost their digits.
+// if they are those of a linear mixture, and suffer cancellation.
 bool round_total(const PackedMixture& mixture, const double* centres, Form form,
                  const double* total, double* out);
 

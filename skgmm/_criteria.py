@@ -1,0 +1,112 @@
+"""Information criteria of a fitted mixture: `bic`, `aic` and `icl`."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
+
+from skgmm._fitted import of_one_fit
+from skgmm._html import named_after
+from skgmm._parameters import MixtureParameters, aic, bic
+from skgmm._rows.base import Rows
+from skgmm._validation import scale_of_weights
+
+
+@named_after("GaussianMixtureEM")
+class CriteriaMixin:
+    """Criteria of a mixture (`skgmm._inference.MixtureInference`), which compare models."""
+
+    if TYPE_CHECKING:
+
+        def _rows(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Rows: ...
+
+        def _parameters(self) -> MixtureParameters: ...
+
+        def _n_free(self) -> int: ...
+
+    @of_one_fit
+    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Bayesian information criterion; lower is better.
+
+        -2 log-likelihood + ``n_parameters_`` x log(n) (Schwarz 1978), n the sum of the weights.
+        mclust reports the negative of this.
+
+        Parameters
+        ----------
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each sample counts; the number of samples is the sum of the weights.
+
+        Returns
+        -------
+        bic : float
+
+        Warns
+        -----
+        UserWarning
+            If the weights sum to far less than the effective number of samples, or to less than the
+            number of parameters.
+        """
+        return float(bic(*self._totals(self._rows(X, sample_weight))))
+
+    @of_one_fit
+    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Akaike information criterion; lower is better.
+
+        -2 log-likelihood + 2 ``n_parameters_`` (Akaike 1974).
+
+        Parameters
+        ----------
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each sample counts; the number of samples is the sum of the weights.
+
+        Returns
+        -------
+        aic : float
+
+        Warns
+        -----
+        UserWarning
+            If the weights sum to far less than the effective number of samples, or to less than the
+            number of parameters.
+        """
+        log_likelihood, n_free, _ = self._totals(self._rows(X, sample_weight))
+        return float(aic(log_likelihood, n_free))
+
+    @of_one_fit
+    def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Integrated completed likelihood; lower is better.
+
+        BIC - 2 sum_i log(largest responsibility of sample i) (Biernacki, Celeux & Govaert 2000):
+        BIC with a penalty for uncertain assignments, so it favours separated clusters.
+
+        Parameters
+        ----------
+        X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each sample counts; the number of samples is the sum of the weights.
+
+        Returns
+        -------
+        icl : float
+
+        Warns
+        -----
+        UserWarning
+            If the weights sum to far less than the effective number of samples, or to less than the
+            number of parameters.
+        """
+        rows = self._rows(X, sample_weight)
+        penalty = -2.0 * rows.log_certainty(self._parameters())
+        return float(bic(*self._totals(rows))) + penalty
+
+    def _totals(self, rows: Rows) -> tuple[float, int, float]:
+        """Log-likelihood, free parameters and number of samples: what criteria are made of."""
+        n_free = self._n_free()
+        log_likelihood, weight, effective = rows.log_likelihood(self._parameters())
+        if (message := scale_of_weights(weight, effective, n_free)) is not None:
+            warnings.warn(message, UserWarning, stacklevel=3)
+        return log_likelihood, n_free, weight
