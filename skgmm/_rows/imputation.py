@@ -141,7 +141,7 @@ def _roots(within: Array) -> Array:
     """Lower factors (p, u, u) of conditional covariances (u, u, p), or variances (u, p)."""
     if within.ndim == 2:
         return np.sqrt(within.T)[:, :, None] * np.eye(len(within))
-    return np.linalg.cholesky(within.transpose(2, 0, 1))
+    return np.linalg.cholesky(within)
 
 
 def _fill(filled: Array, batch: Batch, values: Array) -> None:

@@ -21,9 +21,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from skgmm._kernels import LostRowError
+from skgmm._kernels._native import add_uncertain, complete
 from skgmm._linalg import Array, symmetrised
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import LOG_2_PI, MixtureParameters
@@ -71,14 +71,6 @@ class Batch:
     def starts(self) -> Array:
         """The first sample of each pattern, (p,)."""
         return np.cumsum(self.counts) - self.counts
-
-    @cached_property
-    def indicator(self) -> csr_array:
-        """Adds what belongs to the missing features of the patterns, (d, p x u)."""
-        columns = np.arange(self.patterns.size)
-        ones = np.ones(self.patterns.size)
-        shape = self.X.shape[1], self.patterns.size
-        return csr_array((ones, (self.patterns.ravel(), columns)), shape=shape)
 
     def log_allowed(self, log_joint: Array) -> Array:
         """The log joint (K, b), -inf for the components that labels rule out."""
@@ -144,9 +136,9 @@ class Completed(NamedTuple):
     centred: Array  # (b, d) about its mean, missing features at their conditional means
     distance: Array  # (b,) squared Mahalanobis
     log_det: Array  # (p,) of the covariance of what is observed
-    within: Array  # (u, u, p) conditional covariances, or variances (u, p)
+    within: Array  # (p, u, u) conditional covariances, or variances (u, p)
     penalty: Array  # (p,) nats that the log-density pays for `floor`
-    regression: Array | None  # (u, p, d) on what is observed, negative; None where it is not needed
+    regression: Array | None  # (p, u, d) on what is observed, negative; None without covariances
 
 
 class Component(NamedTuple):
@@ -168,22 +160,18 @@ def completed(batch: Batch, component: Component, floor: Array | None = None) ->
     """The samples as a component completes them."""
     if component.factor.ndim == 1:
         return _completed_by_feature(batch, component, floor)
-    factor, patterns = component.factor, batch.patterns
+    factor, (n_patterns, n_missing) = component.factor, batch.patterns.shape
+    n_features = len(factor)
+    floor = np.zeros(n_features) if floor is None else floor
+    centred = np.empty_like(batch.X)
+    within = np.empty((n_patterns, n_missing, n_missing))
+    regression = np.empty((n_patterns, n_missing, n_features))
+    log_det, penalty = np.empty(n_patterns), np.empty(n_patterns)
     precision = factor @ factor.T
-    centred = (batch.X - component.mean) * batch.observed
-    pull = np.take_along_axis(centred @ precision, batch.missing, axis=1)
-    missing = patterns.T
-    within, log_det = inverses(precision[missing[:, None], missing[None]])
-    shift = _times(within, pull.T, batch.pattern)
-    np.put_along_axis(centred, batch.missing, -shift.T, axis=1)
-    distance = np.square(centred @ factor).sum(axis=1)
-    n_patterns = len(patterns)
-    penalty, regression = np.zeros(n_patterns), None
-    if floor is not None and floor.any():
-        rows = precision[missing]  # (u, p, d)
-        regression = np.einsum("abp,bpd->apd", within, rows) * batch.pattern_observed
-        penalty = 0.5 * (batch.pattern_observed @ (floor * np.diagonal(precision)))
-        penalty -= 0.5 * np.einsum("apd,apd->p", regression, rows * floor)
+    out = within, regression, log_det, penalty
+    complete(batch.patterns, batch.counts, batch.X, component.mean, precision, floor, centred, *out)
+    whitened = centred @ factor
+    distance = np.einsum("ij,ij->i", whitened, whitened)
     return Completed(centred, distance, component.log_det + log_det, within, penalty, regression)
 
 
@@ -197,40 +185,6 @@ def _completed_by_feature(batch: Batch, component: Component, floor: Array | Non
     if floor is not None:
         penalty = 0.5 * (observed @ (floor * factor**2))
     return Completed(centred, distance, log_det, factor[batch.patterns.T] ** -2.0, penalty, None)
-
-
-def _times(matrices: Array, vectors: Array, pattern: Array) -> Array:
-    """Products (u, b) of the matrix (u, u, p) of each sample's pattern with its vector (u, b)."""
-    product = np.zeros_like(vectors)
-    for row, out in zip(matrices, product, strict=True):
-        for entry, values in zip(row, vectors, strict=True):
-            out += entry[pattern] * values
-    return product
-
-
-# Up to so many missing features, elimination over all patterns at once is faster than LAPACK.
-_FEW_MISSING = 8
-
-
-def inverses(matrices: Array) -> tuple[Array, Array]:
-    """Inverses, exactly symmetric, and log-determinants of positive definite (u, u, p)."""
-    size = len(matrices)
-    if size > _FEW_MISSING:
-        stack = matrices.transpose(2, 0, 1)
-        inverse = symmetrised(np.linalg.inv(stack))
-        return np.ascontiguousarray(inverse.transpose(1, 2, 0)), np.linalg.slogdet(stack)[1]
-    swept, log_det = matrices.copy(), np.zeros(matrices.shape[2])
-    least = np.finfo(np.float64).eps * np.einsum("aap->ap", matrices)
-    for j in range(size):  # the sweep operator (Beaton 1964) keeps symmetry to the last bit
-        pivot = np.maximum(swept[j, j], least[j])
-        log_det += np.log(pivot)
-        column = swept[:, j].copy()
-        column[j] = 0.0
-        scaled = column / np.sqrt(pivot)
-        swept -= scaled[:, None] * scaled[None]
-        swept[:, j] = swept[j] = column / pivot
-        swept[j, j] = -1.0 / pivot
-    return -swept, log_det
 
 
 def log_joint(batch: Batch, mixture: MixtureParameters) -> Array:
@@ -306,21 +260,7 @@ def _scatter(
         if form is Scatter.DIAGONAL:
             return share @ np.square(centred) + diagonal
         return symmetrised((share * centred.T) @ centred) + np.diag(diagonal)
-    scatter = (share * centred.T) @ centred
-    scatter += _uncertain(batch, own, mass, floor)
-    if own.regression is not None:
-        clouds = (mass[:, None] * own.regression * floor).transpose(1, 0, 2)
-        cross = batch.indicator @ clouds.reshape(-1, n_features)
-        scatter -= cross + cross.T
+    scatter = (share[:, None] * centred).T @ centred
+    add_uncertain(batch.patterns, batch.counts, floor, mass, own.within, own.regression, scatter)
     scatter = symmetrised(scatter) + np.diag(diagonal)
     return np.diagonal(scatter) if form is Scatter.DIAGONAL else scatter
-
-
-def _uncertain(batch: Batch, own: Completed, mass: Array, floor: Array) -> Array:
-    """Conditional covariances, with what `floor` of observed features adds, by mass: (d, d)."""
-    blocks, missing, n_features = own.within, batch.patterns.T, len(floor)
-    if own.regression is not None:
-        blocks = blocks + np.einsum("apd,bpd->abp", own.regression * floor, own.regression)
-    places = missing[:, None] * n_features + missing[None]
-    total = np.bincount(places.ravel(), (mass * blocks).ravel(), minlength=n_features**2)
-    return total.reshape(n_features, n_features)

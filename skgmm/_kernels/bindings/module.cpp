@@ -16,6 +16,7 @@
 #include "passes/packed.hpp"
 #include "passes/passes.hpp"
 #include "passes/processor.hpp"
+#include "bindings/bind_incomplete.hpp"
 #include "bindings/bind_kmeans.hpp"
 
 using namespace skgmm;
@@ -223,6 +224,7 @@ NB_MODULE(_native, m) {
           nb::arg("floor"), nb::arg("out").noconvert());
     bind_estimates(m);
     bind_searching(m);
+    bind_incomplete(m);
     bind_iterations(m);
     bind_stop(m);
     m.def("available", &available, "Instruction sets that this processor can run, best first.");
