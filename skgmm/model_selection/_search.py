@@ -21,7 +21,7 @@ from skgmm._mixture import GaussianMixtureEM
 from skgmm._noise import UniformNoise, noise_of
 from skgmm._objective import Objective, Regularisation
 from skgmm._rows.grouped import RowsInMemory
-from skgmm._rows.intake import rows_in_memory
+from skgmm._rows.intake import labelled, rows_in_memory
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._starts.choose import single_candidate, table_of_starts
 from skgmm._threads import single_threaded_blas
@@ -188,7 +188,11 @@ class GaussianMixtureSearch(
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> GaussianMixtureSearch:
         """Fit all models, and keep the best.
 
@@ -198,6 +202,11 @@ class GaussianMixtureSearch(
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sample counts: a weight of 3 means three times, 0 means never.
+        labels : array-like of int, shape (n_samples,), default=None
+            The component of each sample if it is known, otherwise -1, as in
+            :meth:`GaussianMixtureEM.fit`: a component of every model, so less than the smallest
+            of `n_components`. The log-likelihoods and criteria are then those of samples and
+            labels.
 
         Returns
         -------
@@ -223,14 +232,18 @@ class GaussianMixtureSearch(
         tasks = SearchTasks(self, X, y, sample_weight, n_models * (1 + n_folds))
         with undone_on_error(self):
             with single_threaded_blas(), replacing(self) as working:
-                messages = working._fit(X, sample_weight, folds, tasks)
+                messages = working._fit(X, sample_weight, labels, folds, tasks)
             tasks.done()
         warn_after_fit(messages)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit_predict(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> Array:
         """Fit all models, and return the most probable component of each sample under the best.
 
@@ -240,12 +253,14 @@ class GaussianMixtureSearch(
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sample counts.
+        labels : array-like of int, shape (n_samples,), default=None
+            The component of each sample if it is known, otherwise -1, as in `fit`.
 
         Returns
         -------
         labels : ndarray of int64, shape (n_samples,)
         """
-        return self.fit(X, sample_weight=sample_weight).predict(X)
+        return self.fit(X, sample_weight=sample_weight, labels=labels).predict(X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -265,11 +280,17 @@ class GaussianMixtureSearch(
     summary = _as_the_best("summary")
 
     def _fit(
-        self, X: ArrayLike, sample_weight: ArrayLike | None, folds: Any, tasks: SearchTasks
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None,
+        labels: ArrayLike | None,
+        folds: Any,
+        tasks: SearchTasks,
     ) -> list[str]:
         """Set the fitted attributes, and return the messages of warnings."""
         sizes, structures = sizes_of(self.n_components), structures_of(self.covariance_types)
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
+        rows = labelled(rows, labels, min(sizes))
         if (noise := noise_of(self.noise)) is not None:
             rows = noise.beside(rows)
         rng = check_random_state(self.random_state)
