@@ -23,7 +23,6 @@ from skgmm._linalg import Array, triangular_inverse
 from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.grouped import noise_beside
 from skgmm.covariance import Ties
 
 # The families of all moments in these forms.
@@ -32,6 +31,9 @@ _FREE = {
     Scatter.DIAGONAL: Ties("V", "V", "I"),
     Scatter.POOLED: Ties("E", "E", "E"),
 }
+
+# Where weights leave no more than this, they sum to 1 but for rounding.
+_LOG_LEAST_NOISE = float(np.log(1e-12))
 
 # Differences are taken over half the way to the moments of the rows, and over less if the whole is
 # more than this in units of the coordinates.
@@ -50,7 +52,7 @@ class MomentCoordinates:
         self.form, self.total_weight = moments.form, moments.total_weight
         self.ties = _FREE[self.form]
         free = in_form(anchor.covariance, self.ties, self.form, anchor.n_components)
-        self.noisy = noise_beside(objective.rows) is not None
+        self.noisy = anchor.log_noise_weight > _LOG_LEAST_NOISE
         self.untied = Coordinates(replace(anchor, covariance=free), moments, self.ties)
         self.size = self.untied.size
 

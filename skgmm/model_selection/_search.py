@@ -14,24 +14,22 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import replacing, snapshot, undone_on_error, warn_after_fit
-from skgmm._fitting import Fit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._noise import UniformNoise, noise_of
-from skgmm._objective import Objective, Regularisation
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import labelled, rows_in_memory
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
-from skgmm._starts.choose import single_candidate, table_of_starts
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.model_selection._advice import interrupted, largest_tried, left_out, relative_weights
+from skgmm.model_selection._best import as_estimator
 from skgmm.model_selection._cross_validation import cross_validated
 from skgmm.model_selection._grid import sizes_of, structures_of
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._sweep import sweep
-from skgmm.model_selection._table import ModelFit, add_held_out, best_row, table_of
+from skgmm.model_selection._table import add_held_out, best_row, table_of
 from skgmm.model_selection._tasks import SearchTasks
 
 HELD_OUT = "log_likelihood"
@@ -323,7 +321,7 @@ class GaussianMixtureSearch(
         self.best_n_components_ = int(results["n_components"][best])
         self.best_covariance_type_ = str(results["covariance_type"][best])
         chosen = table[self.best_covariance_type_, self.best_n_components_]
-        self.best_estimator_ = self._mixture_of(chosen, rows, data.reg)
+        self.best_estimator_ = as_estimator(self, chosen, rows, data.reg)
         messages = data.collapsed.span.advice(getattr(self, "feature_names_in_", None), None)
         messages += largest_tried(sizes, self.best_n_components_)
         if self.criterion != HELD_OUT:
@@ -340,28 +338,3 @@ class GaussianMixtureSearch(
         from sklearn.model_selection import check_cv
 
         return check_cv(self.cv)  # only once, because it consumes an iterator of folds
-
-    def _mixture_of(
-        self, chosen: ModelFit, rows: RowsInMemory, reg: Regularisation
-    ) -> GaussianMixtureEM:
-        """The model as an estimator."""
-        assert chosen.result is not None
-        mixture = GaussianMixtureEM(
-            chosen.n_components,
-            covariance_type=chosen.structure.name,
-            tol=self.tol,
-            reg_covar=self.reg_covar,
-            max_iter=self.max_iter,
-            noise=self.noise,
-            random_state=self.random_state,
-            n_jobs=self.n_jobs,
-        )
-        starts = single_candidate("search", chosen.result.parameters)
-        objective = Objective(rows, chosen.structure, *reg)
-        table = table_of_starts([starts], [chosen.result])
-        fit = Fit(objective, chosen.result, table, [], self.random_state)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self, name):
-                setattr(mixture, name, getattr(self, name))
-        mixture.__dict__.update(fit.attributes())
-        return mixture
