@@ -15,6 +15,7 @@ from skgmm._em.settings import Settings
 from skgmm._em.stepwise import StreamState
 from skgmm._em.watch import Watch
 from skgmm._linalg import Array
+from skgmm._noise import refuse_only_noise
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, n_parameters, seeded_draws
 from skgmm._progress.callbacks import FitTasks
@@ -149,6 +150,7 @@ def _best(
         if start.random and result.collapsed and not result.objectives:
             # The start was singular up to rounding. A given one is returned with a warning.
             raise IllDefinedCovarianceError(result.collapsed)
+        refuse_only_noise(result.moments, rows)
         collapse = CollapseTest.of_fit(
             objective.regularisation, result.moments, rows.n_samples, rows.constant
         )
@@ -166,6 +168,7 @@ def _best(
                 only_repair=not start.random or start.warning is not None,
                 **options,
             )
+            refuse_only_noise(result.moments, rows)
         result = replace(result, shortage=start.warning, n_distinct=start.n_distinct)
         return collapse.with_span(result)
 

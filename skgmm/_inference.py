@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skgmm._completion import CompletionMixin
 from skgmm._criteria import CriteriaMixin
 from skgmm._fitted import of_one_fit, snapshot
 from skgmm._html import named_after
@@ -16,8 +17,7 @@ from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters, next_draws
 from skgmm._rows.base import Rows, as_dtype
 from skgmm._rows.grouped import GroupedRows, RowsInMemory
-from skgmm._rows.imputation import drawn, imputed
-from skgmm._rows.intake import complete_or_not, rows_to_ask_about
+from skgmm._rows.intake import rows_to_ask_about, with_errors
 from skgmm._rows.noise import Background
 from skgmm._summary import summarise
 from skgmm._validation import check_responsibilities
@@ -25,7 +25,7 @@ from skgmm.covariance import Structure, find_structure
 
 
 @named_after("GaussianMixtureEM")
-class MixtureInference(CriteriaMixin):
+class MixtureInference(CriteriaMixin, CompletionMixin):
     """Assignment, densities, imputation and sampling from fitted attributes.
 
     Methods that return a value for each sample return an array, for Dask collections a lazy one.
@@ -103,37 +103,47 @@ class MixtureInference(CriteriaMixin):
 
     def _refuse_noise(self, what: str) -> None:
         """Raise where the model has noise, which something does not know of."""
-        if getattr(self, "_noise", None) is not None:
-            raise ValueError(f"noise is not supported with {what} yet")
+        if getattr(self, "_noise", None) is not None or getattr(self, "noise", None) is not None:
+            raise ValueError(f"noise is not supported with {what} yet: use noise=None")
 
-    def _rows(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Rows:
+    def _rows(
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        error_covariance: ArrayLike | None = None,
+    ) -> Rows:
         """The validated samples."""
         check_is_fitted(self)
         rows = rows_to_ask_about(self, X, sample_weight, len(self.means_))
+        rows = with_errors(rows, error_covariance)
         background = self._background()
         if background is None:
             return rows
         if not isinstance(rows, RowsInMemory):
             raise ValueError("noise is not supported with RowBlocks or Dask yet: give X in memory")
-        return GroupedRows.beside(rows, background)
+        return GroupedRows.knowing(rows, background=background)
 
     @of_one_fit
-    def predict(self, X: ArrayLike) -> Array:
+    def predict(self, X: ArrayLike, error_covariance: ArrayLike | None = None) -> Array:
         """Hard assignment: the most probable component of each sample.
 
         Parameters
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
+        error_covariance : array-like, default=None
+            Variances (n_samples, n_features), or covariances (n_samples, n_features, n_features),
+            of the errors with which X was measured.
 
         Returns
         -------
         labels : ndarray of int64, shape (n_samples,)
             -1 where noise is more probable. A lazy Dask array for a Dask collection.
         """
-        return self._rows(X).labels(self._parameters())
+        rows = self._rows(X, error_covariance=error_covariance)
+        return rows.labels(self._parameters())
 
     @of_one_fit
-    def predict_proba(self, X: ArrayLike) -> Array:
+    def predict_proba(self, X: ArrayLike, error_covariance: ArrayLike | None = None) -> Array:
         """Soft assignment: the probability of each component given each sample.
 
         Computed from weights and densities by Bayes' rule. These are the responsibilities of EM.
@@ -141,6 +151,9 @@ class MixtureInference(CriteriaMixin):
         Parameters
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
+        error_covariance : array-like, default=None
+            Variances (n_samples, n_features), or covariances (n_samples, n_features, n_features),
+            of the errors with which X was measured.
 
         Returns
         -------
@@ -148,7 +161,8 @@ class MixtureInference(CriteriaMixin):
             Every row sums to 1. With noise there is one column more, the last, so that the label
             -1 is the index of its column. A lazy Dask array for a Dask collection.
         """
-        return self._rows(X).responsibilities(self._parameters())
+        rows = self._rows(X, error_covariance=error_covariance)
+        return rows.responsibilities(self._parameters())
 
     @of_one_fit
     def predict_log_proba(self, X: ArrayLike) -> Array:
@@ -168,12 +182,15 @@ class MixtureInference(CriteriaMixin):
         return as_dtype(rows.log_responsibilities(self._parameters()), rows.dtype)
 
     @of_one_fit
-    def score_samples(self, X: ArrayLike) -> Array:
+    def score_samples(self, X: ArrayLike, error_covariance: ArrayLike | None = None) -> Array:
         """Log-density of each sample.
 
         Parameters
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
+        error_covariance : array-like, default=None
+            Variances (n_samples, n_features), or covariances (n_samples, n_features, n_features),
+            of the errors with which X was measured.
 
         Returns
         -------
@@ -181,11 +198,17 @@ class MixtureInference(CriteriaMixin):
             In nats; float64 if float32 cannot represent them. A lazy Dask array for a Dask
             collection, always of float64.
         """
-        rows = self._rows(X)
+        rows = self._rows(X, error_covariance=error_covariance)
         return as_dtype(rows.log_densities(self._parameters()), rows.dtype)
 
     @of_one_fit
-    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+    def score(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        error_covariance: ArrayLike | None = None,
+    ) -> float:
         """Mean log-likelihood per sample.
 
         Parameters
@@ -194,13 +217,17 @@ class MixtureInference(CriteriaMixin):
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sample counts.
+        error_covariance : array-like, default=None
+            Variances (n_samples, n_features), or covariances (n_samples, n_features, n_features),
+            of the errors with which X was measured.
 
         Returns
         -------
         score : float
             In nats per sample.
         """
-        return self._rows(X, sample_weight).mean_log_likelihood(self._parameters())
+        rows = self._rows(X, sample_weight, error_covariance)
+        return rows.mean_log_likelihood(self._parameters())
 
     @of_one_fit
     def expected_complete_log_likelihood(
@@ -232,51 +259,6 @@ class MixtureInference(CriteriaMixin):
                 "responsibilities",
             )
         return rows.expected_complete_log_likelihood(self._parameters(), given)
-
-    @of_one_fit
-    def impute(
-        self,
-        X: ArrayLike,
-        *,
-        n_draws: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> Array:
-        """Fill in missing values, from what was observed of the same sample.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            NaN where a value is missing.
-        n_draws : int, default=None
-            None fills in conditional means, the best guess in squared error. A number m makes m
-            copies with draws from the conditional distribution, for multiple imputation: what is
-            computed from them varies as much as the missing values leave open.
-        random_state : int, RandomState instance or None, default=None
-            Seed of the draws; None as in `sample`.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features), or (n_draws, n_samples, n_features)
-            In the dtype of X (float64 if that is not float32). Observed values are unchanged.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skgmm import GaussianMixtureEM
-        >>> mixture = GaussianMixtureEM.from_parameters([1.0], [[0, 0]], [[[1, 0.5], [0.5, 1]]])
-        >>> mixture.impute([[2.0, np.nan]])
-        array([[2., 1.]])
-        """
-        check_is_fitted(self)
-        array = complete_or_not(self, X)
-        if n_draws is None:
-            return imputed(array, self._parameters())
-        if not isinstance(n_draws, (int, np.integer)) or n_draws < 1:
-            raise ValueError(f"n_draws should be a positive integer or None, but got {n_draws!r}")
-        if random_state is None and isinstance(self.random_state, np.random.RandomState):
-            random_state = self.random_state
-        rng = check_random_state(random_state)
-        return drawn(array, self._parameters(), rng, int(n_draws))
 
     @of_one_fit
     def sample(
@@ -324,7 +306,7 @@ class MixtureInference(CriteriaMixin):
     def summary(self) -> str:
         """Summary of the mixture as text: components, log-likelihood, criteria and status."""
         check_is_fitted(self)
-        return summarise(self, self._parameters(), self._structure())
+        return summarise(self, self._parameters(), self._structure(), self._n_free())
 
 
 def mixture_of(estimator: object) -> MixtureInference:

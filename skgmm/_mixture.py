@@ -22,7 +22,7 @@ from skgmm._parameters import MixtureParameters
 from skgmm._partial_fit import MixtureStreams
 from skgmm._progress.callbacks import FitTasks
 from skgmm._rows.base import Rows
-from skgmm._rows.intake import rows_to_fit
+from skgmm._rows.intake import rows_to_fit, with_errors
 from skgmm._rows.noise import Background
 from skgmm._sklearn_compat import (
     CallbackSupportMixin,
@@ -352,6 +352,7 @@ default='auto'
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         labels: ArrayLike | None = None,
+        error_covariance: ArrayLike | None = None,
     ) -> GaussianMixtureEM:
         """Estimate weights, means and covariances.
 
@@ -371,6 +372,10 @@ default='auto'
             The component of each sample if it is known, from 0 to `n_components` - 1, otherwise
             -1. Labels name the components, which are never renumbered. `lower_bound_`
             is then the mean log-likelihood of samples and labels. So far only for X in memory.
+        error_covariance : array-like, default=None
+            Variances (n_samples, n_features), or covariances (n_samples, n_features, n_features),
+            of the errors with which X was measured: the mixture is that of the true values (extreme
+            deconvolution). So far only for X in memory.
 
         Returns
         -------
@@ -388,7 +393,7 @@ default='auto'
             samples for the components or the structure, or columns are constant or linearly
             dependent.
         """
-        self._fit(X, y, sample_weight, labels)
+        self._fit(X, y, sample_weight, labels, error_covariance)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -398,6 +403,7 @@ default='auto'
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         labels: ArrayLike | None = None,
+        error_covariance: ArrayLike | None = None,
     ) -> Array:
         """Fit, and return the most probable component of each sample.
 
@@ -409,13 +415,15 @@ default='auto'
             How often each sample counts.
         labels : array-like of int, shape (n_samples,), default=None
             The component of each sample if it is known, otherwise -1, as in `fit`.
+        error_covariance : array-like, default=None
+            Variances or covariances of the errors with which X was measured, as in `fit`.
 
         Returns
         -------
         labels : ndarray of int64, shape (n_samples,)
             The same as `fit(X).predict(X)`, which does not use `labels`.
         """
-        rows, fitted = self._fit(X, y, sample_weight, labels)
+        rows, fitted = self._fit(X, y, sample_weight, labels, error_covariance)
         return rows.unlabelled().labels(fitted._parameters())
 
     def _fit(
@@ -424,6 +432,7 @@ default='auto'
         y: Any,
         sample_weight: ArrayLike | None,
         labels: ArrayLike | None,
+        error_covariance: ArrayLike | None,
     ) -> tuple[Rows, Any]:
         """Fit, and return the validated samples and the mixture fitted to them by this call.
 
@@ -434,6 +443,7 @@ default='auto'
             with single_threaded_blas(), replacing(self) as working:
                 rng = check_random_state(working.random_state)
                 rows = rows_to_fit(working, X, sample_weight, rng, labels)
+                rows = with_errors(rows, error_covariance)
                 if (noise := noise_of(working.noise)) is not None:
                     rows = noise.beside(rows)
                 for name in ("noise_weight_", "noise_volume_"):  # of an earlier fit

@@ -7,8 +7,9 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skgmm._moments import Moments
 from skgmm._rows.base import Rows
-from skgmm._rows.grouped import GroupedRows, RowsInMemory
+from skgmm._rows.grouped import GroupedRows, RowsInMemory, noise_beside
 from skgmm._rows.noise import Background
 
 
@@ -55,7 +56,23 @@ class UniformNoise(BaseEstimator):
                 "a random sample"
             )
         background = Background.of(rows.X, rows.sample_weight, self.volume, float(self.weight))
-        return GroupedRows.beside(rows, background)
+        return GroupedRows.knowing(rows, background=background)
+
+
+class OnlyNoiseError(ValueError):
+    """No sample is left for the components."""
+
+
+def refuse_only_noise(moments: Moments, rows: Rows) -> None:
+    """Raise OnlyNoiseError if the components together have less than one sample."""
+    background = noise_beside(rows)
+    if background is None or moments.mass.sum() * rows.n_samples >= moments.total_weight:
+        return
+    raise OnlyNoiseError(
+        f"noise: every sample is noise, because the density of noise, 1 / volume with volume="
+        f"{background.volume:.6g}, is higher than that of the components. Increase the volume of "
+        "UniformNoise, or set it to None."
+    )
 
 
 def noise_of(value: object) -> UniformNoise | None:

@@ -23,6 +23,9 @@ LOG_2_PI = float(np.log(2.0 * np.pi))
 # Smaller weights have lost digits, and `weights_` would be another mixture than their logarithms.
 _SMALLEST_WEIGHT = float(np.finfo(np.float64).tiny)
 
+# What weights leave by rounding alone is less than this.
+_LOG_ROUNDING = float(np.log(1e-5))
+
 
 @dataclass(frozen=True)
 class MixtureParameters:
@@ -52,6 +55,12 @@ class MixtureParameters:
     @property
     def weights(self) -> Array:
         return np.exp(self.log_weights)
+
+    @property
+    def proportions(self) -> Array:
+        """Weights that sum to 1, also beside noise."""
+        left = self.log_noise_weight
+        return self.weights if left < _LOG_ROUNDING else self.weights / self.weights.sum()
 
     @property
     def log_noise_weight(self) -> float:

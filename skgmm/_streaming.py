@@ -34,8 +34,7 @@ def continue_fit(mixture: MixtureInference, rows: InMemoryRows) -> list[str]:
 
     Sets attributes on the way, so it is given a copy of the user's estimator.
     """
-    if getattr(mixture, "noise", None) is not None:
-        raise ValueError("noise is not supported with partial_fit yet: set noise=None")
+    mixture._refuse_noise("partial_fit")
     settings = Settings.of(mixture)
     rows = rows.counted()
     messages: list[str] = []

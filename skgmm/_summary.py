@@ -6,17 +6,18 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skgmm._linalg import Array
-from skgmm._parameters import MixtureParameters, bic, n_parameters
+from skgmm._parameters import MixtureParameters, bic
 from skgmm.covariance import Covariance, Structure
 
 WIDEST = 12
 """Features shown; a table of more is not read."""
 
 
-def summarise(mixture: BaseEstimator, parameters: MixtureParameters, structure: Structure) -> str:
+def summarise(
+    mixture: BaseEstimator, parameters: MixtureParameters, structure: Structure, n_free: int
+) -> str:
     """Text of a fitted (or given) mixture; see `GaussianMixtureEM.summary`."""
     sizes = parameters.n_components, parameters.n_features
-    n_free = n_parameters(structure, *sizes)
     lines = [
         f"Gaussian mixture: {_count(sizes[0], 'component')}, {_count(sizes[1], 'feature')}, "
         f"{n_free} free parameters",
@@ -53,6 +54,9 @@ def _components(mixture: BaseEstimator, parameters: MixtureParameters) -> list[s
                 _row(f"{'correlation ' + name:{label}}", row[: j + 1], width, ".3f")
                 for j, (name, row) in enumerate(zip(shown, correlations[own], strict=True))
             ]
+    if hasattr(mixture, "noise_weight_"):
+        lines.append(f"Noise: weight {mixture.noise_weight_:.4f}")
+        lines.append(f"  volume {mixture.noise_volume_:.5g}")
     if n_features > WIDEST:
         lines.append(f"  ({n_features - WIDEST} more features not shown)")
     return lines

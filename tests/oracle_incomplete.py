@@ -15,10 +15,10 @@ def dense(parameters):
     return np.broadcast_to(parameters.covariance.dense(), (parameters.n_components, d, d))
 
 
-def log_joint(x, weights, means, covariances, floor=None, label=-1):
+def log_joint(x, weights, means, covariances, floor=None, label=-1, error=0.0):
     """Log of weight x density of what is observed of one sample, (K,).
 
-    `label`: its component where that is known, else -1.
+    `label`: its component where that is known, else -1. `error`: covariance of its errors (d, d).
 
     `floor` (d,): every observed value is a cloud of this variance, and the log-density is its mean
     over the cloud.
@@ -32,7 +32,7 @@ def log_joint(x, weights, means, covariances, floor=None, label=-1):
     if not o.any():
         return values
     for k, (mean, covariance) in enumerate(zip(means, covariances, strict=True)):
-        seen = covariance[np.ix_(o, o)]
+        seen = (covariance + error)[np.ix_(o, o)]
         precision, apart = np.linalg.inv(seen), x[o] - mean[o]
         _, log_det = np.linalg.slogdet(2 * np.pi * seen)
         values[k] -= 0.5 * (log_det + apart @ precision @ apart)
@@ -51,32 +51,34 @@ def log_noise(x, weights, sides, label=-1):
 
 
 def log_likelihood(
-    X, sample_weight, weights, means, covariances, floor=None, labels=None, sides=None
+    X, sample_weight, weights, means, covariances, floor=None, labels=None, sides=None, errors=None
 ):
     """Total over samples; `sides` (d,) of the box of noise, if there is noise."""
     labels = np.full(len(X), -1) if labels is None else labels
     values = []
-    for x, label in zip(X, labels, strict=True):
-        joint = log_joint(x, weights, means, covariances, floor, label)
+    errors = np.zeros(len(X)) if errors is None else errors
+    for x, label, error in zip(X, labels, errors, strict=True):
+        joint = log_joint(x, weights, means, covariances, floor, label, error)
         if sides is not None:
             joint = np.append(joint, log_noise(x, weights, sides, label))
         values.append(np.logaddexp.reduce(joint))
     return float(np.sum(np.array(values) * sample_weight))
 
 
-def completed(x, mean, covariance, floor):
-    """Mean and covariance of the complete sample given what is observed of it, (d,) and (d, d)."""
+def completed(x, mean, covariance, floor, error=0.0):
+    """Mean and covariance of the complete, true sample given what is observed, (d,) and (d, d)."""
     o, d = ~np.isnan(x), len(x)
     gain = np.zeros((d, int(o.sum())))
     if o.any():
-        gain = covariance[:, o] @ np.linalg.inv(covariance[np.ix_(o, o)])
+        gain = covariance[:, o] @ np.linalg.inv((covariance + error)[np.ix_(o, o)])
     centre = mean + gain @ (x[o] - mean[o])
     within = covariance - gain @ covariance[o]
-    within[o], within[:, o] = 0.0, 0.0
+    exact = o & (np.diagonal(error * np.eye(d) if np.isscalar(error) else error) == 0.0)
+    within[exact], within[:, exact] = 0.0, 0.0
     return centre, within + gain @ np.diag(floor[o]) @ gain.T
 
 
-def expectation(X, sample_weight, parameters, form, floor, labels=None, sides=None):
+def expectation(X, sample_weight, parameters, form, floor, labels=None, sides=None, errors=None):
     """Moments of the completed samples."""
     labels = np.full(len(X), -1) if labels is None else labels
     covariances, means = dense(parameters), parameters.means
@@ -84,13 +86,14 @@ def expectation(X, sample_weight, parameters, form, floor, labels=None, sides=No
     mass, first, second = np.zeros(K), np.zeros((K, d)), np.zeros((K, d, d))
     objective = 0.0
     found = []
-    for x, weight, label in zip(X, sample_weight, labels, strict=True):
-        joint = log_joint(x, parameters.weights, means, covariances, floor, label)
+    errors = np.zeros(len(X)) if errors is None else errors
+    for x, weight, label, error in zip(X, sample_weight, labels, errors, strict=True):
+        joint = log_joint(x, parameters.weights, means, covariances, floor, label, error)
         noise = -np.inf if sides is None else log_noise(x, parameters.weights, sides, label)
         total = np.logaddexp.reduce(np.append(joint, noise))
         objective += weight * total
         for k in range(K):
-            centre, within = completed(x, means[k], covariances[k], floor)
+            centre, within = completed(x, means[k], covariances[k], floor, error)
             found.append((k, weight * np.exp(joint[k] - total), centre, within))
     for k, share, centre, _ in found:
         mass[k] += share

@@ -23,6 +23,7 @@ LAYERS = [
     "_partial_fit",
     "_streaming",
     "_inference",
+    "_completion",
     "_criteria",
     "_fitting",
     "_summary",

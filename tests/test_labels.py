@@ -179,3 +179,24 @@ def test_pandas_labels_and_y_is_ignored():
     one = GaussianMixtureEM(K, random_state=0).fit(X, z[::-1], labels=series)
     other = GaussianMixtureEM(K, random_state=0).fit(X, labels=labels)
     np.testing.assert_array_equal(one.means_, other.means_)
+
+
+def test_labels_name_the_components_also_of_given_weights():
+    X = np.concatenate([np.zeros(40), np.full(10, 9.0)])[:, None]
+    X = X + np.random.default_rng(0).normal(size=X.shape)
+    labels = np.where(np.arange(50) % 5 == 0, (np.arange(50) < 40).astype(int), -1)
+    mixture = GaussianMixtureEM(2, weights_init=[0.8, 0.2], init_params="kmeans", max_iter=0)
+    mixture.fit(X, labels=labels)
+    assert mixture.means_[0, 0] > mixture.means_[1, 0]
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_moments_of_all_samples_do_not_depend_on_labels(missing):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    if missing:
+        X[::3, 0] = np.nan
+    rows = InMemoryRows(X)
+    form = find_structure("full").scatter
+    labelled = GroupedRows.of(rows, np.arange(60) % 3).overall_moments(form)
+    plain = (GroupedRows.of(rows) if missing else rows).overall_moments(form)
+    np.testing.assert_allclose(labelled.scatter, plain.scatter, rtol=1e-12)

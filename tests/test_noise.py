@@ -10,6 +10,7 @@ import oracle_incomplete
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
 
 from skgmm import (
     GaussianMixtureEM,
@@ -19,6 +20,7 @@ from skgmm import (
     parameter_uncertainty,
 )
 from skgmm._em.loop import run_em
+from skgmm._em.quasi_newton import coordinates_around
 from skgmm._objective import Objective
 from skgmm._rows import groups, incomplete
 from skgmm._rows.base import InMemoryRows
@@ -289,14 +291,15 @@ def test_parameters_of_noise_are_parameters_of_the_mixture():
 def test_what_does_not_take_noise_yet_says_so():
     X = contaminated(100)[0]
     mixture = GaussianMixtureEM(K, noise="auto", random_state=0).fit(X)
+    without = clone(mixture).set_params(noise=None).fit(X)
     blocks = RowBlocks.from_iterable(lambda: [X])
     for what, method in {
         "RowBlocks or Dask": lambda: GaussianMixtureEM(K, noise="auto").fit(blocks),
         "RowBlocks or Dask yet": lambda: mixture.predict(blocks),
         "partial_fit": lambda: GaussianMixtureEM(K, noise="auto").partial_fit(X),
+        "partial_fit yet": lambda: clone(mixture).fit(X).set_params(noise=None).partial_fit(X),
+        "partial_fit yet: use noise=None": lambda: without.set_params(noise="auto").partial_fit(X),
         "merge": lambda: GaussianMixtureEM.merge([mixture, mixture]),
-        "displays": lambda: MixtureDisplay.from_estimator(mixture, X),
-        "displays yet": lambda: UncertaintyDisplay.from_estimator(mixture, X),
         "parameter_uncertainty": lambda: parameter_uncertainty(mixture, X),
     }.items():
         with pytest.raises(ValueError, match=f"noise is not supported with {what}"):
@@ -329,3 +332,122 @@ def test_a_search_beside_noise_counts_clusters_and_not_outliers(criterion):
         assert search.results_["n_parameters"][row] == best.n_parameters_
     plain = GaussianMixtureSearch(range(1, 7), ["full"], random_state=0).fit(X)
     assert plain.best_n_components_ > K  # the outliers have a component
+
+
+def test_with_dask_it_says_so():
+    da = pytest.importorskip("dask.array")
+    X = contaminated(100)[0]
+    with pytest.raises(ValueError, match="noise is not supported with RowBlocks or Dask"):
+        GaussianMixtureEM(K, noise="auto").fit(da.from_array(X, chunks=50))
+
+
+@pytest.mark.parametrize("options", [{}, {"means_init": MEANS}, {"n_init": 2}])
+@pytest.mark.parametrize("volume", [1e-9, 1e-2])
+def test_if_all_samples_are_noise_the_error_says_why(options, volume):
+    X = contaminated(200)[0]
+    mixture = GaussianMixtureEM(K, noise=UniformNoise(volume=volume), random_state=0, **options)
+    with pytest.raises(ValueError, match=r"every sample is noise.*Increase the volume"):
+        mixture.fit(X)
+    assert not hasattr(mixture, "weights_")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradient_in_the_coordinates_of_quasi_newton_steps(name):
+    X, holes, labels, _ = contaminated(150)
+    background = Background.of(holes, None, None, 0.05)
+    rows = GroupedRows.of(InMemoryRows(holes), labels, background)
+    objective = Objective(rows, find_structure(name), np.full(D, 1e-3))
+    anchor = objective.maximise(objective.evaluate(parameters_of(name, X, 0.3)), None)
+    moments = objective.evaluate(anchor)
+    coordinates = coordinates_around(objective, anchor, moments)
+    rng = np.random.default_rng(0)
+    here = 0.02 * rng.normal(size=coordinates.size)
+
+    def value(vector):
+        return objective.evaluate(coordinates.at(vector).parameters).objective
+
+    point = coordinates.at(here)
+    at = objective.evaluate(point.parameters)
+    gradient = point.gradient(at)
+    assert point.parameters.log_noise_weight > np.log(0.05)
+    for i in range(coordinates.size):
+        step = 1e-5 * np.eye(coordinates.size)[i]
+        slope = (value(here + step) - value(here - step)) / 2e-5
+        assert gradient[i] == pytest.approx(slope, abs=2e-5 * len(X))
+
+
+def test_search_with_labels_keeps_the_names_of_the_components():
+    X, _, _, z = contaminated(400, share=0.0)
+    named = np.array([2, 0, 1])[z]
+    labels = np.where(np.arange(400) < 60, named, -1)
+    search = GaussianMixtureSearch([3, 4], ["spherical", "full"], random_state=0)
+    predicted = search.fit_predict(X, labels=labels)
+    assert search.best_n_components_ == 3
+    assert np.mean(predicted == named) > 0.98
+    best, row = search.best_estimator_, search.best_index_
+    alone = GaussianMixtureEM(3, covariance_type="spherical", random_state=0).fit(X, labels=labels)
+    assert best.lower_bound_ == pytest.approx(alone.lower_bound_, abs=1e-5)
+    assert search.results_["log_likelihood"][row] == pytest.approx(400 * best.lower_bound_)
+    with pytest.raises(ValueError, match="labels should be components from 0 to n_components - 1"):
+        GaussianMixtureSearch([2, 3]).fit(X, labels=labels)
+    beside = GaussianMixtureSearch([3], ["full"], noise=UniformNoise(volume=1e5), random_state=0)
+    assert np.mean(beside.fit_predict(X, labels=labels) == named) > 0.95
+
+
+def test_a_model_of_the_search_in_which_all_samples_are_noise_says_so():
+    X = contaminated(200)[0]
+    search = GaussianMixtureSearch([2], "full", noise=UniformNoise(volume=1e-6), random_state=0)
+    with pytest.raises(ValueError, match="every sample is noise"):
+        search.fit(X)
+
+
+def test_grid_search_over_the_weight():
+    X = contaminated(200)[0]
+    mixture = GaussianMixtureEM(K, noise=UniformNoise(volume=4e4), random_state=0)
+    grid = GridSearchCV(mixture, {"noise__weight": [0.02, 0.2]}, cv=2).fit(X)
+    assert np.isfinite(grid.cv_results_["mean_test_score"]).all()
+    assert grid.best_estimator_.noise_volume_ == pytest.approx(4e4)
+    assert mixture.noise.weight == 0.05
+
+
+def test_summary_names_the_noise():
+    mixture = GaussianMixtureEM(K, noise="auto", random_state=0).fit(contaminated(200)[0])
+    text = mixture.summary()
+    assert f"{mixture.n_parameters_} free parameters" in text
+    assert f"Noise: weight {mixture.noise_weight_:.4f}" in text
+    assert "Noise" not in GaussianMixtureEM(1).fit(contaminated(200)[0]).summary()
+
+
+@pytest.mark.parametrize("features", [None, [0], [0, 1], [0, 1, 2]])
+def test_mixture_display(features):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    X = contaminated(200)[0]
+    mixture = GaussianMixtureEM(K, noise="auto", random_state=0).fit(X)
+    display = MixtureDisplay.from_estimator(mixture, X, features=features)
+    assert display.responsibilities.shape == (200, K + 1)
+    if features == [0, 1]:
+        texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+        assert f"noise: {100 * mixture.noise_weight_:.0f} %" in texts
+        n_drawn = [len(each.get_offsets()) for each in display.ax_.collections]
+        assert (mixture.predict(X) == -1).sum() in n_drawn
+    plt.close("all")
+
+
+def test_uncertainty_display():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    X = contaminated(200, share=0.3)[0]
+    mixture = GaussianMixtureEM(K, noise=UniformNoise(weight=0.2), random_state=0).fit(X)
+    display = UncertaintyDisplay.from_estimator(mixture, X)
+    texts = [text.get_text() for text in display.ax_.texts]
+    assert texts[-1].startswith(f"noise\n{(mixture.predict(X) == -1).sum()} samples")
+    plt.close("all")
+
+
+def test_n_components_close_to_the_number_of_samples():
+    X = contaminated(12)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture = GaussianMixtureEM(
+            11, covariance_type="tied", noise=UniformNoise(volume=1e9), random_state=0
+        )
+        assert mixture.fit(X).weights_.shape == (11,)

@@ -3,7 +3,8 @@
 The mixture is a function of moments s: what the M-step makes of them. Its ECLL given s, psi(s), is
 a maximum over functions linear in s, so convex, and its slope is the natural parameters eta(s) of
 the mixture: of each component the precision, its product with the mean, and the logarithm of the
-weighted density at a fixed point. By Fisher's identity the gradient of the log-likelihood is then
+weighted density at a fixed point; of noise the logarithm of its weight. By Fisher's identity the
+gradient of the log-likelihood is then
 
     psi''(s) (s' - s),   the derivative of eta from s towards s',
 
@@ -31,6 +32,9 @@ _FREE = {
     Scatter.POOLED: Ties("E", "E", "E"),
 }
 
+# Where weights leave no more than this, they sum to 1 but for rounding.
+_LOG_LEAST_NOISE = float(np.log(1e-12))
+
 # Differences are taken over half the way to the moments of the rows, and over less if the whole is
 # more than this in units of the coordinates.
 _STEP = 0.01
@@ -48,6 +52,7 @@ class MomentCoordinates:
         self.form, self.total_weight = moments.form, moments.total_weight
         self.ties = _FREE[self.form]
         free = in_form(anchor.covariance, self.ties, self.form, anchor.n_components)
+        self.noisy = anchor.log_noise_weight > _LOG_LEAST_NOISE
         self.untied = Coordinates(replace(anchor, covariance=free), moments, self.ties)
         self.size = self.untied.size
 
@@ -87,7 +92,7 @@ class MomentPoint:
         A change of the natural parameters is a quadratic function; its moments under the mixture
         here are those whose gradient is sought.
         """
-        mass, (heights, pulls, precisions) = self.moments.mass, self._change(moments)
+        mass, (heights, pulls, precisions, noise) = self.moments.mass, self._change(moments)
         if self.diagonal:
             weights = mass * (heights - 0.5 * precisions.sum(axis=1))
             second = self.units**2 * (weights[:, None] - mass[:, None] * precisions)
@@ -99,9 +104,10 @@ class MomentPoint:
         if self.coordinates.form is Scatter.POOLED:
             second = second.sum(axis=0)
         first = mass[:, None] * self._times(self.units, pulls)
-        return self.free.gradient_of_sums(Sums(weights, first, second, 0.0, weights.sum()))
+        total = weights.sum() + (self.moments.total_weight - mass.sum()) * noise[0]
+        return self.free.gradient_of_sums(Sums(weights, first, second, 0.0, total))
 
-    def _change(self, moments: Moments) -> tuple[Array, Array, Array]:
+    def _change(self, moments: Moments) -> tuple[Array, ...]:
         """Derivative of the natural parameters towards the moments."""
         away = np.abs(self.free.gradient(moments)).max() / moments.total_weight
         part = 0.5 * min(1.0, _STEP / away) if away > 0 else 0.5
@@ -117,9 +123,9 @@ class MomentPoint:
             (4.0 * (b - a) - (c - a)) / part for a, b, c in zip(here, halfway, there, strict=True)
         )
 
-    def _natural(self, mixture: MixtureParameters) -> tuple[Array, Array, Array]:
-        """Natural parameters about this point: log-normalisers (K,), precisions x means (K, d) and
-        precisions (m, d, d) or (m, d).
+    def _natural(self, mixture: MixtureParameters) -> tuple[Array, ...]:
+        """Natural parameters about this point: log-normalisers (K,), precisions x means (K, d),
+        precisions (m, d, d) or (m, d), and the log-weight of noise (1,), 0 where there is none.
         """
         coordinates = self.coordinates
         shift = self._times(self.whitening, mixture.means - self.free.parameters.means)
@@ -134,7 +140,9 @@ class MomentPoint:
         pulls = self._times(precisions, shift)
         heights = np.where(mixture.log_weights > -np.inf, mixture.log_weights, 0.0)
         heights = heights - 0.5 * (mixture.covariance.log_det + (pulls * shift).sum(axis=1))
-        return heights, pulls, precisions
+        log_noise = mixture.log_noise_weight if coordinates.noisy else 0.0
+        noise = np.array([log_noise if log_noise > -np.inf else 0.0])
+        return heights, pulls, precisions, noise
 
     def _times(self, matrices: Array, vectors: Array) -> Array:
         """Each component's vector (K, d) times its matrix."""

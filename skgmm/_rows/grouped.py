@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from skgmm._parameters import MixtureParameters
 from skgmm._rows import sample
 from skgmm._rows.base import ArrayRows, InMemoryRows, Rows, Sum, as_dtype
 from skgmm._rows.evidence import Evidence, effective_size
-from skgmm._rows.groups import Group, PatternGroup, groups_of
+from skgmm._rows.groups import Group, PatternGroup, all_groups
 from skgmm._rows.imputation import Completion
 from skgmm._rows.labels import with_labels
 from skgmm._rows.noise import Background
@@ -28,7 +29,7 @@ _SOME_NOISE = 1e-9
 
 @dataclass(frozen=True)
 class GroupedRows(ArrayRows):
-    """Samples in memory of which values are missing (NaN in `X`), or components are known."""
+    """Samples in memory with missing values (NaN in `X`), errors, known components, or noise."""
 
     X: Array  # (n, d)
     sample_weight: Array | None
@@ -37,6 +38,7 @@ class GroupedRows(ArrayRows):
     known: Array | None = None  # (n,) the component where it is known, else -1
     background: Background | None = None  # noise beside the components
     filled: Array | None = None  # (n, d) as starts complete them, if that is done already
+    errors: Array | None = None  # (n, d) variances or (n, d, d) covariances of the measurements
 
     @classmethod
     def of(
@@ -45,18 +47,26 @@ class GroupedRows(ArrayRows):
         known: Array | None = None,
         background: Background | None = None,
         filled: Array | None = None,
+        errors: Array | None = None,
     ) -> GroupedRows:
-        groups = tuple(groups_of(rows, known, background))
-        return cls(rows.X, rows.sample_weight, rows.n_threads, groups, known, background, filled)
+        groups = tuple(all_groups(rows, known, background, errors))
+        data = rows.X, rows.sample_weight, rows.n_threads
+        return cls(*data, groups, known, background, filled, errors)
 
     @classmethod
-    def beside(cls, rows: RowsInMemory, background: Background) -> GroupedRows:
-        """The samples with noise beside the components."""
-        known = rows.known if isinstance(rows, GroupedRows) else None
+    def knowing(cls, rows: RowsInMemory, **more: Any) -> GroupedRows:
+        """The samples with more that is known of them: `known`, `background` or `errors`."""
+        parts: dict[str, Any] = {}
+        if isinstance(rows, GroupedRows):
+            parts = {"known": rows.known, "background": rows.background, "errors": rows.errors}
         own = InMemoryRows(rows.X, rows.sample_weight, rows.n_threads)
-        return cls.of(own, known, background)
+        return cls.of(own, **{**parts, **more})
 
     whole = False
+
+    @property
+    def labelled(self) -> bool:  # type: ignore[override]
+        return self.known is not None
 
     @cached_property
     def weights(self) -> Array:
@@ -65,19 +75,23 @@ class GroupedRows(ArrayRows):
 
     def taken(self, chosen: Array) -> GroupedRows:
         """Some of them, by their numbers."""
-        known = None if self.known is None else self.known[chosen]
-        return GroupedRows.of(self._plain.taken(chosen), known, self.background)
+        known, errors = (
+            None if array is None else array[chosen] for array in (self.known, self.errors)
+        )
+        rows = self._plain.taken(chosen)
+        return GroupedRows.of(rows, known, self.background, errors=errors)
 
     def reweighted(self, weights: Array) -> GroupedRows:
         """The same with other weights (n,)."""
-        return GroupedRows.of(self._plain.reweighted(weights), self.known, self.background)
+        rows = self._plain.reweighted(weights)
+        return GroupedRows.of(rows, self.known, self.background, errors=self.errors)
 
     def unlabelled(self) -> Rows:
         if self.known is None:
             return self
-        if self.background is None and not np.isnan(self.X).any():
+        if self.background is None and self.errors is None and not np.isnan(self.X).any():
             return self._plain
-        return GroupedRows.of(self._plain, background=self.background)
+        return GroupedRows.of(self._plain, background=self.background, errors=self.errors)
 
     @property
     def _plain(self) -> InMemoryRows:
@@ -179,18 +193,25 @@ class GroupedRows(ArrayRows):
 
     @property
     def _coded(self) -> Array:
-        """The samples with infinity in place of NaN, and labels as a last feature.
+        """The samples with infinity in place of NaN, and errors and labels as further features.
 
         So equal ones are equal, and can be sorted.
         """
         coded = np.where(np.isnan(self.X), np.inf, self.X)
+        if self.errors is not None:
+            coded = np.column_stack([coded, self.errors.reshape(len(coded), -1)])
         return coded if self.known is None else np.column_stack([coded, self.known])
 
     def _decoded(self, coded: StartSample) -> StartSample:
         rows, known = coded.rows, None
         if self.known is not None:
             rows, known = np.ascontiguousarray(rows[:, :-1]), rows[:, -1].astype(np.int64)
-        return replace(coded, rows=np.where(np.isinf(rows), np.nan, rows), known=known)
+        errors = None
+        if self.errors is not None:
+            errors = rows[:, self.n_features :].reshape(-1, *self.errors.shape[1:])
+            rows = np.ascontiguousarray(rows[:, : self.n_features])
+        rows = np.where(np.isinf(rows), np.nan, rows)
+        return replace(coded, rows=rows, known=known, errors=errors)
 
     @cached_property
     def completed(self) -> InMemoryRows:
@@ -225,6 +246,10 @@ class GroupedRows(ArrayRows):
         return function(self.completed)
 
     def overall_moments(self, form: Scatter) -> Moments:
+        if self.errors is not None:  # these are the samples as they are
+            return GroupedRows.of(self._plain, filled=self.filled).overall_moments(form)
+        if self.known is not None:  # labels name components, of which there is only one here
+            return self.unlabelled().overall_moments(form)
         floor = np.zeros(self.n_features)
         moments = self.expectation(self.completion.gaussian, Scatter.FULL, floor)
         constant = self.completion.constant
@@ -232,9 +257,9 @@ class GroupedRows(ArrayRows):
         return replace(moments, form=form, scatter=form.from_dense(scatter))
 
     def in_memory(self, sample: StartSample) -> RowsInMemory:
-        if self.known is None and self.background is None:
+        if self.known is None and self.background is None and self.errors is None:
             return self.completed
-        return GroupedRows.of(self.completed, self.known, self.background)
+        return GroupedRows.of(self.completed, self.known, self.background, errors=self.errors)
 
     def partition_moments(
         self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
@@ -289,8 +314,9 @@ def with_noise(parameters: MixtureParameters, rows: Rows) -> MixtureParameters:
 
 def rows_of(sample: StartSample, n_threads: int) -> RowsInMemory:
     """The samples that a start looks at as rows of their own."""
-    if sample.known is None and sample.observed is None and sample.background is None:
+    parts = sample.known, sample.observed, sample.background, sample.errors
+    if all(part is None for part in parts):
         return InMemoryRows(sample.rows, sample.weights, n_threads)
     seen = sample.rows if sample.observed is None else sample.observed
     rows = InMemoryRows(seen, sample.weights, n_threads)
-    return GroupedRows.of(rows, sample.known, sample.background, sample.rows)
+    return GroupedRows.of(rows, sample.known, sample.background, sample.rows, sample.errors)

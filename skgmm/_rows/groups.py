@@ -22,6 +22,7 @@ from skgmm._parameters import MixtureParameters
 from skgmm._rows import incomplete
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.incomplete import Batch, batches
+from skgmm._rows.measurement_errors import error_groups
 from skgmm._rows.noise import Background
 from skgmm._rows.view import View
 
@@ -171,6 +172,36 @@ def with_noise(
     total = np.logaddexp(log_density, log_noise)
     own = log_responsibilities + (log_density - total)[:, None]
     return total, np.column_stack([own, log_noise - total])
+
+
+def all_groups(
+    rows: InMemoryRows,
+    known: Array | None = None,
+    background: Background | None = None,
+    errors: Array | None = None,
+) -> list[Group]:
+    """The groups of samples, also of those with measurement errors, (n, d) or (n, d, d)."""
+    if errors is None:
+        return groups_of(rows, known, background)
+    inexact = errors.reshape(len(errors), -1).any(axis=1)
+    exact, numbers = np.flatnonzero(~inexact), np.flatnonzero(inexact)
+    weights = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
+    groups: list[Group] = list(error_groups(rows.X, weights, errors, numbers, known, background))
+    if len(exact):
+        own = None if known is None else known[exact]
+        groups += (
+            _renumbered(group, exact) for group in groups_of(rows.taken(exact), own, background)
+        )
+    return groups
+
+
+def _renumbered(group: Group, numbers: Array) -> Group:
+    """A group of some samples, by their numbers among all."""
+    if isinstance(group, BatchGroup):
+        batch = replace(group.batch, numbers=numbers[group.batch.numbers])
+        return replace(group, batch=batch)
+    assert isinstance(group, (PatternGroup, EmptyGroup))
+    return replace(group, numbers=numbers[group.numbers])
 
 
 def groups_of(

@@ -21,6 +21,7 @@ from skgmm._rows.block import Features
 from skgmm._rows.block_rows import BlockRows
 from skgmm._rows.grouped import GroupedRows, RowsInMemory
 from skgmm._rows.labels import check_labels
+from skgmm._rows.measurement_errors import check_errors
 from skgmm._rows.missing import (
     check_features_observed,
     observed_magnitude,
@@ -58,11 +59,27 @@ def rows_to_fit(
             mixture.n_components, rng
         )
     rows = rows_in_memory(mixture, X, sample_weight, mixture.n_components)
-    known = check_labels(labels, rows.n_samples, mixture.n_components)
+    return labelled(rows, labels, mixture.n_components)
+
+
+def labelled(rows: RowsInMemory, labels: ArrayLike | None, n_components: int) -> RowsInMemory:
+    """The samples with their components where labels tell these."""
+    known = check_labels(labels, rows.n_samples, n_components)
     if known is None:
         return rows
-    plain_rows = InMemoryRows(rows.X, rows.sample_weight, rows.n_threads)
-    return GroupedRows.of(plain_rows, known)
+    return GroupedRows.knowing(rows, known=known)
+
+
+def with_errors(rows: Rows, error_covariance: ArrayLike | None) -> Rows:
+    """The samples with measurement errors, if there are any."""
+    if error_covariance is None:
+        return rows
+    if not isinstance(rows, RowsInMemory):
+        raise ValueError(
+            "error_covariance is not supported with RowBlocks or Dask yet: give X in memory"
+        )
+    errors = check_errors(error_covariance, rows.X)
+    return rows if errors is None else GroupedRows.knowing(rows, errors=errors)
 
 
 def rows_in_memory(

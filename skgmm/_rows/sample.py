@@ -37,6 +37,7 @@ class StartSample:
     known: Array | None = None  # (m,) the component where it is known, else -1
     observed: Array | None = None  # (m, d) the rows with NaN where values are missing
     background: Background | None = None  # noise beside the components
+    errors: Array | None = None  # (m, d) or (m, d, d) of the measurements
     noisy: Array | None = None  # (m,) bool, which samples are noise, where a fit tells
 
     def __len__(self) -> int:
@@ -44,9 +45,9 @@ class StartSample:
 
     def part(self, chosen: Array) -> StartSample:
         """Some of them, by their numbers (or bool)."""
-        known, observed, noisy = (
+        known, observed, errors, noisy = (
             None if array is None else array[chosen]
-            for array in (self.known, self.observed, self.noisy)
+            for array in (self.known, self.observed, self.errors, self.noisy)
         )
         return replace(
             self,
@@ -55,6 +56,7 @@ class StartSample:
             complete=False,
             known=known,
             observed=observed,
+            errors=errors,
             noisy=noisy,
         )
 
@@ -66,14 +68,15 @@ class StartSample:
         found = isolated(self.rows, self.weights, min(4.0 * self.background.weight, 0.5))
         return found if self.known is None else found & (self.known < 0)
 
-    @property
-    def trimmed(self) -> StartSample:
-        """Without those."""
-        return self if self.isolated is None else self.part(~self.isolated)
+    def trimmed(self, n_components: int) -> StartSample:
+        """Without those, if enough are left for the components."""
+        if self.isolated is None or np.count_nonzero(~self.isolated) < n_components:
+            return self
+        return self.part(~self.isolated)
 
     def with_isolated(self, partition: Array, n_components: int) -> Array:
         """A partition of all from that of the trimmed sample: the others are noise."""
-        if self.isolated is None:
+        if self.isolated is None or len(partition) == len(self):
             return partition
         responsibilities = np.zeros((len(self), n_components))
         own = np.eye(n_components)[partition] if partition.ndim == 1 else partition

@@ -52,7 +52,7 @@ def initial_parameters(
         start = _around(given.means, sample, structure, floor, n_threads)
         return given.imposed_on(start)
     if kind in SEEDS and len(sample) >= n_components:
-        core = sample.trimmed
+        core = sample.trimmed(n_components)
         means = core.rows[SEEDS[kind](core, n_components, rng)]
         if sample.known is not None:  # which names the components
             start = _nearest(means, sample, structure, floor, n_threads)
@@ -60,7 +60,7 @@ def initial_parameters(
             start = _around(means, sample, structure, floor, n_threads)
     else:
         partition = PARTITIONS[kind] if len(sample) >= n_components else _shared_rows
-        labels = partition(sample.trimmed, n_components, rng, n_threads)
+        labels = partition(sample.trimmed(n_components), n_components, rng, n_threads)
         labels = sample.with_isolated(labels, n_components)
         objective = Objective(rows_of(sample, n_threads), structure, floor)
         start = start_of(objective, labels, n_components)

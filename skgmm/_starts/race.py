@@ -86,7 +86,7 @@ def race(
     partitions = (
         (kind, sample.with_isolated(partition, n_components))
         for kind, partition in _distinct_partitions(
-            _partitions(sample.trimmed, n_components, rng, on_sample)
+            _partitions(sample.trimmed(n_components), n_components, rng, on_sample)
         )
     )
     starts = _candidates(on_sample, partitions, n_components, given)
@@ -261,7 +261,7 @@ def spare_starts(
     objective: Objective, sample: StartSample, n_components: int, n_tries: int, rng: RandomState
 ) -> Iterator[MixtureParameters]:
     """Starts by k-means, after a race; the problem is that of the sample."""
-    core, n_threads = sample.trimmed, objective.rows.n_threads
+    core, n_threads = sample.trimmed(n_components), objective.rows.n_threads
     partitions = (
         (view, kmeans(rows, core.weights, n_components, rng, n_threads))
         for view, rows in islice(cycle(views(core, objective)), n_tries)

@@ -28,8 +28,8 @@ class Drawing:
     view : View
         With m coordinates.
     rows : ndarray of shape (n, m)
-    shares : ndarray of shape (n, K)
-        Responsibilities.
+    responsibilities : ndarray of shape (n, K)
+        Responsibilities; with noise in one more column, the last.
     weights : ndarray of shape (n,) or None
     max_rows : int
         Maximum number of samples plotted as markers.
@@ -39,6 +39,7 @@ class Drawing:
         self, view: View, rows: Array, responsibilities: Array, weights: Array | None, max_rows: int
     ) -> None:
         self.view, self.rows, self.responsibilities = view, rows, responsibilities
+        self.noisy = responsibilities.shape[1] > view.n_components
         self.weights = np.ones(len(rows)) if weights is None else weights
         self.spans = view.spans(rows)
         n_samples = len(rows)
@@ -59,13 +60,12 @@ class Drawing:
         scale = 1.0 / (self.weights.sum() * np.diff(edges))
         low, high = self.spans[coordinate]
         x = _points(view, low, high)
-        for k in view.filled:
+        for k in [*view.filled, *([view.n_components] if self.noisy else [])]:
             soft = self.weights * self.responsibilities[:, k]
             height = scale * np.histogram(rows, edges, weights=soft)[0]
             bars = ax.bar(
                 edges[:-1], height, np.diff(edges), bottom, align="edge",
-                color=_style.colour(k), alpha=0.35, hatch=_style.hatch(k), ec=_style.paper(),
-                lw=0.5,
+                alpha=0.35, ec=_style.paper(), lw=0.5, **self._filling(k),
             )  # fmt: skip
             for bar in bars:
                 bar.sticky_edges.y[:] = [0.0]  # an empty bar must not limit the axis
@@ -79,6 +79,12 @@ class Drawing:
                 self._number(ax, k, (float(view.means[k, 0]), float(own.max())), aside=True)
         ax.set_xlim(low, high)
         _style.open_frame(ax)
+
+    def _filling(self, component: int) -> dict[str, Any]:
+        """Colour and hatching of the bars of a component, or of noise."""
+        if component == self.view.n_components:
+            return {"color": _style.noise_colour()}
+        return {"color": _style.colour(component), "hatch": _style.hatch(component)}
 
     def plane(self, ax: Any, coordinates: tuple[int, int], density: bool) -> None:
         """Samples, ellipses and grey levels in two coordinates."""
@@ -128,6 +134,12 @@ class Drawing:
         own = self.hard == component
         area = 18.0 if len(self.drawn) < 1000 else 9.0
         sizes = area * (self.weights / self.weights.mean())[self.drawn][own]
+        if component == self.view.n_components:
+            ax.scatter(
+                *rows[own].T, s=sizes, marker=_style.NOISE_MARKER, color=_style.noise_colour(),
+                linewidths=0.8, rasterized=len(self.drawn) > 500,
+            )  # fmt: skip
+            return
         face = to_rgba_array(_style.colour(component), 0.8 * self.certainty[own])
         ax.scatter(
             *rows[own].T, s=sizes, marker=_style.marker(component), facecolors=face,
@@ -160,6 +172,10 @@ class Drawing:
             look = {"ls": _style.line(k)} if lines else {"ls": "", "marker": _style.marker(k)}
             share = f"{100 * weight:.0f} %" if k in self.view.filled else "empty"
             entries.append({**look, "color": _style.colour(k), "label": f"component {k}: {share}"})
+        if self.noisy and not lines:
+            label = f"noise: {100 * (1.0 - self.view.weights.sum()):.0f} %"
+            look = {"ls": "", "marker": _style.NOISE_MARKER}
+            entries.append({**look, "color": _style.noise_colour(), "label": label})
         return entries
 
 

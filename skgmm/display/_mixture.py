@@ -26,6 +26,7 @@ class MixtureDisplay:
     50 % and 95 % of each component. Grey levels are highest-density regions with 25, 50, 75 and
     95 % of the mass (Hyndman 1996). One feature: a histogram, in which each sample counts in each
     component with its responsibility, and the densities. More features: a scatter-plot matrix.
+    Noise is shown as grey crosses or bars; densities are those of the components without it.
 
     Create it with `from_estimator`.
 
@@ -34,7 +35,7 @@ class MixtureDisplay:
     rows : ndarray of shape (n_samples, n_shown)
         The samples in the coordinates of the plot.
     responsibilities : ndarray of shape (n_samples, n_components)
-        Soft assignment of the samples.
+        Soft assignment of the samples; noise has one more column, the last.
     weights : ndarray of shape (n_components,)
     means : ndarray of shape (n_components, n_shown)
     covariances : ndarray of shape (n_components, n_shown, n_shown)

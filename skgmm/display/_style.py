@@ -48,6 +48,13 @@ def colour(component: int) -> str:
     return resolved(COLOURS[component % len(COLOURS)])
 
 
+NOISE_MARKER = "x"
+
+
+def noise_colour() -> tuple[float, ...]:
+    return grey(0.55)
+
+
 def marker(component: int) -> str:
     return MARKERS[component % len(MARKERS)]
 

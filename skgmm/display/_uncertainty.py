@@ -30,6 +30,8 @@ class UncertaintyDisplay:
     Parameters
     ----------
     responsibilities : array-like of shape (n_samples, n_components)
+    noise : bool, default=False
+        Whether the last column is that of noise.
 
     Attributes
     ----------
@@ -55,7 +57,8 @@ class UncertaintyDisplay:
     ax_: Any
     figure_: Any
 
-    def __init__(self, *, responsibilities: ArrayLike) -> None:
+    def __init__(self, *, responsibilities: ArrayLike, noise: bool = False) -> None:
+        self.noise = noise
         shape = np.shape(responsibilities)
         if len(shape) != 2:
             raise ValueError(
@@ -99,9 +102,9 @@ class UncertaintyDisplay:
         """
         _style.check_data(cls, X)
         mixture = mixture_of(estimator)
-        mixture._refuse_noise("displays")
         responsibilities = np.asarray(mixture.predict_proba(X), dtype=np.float64)
-        return cls(responsibilities=responsibilities).plot(ax, **options)
+        noise = mixture._background() is not None
+        return cls(responsibilities=responsibilities, noise=noise).plot(ax, **options)
 
     def plot(self, ax: Any = None, *, doubt: float = 0.1) -> UncertaintyDisplay:
         """Plot again.
@@ -140,9 +143,17 @@ class UncertaintyDisplay:
         tops = np.vstack([tops, tops[-1:]])
         for k in np.flatnonzero(responsibilities.any(axis=0)).tolist():
             self.ax_.fill_between(
-                edges, tops[:, k], tops[:, k + 1], step="post", facecolor=_style.colour(k),
-                hatch=_style.hatch(k), edgecolor=_style.paper(), lw=0.0, rasterized=True,
+                edges, tops[:, k], tops[:, k + 1], step="post", edgecolor=_style.paper(), lw=0.0,
+                rasterized=True, **self._filling(k),
             )  # fmt: skip
+
+    def _is_noise(self, column: int) -> bool:
+        return self.noise and column == self.responsibilities.shape[1] - 1
+
+    def _filling(self, column: int) -> dict[str, Any]:
+        if self._is_noise(column):
+            return {"facecolor": _style.noise_colour()}
+        return {"facecolor": _style.colour(column), "hatch": _style.hatch(column)}
 
     def _blocks(self, hard: Array, doubtful: Array, doubt: float) -> None:
         """The label above each block, and lines between blocks."""
@@ -155,7 +166,10 @@ class UncertaintyDisplay:
                 continue
             wide = end - start >= _WIDE * per_inch
             unsure = int(doubtful[start:end].sum())
-            label = f"component {k}\n{end - start} samples\n{unsure} uncertain" if wide else str(k)
+            short, name = str(k), f"component {k}"
+            if self._is_noise(k):
+                short, name = "-1", "noise"
+            label = f"{name}\n{end - start} samples\n{unsure} uncertain" if wide else short
             self.ax_.text((start + end) / 2, 1.02, label, ha="center", va="bottom", fontsize=8)
         self.ax_.set_xlabel(
             "samples by component, from most to least certain\n"

@@ -105,7 +105,6 @@ def view_of(
 ) -> tuple[View, Array]:
     """The mixture and the samples X, (n, m), along the directions of `features`."""
     check_is_fitted(mixture)
-    mixture._refuse_noise("displays")
     array, _ = array_of(mixture, X, reset=False, unsupported="displays")
     rows = array.astype(np.float64, copy=False)
     parameters = mixture._parameters()
@@ -117,20 +116,20 @@ def view_of(
     if isinstance(features, str) and features != "principal":
         raise ValueError(_allowed(features, names))
     if features == "principal" or (features is None and n_features > 2):
-        return _principal_plane(whole, rows)
+        return _principal_plane(whole, parameters.proportions, rows)
     chosen = _numbers(range(n_features) if features is None else features, names)
     return whole.of(chosen), rows[:, chosen]
 
 
-def _principal_plane(whole: View, rows: Array) -> tuple[View, Array]:
+def _principal_plane(whole: View, proportions: Array, rows: Array) -> tuple[View, Array]:
     """Along the two principal axes of the mixture, of features divided by standard deviations.
 
     Without this scaling the feature with the largest numbers would determine the plane.
     """
-    centre = whole.weights @ whole.means
+    centre = proportions @ whole.means
     apart = whole.means - centre
-    total = np.einsum("k,kij->ij", whole.weights, whole.covariances)
-    total = total + np.einsum("k,ki,kj->ij", whole.weights, apart, apart)
+    total = np.einsum("k,kij->ij", proportions, whole.covariances)
+    total = total + np.einsum("k,ki,kj->ij", proportions, apart, apart)
     deviations = np.sqrt(np.diagonal(total))
     variances, axes = np.linalg.eigh(total / np.outer(deviations, deviations))
     variances, axes = variances[:-3:-1], axes[:, :-3:-1]

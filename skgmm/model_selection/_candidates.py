@@ -12,8 +12,7 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.base import InMemoryRows
-from skgmm._rows.grouped import with_noise
+from skgmm._rows.grouped import rows_of, with_noise
 from skgmm._rows.sample import StartSample
 from skgmm._starts.kmeans import kmeans, nearest, seeds
 from skgmm._starts.views import scaled_rows, whitened_rows
@@ -49,8 +48,9 @@ def grouped(
     """Partitions for every structure; None if there are too few distinct samples."""
     if len(sample) < n_components:
         return None
-    sample = sample.trimmed
-    rows = InMemoryRows(sample.rows, sample.weights)
+    sample = sample.trimmed(n_components)
+    # Labels name components; noise is left out, and the others are whole.
+    rows = rows_of(replace(sample, observed=None, errors=None, background=None), 1)
 
     def moments(labels: Array) -> Moments:
         return rows.partition_moments(labels, n_components, Scatter.FULL, floor)

@@ -14,24 +14,22 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import replacing, snapshot, undone_on_error, warn_after_fit
-from skgmm._fitting import Fit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._noise import UniformNoise, noise_of
-from skgmm._objective import Objective, Regularisation
 from skgmm._rows.grouped import RowsInMemory
-from skgmm._rows.intake import rows_in_memory
+from skgmm._rows.intake import labelled, rows_in_memory
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
-from skgmm._starts.choose import single_candidate, table_of_starts
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.model_selection._advice import interrupted, largest_tried, left_out, relative_weights
+from skgmm.model_selection._best import as_estimator
 from skgmm.model_selection._cross_validation import cross_validated
 from skgmm.model_selection._grid import sizes_of, structures_of
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._sweep import sweep
-from skgmm.model_selection._table import ModelFit, add_held_out, best_row, table_of
+from skgmm.model_selection._table import add_held_out, best_row, table_of
 from skgmm.model_selection._tasks import SearchTasks
 
 HELD_OUT = "log_likelihood"
@@ -188,7 +186,11 @@ class GaussianMixtureSearch(
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> GaussianMixtureSearch:
         """Fit all models, and keep the best.
 
@@ -198,6 +200,11 @@ class GaussianMixtureSearch(
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sample counts: a weight of 3 means three times, 0 means never.
+        labels : array-like of int, shape (n_samples,), default=None
+            The component of each sample if it is known, otherwise -1, as in
+            :meth:`GaussianMixtureEM.fit`: a component of every model, so less than the smallest
+            of `n_components`. The log-likelihoods and criteria are then those of samples and
+            labels.
 
         Returns
         -------
@@ -223,14 +230,18 @@ class GaussianMixtureSearch(
         tasks = SearchTasks(self, X, y, sample_weight, n_models * (1 + n_folds))
         with undone_on_error(self):
             with single_threaded_blas(), replacing(self) as working:
-                messages = working._fit(X, sample_weight, folds, tasks)
+                messages = working._fit(X, sample_weight, labels, folds, tasks)
             tasks.done()
         warn_after_fit(messages)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit_predict(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> Array:
         """Fit all models, and return the most probable component of each sample under the best.
 
@@ -240,12 +251,14 @@ class GaussianMixtureSearch(
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sample counts.
+        labels : array-like of int, shape (n_samples,), default=None
+            The component of each sample if it is known, otherwise -1, as in `fit`.
 
         Returns
         -------
         labels : ndarray of int64, shape (n_samples,)
         """
-        return self.fit(X, sample_weight=sample_weight).predict(X)
+        return self.fit(X, sample_weight=sample_weight, labels=labels).predict(X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -265,11 +278,17 @@ class GaussianMixtureSearch(
     summary = _as_the_best("summary")
 
     def _fit(
-        self, X: ArrayLike, sample_weight: ArrayLike | None, folds: Any, tasks: SearchTasks
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None,
+        labels: ArrayLike | None,
+        folds: Any,
+        tasks: SearchTasks,
     ) -> list[str]:
         """Set the fitted attributes, and return the messages of warnings."""
         sizes, structures = sizes_of(self.n_components), structures_of(self.covariance_types)
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
+        rows = labelled(rows, labels, min(sizes))
         if (noise := noise_of(self.noise)) is not None:
             rows = noise.beside(rows)
         rng = check_random_state(self.random_state)
@@ -302,7 +321,7 @@ class GaussianMixtureSearch(
         self.best_n_components_ = int(results["n_components"][best])
         self.best_covariance_type_ = str(results["covariance_type"][best])
         chosen = table[self.best_covariance_type_, self.best_n_components_]
-        self.best_estimator_ = self._mixture_of(chosen, rows, data.reg)
+        self.best_estimator_ = as_estimator(self, chosen, rows, data.reg)
         messages = data.collapsed.span.advice(getattr(self, "feature_names_in_", None), None)
         messages += largest_tried(sizes, self.best_n_components_)
         if self.criterion != HELD_OUT:
@@ -319,28 +338,3 @@ class GaussianMixtureSearch(
         from sklearn.model_selection import check_cv
 
         return check_cv(self.cv)  # only once, because it consumes an iterator of folds
-
-    def _mixture_of(
-        self, chosen: ModelFit, rows: RowsInMemory, reg: Regularisation
-    ) -> GaussianMixtureEM:
-        """The model as an estimator."""
-        assert chosen.result is not None
-        mixture = GaussianMixtureEM(
-            chosen.n_components,
-            covariance_type=chosen.structure.name,
-            tol=self.tol,
-            reg_covar=self.reg_covar,
-            max_iter=self.max_iter,
-            noise=self.noise,
-            random_state=self.random_state,
-            n_jobs=self.n_jobs,
-        )
-        starts = single_candidate("search", chosen.result.parameters)
-        objective = Objective(rows, chosen.structure, *reg)
-        table = table_of_starts([starts], [chosen.result])
-        fit = Fit(objective, chosen.result, table, [], self.random_state)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self, name):
-                setattr(mixture, name, getattr(self, name))
-        mixture.__dict__.update(fit.attributes())
-        return mixture

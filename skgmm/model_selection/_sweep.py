@@ -17,6 +17,7 @@ from skgmm._em.loop import run_em
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._kernels import LostRowError
 from skgmm._moments import Moments
+from skgmm._noise import OnlyNoiseError, refuse_only_noise
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.grouped import RowsInMemory
@@ -53,7 +54,7 @@ _SAME = 1e-9
 # errors of iterative M-steps.
 _SLACK = 1e-8
 
-_NUMERICAL = (IllDefinedCovarianceError, EmptyStartError, LostRowError)
+_NUMERICAL = (IllDefinedCovarianceError, EmptyStartError, LostRowError, OnlyNoiseError)
 
 
 def sweep(
@@ -161,6 +162,7 @@ def _best_end(
         try:
             start, moments = way(objective)
             end = run_em(objective, start, moments=moments, **data.options)
+            refuse_only_noise(end.moments, data.rows)
         except _NUMERICAL as error:
             reason = reason or str(error)
             continue
