@@ -10,6 +10,7 @@ import oracle_incomplete
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV
 
 from skgmm import (
@@ -451,3 +452,17 @@ def test_n_components_close_to_the_number_of_samples():
             11, covariance_type="tied", noise=UniformNoise(volume=1e9), random_state=0
         )
         assert mixture.fit(X).weights_.shape == (11,)
+
+
+@pytest.mark.parametrize("covariance_type", ["diag", "spherical"])
+def test_with_more_features_than_samples_the_box_is_that_of_the_features(covariance_type):
+    """Along principal axes without variance it has sides that are rounding."""
+    X = np.random.default_rng(0).normal(size=(40, 60)) + 4.0 * (np.arange(40) % 2)[:, None]
+    X[:3] = np.random.default_rng(1).uniform(-20, 20, size=(3, 60))
+    mixture = GaussianMixtureEM(
+        2, covariance_type=covariance_type, noise="auto", reg_covar=0.1, random_state=0
+    )
+    labels = mixture.fit_predict(X)
+    assert mixture.noise_volume_ == pytest.approx(np.ptp(X, axis=0).prod())
+    assert adjusted_rand_score(np.arange(3, 40) % 2, labels[3:]) == 1.0
+    assert (labels[:3] == -1).all()

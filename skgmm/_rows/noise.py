@@ -11,6 +11,9 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 
+# Variances that are no more than this part of the largest are rounding.
+_FLAT = 1e-10
+
 # Samples and neighbours by which isolated samples are told.
 _REFERENCES, _NEIGHBOURS, _KEY = 500, 3, 0
 
@@ -94,11 +97,11 @@ def _along_axes(X: Array, weights: Array) -> float:
     centred = X - relative @ X
     deviations = np.sqrt(relative @ centred**2)
     scaled = centred / deviations
-    _, axes = np.linalg.eigh((scaled.T * relative) @ scaled)
+    variances, axes = np.linalg.eigh((scaled.T * relative) @ scaled)
+    if variances[0] <= _FLAT * variances[-1]:  # the box has sides that are rounding
+        return np.inf
     turned = scaled @ axes
     sides = turned.max(axis=0) - turned.min(axis=0)
-    if not (sides > 0).all():
-        return np.inf
     return float(np.log(sides).sum() + np.log(deviations).sum())
 
 
