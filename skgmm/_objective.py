@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.grouped import GroupedRows, rows_of
 from skgmm._rows.sample import StartSample
+from skgmm._threads import cached_property
 from skgmm.covariance import Structure
 
 # Up to this penalty its first-order effect on the log-likelihood is exact to rounding.

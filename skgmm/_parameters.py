@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from numbers import Integral
 from threading import Lock
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._moments import Moments
+from skgmm._threads import cached_property
 from skgmm.covariance import AxisAligned, Covariance, Ellipsoidal, Structure
 
 # Tells the streams of `sample` from that of the starts.

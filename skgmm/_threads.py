@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import cache
+from functools import cached_property as _cached_property
 from threading import Event, Lock, Thread
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +20,28 @@ from threadpoolctl import ThreadpoolController
 
 from skgmm._kernels import StopFlag
 from skgmm._linalg import Array
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+if sys.version_info >= (3, 12):
+    cached_property = _cached_property
+else:
+
+    class cached_property(_cached_property[Result]):  # noqa: N801
+        """Without the lock that it has in Python 3.11, one for all instances.
+
+        A process that is forked while another thread holds the lock would wait for it for ever.
+        """
+
+        def __get__(self, instance: Any, owner: type | None = None) -> Any:
+            if instance is None or self.attrname is None:
+                return self
+            values = instance.__dict__
+            if self.attrname not in values:
+                values[self.attrname] = self.func(instance)
+            return values[self.attrname]
+
 
 # Passes over less than this many numbers (rows x components x features) are over before a second
 # thread has started.
@@ -111,9 +135,6 @@ def single_threaded_blas() -> Iterator[None]:
     finally:
         _blas_limit.end()
 
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 # The flag that the current thread obeys, if it is one of ours.
 _obeyed: ContextVar[StopFlag | None] = ContextVar("skgmm_stop_flag", default=None)

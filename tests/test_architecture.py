@@ -154,3 +154,10 @@ def test_importing_costs_no_more_than_importing_sklearn_mixture():
     theirs = set(run_python(f"import sklearn.mixture; {listing}"))
     ours = set(run_python(f"import skgmm; {listing}"))
     assert {name for name in ours - theirs if not name.startswith("skgmm")} == set()
+
+
+def test_properties_are_cached_without_a_lock():
+    """See `_threads.cached_property`."""
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "_threads.py":
+            assert "functools import cached_property" not in path.read_text(), path

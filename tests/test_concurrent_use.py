@@ -177,6 +177,40 @@ def test_predictions_while_another_thread_fits(near, far):
         sys.setswitchinterval(interval)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_process_forked_while_another_thread_computes_a_property_can_compute_it():
+    """In Python 3.11 those of functools have one lock for all instances."""
+    code = """
+import os, sys, threading
+from skgmm._threads import cached_property
+
+inside, go_on = threading.Event(), threading.Event()
+
+class Slow:
+    def __init__(self, wait):
+        self.wait = wait
+
+    @cached_property
+    def value(self):
+        if self.wait:
+            inside.set()
+            go_on.wait()
+        return 1
+
+thread = threading.Thread(target=lambda: Slow(True).value)
+thread.start()
+inside.wait()
+child = os.fork()
+if child == 0:
+    os._exit(Slow(False).value)
+status = os.waitpid(child, 0)[1]
+go_on.set()
+thread.join()
+sys.exit(os.waitstatus_to_exitcode(status) != 1)
+"""
+    subprocess.run([sys.executable, "-P", "-W", "ignore", "-c", code], check=True, timeout=60)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_process_forked_while_another_thread_fits_can_fit_and_predict():

@@ -5,7 +5,6 @@ which no sample varies. Both are found from Moments, without another pass over t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from scipy.linalg import eigh
@@ -15,6 +14,7 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._objective import Regularisation
 from skgmm._parameters import MixtureParameters
+from skgmm._threads import cached_property
 
 # Largest part of a component's variance along some direction that may come from `reg_covar`.
 _LARGEST_FRACTION = 0.5

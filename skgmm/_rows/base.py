@@ -9,7 +9,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -30,7 +29,7 @@ from skgmm._rows.sample import (
     sample_size,
     start_sample,
 )
-from skgmm._threads import divide_threads
+from skgmm._threads import cached_property, divide_threads
 
 # Of fewer samples, to sort them takes longer than it saves.
 _WORTH_SORTING = 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import reduce
 from operator import add
 from typing import Any
 
@@ -21,7 +21,7 @@ from skgmm._rows.imputation import Completion
 from skgmm._rows.labels import with_labels
 from skgmm._rows.noise import Background
 from skgmm._rows.sample import StartSample
-from skgmm._threads import divide_threads
+from skgmm._threads import cached_property, divide_threads
 
 # What a partition leaves to noise, as a part of all, if it is more than rounding.
 _SOME_NOISE = 1e-9

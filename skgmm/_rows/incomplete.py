@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +27,7 @@ from skgmm._linalg import Array, symmetrised
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import LOG_2_PI, MixtureParameters
 from skgmm._rows.noise import Background
+from skgmm._threads import cached_property
 
 # Numbers of samples x features in a batch: they stay in the processor's cache.
 _NUMBERS = 2**15

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
+from skgmm._threads import cached_property
 
 # Variances that are no more than this part of the largest are rounding.
 _FLAT = 1e-10

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._rows.e_step import slices
 from skgmm._rows.noise import Background, isolated
+from skgmm._threads import cached_property
 
 SAMPLE_ROWS = 25_000
 """A start looks at no more than this many rows, or at 250 for each component."""

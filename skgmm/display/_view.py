@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +15,7 @@ from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.e_step import log_densities
 from skgmm._rows.intake import array_of
+from skgmm._threads import cached_property
 from skgmm.covariance import Ellipsoidal
 
 MOST_FEATURES = 10
