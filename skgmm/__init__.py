@@ -1,8 +1,8 @@
 """Gaussian mixture models for scikit-learn, accurate to rounding error."""
 
 from skgmm._mixture import GaussianMixtureEM
-from skgmm._noise import UniformNoise
 from skgmm._rows.row_blocks import RowBlocks
+from skgmm._rows.uniform_noise import UniformNoise
 from skgmm._version import __version__, show_versions
 from skgmm.model_selection import (
     BootstrapLRT,

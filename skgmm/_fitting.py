@@ -15,7 +15,6 @@ from skgmm._em.settings import Settings
 from skgmm._em.stepwise import StreamState
 from skgmm._em.watch import Watch
 from skgmm._linalg import Array
-from skgmm._noise import refuse_only_noise
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, n_parameters, seeded_draws
 from skgmm._progress.callbacks import FitTasks
@@ -23,6 +22,7 @@ from skgmm._progress.follow import followed
 from skgmm._rows.base import Rows
 from skgmm._rows.checks import representable
 from skgmm._rows.grouped import noise_beside, with_noise
+from skgmm._rows.uniform_noise import refuse_only_noise
 from skgmm._starts.choose import Start, choose_start, single_candidate, table_of_starts
 from skgmm._starts.race import Candidate
 from skgmm._starts.restarts import Stream, best_of
@@ -128,6 +128,45 @@ def fit_mixture(
     return Fit(objective, result, starts, messages, settings.random_state)
 
 
+def _run(
+    settings: Settings,
+    objective: Objective,
+    start: Start,
+    candidates: list[Candidate],
+    resumed: bool,
+    stream: Stream,
+    watch: Watch | None,
+) -> EMResult:
+    """EM from the first of the candidates, and moves to better optima."""
+    rows, options = objective.rows, {**settings.em_options, "watch": watch}
+    chosen = with_noise(candidates[0].parameters, rows)
+    result = run_em(objective, chosen, resumed=resumed, **options)
+    if start.random and result.collapsed and not result.objectives:
+        # The start was singular up to rounding. A given one is returned with a warning.
+        raise IllDefinedCovarianceError(result.collapsed)
+    refuse_only_noise(result.moments, rows)
+    collapse = CollapseTest.of_fit(
+        objective.regularisation, result.moments, rows.n_samples, rows.constant
+    )
+    result = collapse.diagnose(result)
+    if settings.escape and start.sample is not None:
+        result = split_and_merge(
+            objective,
+            collapse,
+            start.sample,
+            result,
+            (one.parameters for one in candidates[1:]),
+            stream,
+            n_raced=sum(one.evaluations for one in candidates),
+            # Where samples are too few for the structure, no optimum is better than another.
+            only_repair=not start.random or start.warning is not None,
+            **options,
+        )
+        refuse_only_noise(result.moments, rows)
+    result = replace(result, shortage=start.warning, n_distinct=start.n_distinct)
+    return collapse.with_span(result)
+
+
 def _best(
     settings: Settings,
     objective: Objective,
@@ -143,34 +182,8 @@ def _best(
     histories: list[list[Candidate]] = [[] for _ in range(n_init)]
 
     def run(index: int, stream: Stream, watch: Watch | None) -> EMResult:
-        options = {**settings.em_options, "watch": watch}
-        histories[index] = start.make(stream)
-        chosen = with_noise(histories[index][0].parameters, rows)
-        result = run_em(split, chosen, resumed=resumed, **options)
-        if start.random and result.collapsed and not result.objectives:
-            # The start was singular up to rounding. A given one is returned with a warning.
-            raise IllDefinedCovarianceError(result.collapsed)
-        refuse_only_noise(result.moments, rows)
-        collapse = CollapseTest.of_fit(
-            objective.regularisation, result.moments, rows.n_samples, rows.constant
-        )
-        result = collapse.diagnose(result)
-        if settings.escape and start.sample is not None:
-            result = split_and_merge(
-                split,
-                collapse,
-                start.sample,
-                result,
-                (one.parameters for one in histories[index][1:]),
-                stream,
-                n_raced=sum(one.evaluations for one in histories[index]),
-                # Where samples are too few for the structure, no optimum is better than another.
-                only_repair=not start.random or start.warning is not None,
-                **options,
-            )
-            refuse_only_noise(result.moments, rows)
-        result = replace(result, shortage=start.warning, n_distinct=start.n_distinct)
-        return collapse.with_span(result)
+        histories[index] = candidates = start.make(stream)
+        return _run(settings, split, start, candidates, resumed, stream, watch)
 
     features: dict[str, Any] = {"n_features_in_": rows.n_features}
     if settings.feature_names is not None:

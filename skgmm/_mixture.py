@@ -17,13 +17,13 @@ from skgmm._fitted import replacing, undone_on_error, warn_after_fit
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
-from skgmm._noise import UniformNoise, noise_of
 from skgmm._parameters import MixtureParameters
 from skgmm._partial_fit import MixtureStreams
 from skgmm._progress.callbacks import FitTasks
 from skgmm._rows.base import Rows
 from skgmm._rows.intake import rows_to_fit, with_errors
 from skgmm._rows.noise import Background
+from skgmm._rows.uniform_noise import UniformNoise, noise_of
 from skgmm._sklearn_compat import (
     CallbackSupportMixin,
     Interval,

@@ -33,7 +33,6 @@ LAYERS = [
     "_em",
     "_objective",
     "_validation",
-    "_noise",
     "_rows",
     "_parameters",
     "covariance",

@@ -11,6 +11,7 @@ import numpy as np
 
 from skgmm._em.result import EMResult
 from skgmm._em.settings import Settings
+from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows, Rows
@@ -46,7 +47,7 @@ def single_candidate(kind: str, parameters: MixtureParameters) -> list[Candidate
 def choose_start(settings: Settings, objective: Objective, rng: np.random.RandomState) -> Start:
     """The start that the estimator's constructor parameters ask for."""
     rows, n_components, structure = objective.rows, settings.n_components, objective.structure
-    n_samples, n_features = rows.n_samples, rows.n_features
+    n_features = rows.n_features
     given = check_given(
         settings.weights_init,
         settings.means_init,
@@ -64,12 +65,7 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
 
     if settings.responsibilities_init is not None:
-        n_columns = n_components
-        if noise_beside(rows) is not None:  # which may have a column of its own, the last
-            n_columns += np.shape(settings.responsibilities_init)[-1:] == (n_components + 1,)
-        responsibilities = check_responsibilities(
-            settings.responsibilities_init, n_samples, n_columns, "responsibilities_init"
-        )[:, :n_components]
+        responsibilities = _given_responsibilities(settings, rows)
         fixed = given.imposed_on(start_of(objective, responsibilities, n_components))
         return Start(
             lambda _: single_candidate("responsibilities", fixed),
@@ -100,6 +96,15 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
         n_threads=rows.n_threads,
     )
     return Start(lambda stream: single_candidate(name, named(rng=stream())), random, **known)
+
+
+def _given_responsibilities(settings: Settings, rows: Rows) -> Array:
+    """Those of the components (n, K); noise may have a column of its own, the last."""
+    given, n_columns = settings.responsibilities_init, settings.n_components
+    if noise_beside(rows) is not None:
+        n_columns += np.shape(given)[-1:] == (n_columns + 1,)
+    checked = check_responsibilities(given, rows.n_samples, n_columns, "responsibilities_init")
+    return checked[:, : settings.n_components]
 
 
 # Of so many times the rows that are needed, the first are looked at for distinct ones.

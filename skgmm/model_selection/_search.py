@@ -17,9 +17,9 @@ from skgmm._fitted import replacing, snapshot, undone_on_error, warn_after_fit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
-from skgmm._noise import UniformNoise, noise_of
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import labelled, rows_in_memory
+from skgmm._rows.uniform_noise import UniformNoise, noise_of
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin

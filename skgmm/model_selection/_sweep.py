@@ -17,10 +17,10 @@ from skgmm._em.loop import run_em
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._kernels import LostRowError
 from skgmm._moments import Moments
-from skgmm._noise import OnlyNoiseError, refuse_only_noise
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.grouped import RowsInMemory
+from skgmm._rows.uniform_noise import OnlyNoiseError, refuse_only_noise
 from skgmm._starts.methods import EmptyStartError
 from skgmm._threads import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError, Structure
