@@ -15,7 +15,7 @@ from skgmm._starts.race import RACE_ROWS
 
 # So many times the work of the start, and that of the iterations, and a constant. The more
 # components, the more of them have to move: the first grows with their number up to a limit.
-_OF_START, _MOST_OF_START, _OF_EM, _CONSTANT = 0.8, 2.0, 0.8, 1e8
+_OF_START, _MOST_OF_START, _OF_EM, _CONSTANT = 0.8, 2.0, 0.8, 4e8
 _PER_COMPONENT = 0.05
 
 CALL = 4e6

@@ -53,7 +53,7 @@ _QUICK, _SOME = 2.0, 12
 # Ways to other optima that are worth trying where trials are quick: one for each component, and for
 # each parameter to a sample so many more, up to a limit. Where parameters are many, so are optima,
 # and high and narrow. Of other starts and of moves, one in so many is followed.
-_FOR_PARAMETERS, _MOST = 20, 12
+_FOR_PARAMETERS, _MOST = 40, 25
 _FOLLOWED_STARTS, _FOLLOWED_MOVES = 2, 3
 
 # Passes over the samples, and calls, of a step with leave-one-out responsibilities.
