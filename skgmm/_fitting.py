@@ -62,7 +62,7 @@ class Fit:
             "reg_covar_": objective.floor,
             "_cells": objective.regularisation.cells,
             "total_weight_": result.moments.total_weight,
-            "_degenerate": result.degenerate,
+            "_degenerate": result.ill_defined,
             "_memory": memory.state(),
             "_kept": None,
             "_draws": seeded_draws(self.random_state),
@@ -141,9 +141,9 @@ def _run(
     rows, options = objective.rows, {**settings.em_options, "watch": watch}
     chosen = with_noise(candidates[0].parameters, rows)
     result = run_em(objective, chosen, resumed=resumed, **options)
-    if start.random and result.collapsed and not result.objectives:
+    if start.random and result.singular and not result.objectives:
         # The start was singular up to rounding. A given one is returned with a warning.
-        raise IllDefinedCovarianceError(result.collapsed)
+        raise IllDefinedCovarianceError(result.singular)
     refuse_only_noise(result.moments, rows)
     collapse = CollapseTest.of_fit(
         objective.regularisation, result.moments, rows.n_samples, rows.constant

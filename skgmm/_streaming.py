@@ -122,7 +122,7 @@ def _attributes(
         "reg_covar_": reg.variances,
         "_cells": reg.cells,
         "total_weight_": memory.seen,
-        "_degenerate": result.degenerate,
+        "_degenerate": result.ill_defined,
         "_memory": memory.state(),
         "_kept": None,
     }

@@ -223,7 +223,7 @@ class EM:
         quasi_newton_steps(self.objective, self.ascent, 0.1 * self.tol)
         return self.ascent.moments.mean_objective - before
 
-    def _result(self, status: EMStatus, collapsed: list[int] | None = None) -> EMResult:
+    def _result(self, status: EMStatus, singular: list[int] | None = None) -> EMResult:
         left = self.rate.remaining() if self.rate.gains else np.inf
         ascent = self.ascent
         return EMResult(
@@ -231,7 +231,7 @@ class EM:
             ascent.moments,
             list(ascent.objectives),
             status,
-            collapsed or [],
+            singular or [],
             left,
         )
 

@@ -74,5 +74,5 @@ def component_values(moments: Moments, parameters: MixtureParameters) -> Array:
     apart = moments.mean[:, None] - parameters.means
     metric = np.broadcast_to(precisions, (n_components, *precisions.shape[1:]))
     distance = np.einsum("jka,kab,jkb->jk", apart, metric, apart)
-    height = np.maximum(parameters.log_peak, np.log(np.finfo(np.float64).tiny))
-    return moments.mass[:, None] * (height - 0.5 * distance) - 0.5 * spread
+    log_peak = np.maximum(parameters.log_peak, np.log(np.finfo(np.float64).tiny))
+    return moments.mass[:, None] * (log_peak - 0.5 * distance) - 0.5 * spread

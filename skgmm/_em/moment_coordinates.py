@@ -92,12 +92,12 @@ class MomentPoint:
         A change of the natural parameters is a quadratic function; its moments under the mixture
         here are those whose gradient is sought.
         """
-        mass, (heights, pulls, precisions, noise) = self.moments.mass, self._change(moments)
+        mass, (constants, pulls, precisions, noise) = self.moments.mass, self._change(moments)
         if self.diagonal:
-            weights = mass * (heights - 0.5 * precisions.sum(axis=1))
+            weights = mass * (constants - 0.5 * precisions.sum(axis=1))
             second = self.units**2 * (weights[:, None] - mass[:, None] * precisions)
         else:
-            weights = mass * (heights - 0.5 * np.trace(precisions, axis1=1, axis2=2))
+            weights = mass * (constants - 0.5 * np.trace(precisions, axis1=1, axis2=2))
             identity = np.eye(precisions.shape[1])
             inner = weights[:, None, None] * identity - mass[:, None, None] * precisions
             second = self.units @ inner @ np.swapaxes(self.units, 1, 2)
@@ -138,11 +138,11 @@ class MomentPoint:
             root = np.swapaxes(self.units, 1, 2) @ factor
             precisions = root @ np.swapaxes(root, 1, 2)
         pulls = self._times(precisions, shift)
-        heights = np.where(mixture.log_weights > -np.inf, mixture.log_weights, 0.0)
-        heights = heights - 0.5 * (mixture.covariance.log_det + (pulls * shift).sum(axis=1))
+        constants = np.where(mixture.log_weights > -np.inf, mixture.log_weights, 0.0)
+        constants = constants - 0.5 * (mixture.covariance.log_det + (pulls * shift).sum(axis=1))
         log_noise = mixture.log_noise_weight if coordinates.noisy else 0.0
         noise = np.array([log_noise if log_noise > -np.inf else 0.0])
-        return heights, pulls, precisions, noise
+        return constants, pulls, precisions, noise
 
     def _times(self, matrices: Array, vectors: Array) -> Array:
         """Each component's vector (K, d) times its matrix."""

@@ -148,14 +148,14 @@ def total(
     labels: Array | None = None,
     responsibilities: Array | None = None,
 ) -> Total:
-    """E-step and sums in one pass, or sums with the responsibilities `labels` or `shares`.
+    """E-step and sums in one pass, or sums with given `labels` or `responsibilities`.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
     weight : ndarray of shape (n,) or None
     labels : ndarray of int64, shape (n,), or None
-    shares : ndarray of shape (n, K) or None
+    responsibilities : ndarray of shape (n, K) or None
 
     Raises
     ------

@@ -68,10 +68,10 @@ def expectation(
     """
     means = np.ascontiguousarray(parameters.means)
     factors = np.ascontiguousarray(parameters.covariance.factor)
-    heights = _kernels.log_peak(
+    log_peak = _kernels.log_peak(
         np.ascontiguousarray(parameters.log_weights), factors, np.ascontiguousarray(floor)
     )
-    model = Model(means, factors, heights, means, form.kernel_form)
+    model = Model(means, factors, log_peak, means, form.kernel_form)
     for linear in (False,) if form is Scatter.FULL else (True, False):
         model = replace(model, linear=linear)
         sums = _kernels.moments_of(summed(partial(_total, model=model)), model)
@@ -150,8 +150,8 @@ def overall_moments(summed: Summed, origin: Array, form: Scatter) -> Moments:
 
 def _one_for_all(centres: Array, form: Scatter) -> Model:
     """Components of unit variances at the centres."""
-    unit, heights = np.ones((1, centres.shape[1])), np.zeros(len(centres))
-    return Model(centres, unit, heights, centres, form.kernel_form)
+    unit, log_peak = np.ones((1, centres.shape[1])), np.zeros(len(centres))
+    return Model(centres, unit, log_peak, centres, form.kernel_form)
 
 
 def _total(part: Part, model: Model) -> Total:
@@ -175,7 +175,7 @@ def _total_given(part: Part, model: Model, partition: Array) -> Total:
 
 
 def _packed(parameters: MixtureParameters) -> tuple[Array, Array, Array]:
-    """Means, factors and log joint at the means, for the kernel."""
+    """Means, factors and log log_joint at the means, for the kernel."""
     return (
         np.ascontiguousarray(parameters.means),
         np.ascontiguousarray(parameters.covariance.factor),

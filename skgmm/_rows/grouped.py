@@ -157,10 +157,13 @@ class GroupedRows(ArrayRows):
         responsibilities = (
             np.exp(log_responsibilities) if responsibilities is None else responsibilities
         )
-        joint = log_density[:, None] + log_responsibilities
+        log_joint = log_density[:, None] + log_responsibilities
         return float(
             np.multiply(
-                responsibilities, joint, out=np.zeros_like(joint), where=responsibilities > 0
+                responsibilities,
+                log_joint,
+                out=np.zeros_like(log_joint),
+                where=responsibilities > 0,
             ).sum()
         )
 

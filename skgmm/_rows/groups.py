@@ -126,12 +126,12 @@ class BatchGroup:
         return incomplete.expectation(self.batch, mixture, form, floor)
 
     def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
-        joint = incomplete.log_joint(self.batch, mixture)
+        log_joint = incomplete.log_joint(self.batch, mixture)
         log_noise = incomplete.log_noise(self.batch, mixture)
-        log_density = incomplete.log_sums(self.batch, joint, log_noise)
+        log_density = incomplete.log_sums(self.batch, log_joint, log_noise)
         if log_noise is not None:
-            joint = np.vstack([joint, log_noise])
-        return log_density, (joint - log_density).T
+            log_joint = np.vstack([log_joint, log_noise])
+        return log_density, (log_joint - log_density).T
 
 
 def beside_noise(

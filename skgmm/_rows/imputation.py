@@ -133,8 +133,8 @@ def _incomplete(X: Array) -> list[Batch]:
 def _completed(batch: Batch, mixture: MixtureParameters) -> tuple[list[Completed], Array]:
     """The samples as each component completes them, and the responsibilities (K, b)."""
     found = [incomplete.completed(batch, component) for component in Component.each(mixture)]
-    joint = incomplete.joint_of(batch, mixture, found)
-    return found, np.exp(joint - incomplete.log_sums(batch, joint))
+    log_joint = incomplete.log_joint_of(batch, mixture, found)
+    return found, np.exp(log_joint - incomplete.log_sums(batch, log_joint))
 
 
 def _roots(within: Array) -> Array:

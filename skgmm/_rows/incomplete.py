@@ -73,7 +73,7 @@ class Batch:
         return np.cumsum(self.counts) - self.counts
 
     def log_allowed(self, log_joint: Array) -> Array:
-        """The log joint (K, b), -inf for the components that labels rule out."""
+        """The log log_joint (K, b), -inf for the components that labels rule out."""
         if self.labels is None:
             return log_joint
         other = np.arange(len(log_joint))[:, None] != self.labels
@@ -190,17 +190,17 @@ def _completed_by_feature(batch: Batch, component: Component, floor: Array | Non
 def log_joint(batch: Batch, mixture: MixtureParameters) -> Array:
     """Log of weight x density of what is observed, (K, b)."""
     found = [completed(batch, component) for component in Component.each(mixture)]
-    return joint_of(batch, mixture, found)
+    return log_joint_of(batch, mixture, found)
 
 
-def joint_of(batch: Batch, mixture: MixtureParameters, found: list[Completed]) -> Array:
+def log_joint_of(batch: Batch, mixture: MixtureParameters, found: list[Completed]) -> Array:
     """The same, of samples that the components have completed, less what they pay for `floor`."""
     n_observed = batch.X.shape[1] - batch.patterns.shape[1]
-    joint = np.empty((len(found), len(batch.X)))
+    log_joint = np.empty((len(found), len(batch.X)))
     for k, own in enumerate(found):
         peak = -0.5 * (n_observed * LOG_2_PI + own.log_det) - own.penalty
-        joint[k] = mixture.log_weights[k] + peak[batch.pattern] - 0.5 * own.distance
-    return batch.log_allowed(joint)
+        log_joint[k] = mixture.log_weights[k] + peak[batch.pattern] - 0.5 * own.distance
+    return batch.log_allowed(log_joint)
 
 
 def log_noise(batch: Batch, mixture: MixtureParameters) -> Array | None:
@@ -208,22 +208,22 @@ def log_noise(batch: Batch, mixture: MixtureParameters) -> Array | None:
     return None if batch.background is None else mixture.log_noise_weight + batch.background
 
 
-def log_sums(batch: Batch, joint: Array, noise: Array | None = None) -> Array:
-    """Log-densities (b,) from the log joint (K, b), and that of noise (b,)."""
+def log_sums(batch: Batch, log_joint: Array, noise: Array | None = None) -> Array:
+    """Log-densities (b,) from the log log_joint (K, b), and that of noise (b,)."""
     if noise is not None:
-        joint = np.vstack([joint, noise])
-    peak = joint.max(axis=0)
+        log_joint = np.vstack([log_joint, noise])
+    peak = log_joint.max(axis=0)
     if not np.isfinite(peak).all():
         raise LostRowError(int(batch.numbers[np.argmin(np.isfinite(peak))]))
-    return peak + np.log(np.exp(joint - peak).sum(axis=0))
+    return peak + np.log(np.exp(log_joint - peak).sum(axis=0))
 
 
 def expectation(batch: Batch, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
     """The E-step of a batch: Moments of the completed samples."""
     found = [completed(batch, component, floor) for component in Component.each(mixture)]
-    joint = joint_of(batch, mixture, found)
-    log_density = log_sums(batch, joint, log_noise(batch, mixture))
-    responsibilities = np.exp(joint - log_density) * batch.weights
+    log_joint = log_joint_of(batch, mixture, found)
+    log_density = log_sums(batch, log_joint, log_noise(batch, mixture))
+    responsibilities = np.exp(log_joint - log_density) * batch.weights
     mass = responsibilities.sum(axis=1)
     shift = np.stack(
         [share @ own.centred for share, own in zip(responsibilities, found, strict=True)]

@@ -129,17 +129,17 @@ class ErrorGroup:
         self, mixture: MixtureParameters, found: list[Deconvolved]
     ) -> tuple[Array, Array]:
         """Log-densities (b,) and log-responsibilities (K, b), noise last (K + 1, b)."""
-        joint = np.stack([one.log_density for one in found]) + mixture.log_weights[:, None]
+        log_joint = np.stack([one.log_density for one in found]) + mixture.log_weights[:, None]
         if self.labels is not None:
-            other = np.arange(len(joint))[:, None] != self.labels
-            joint = np.where(other & (self.labels >= 0), -np.inf, joint)
+            other = np.arange(len(log_joint))[:, None] != self.labels
+            log_joint = np.where(other & (self.labels >= 0), -np.inf, log_joint)
         if self.background is not None:
-            joint = np.vstack([joint, mixture.log_noise_weight + self.background])
-        peak = joint.max(axis=0)
+            log_joint = np.vstack([log_joint, mixture.log_noise_weight + self.background])
+        peak = log_joint.max(axis=0)
         if not np.isfinite(peak).all():
             raise LostRowError(int(self.numbers[np.argmin(np.isfinite(peak))]))
-        log_density = peak + np.log(np.exp(joint - peak).sum(axis=0))
-        return log_density, joint - log_density
+        log_density = peak + np.log(np.exp(log_joint - peak).sum(axis=0))
+        return log_density, log_joint - log_density
 
 
 def _scatter(one: Deconvolved, responsibilities: Array, shift: Array, floor: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Starts: functions from what they see of the data (`StartSample`) to valid MixtureParameters."""
+"""Initialisation methods: functions from a `StartSample` of the data to MixtureParameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from skgmm.covariance import Structure
 
 
 class EmptyStartError(ValueError):
-    """A start gives some component no rows."""
+    """A start gives some component no samples."""
 
     def __init__(self, components: list[int]) -> None:
         super().__init__(
@@ -39,7 +39,7 @@ def initial_parameters(
     rng: np.random.RandomState,
     n_threads: int = 1,
 ) -> MixtureParameters:
-    """A start of one of scikit-learn's four kinds, with the given parameters put in.
+    """A start of one of scikit-learn's four kinds, with the given parameters in place of its own.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def initial_parameters(
 
 
 def start_of(objective: Objective, partition: Array, n_components: int) -> MixtureParameters:
-    """M-step from labels (n,) or responsibilities (n, K) of the rows of a problem."""
+    """M-step from labels (n,) or responsibilities (n, K) of the samples of an objective."""
     return objective.maximise(moments_of_partition(objective, partition, n_components), None)
 
 
@@ -97,7 +97,7 @@ def _random(
 def _shared_rows(
     sample: StartSample, n_components: int, rng: np.random.RandomState, n_threads: int
 ) -> Array:
-    """Fewer distinct rows than components: every row has components of its own, equally."""
+    """For fewer distinct samples than components: each sample is that of several components."""
     owner = np.arange(n_components) % len(sample)
     responsibilities = (owner == np.arange(len(sample))[:, None]).astype(np.float64)
     return responsibilities / responsibilities.sum(axis=1, keepdims=True)
@@ -115,19 +115,19 @@ def _random_from_data(sample: StartSample, n_components: int, rng: np.random.Ran
 
 
 PARTITIONS: dict[str, Callable[..., Array]] = {"kmeans": _kmeans, "random": _random}
-"""Starts that share the rows out among components: labels or responsibilities."""
+"""Methods that partition the samples: labels or responsibilities."""
 
 SEEDS: dict[str, Callable[..., Array]] = {
     "k-means++": _kmeans_plusplus,
     "random_from_data": _random_from_data,
 }
-"""Starts that choose rows as means: their numbers."""
+"""Methods that choose samples as means: their indices."""
 
 
 def _nearest(
     means: Array, sample: StartSample, structure: Structure, floor: Array, n_threads: int
 ) -> MixtureParameters:
-    """The M-step from every sample with its nearest seed, or its component where that is known."""
+    """The M-step with every sample at its nearest seed, or in its component if that is known."""
     labels = nearest(sample.rows, means, n_threads)
     return start_of(Objective(rows_of(sample, n_threads), structure, floor), labels, len(means))
 
@@ -137,12 +137,12 @@ def _around(
 ) -> MixtureParameters:
     """Equal weights, the given means, and the covariance within nearest-mean groups for all.
 
-    One covariance for all, because a group of a few rows would start on the verge of collapse.
+    One covariance for all, because that of a group of few samples would be nearly singular.
     """
     n_components = len(means)
     spread = sample.rows.std(axis=0)
     labels = nearest(sample.rows, means, n_threads, scale=np.where(spread > 0, spread, 1.0))
-    if len(sample) < 2 * n_components:  # groups of single rows have no covariance within
+    if len(sample) < 2 * n_components:  # groups of single samples have no covariance
         labels = np.zeros(len(sample), dtype=np.int64)
     rows = InMemoryRows(sample.rows, sample.weights, n_threads)
     groups = rows.partition_moments(labels, n_components, structure.scatter, floor)

@@ -135,10 +135,10 @@ class ConvergenceDisplay:
         yield np.arange(1, n_iter + 1), self.objectives, {**look, "label": "best start"}
         values = np.asarray(self.starts["log_likelihood"], dtype=np.float64)
         evaluations = np.asarray(self.starts["n_evaluations"])
-        behind = np.array([status == "left behind" for status in self.starts["status"]])
-        best = (values == end) & (evaluations == n_iter) & ~behind
+        discarded = np.array([status == "discarded" for status in self.starts["status"]])
+        best = (values == end) & (evaluations == n_iter) & ~discarded
         look = {"ls": "", "ms": 6, "color": _style.COLOURS[1]}
         square = {"marker": "s", "mfc": "none", "label": "other starts (final values)"}
         cross = {"marker": "x", "label": "discarded candidates"}
-        yield evaluations[~behind & ~best], values[~behind & ~best], {**look, **square}
-        yield evaluations[behind], values[behind], {**look, **cross}
+        yield evaluations[~discarded & ~best], values[~discarded & ~best], {**look, **square}
+        yield evaluations[discarded], values[discarded], {**look, **cross}

@@ -322,7 +322,7 @@ class GaussianMixtureSearch(
         self.best_covariance_type_ = str(results["covariance_type"][best])
         chosen = table[self.best_covariance_type_, self.best_n_components_]
         self.best_estimator_ = as_estimator(self, chosen, rows, data.reg)
-        messages = data.collapsed.span.advice(getattr(self, "feature_names_in_", None), None)
+        messages = data.collapse.span.advice(getattr(self, "feature_names_in_", None), None)
         messages += largest_tried(sizes, self.best_n_components_)
         if self.criterion != HELD_OUT:
             messages += relative_weights(rows.sample_weight, int(results["n_parameters"][best]))

@@ -27,7 +27,7 @@ class SearchData:
     trial: RowsInMemory  # samples on which candidates are compared
     n_samples: int  # including repeated samples
     reg: Regularisation
-    collapsed: CollapseTest
+    collapse: CollapseTest
     groups: dict[int, Groups | None]
     deviations: Any  # (d,) standard deviations of all samples
     options: dict[str, Any]  # of run_em
@@ -60,9 +60,9 @@ class SearchData:
         overall = rows.overall_moments(Scatter.DIAGONAL if axes_only else Scatter.FULL)
         variances = overall.feature_variances()[0] + reg.variances
         deviations = np.sqrt(np.where(variances > 0, variances, 1.0))
-        collapsed = CollapseTest(reg.artificial, overall, n_samples)
+        collapse = CollapseTest(reg.artificial, overall, n_samples)
         return cls(
-            rows, trial, n_samples, reg, collapsed, groups, deviations, options, admissible_only
+            rows, trial, n_samples, reg, collapse, groups, deviations, options, admissible_only
         )
 
     @property

@@ -166,7 +166,7 @@ def _best_end(
         except _NUMERICAL as error:
             reason = reason or str(error)
             continue
-        collapsed = end.collapsed or data.collapsed(end.parameters)
+        collapsed = end.singular or data.collapse(end.parameters)
         if collapsed:
             reason = reason or f"components {collapsed} collapsed onto reg_covar"
         elif why := data.unsupported(objective.structure, end):
@@ -257,7 +257,7 @@ def _advanced(data: SearchData, trial: Objective, runner: _Runner, n_steps: int)
         )
     except _NUMERICAL:
         return None
-    if end.status is EMStatus.COLLAPSED or data.collapsed(end.parameters):
+    if end.status is EMStatus.COLLAPSED or data.collapse(end.parameters):
         return None
     return _Runner(end.parameters, end.moments, data.trial)
 

@@ -26,13 +26,13 @@ bool moved(double mean, double at) { return std::abs(mean - at) > 64 * epsilon *
 }  // namespace
 
 void log_peak(int64_t K, int64_t d, bool triangular, int64_t n_factors, const double* factors,
-                 const double* log_weights, const double* floor, double* heights) {
+              const double* log_weights, const double* floor, double* log_peaks) {
     constexpr double log_2_pi = 1.8378770664093454836;
     const int64_t size = triangular ? d * d : d;
-    double height = 0.0;  // without the weight, which may be 0; one factor may be that of all
+    double log_density = 0.0;  // without the weight, which may be 0; one factor may be that of all
     for (int64_t k = 0; k < K; ++k) {
         if (k >= n_factors) {
-            heights[k] = log_weights[k] + height;
+            log_peaks[k] = log_weights[k] + log_density;
             continue;
         }
         const double* factor = factors + k * size;
@@ -44,8 +44,8 @@ void log_peak(int64_t K, int64_t d, bool triangular, int64_t n_factors, const do
                 precision += factor[j] * factor[j];
             penalty += 0.5 * floor[i] * precision;
         }
-        height = log_diagonal - 0.5 * d * log_2_pi - penalty;
-        heights[k] = log_weights[k] + height;
+        log_density = log_diagonal - 0.5 * d * log_2_pi - penalty;
+        log_peaks[k] = log_weights[k] + log_density;
     }
 }
 

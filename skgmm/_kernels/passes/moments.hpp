@@ -7,8 +7,8 @@ namespace skgmm {
 // log(weight x density) at the means (K,), less half the trace of precision x floor. Factors:
 // n_factors (1 or K) upper triangles (d, d) or diagonals (d,).
 void log_peak(std::int64_t K, std::int64_t d, bool triangular, std::int64_t n_factors,
-                 const double* factors, const double* log_weights, const double* floor,
-                 double* heights);
+              const double* factors, const double* log_weights, const double* floor,
+              double* log_peaks);
 
 // Sums about centres, of whole matrices, become moments about their means, which take the place of
 // `first`. False if second moments suffer cancellation: the centres were far off.

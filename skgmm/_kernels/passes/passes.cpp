@@ -71,9 +71,8 @@ int64_t in_pieces(const Mixture& mixture, const StopFlag* stop, int64_t first, i
     for (int64_t piece = 0; piece < n_pieces; ++piece) {
         end_if(stop);
         const int64_t begin = first + n_units * piece / n_pieces * unit_rows;
-        const int64_t end = piece + 1 < n_pieces
-                                ? first + n_units * (piece + 1) / n_pieces * unit_rows
-                                : last;
+        const int64_t end =
+            piece + 1 < n_pieces ? first + n_units * (piece + 1) / n_pieces * unit_rows : last;
         const int64_t lost = work(begin, end);
         if (lost >= 0) return lost;
     }
@@ -157,10 +156,10 @@ int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const doub
                    Form form, double* out, int64_t n_threads) {
     const Parameters& p = parameters;
     const int64_t K = p.n_components, d = p.n_features, size = sums_size(form, K, d);
-    std::vector<double> heights(K), total;
+    std::vector<double> log_peaks(K), total;
     log_peak(K, d, p.factor == Factor::triangular, p.n_factors, p.factors, p.log_weights, floor,
-                heights.data());
-    PackedMixture mixture(K, d, p.factor, p.means, p.factors, p.n_factors, heights.data());
+             log_peaks.data());
+    PackedMixture mixture(K, d, p.factor, p.means, p.factors, p.n_factors, log_peaks.data());
     const auto attempt = [&] {
         total.assign(2 * size, 0.0);
         return add_up(rows, mixture.mixture, Given{}, p.means, form, total.data(), n_threads);
@@ -186,11 +185,11 @@ template <typename T>
 void moments_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, const double* origin,
                        const double* floor, Form form, double* out, int64_t n_threads) {
     const int64_t d = rows.n_features, size = sums_size(form, K, d);
-    const std::vector<double> unit(d, 1.0), heights(K, 0.0);
+    const std::vector<double> unit(d, 1.0), log_peaks(K, 0.0);
     std::vector<double> centres(K * d), total;
     for (int64_t k = 0; k < K; ++k) std::copy(origin, origin + d, centres.begin() + k * d);
     const PackedMixture mixture(K, d, Factor::diagonal, centres.data(), unit.data(), 1,
-                                heights.data());
+                                log_peaks.data());
     Sums moments;
     for (int64_t pass = 0; pass < most_passes; ++pass) {
         total.assign(2 * size, 0.0);
