@@ -17,8 +17,7 @@ from skgmm._em.watch import Watch
 from skgmm._linalg import Array
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, n_parameters, seeded_draws
-from skgmm._progress.callbacks import FitTasks
-from skgmm._progress.follow import followed
+from skgmm._progress import FitTasks, followed
 from skgmm._rows.base import Rows
 from skgmm._rows.checks import representable
 from skgmm._rows.grouped import noise_beside, with_noise

@@ -19,7 +19,7 @@ from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._partial_fit import MixtureStreams
-from skgmm._progress.callbacks import FitTasks
+from skgmm._progress import FitTasks
 from skgmm._rows.base import Rows
 from skgmm._rows.intake import rows_to_fit, with_errors
 from skgmm._rows.noise import Background

@@ -23,10 +23,7 @@ LAYERS = [
     "_partial_fit",
     "_streaming",
     "_inference",
-    "_completion",
-    "_criteria",
     "_fitting",
-    "_summary",
     "_html",
     "_progress",
     "_starts",
@@ -89,6 +86,14 @@ def test_imports_point_to_the_same_package_or_to_lower_layers(module):
         if layer_of(other) < own or (layer_of(other) == own and not packaged)
     ]
     assert not upward, f"{module} imports from {upward}"
+
+
+def test_few_names_at_the_top_level():
+    """A newcomer reads the folder: at most 19 modules beside the entry points, and 9 packages."""
+    packages = {module.split(".")[0] for module in MODULES if "." in module}
+    modules = {module for module in MODULES if "." not in module} - {"__init__", "__main__"}
+    assert len(modules) <= 19
+    assert len(packages) <= 9
 
 
 def test_no_import_cycle():

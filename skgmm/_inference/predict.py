@@ -9,17 +9,17 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skgmm._completion import CompletionMixin
-from skgmm._criteria import CriteriaMixin
 from skgmm._fitted import of_one_fit, snapshot
 from skgmm._html import named_after
+from skgmm._inference.completion import CompletionMixin
+from skgmm._inference.criteria import CriteriaMixin
+from skgmm._inference.summary import summarise
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters, next_draws
 from skgmm._rows.base import Rows, as_dtype
 from skgmm._rows.grouped import GroupedRows, RowsInMemory
 from skgmm._rows.intake import rows_to_ask_about, with_errors
 from skgmm._rows.noise import Background
-from skgmm._summary import summarise
 from skgmm._validation import check_responsibilities
 from skgmm.covariance import Structure, find_structure
 
