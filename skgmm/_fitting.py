@@ -10,6 +10,7 @@ import numpy as np
 from skgmm._em.collapse import CollapseTest
 from skgmm._em.compiled import FEW_ROWS
 from skgmm._em.loop import run_em
+from skgmm._em.one_gaussian import one_gaussian_of
 from skgmm._em.result import EMResult
 from skgmm._em.settings import Settings
 from skgmm._em.stepwise import StreamState
@@ -17,12 +18,14 @@ from skgmm._em.watch import Watch
 from skgmm._linalg import Array
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, n_parameters, seeded_draws
+from skgmm._prior import ConjugatePrior, Prior, prior_of
 from skgmm._progress import FitTasks, followed
 from skgmm._rows.base import Rows
 from skgmm._rows.checks import representable
 from skgmm._rows.grouped import noise_beside, with_noise
 from skgmm._rows.uniform_noise import refuse_only_noise
 from skgmm._starts.choose import Start, choose_start, single_candidate, table_of_starts
+from skgmm._starts.given import fixed_by
 from skgmm._starts.race import Candidate
 from skgmm._starts.restarts import Stream, best_of
 from skgmm._starts.split_merge import split_and_merge
@@ -37,6 +40,7 @@ class Fit:
     result: EMResult
     starts: dict[str, list[Any]]
     messages: list[str]  # what the user should know
+    prior: ConjugatePrior | None = None
     random_state: Any = None  # of the estimator
 
     def attributes(self) -> dict[str, Any]:
@@ -50,6 +54,13 @@ class Fit:
         if (background := noise_beside(objective.rows)) is not None:
             attributes |= background.attributes(result.parameters)
             attributes["n_parameters_"] += background.n_parameters
+        if self.prior is not None:
+            attributes |= {
+                "prior_": self.prior,
+                "log_prior_": objective.log_prior_of(result.parameters),
+            }
+        if objective.fixed is not None:
+            attributes = objective.fixed.attributes(attributes, objective.structure)
         return {
             **attributes,
             "converged_": result.status.converged,
@@ -116,15 +127,26 @@ def fit_mixture(
     """
     if rows.n_samples <= FEW_ROWS:  # so that they are iterated as those in memory are
         rows = rows.to_memory()
-    reg = Regularisation.of(settings.reg_covar, rows)
-    objective = Objective(rows, settings.structure, *reg)
+    objective, prior = _objective(settings, rows)
     if previous is None:
         start = choose_start(settings, objective, rng)
     else:
         start = Start(lambda _: single_candidate("previous fit", previous), random=False)
     result, starts = _best(settings, objective, start, previous is not None, rng, tasks)
     messages = result.advice(settings.feature_names)
-    return Fit(objective, result, starts, messages, settings.random_state)
+    return Fit(objective, result, starts, messages, prior, settings.random_state)
+
+
+def _objective(settings: Settings, rows: Rows) -> tuple[Objective, ConjugatePrior | None]:
+    """What is maximised, and the prior with all its values."""
+    K, structure = settings.n_components, settings.structure
+    reg = Regularisation.of(settings.reg_covar, rows)
+    objective = Objective(rows, structure, *reg)
+    fixed = fixed_by(settings, rows.n_features)
+    prior = None
+    if settings.prior is not None:
+        prior = prior_of(settings.prior, one_gaussian_of(objective), structure, K)
+    return replace(objective, prior=prior and Prior.of(prior), fixed=fixed), prior
 
 
 def _run(

@@ -41,6 +41,8 @@ class _Ascent:
         watch: Watch | None,
     ) -> None:
         self.objective, self.max_iter, self.watch = objective, 0, watch
+        if objective.fixed is not None:
+            start, moments = objective.feasible(start), None
         self.parameters, self.moments = start, moments or objective.evaluate(start)
         self.objectives: list[float] = []
 
