@@ -106,6 +106,11 @@ class Fixed:
         return one
 
     @property
+    def everything(self) -> bool:
+        """Whether nothing is left to estimate, but for the weight of noise."""
+        return bool((self.weights & self.means & self.covariances).all())
+
+    @property
     def by_component(self) -> Array:
         """Components (K,) that cannot be exchanged with others, as something of them is held."""
         same = self.proportions is None or np.ptp(self.proportions) == 0.0

@@ -179,7 +179,7 @@ def _covariance(value: Any, data: OneGaussian) -> Array:
     d = len(data.mean)
     if value is None:
         return np.diag(np.diagonal(data.covariance)) if data.singular else data.covariance
-    array = np.asarray(value, dtype=np.float64)
+    array = _numbers(value, "covariance")
     if array.shape not in ((), (d,), (d, d)):
         raise ValueError(
             f"prior: covariance should be a number or have the shape ({d},) or ({d}, {d}), but has "
@@ -205,8 +205,15 @@ def _check_semi_definite(matrix: Array) -> None:
         )
 
 
+def _numbers(value: Any, name: str) -> Array:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"prior: {name} should be numbers, but is {value!r}") from None
+
+
 def _checked_mean(value: Any, n_features: int) -> Array:
-    mean = np.array(value, dtype=np.float64)
+    mean = np.array(_numbers(value, "mean"))
     if mean.shape != (n_features,) or not np.isfinite(mean).all():
         raise ValueError(
             f"prior: mean should be {n_features} finite numbers, one for each feature, but is "
@@ -222,7 +229,7 @@ def _checked_number(value: Any, name: str) -> float:
 
 
 def _checked_weights(value: Any, n_components: int) -> Array:
-    rows = np.asarray(value, dtype=np.float64)
+    rows = _numbers(value, "weight_rows")
     if rows.shape not in ((), (n_components,)):
         raise ValueError(
             f"prior: weight_rows should be a number or have the shape ({n_components},), one for "

@@ -166,6 +166,7 @@ class EM:
         watch: Watch | None = None,
     ) -> None:
         self.objective, self.tol = objective, tol
+        resumed = resumed or (objective.fixed is not None and objective.fixed.everything)
         self.ascent, self.rate = _Ascent(objective, start, moments, watch), _Rate(resumed, tol)
         self.accelerates, self.at_once = acceleration is not None, acceleration == "lbfgs"
 
