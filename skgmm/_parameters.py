@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skgmm._kernels import log_peak
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._threads import cached_property
@@ -71,8 +72,9 @@ class MixtureParameters:
     @cached_property
     def log_peak(self) -> Array:
         """log of weight x density at the mean, shape (K,)."""
-        norm = 0.5 * (self.n_features * LOG_2_PI + self.covariance.log_det)
-        return self.log_weights - norm
+        factors = np.ascontiguousarray(self.covariance.factor)
+        weights = np.ascontiguousarray(self.log_weights)
+        return log_peak(weights, factors, np.zeros(self.n_features))
 
     def reordered(self, order: Array) -> MixtureParameters:
         """The components in another order: the first is the one that was order[0]."""
