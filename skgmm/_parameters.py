@@ -72,7 +72,7 @@ class MixtureParameters:
     @cached_property
     def log_peak(self) -> Array:
         """log of weight x density at the mean, shape (K,)."""
-        factors = np.ascontiguousarray(self.covariance.factor)
+        factors = self.covariance.kernel_factors
         weights = np.ascontiguousarray(self.log_weights)
         return log_peak(weights, factors, np.zeros(self.n_features))
 

@@ -64,7 +64,7 @@ def expectation(
         precision x floor is taken from the components' log-densities.
     """
     means = np.ascontiguousarray(parameters.means)
-    factors = np.ascontiguousarray(parameters.covariance.factor)
+    factors = parameters.covariance.kernel_factors
     log_peak = _kernels.log_peak(
         np.ascontiguousarray(parameters.log_weights), factors, np.ascontiguousarray(floor)
     )
@@ -86,7 +86,7 @@ def expectation_in_memory(
         part.sample_weight,
         np.ascontiguousarray(parameters.log_weights),
         np.ascontiguousarray(parameters.means),
-        np.ascontiguousarray(parameters.covariance.factor),
+        parameters.covariance.kernel_factors,
         floor,
         form=form.kernel_form,
         n_threads=part.n_threads,
@@ -175,7 +175,7 @@ def _packed(parameters: MixtureParameters) -> tuple[Array, Array, Array]:
     """Means, factors and log joint at the means, for the kernel."""
     return (
         np.ascontiguousarray(parameters.means),
-        np.ascontiguousarray(parameters.covariance.factor),
+        parameters.covariance.kernel_factors,
         np.ascontiguousarray(parameters.log_peak),
     )
 
