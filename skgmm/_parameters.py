@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from numbers import Integral
 from threading import Lock
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from skgmm.covariance import AxisAligned, Covariance, Ellipsoidal, Structure
 # Tells the streams of `sample` from that of the starts.
 _OF_SAMPLE = 1
 _COUNTING = Lock()
+
+Number = TypeVar("Number", float, Array)
 
 LOG_2_PI = float(np.log(2.0 * np.pi))
 
@@ -124,17 +126,17 @@ def maximise(
     return MixtureParameters.from_weights(moments.weights, moments.mean, covariance)
 
 
-def bic(log_likelihood: Any, n_free: Any, n_samples: float) -> Any:
+def bic(log_likelihood: Number, n_free: Number | int, n_samples: float) -> Number:
     """Bayesian information criterion (Schwarz 1978) of total log-likelihoods; lower is better."""
     return -2.0 * log_likelihood + n_free * np.log(n_samples)
 
 
-def aic(log_likelihood: Any, n_free: Any) -> Any:
+def aic(log_likelihood: Number, n_free: Number | int) -> Number:
     """Akaike information criterion (Akaike 1974) of total log-likelihoods; lower is better."""
     return -2.0 * log_likelihood + 2.0 * n_free
 
 
-def seeded_draws(random_state: Any) -> dict[str, int] | None:
+def seeded_draws(random_state: int | np.random.RandomState | None) -> dict[str, int] | None:
     """What `sample` of a fit draws from, where the estimator has a seed."""
     if not isinstance(random_state, Integral):
         return None

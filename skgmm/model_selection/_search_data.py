@@ -10,6 +10,7 @@ import numpy as np
 
 from skgmm._em.collapse import CollapseTest
 from skgmm._em.result import EMResult
+from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm._objective import Regularisation
 from skgmm._rows.grouped import RowsInMemory, rows_of
@@ -29,7 +30,7 @@ class SearchData:
     reg: Regularisation
     collapse: CollapseTest
     groups: dict[int, Groups | None]
-    deviations: Any  # (d,) standard deviations of all samples
+    deviations: Array  # (d,) standard deviations of all samples
     options: dict[str, Any]  # of run_em
     admissible_only: bool  # whether each component must rest on enough samples
 
@@ -88,7 +89,7 @@ class SearchData:
         scale = max(1.0, self.n_samples / self.total_weight)
         return unsupported(structure, scale * end.moments.mass, self.rows.n_features)
 
-    def units(self, structure: Structure) -> Any:
+    def units(self, structure: Structure) -> Array:
         """What features are measured in (d,) where the structure does not say so itself."""
         if structure.equivariant == "rotation":
             return np.ones_like(self.deviations)
