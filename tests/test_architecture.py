@@ -11,6 +11,7 @@ import pytest
 import skgmm
 
 PACKAGE = Path(skgmm.__file__).parent
+ROOT = Path(__file__).parents[1]
 
 # Upper layers first. A module imports from its own package and from layers below, never from above.
 LAYERS = [
@@ -176,3 +177,12 @@ def test_properties_are_cached_without_a_lock():
     for path in PACKAGE.rglob("*.py"):
         if path.name != "_threads.py":
             assert "functools import cached_property" not in path.read_text(), path
+
+
+@pytest.mark.parametrize("page", ["where_to_change", "architecture", "add_a_data_source"])
+def test_files_that_the_development_pages_name_exist(page):
+    text = (ROOT / "docs" / "development" / f"{page}.rst").read_text()
+    names = re.findall(r"``([\w/]+(?:\.py|\.cpp|/))``", text)
+    assert names
+    missing = [name for name in names if not any(ROOT.rglob(name.rstrip("/")))]
+    assert not missing
