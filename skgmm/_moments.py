@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgmm._kernels import Form
+from skgmm._kernels import Form, with_added_variances
 from skgmm._linalg import Array
 
 
@@ -71,15 +71,7 @@ class Scatter(Enum):
 
     def widened(self, scatter: Array, mass: Array, variances: Array) -> Array:
         """The scatter of components that get these variances (d,) more, by their mass (K,)."""
-        if self is Scatter.DIAGONAL:
-            return scatter + mass[:, None] * variances
-        wider = scatter.copy()
-        n_features = len(variances)
-        if self is Scatter.FULL:
-            wider.reshape(len(mass), -1)[:, :: n_features + 1] += mass[:, None] * variances
-        else:
-            wider.reshape(-1)[:: n_features + 1] += mass.sum() * variances
-        return wider
+        return with_added_variances(scatter, mass, variances, self.kernel_form)
 
     def pooled_over_components(self, scatter: Array) -> Array:
         """The same scatter in all, shared equally among the components."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from numbers import Integral
 from threading import Lock
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
+from skgmm._kernels import log_peak
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._threads import cached_property
@@ -17,6 +18,8 @@ from skgmm.covariance import AxisAligned, Covariance, Ellipsoidal, Structure
 # Tells the streams of `sample` from that of the starts.
 _OF_SAMPLE = 1
 _COUNTING = Lock()
+
+Number = TypeVar("Number", float, Array)
 
 LOG_2_PI = float(np.log(2.0 * np.pi))
 
@@ -74,8 +77,9 @@ class MixtureParameters:
     @cached_property
     def log_peak(self) -> Array:
         """log of weight x density at the mean, shape (K,)."""
-        norm = 0.5 * (self.n_features * LOG_2_PI + self.covariance.log_det)
-        return self.log_weights - norm
+        factors = self.covariance.kernel_factors
+        weights = np.ascontiguousarray(self.log_weights)
+        return log_peak(weights, factors, np.zeros(self.n_features))
 
     def reordered(self, order: Array) -> MixtureParameters:
         """The components in another order: the first is the one that was order[0]."""
@@ -137,17 +141,17 @@ def vanishing(moments: Moments) -> Array:
     return moments.weights < _SMALLEST_WEIGHT
 
 
-def bic(log_likelihood: Any, n_free: Any, n_samples: float) -> Any:
+def bic(log_likelihood: Number, n_free: Number | int, n_samples: float) -> Number:
     """Bayesian information criterion (Schwarz 1978) of total log-likelihoods; lower is better."""
     return -2.0 * log_likelihood + n_free * np.log(n_samples)
 
 
-def aic(log_likelihood: Any, n_free: Any) -> Any:
+def aic(log_likelihood: Number, n_free: Number | int) -> Number:
     """Akaike information criterion (Akaike 1974) of total log-likelihoods; lower is better."""
     return -2.0 * log_likelihood + 2.0 * n_free
 
 
-def seeded_draws(random_state: Any) -> dict[str, int] | None:
+def seeded_draws(random_state: int | np.random.RandomState | None) -> dict[str, int] | None:
     """What `sample` of a fit draws from, where the estimator has a seed."""
     if not isinstance(random_state, Integral):
         return None

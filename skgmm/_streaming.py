@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.base import clone
@@ -27,6 +27,8 @@ from skgmm._rows.base import InMemoryRows
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._threads import threads_for
 from skgmm.covariance import IllDefinedCovarianceError, Structure
+
+Mixture = TypeVar("Mixture", bound=MixtureInference)
 
 
 def continue_fit(mixture: MixtureInference, rows: InMemoryRows) -> list[str]:
@@ -140,7 +142,9 @@ def _regularisation(mixture: MixtureInference, memory: StreamState) -> Regularis
     return Regularisation.given(mixture.reg_covar, len(variances))
 
 
-def merge_into(cls: Any, mixtures: Sequence[Any]) -> tuple[Any, list[str]]:
+def merge_into(
+    cls: Callable[..., Mixture], mixtures: Sequence[Mixture]
+) -> tuple[Mixture, list[str]]:
     """A new mixture from the Moments of others, and what the user should know."""
     for mixture in mixtures:
         check_is_fitted(mixture)

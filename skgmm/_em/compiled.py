@@ -185,7 +185,7 @@ def _state(
     return State(
         parameters.log_weights,
         parameters.means,
-        covariance.factor,
+        covariance.kernel_factors,
         axes,
         structure.scatter.kernel_form,
         None if moments is None else sums_of(moments),

@@ -58,12 +58,13 @@ class Coordinates:
         self.means = anchor.means
         covariance = in_form(anchor.covariance, ties, moments.form, anchor.n_components)
         principal = principal_axes(covariance, ties)
-        self.factor_shape = covariance.factor.shape
+        factors = covariance.kernel_factors
+        self.factor_shape = factors.shape
         self.shares_axes = ties.turn and ties.rotation == "E"
         self.compiled = _kernels.Coordinates(
             anchor.log_weights,
             anchor.means,
-            covariance.factor,
+            factors,
             moments.mass,
             moments.total_weight,
             int(self.form),

@@ -69,15 +69,11 @@ class MomentPoint:
         self.coordinates, self.free = coordinates, free
         self.moments = self._moments()
         self.parameters = coordinates.objective.maximise_all(self.moments, coordinates.anchor)
-        # Natural parameters are taken in units of the covariances here, in which these are 1: a
-        # factor U of the precisions takes vectors there, and its inverse transpose back.
-        factor = free.parameters.covariance.factor
-        self.diagonal = factor.ndim == 2
-        if self.diagonal:
-            self.whitening, self.units = factor, 1.0 / factor
-        else:
-            self.whitening = np.swapaxes(factor, 1, 2)
-            self.units = triangular_inverse(self.whitening)
+        # Natural parameters are taken in units of the covariances here, in which these are 1:
+        # `whitening` takes vectors there, and its inverse back.
+        covariance = free.parameters.covariance
+        self.diagonal, self.whitening = covariance.diagonal, covariance.whitening
+        self.units = 1.0 / self.whitening if self.diagonal else triangular_inverse(self.whitening)
 
     def _moments(self) -> Moments:
         """Those of which an M-step without ties makes what is at this point, with the prior's."""
@@ -134,14 +130,14 @@ class MomentPoint:
         """
         coordinates = self.coordinates
         shift = self._times(self.whitening, mixture.means - self.free.parameters.means)
-        factor = in_form(
+        whitening = in_form(
             mixture.covariance, coordinates.ties, coordinates.form, mixture.n_components
-        ).factor
+        ).whitening
         if self.diagonal:
-            precisions = (self.units * factor) ** 2
+            precisions = (whitening * self.units) ** 2
         else:
-            root = np.swapaxes(self.units, 1, 2) @ factor
-            precisions = root @ np.swapaxes(root, 1, 2)
+            root = whitening @ self.units
+            precisions = np.swapaxes(root, 1, 2) @ root
         pulls = self._times(precisions, shift)
         constants = np.where(mixture.log_weights > -np.inf, mixture.log_weights, 0.0)
         constants = constants - 0.5 * (mixture.covariance.log_det + (pulls * shift).sum(axis=1))

@@ -12,6 +12,7 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
 from skgmm._threads import cached_property
+from skgmm.covariance._similar import similar_components
 
 
 class EMStatus(Enum):
@@ -222,26 +223,9 @@ class EMResult:
         return self._within(_ALIKE)
 
     def _within(self, tolerance: float) -> dict[int, int]:
-        parameters, factor = self.parameters, self.parameters.covariance.factor
-        factors = np.broadcast_to(factor, (parameters.n_components, *factor.shape[1:]))
-        flattened = factors.reshape(len(factors), -1)
-        found: dict[int, int] = {}
-        # Factors are upper triangular: the first feature alone tells which cannot be the same.
-        first, scale = parameters.means[:, 0], flattened[:, 0]
-        order = np.arange(len(first))
-        near = np.abs(first[:, None] - first) * scale[:, None] < tolerance
-        near &= order < order[:, None]
-        for k in np.flatnonzero(near.any(axis=1)).tolist():
-            apart = parameters.means[:k] - parameters.means[k]
-            whitened = apart @ factors[k] if factor.ndim == 3 else apart * factors[k]
-            near = np.abs(whitened).max(axis=1) < tolerance
-            near &= (
-                np.abs(flattened[:k] - flattened[k]).max(axis=1)
-                < tolerance * np.abs(flattened[k]).max()
-            )
-            if near.any() and not {k, int(np.argmax(near))} & set(self.empty):
-                found[k] = int(np.argmax(near))
-        return found
+        parameters, empty = self.parameters, set(self.empty)
+        pairs = similar_components(parameters.means, parameters.covariance, tolerance)
+        return {k: before for k, before in pairs if not {k, before} & empty}
 
     @property
     def description(self) -> str:

@@ -56,6 +56,7 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
         n_features_in_: int
         feature_names_in_: Array
         _kept: dict[str, Any] | None
+        _draws: dict[str, int] | None
 
     def __sklearn_is_fitted__(self) -> bool:
         # partial_fit sets n_features_in_ before there are enough samples for the first fit.

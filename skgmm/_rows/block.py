@@ -13,7 +13,7 @@ from skgmm._rows.array_input import converted, plain
 from skgmm._rows.bad_values import label_of, names_of
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.checks import LARGEST, check_magnitude, magnitude, readable, weights_of_block
-from skgmm._rows.files import FileState
+from skgmm._rows.unchanged_files import FileState
 
 # Bytes of a block when its rows are not given: large enough that what a block costs beside its rows
 # is nothing, small enough that the allocator keeps its memory for the next.

@@ -145,7 +145,7 @@ def beside_noise(
 
     Two passes: log-densities give the part, and the Moments are those of samples with such weights.
     """
-    factors = np.ascontiguousarray(mixture.covariance.factor)
+    factors = mixture.covariance.kernel_factors
     log_weights = np.ascontiguousarray(mixture.log_weights)
     means = np.ascontiguousarray(mixture.means)
     log_density = np.empty(rows.n_samples)

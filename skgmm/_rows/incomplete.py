@@ -73,7 +73,7 @@ class Batch:
         return np.cumsum(self.counts) - self.counts
 
     def log_allowed(self, log_joint: Array) -> Array:
-        """The log log_joint (K, b), -inf for the components that labels rule out."""
+        """The log joint (K, b), -inf for the components that labels rule out."""
         if self.labels is None:
             return log_joint
         other = np.arange(len(log_joint))[:, None] != self.labels
@@ -209,7 +209,7 @@ def log_noise(batch: Batch, mixture: MixtureParameters) -> Array | None:
 
 
 def log_sums(batch: Batch, log_joint: Array, noise: Array | None = None) -> Array:
-    """Log-densities (b,) from the log log_joint (K, b), and that of noise (b,)."""
+    """Log-densities (b,) from the log joint (K, b), and that of noise (b,)."""
     if noise is not None:
         log_joint = np.vstack([log_joint, noise])
     peak = log_joint.max(axis=0)

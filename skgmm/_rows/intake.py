@@ -135,7 +135,7 @@ def rows_to_ask_about(
     return _in_memory(mixture, X, sample_weight, n_components, reset=False)[0]
 
 
-def complete_or_not(mixture: Any, X: Any) -> Array:
+def complete_or_not(mixture: BaseEstimator, X: Any) -> Array:
     """Samples in memory with the features of the fit, NaN where a value is missing."""
     if isinstance(X, RowBlocks) or _is_dask(X):
         raise TypeError(f"impute takes X in memory, but got a {type(X).__name__}")
@@ -183,7 +183,7 @@ def array_of(
 
 
 def array_with_missing(
-    estimator: Any, X: Any, reset: bool, unsupported: str | None = None
+    estimator: BaseEstimator, X: Any, reset: bool, unsupported: str | None = None
 ) -> tuple[Array, float, bool]:
     """As `array_of`, NaN where a value is missing; and whether none is."""
     if unsupported is not None:
@@ -205,7 +205,7 @@ def array_with_missing(
     return array, largest, whole
 
 
-def _validated(estimator: Any, reset: bool, X: Any) -> Array:
+def _validated(estimator: BaseEstimator, reset: bool, X: Any) -> Array:
     dtypes = [np.float64, np.float32]
     if is_plain(X, *dtypes) and X.ndim == 2 and X.size:
         validate_data(estimator, X, skip_check_array=True, reset=reset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from skgmm._linalg import Array
 from skgmm._rows.bad_values import BadColumn, bad_columns, columns_of, described, label_of, names_of
@@ -66,7 +67,9 @@ def _how_to_drop(X: Any) -> str:
     return ""
 
 
-def check_features_observed(estimator: Any, X: Array, sample_weight: Array | None) -> None:
+def check_features_observed(
+    estimator: BaseEstimator, X: Array, sample_weight: Array | None
+) -> None:
     """Refuse features of which no sample has a value: nothing could be said of them."""
     observed = ~np.isnan(X)
     if sample_weight is not None:

@@ -126,7 +126,7 @@ def leave_one_out(objective: Objective, now: EStep) -> Array:
     own, penalty = now.responsibilities * now.weights[:, None], objective.penalty(parameters)
     varies = _varies(objective.structure, rows.n_features)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if varies and parameters.covariance.factor.ndim == 2:
+        if varies and parameters.covariance.diagonal:
             log_density = _of_diagonals(rows.X, parameters, own, mass)
         else:
             distances = 2.0 * (parameters.log_peak - penalty - now.log_joint)
@@ -171,10 +171,9 @@ def _of_diagonals(X: Array, parameters: MixtureParameters, own: Array, mass: Arr
     result, d = np.empty_like(own), parameters.n_features
     log_det = parameters.covariance.log_det - _bias(mass, np.zeros(d))
     shortened = _shortened(mass, 1)
-    factors = np.broadcast_to(parameters.covariance.factor, parameters.means.shape)
-    for k, factor in enumerate(factors):
+    for k, mean in enumerate(parameters.means):
         apart = mass[k] / (mass[k] - own[:, k])
-        squares = ((X - parameters.means[k]) * factor) ** 2
+        squares = parameters.covariance.whiten(X - mean, k) ** 2
         left = np.maximum(1.0 - (own[:, k] * apart / mass[k])[:, None] * squares, _LEAST)
         longer = apart * shortened[k] * (squares / left).sum(axis=1)
         log_dets = log_det[k] + np.log(left).sum(axis=1) + d * np.log(apart)

@@ -60,10 +60,7 @@ class KnownSplits:
         if k not in self._known:
             return False
         mass, mean, _ = self._known[k]
-        factor = here.parameters.covariance.factor
-        factor_k = factor[k % len(factor)]
-        shift = here.moments.mean[k] - mean
-        shift = shift @ factor_k if factor_k.ndim == 2 else shift * factor_k
+        shift = here.parameters.covariance.whiten(here.moments.mean[k] - mean, k)
         grown = abs(here.moments.mass[k] - mass)
         return bool(grown <= _SAME_MASS * mass and np.abs(shift).max() <= _SAME_MEAN)
 
@@ -280,9 +277,8 @@ class Members:
     def resplits(self, i: int, j: int, rng: np.random.RandomState) -> list[Split]:
         """New splits of two components together."""
         parameters, pair = self.parameters, [i, j]
-        objective, covariance = self._local(*self.of_both(i, j)), parameters.covariance
-        if len(covariance.factor) > 1:
-            covariance = replace(covariance, factor=covariance.factor[pair])
+        objective = self._local(*self.of_both(i, j))
+        covariance = parameters.covariance.reordered(np.array(pair))
         weights = parameters.weights[pair] / parameters.weights[pair].sum()
         now = MixtureParameters.from_weights(weights, parameters.means[pair], covariance)
         level = objective.evaluate(now).objective

@@ -71,10 +71,8 @@ def beats(end: EMResult, here: EMResult) -> bool:
     if end.singular:
         return False
     if len(end.collapsed) != len(here.collapsed):
-        fewer = len(end.collapsed) < len(here.collapsed)
-        return fewer and len(end.collapsed + end.degenerate) <= len(
-            here.collapsed + here.degenerate
-        )
+        before, after = (len(one.collapsed + one.degenerate) for one in (here, end))
+        return len(end.collapsed) < len(here.collapsed) and after <= before
     if end.collapsed:
         return False
     if bool(end.small) != bool(here.small):

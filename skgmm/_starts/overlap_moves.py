@@ -82,13 +82,10 @@ def _lowest_kurtosis(
 
     `own` are the responsibilities of the component, (n,).
     """
-    factor = parameters.covariance.factor
-    factor_k = factor[k % len(factor)]
     centred = rows.X - parameters.means[k]
-    if factor_k.ndim == 2:
-        # Principal axes instead of the axes of the triangular factor.
-        left = np.linalg.svd(factor_k, full_matrices=False)[0]
-        centred = centred @ left
+    if not parameters.covariance.diagonal:
+        axes, _ = parameters.covariance.principal_axes(k, np.ones(parameters.n_features))
+        centred = centred @ axes
     # Kurtosis does not depend on scale; in units of the largest value its powers do not overflow.
     white = centred / np.maximum(np.abs(centred).max(axis=0), np.finfo(np.float64).tiny)
     counted = own * rows.sample_weight

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class ConvergenceDisplay:
     ax_: Any
     figure_: Any
 
-    def __init__(self, *, objectives: ArrayLike, starts: dict[str, Sequence[Any]]) -> None:
+    def __init__(self, *, objectives: ArrayLike, starts: Mapping[str, Sequence[Any]]) -> None:
         self.objectives = np.asarray(objectives, dtype=np.float64)
         self.starts = starts
 
@@ -73,7 +73,7 @@ class ConvergenceDisplay:
         NotFittedError
             If nothing was fitted, as after `from_parameters`.
         """
-        mixture: Any = mixture_of(estimator)
+        mixture = mixture_of(estimator)
         check_is_fitted(mixture, ("lower_bounds_", "starts_"))
         return cls(objectives=mixture.lower_bounds_, starts=mixture.starts_).plot(ax, **options)
 

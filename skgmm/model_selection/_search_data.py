@@ -12,6 +12,7 @@ from skgmm._em.collapse import CollapseTest
 from skgmm._em.one_gaussian import one_gaussian_of
 from skgmm._em.result import EMResult
 from skgmm._fixed import Fixed, fixed_masks
+from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm._objective import Objective, Regularisation
 from skgmm._prior import ConjugatePrior, OneGaussian, Prior, prior_of
@@ -54,7 +55,7 @@ class SearchData:
     reg: Regularisation
     collapse: CollapseTest
     groups: dict[int, Groups | None]
-    deviations: Any  # (d,) standard deviations of all samples
+    deviations: Array  # (d,) standard deviations of all samples
     options: dict[str, Any]  # of run_em
     knowledge: Knowledge
     admissible_only: bool  # whether each component must rest on enough samples
@@ -129,7 +130,7 @@ class SearchData:
         scale = max(1.0, self.n_samples / self.total_weight)
         return unsupported(structure, scale * end.moments.mass, self.rows.n_features)
 
-    def units(self, structure: Structure) -> Any:
+    def units(self, structure: Structure) -> Array:
         """What features are measured in (d,) where the structure does not say so itself."""
         if structure.equivariant == "rotation":
             return np.ones_like(self.deviations)

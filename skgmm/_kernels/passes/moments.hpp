@@ -14,7 +14,8 @@ void log_peak(std::int64_t K, std::int64_t d, bool triangular, std::int64_t n_fa
 // `first`. False if second moments suffer cancellation: the centres were far off.
 bool centre(const Sums& sums, std::int64_t K, std::int64_t d);
 
-// Moments of samples become those of clouds with these variances (d,) about each sample.
-void add_variances(const Sums& moments, std::int64_t K, std::int64_t d, const double* variances);
+// The scatter of samples becomes that of clouds with these variances (d,) about each sample.
+void add_variances(Form form, std::int64_t K, std::int64_t d, const double* mass,
+                   const double* variances, double* scatter);
 
 }  // namespace skgmm

@@ -174,7 +174,7 @@ int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const doub
     }
     const Sums moments = sums_at(out, form, p.means, K, d);
     const bool kept = centre(moments, K, d);
-    add_variances(moments, K, d, floor);
+    add_variances(form, K, d, moments.mass, floor, moments.second);
     return kept ? -1 : digits_lost;
 }
 
@@ -199,7 +199,7 @@ void moments_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, cons
         if (centre(moments, K, d)) break;
         std::copy(moments.first, moments.first + K * d, centres.begin());
     }
-    add_variances(moments, K, d, floor);
+    add_variances(form, K, d, moments.mass, floor, moments.second);
 }
 
 template int64_t add_up<float>(const Rows<float>&, const Mixture&, const Given&, const double*,
