@@ -37,6 +37,11 @@ def _number(value: Any) -> float:
     return np.nan if value is None or type(value).__name__ == "NAType" else float(value)
 
 
+def has_missing(X: Array) -> bool:
+    """Whether there is NaN in an array."""
+    return bool(len(X)) and bool(np.isnan(magnitude(X)))
+
+
 def observed_magnitude(array: Array) -> float:
     """The largest absolute value of those that are observed."""
     return magnitude(np.nan_to_num(array, nan=0.0, posinf=np.inf, neginf=-np.inf))
