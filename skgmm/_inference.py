@@ -15,10 +15,11 @@ from skgmm._fitted import of_one_fit, snapshot
 from skgmm._html import named_after
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters, next_draws
-from skgmm._rows.base import Rows, as_dtype
-from skgmm._rows.grouped import GroupedRows, RowsInMemory
+from skgmm._rows.base import Rows
+from skgmm._rows.checks import as_dtype
 from skgmm._rows.intake import rows_to_ask_about, with_errors
 from skgmm._rows.noise import Background
+from skgmm._rows.out_of_core import beside
 from skgmm._summary import summarise
 from skgmm._validation import check_responsibilities
 from skgmm.covariance import Structure, find_structure
@@ -115,13 +116,7 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
         """The validated samples."""
         check_is_fitted(self)
         rows = rows_to_ask_about(self, X, sample_weight, len(self.means_))
-        rows = with_errors(rows, error_covariance)
-        background = self._background()
-        if background is None:
-            return rows
-        if not isinstance(rows, RowsInMemory):
-            raise ValueError("noise is not supported with RowBlocks or Dask yet: give X in memory")
-        return GroupedRows.knowing(rows, background=background)
+        return beside(with_errors(rows, error_covariance), self._background())
 
     @of_one_fit
     def predict(self, X: ArrayLike, error_covariance: ArrayLike | None = None) -> Array:

@@ -17,6 +17,7 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import e_step, evidence
+from skgmm._rows.checks import as_dtype
 from skgmm._rows.e_step import some_row
 from skgmm._rows.evidence import Evidence
 from skgmm._rows.feature_scale import FeatureScale
@@ -346,23 +347,3 @@ class InMemoryRows(ArrayRows):
         if weights is None or weights.all():
             return self
         return replace(self, X=self.X[weights > 0], sample_weight=weights[weights > 0])
-
-
-def as_dtype(logarithms: Array, dtype: np.dtype) -> Array:
-    """Logarithms in the dtype of the rows, or in float64 where that cannot hold them.
-
-    Lazy ones, whose values nobody knows yet, stay in float64.
-    """
-    if dtype == logarithms.dtype or not isinstance(logarithms, np.ndarray):
-        return logarithms
-    lowest = np.min(logarithms, where=np.isfinite(logarithms), initial=0.0)
-    return logarithms.astype(dtype) if lowest >= np.finfo(dtype).min else logarithms
-
-
-def joined(parts: list[InMemoryRows]) -> InMemoryRows:
-    """Parts that follow one another, copied."""
-    if any(part.sample_weight is not None for part in parts):
-        parts = [part.weighted() for part in parts]
-    X = np.concatenate([part.X for part in parts])
-    weights = [part.sample_weight for part in parts if part.sample_weight is not None]
-    return replace(parts[0], X=X, sample_weight=np.concatenate(weights) if weights else None)

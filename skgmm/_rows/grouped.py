@@ -14,7 +14,8 @@ from skgmm._linalg import Array, symmetrised
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import sample
-from skgmm._rows.base import ArrayRows, InMemoryRows, Rows, Sum, as_dtype
+from skgmm._rows.base import ArrayRows, InMemoryRows, Rows, Sum
+from skgmm._rows.checks import as_dtype
 from skgmm._rows.coding import Coding
 from skgmm._rows.groups import Group, PatternGroup, all_groups, no_moments
 from skgmm._rows.imputation import Completion
@@ -201,7 +202,7 @@ class GroupedRows(ArrayRows):
         return self._coding.coded(self.X, self.known, self.errors)
 
     @cached_property
-    def completed(self) -> InMemoryRows:  # type: ignore[override]
+    def completed(self) -> InMemoryRows:
         filled = self.filled
         if filled is None:
             filled = self.X
@@ -243,9 +244,7 @@ class GroupedRows(ArrayRows):
     def partition_moments(
         self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
     ) -> Moments:
-        partition = beside_known(
-            partition, n_components, self.weights, self.known, self.background
-        )
+        partition = beside_known(partition, n_components, self.weights, self.known, self.background)
         return super().partition_moments(partition, n_components, form, floor)
 
     def to_memory(self) -> GroupedRows:

@@ -45,21 +45,21 @@ def rows_to_fit(
     labels: ArrayLike | None = None,
 ) -> Rows:
     """Rows that the mixture is fitted to; sets its `n_features_in_` and `feature_names_in_`."""
-    if labels is not None and (isinstance(X, RowBlocks) or _is_dask(X)):
-        raise ValueError(
-            f"labels are not supported with {'RowBlocks' if isinstance(X, RowBlocks) else 'Dask'} "
-            "yet: give X in memory, or means_init from a fit to a labelled sample"
-        )
+    n_components = mixture.n_components
     if isinstance(X, RowBlocks):
-        return _blocks(mixture, X, sample_weight, reset=True).with_first_pass(
-            mixture.n_components, rng
-        )
+        blocks = _blocks(mixture, X, sample_weight, reset=True)
+        if labels is not None:
+            blocks = blocks.with_labels(check_labels(labels, blocks.n_samples, n_components))
+        return blocks.with_first_pass(n_components, rng)
     if _is_dask(X):
-        return _chunks(mixture, X, sample_weight, reset=True).with_first_pass(
-            mixture.n_components, rng
-        )
-    rows = rows_in_memory(mixture, X, sample_weight, mixture.n_components)
-    return labelled(rows, labels, mixture.n_components)
+        if labels is not None:
+            raise ValueError(
+                "labels are not supported with Dask yet: use RowBlocks, give X in memory, or "
+                "means_init from a fit to a labelled sample"
+            )
+        return _chunks(mixture, X, sample_weight, reset=True).with_first_pass(n_components, rng)
+    rows = rows_in_memory(mixture, X, sample_weight, n_components)
+    return labelled(rows, labels, n_components)
 
 
 def labelled(rows: RowsInMemory, labels: ArrayLike | None, n_components: int) -> RowsInMemory:

@@ -9,8 +9,9 @@ from sklearn.base import BaseEstimator
 
 from skgmm._moments import Moments
 from skgmm._rows.base import Rows
-from skgmm._rows.grouped import GroupedRows, RowsInMemory, noise_beside
+from skgmm._rows.grouped import noise_beside
 from skgmm._rows.noise import Background
+from skgmm._rows.out_of_core import beside
 
 
 class UniformNoise(BaseEstimator):
@@ -48,15 +49,9 @@ class UniformNoise(BaseEstimator):
             raise ValueError(f"noise: weight should be between 0 and 1, but is {weight!r}")
         return self
 
-    def beside(self, rows: Rows) -> GroupedRows:
+    def beside(self, rows: Rows) -> Rows:
         """The samples, with this noise beside the components of every mixture."""
-        if not isinstance(rows, RowsInMemory):
-            raise ValueError(
-                "noise is not supported with RowBlocks or Dask yet: give X in memory, for example "
-                "a random sample"
-            )
-        background = Background.of(rows.X, rows.sample_weight, self.volume, float(self.weight))
-        return GroupedRows.knowing(rows, background=background)
+        return beside(rows, Background.of(rows, self.volume, float(self.weight)))
 
 
 class OnlyNoiseError(ValueError):

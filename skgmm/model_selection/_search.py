@@ -291,6 +291,7 @@ class GaussianMixtureSearch(
         rows = labelled(rows, labels, min(sizes))
         if (noise := noise_of(self.noise)) is not None:
             rows = noise.beside(rows)
+        assert isinstance(rows, RowsInMemory)
         rng = check_random_state(self.random_state)
 
         def prepare(some: RowsInMemory) -> SearchData:
