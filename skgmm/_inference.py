@@ -39,6 +39,7 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
         warm_up: int
         random_state: int | np.random.RandomState | None
         n_jobs: int | None
+        noise: Any
         weights_: Array
         means_: Array
         covariances_: Array

@@ -334,13 +334,12 @@ default='auto'
             _validation.check_covariance(covariances, "covariance", structure, *shape),
         )
         mixture = cls(shape[0], covariance_type=covariance_type)
-        mixture.__dict__.update(attributes_of(parameters, structure, np.dtype(np.float64)))
+        background = None
         if noise_volume is not None:
-            noise = UniformNoise(volume=noise_volume).checked()
-            mixture.noise = noise
+            mixture.noise = UniformNoise(volume=noise_volume).checked()
             background = Background.cube(parameters.means, float(noise_volume))
-            mixture.__dict__.update(background.attributes(parameters))
-            mixture.n_parameters_ += background.n_parameters
+        attributes = attributes_of(parameters, structure, np.dtype(np.float64), background)
+        mixture.__dict__.update(attributes)
         mixture.n_features_in_ = shape[1]
         mixture.status_ = EMStatus.GIVEN.value
         return mixture

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -96,6 +96,16 @@ class Background:
         half = 0.5 * np.exp(np.log(volume) / means.shape[1])
         centre = means.mean(axis=0)
         return cls(float(np.log(volume)), centre - half, centre + half, 0.0)
+
+    @classmethod
+    def around(cls, parts: Sequence[Background | None]) -> Background | None:
+        """That of mixtures with the same volume, about the samples of all."""
+        known = [part for part in parts if part is not None]
+        if not known:
+            return None
+        low = np.min([part.low for part in known], axis=0)
+        high = np.max([part.high for part in known], axis=0)
+        return replace(known[0], low=low, high=high)
 
     def state(self) -> dict[str, Any]:
         """As arrays and numbers."""

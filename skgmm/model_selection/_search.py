@@ -290,8 +290,9 @@ class GaussianMixtureSearch(
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
         rows = labelled(rows, labels, min(sizes))
         if (noise := noise_of(self.noise)) is not None:
-            rows = noise.beside(rows)
-        assert isinstance(rows, RowsInMemory)
+            beside = noise.beside(rows)
+            assert isinstance(beside, RowsInMemory)
+            rows = beside
         rng = check_random_state(self.random_state)
 
         def prepare(some: RowsInMemory) -> SearchData:
