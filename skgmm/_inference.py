@@ -293,9 +293,8 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
         rng = check_random_state(random_state)
         rows, components = parameters.draw(int(n_samples), rng)
         if (background := self._background()) is not None:
-            noise = rng.uniform(size=len(rows)) < np.exp(parameters.log_noise_weight)
-            box = rng.uniform(background.low, background.high, size=rows.shape)
-            rows, components = np.where(noise[:, None], box, rows), np.where(noise, -1, components)
+            rows, noise = background.beside_drawn(rows, parameters, rng)
+            components = np.where(noise, -1, components)
         return rows.astype(np.asarray(self.means_).dtype, copy=False), components
 
     @of_one_fit

@@ -23,7 +23,7 @@ from skgmm._progress.callbacks import FitTasks
 from skgmm._rows.base import Rows
 from skgmm._rows.intake import rows_to_fit, with_errors
 from skgmm._rows.noise import Background
-from skgmm._rows.uniform_noise import UniformNoise, noise_of
+from skgmm._rows.uniform_noise import UniformNoise, beside_noise, noise_of
 from skgmm._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
@@ -443,8 +443,7 @@ default='auto'
                 rng = check_random_state(working.random_state)
                 rows = rows_to_fit(working, X, sample_weight, rng, labels)
                 rows = with_errors(rows, error_covariance)
-                if (noise := noise_of(working.noise)) is not None:
-                    rows = noise.beside(rows)
+                rows = beside_noise(rows, noise_of(working.noise))
                 for name in ("noise_weight_", "noise_volume_"):  # of an earlier fit
                     working.__dict__.pop(name, None)
                 previous, messages = working._previous(rows.n_features)

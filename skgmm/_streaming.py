@@ -29,7 +29,7 @@ from skgmm._rows.grouped import as_observed
 from skgmm._rows.missing import check_features_observed, n_observed
 from skgmm._rows.noise import Background
 from skgmm._rows.out_of_core import beside
-from skgmm._rows.uniform_noise import noise_of
+from skgmm._rows.uniform_noise import beside_noise, noise_of
 from skgmm._threads import threads_for
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 
@@ -100,8 +100,7 @@ def _warm_up(
 def _rows_to_fit(mixture: MixtureInference, rows: InMemoryRows) -> Rows:
     """The samples of a warm-up as `fit` takes them."""
     check_features_observed(mixture, rows.X, rows.sample_weight)
-    noise, observed = noise_of(mixture.noise), as_observed(rows)
-    return observed if noise is None else noise.beside(observed)
+    return beside_noise(as_observed(rows), noise_of(mixture.noise))
 
 
 def _learn(mixture: MixtureInference, settings: Settings, rows: InMemoryRows) -> list[str]:
@@ -210,20 +209,22 @@ def _check_mergeable(mixtures: Sequence[MixtureInference]) -> None:
         for what, value in _identity(mixture).items():
             wanted = _identity(mixtures[0])[what]
             if value != wanted:
+                advice = ". Fit them with UniformNoise(volume=...)" if "noise" in what else ""
                 raise ValueError(
                     f"mixtures to merge should have the same {what}, but mixture {number} has "
-                    f"{value!r} and mixture 0 has {wanted!r}"
+                    f"{value!r} and mixture 0 has {wanted!r}{advice}"
                 )
 
 
 def _identity(mixture: MixtureInference) -> dict[str, Any]:
     """What mixtures have to have in common."""
+    background = mixture._background()
     return {
         "n_components": len(mixture.means_),
         "n_features": mixture.means_.shape[1],
         "covariance_type": mixture._structure().name,
         "feature_names_in_": list(getattr(mixture, "feature_names_in_", [])),
-        "noise_volume_": getattr(mixture, "noise_volume_", None),  # UniformNoise(volume=...)
+        "noise_volume_": None if background is None else background.volume,
     }
 
 

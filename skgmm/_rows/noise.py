@@ -125,6 +125,14 @@ class Background:
         low, high = state["box"]
         return cls(state["log_volume"], low, high, 0.0, state["n_parameters"])
 
+    def beside_drawn(
+        self, rows: Array, parameters: MixtureParameters, rng: np.random.RandomState
+    ) -> tuple[Array, Array]:
+        """Samples drawn from components (n, d), some replaced by noise; and which, bool (n,)."""
+        noise = rng.uniform(size=len(rows)) < np.exp(parameters.log_noise_weight)
+        box = rng.uniform(self.low, self.high, size=rows.shape)
+        return np.where(noise[:, None], box, rows), noise
+
     @property
     def volume(self) -> float:
         return float(np.exp(self.log_volume))

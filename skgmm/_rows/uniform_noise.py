@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import overload
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from skgmm._moments import Moments
 from skgmm._rows.base import Rows
-from skgmm._rows.grouped import noise_beside
+from skgmm._rows.grouped import RowsInMemory, noise_beside
 from skgmm._rows.noise import Background
 from skgmm._rows.out_of_core import beside
 
@@ -49,9 +50,18 @@ class UniformNoise(BaseEstimator):
             raise ValueError(f"noise: weight should be between 0 and 1, but is {weight!r}")
         return self
 
-    def beside(self, rows: Rows) -> Rows:
-        """The samples, with this noise beside the components of every mixture."""
-        return beside(rows, Background.of(rows, self.volume, float(self.weight)))
+    def of(self, rows: Rows) -> Background:
+        """The density of this noise beside samples."""
+        return Background.of(rows, self.volume, float(self.weight))
+
+
+@overload
+def beside_noise(rows: RowsInMemory, noise: UniformNoise | None) -> RowsInMemory: ...
+@overload
+def beside_noise(rows: Rows, noise: UniformNoise | None) -> Rows: ...
+def beside_noise(rows: Rows, noise: UniformNoise | None) -> Rows:
+    """The samples, with noise beside the components of every mixture if there is any."""
+    return beside(rows, None if noise is None else noise.of(rows))
 
 
 class OnlyNoiseError(ValueError):
