@@ -53,7 +53,7 @@ def test_a_file_with_labels(header, tmp_path, faithful, capsys):
         ("", "is empty"),
         ("a,b\n", "has a header but no rows"),
         ("a,b\n1,inf\n2,3\n", r"'b' \(line 2: 'inf'\)"),
-        ("a,b,\n1,2,\n2,3,NA\n", r"no row has a value in 'x2'. Remove the columns"),
+        ("a,b,\n1,2,\n2,3,NA\n", r"finite numbers, but empty: 'x2'. Remove the columns"),
     ],
 )
 def test_bad_files_are_explained(text, message, tmp_path, capsys):

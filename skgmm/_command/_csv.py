@@ -68,11 +68,13 @@ def _read(text: str, source: str, missing: bool) -> tuple[list[str], Array]:
     if not rows:
         raise ValueError(f"{source} has a header but no rows")
     _refuse_text(rows, names, source, missing)
-    X = np.array(
-        [[np.nan if _is_missing(cell) else float(cell) for cell in row] for _, row in rows]
-    )
-    if empty := [repr(names[j]) for j in np.flatnonzero(np.isnan(X).all(axis=0))]:
-        raise ValueError(f"{source}: no row has a value in {', '.join(empty)}. Remove the columns.")
+    X = np.array([[_number(cell) for cell in row] for _, row in rows])
+    empty = [repr(names[j]) for j in np.flatnonzero(np.isnan(X).all(axis=0))]
+    if empty:
+        raise ValueError(
+            f"{source}: these columns are not all finite numbers, but empty: {', '.join(empty)}. "
+            "Remove the columns."
+        )
     return names, X
 
 
@@ -108,6 +110,10 @@ def _is_number(cell: str) -> bool:
         return bool(np.isfinite(float(cell)))
     except ValueError:
         return False
+
+
+def _number(cell: str) -> float:
+    return np.nan if _is_missing(cell) else float(cell)
 
 
 def _is_missing(cell: str) -> bool:
