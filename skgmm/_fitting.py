@@ -23,6 +23,7 @@ from skgmm._progress import FitTasks, followed
 from skgmm._rows.base import Rows
 from skgmm._rows.checks import representable
 from skgmm._rows.grouped import noise_beside, with_noise
+from skgmm._rows.noise import Background
 from skgmm._rows.uniform_noise import refuse_only_noise
 from skgmm._starts.choose import Start, choose_start, single_candidate, table_of_starts
 from skgmm._starts.given import fixed_by
@@ -50,10 +51,12 @@ class Fit:
         memory = StreamState.of_fit(
             result.moments.with_objective(log_likelihood), objective.rows.n_samples
         )
-        attributes = attributes_of(result.parameters, objective.structure, objective.rows.dtype)
-        if (background := noise_beside(objective.rows)) is not None:
-            attributes |= background.attributes(result.parameters)
-            attributes["n_parameters_"] += background.n_parameters
+        attributes = attributes_of(
+            result.parameters,
+            objective.structure,
+            objective.rows.dtype,
+            noise_beside(objective.rows),
+        )
         if self.prior is not None:
             attributes |= {
                 "prior_": self.prior,
@@ -80,9 +83,12 @@ class Fit:
 
 
 def attributes_of(
-    parameters: MixtureParameters, structure: Structure, dtype: np.dtype
+    parameters: MixtureParameters,
+    structure: Structure,
+    dtype: np.dtype,
+    background: Background | None = None,
 ) -> dict[str, Any]:
-    """The fitted attributes that describe a mixture, in the dtype of the data.
+    """The fitted attributes that describe a mixture and its noise, in the dtype of the data.
 
     Where that is float32, the parameters are kept in float64 too: rounded to 7 digits, a component
     that is narrow beside its distance from 0 would be another one.
@@ -100,12 +106,13 @@ def attributes_of(
     if not all(representable(array, dtype) for array in arrays.values()):
         dtype = np.dtype(np.float64)  # squares of float32 numbers need not be float32 numbers
     names = ("weights_", "means_", "precisions_cholesky_")
+    beside = 0 if background is None else background.n_parameters
     return {
         **{name: np.array(array, dtype=dtype) for name, array in arrays.items()},
         "_unrounded": {name: arrays[name] for name in names} if dtype == np.float32 else None,
-        "n_parameters_": n_parameters(structure, *parameters.means.shape),
+        "n_parameters_": n_parameters(structure, *parameters.means.shape) + beside,
         "covariance_type_": structure.name,
-        "_noise": None,
+        **({"_noise": None} if background is None else background.attributes(parameters)),
     }
 
 

@@ -24,7 +24,7 @@ from skgmm._progress import FitTasks
 from skgmm._rows.base import Rows
 from skgmm._rows.intake import rows_to_fit, with_errors
 from skgmm._rows.noise import Background
-from skgmm._rows.uniform_noise import UniformNoise, noise_of
+from skgmm._rows.uniform_noise import UniformNoise, beside_noise, noise_of
 from skgmm._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
@@ -357,13 +357,12 @@ default='auto'
             _validation.check_covariance(covariances, "covariance", structure, *shape),
         )
         mixture = cls(shape[0], covariance_type=covariance_type)
-        mixture.__dict__.update(attributes_of(parameters, structure, np.dtype(np.float64)))
+        background = None
         if noise_volume is not None:
-            noise = UniformNoise(volume=noise_volume).checked()
-            mixture.noise = noise
+            mixture.noise = UniformNoise(volume=noise_volume).checked()
             background = Background.cube(parameters.means, float(noise_volume))
-            mixture.__dict__.update(background.attributes(parameters))
-            mixture.n_parameters_ += background.n_parameters
+        attributes = attributes_of(parameters, structure, np.dtype(np.float64), background)
+        mixture.__dict__.update(attributes)
         mixture.n_features_in_ = shape[1]
         mixture.status_ = EMStatus.GIVEN.value
         return mixture
@@ -467,8 +466,7 @@ default='auto'
                 rng = check_random_state(working.random_state)
                 rows = rows_to_fit(working, X, sample_weight, rng, labels)
                 rows = with_errors(rows, error_covariance)
-                if (noise := noise_of(working.noise)) is not None:
-                    rows = noise.beside(rows)
+                rows = beside_noise(rows, noise_of(working.noise))
                 for name in _OPTIONAL:  # of an earlier fit
                     working.__dict__.pop(name, None)
                 previous, messages = working._previous(rows.n_features)

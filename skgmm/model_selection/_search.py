@@ -20,7 +20,7 @@ from skgmm._mixture import GaussianMixtureEM
 from skgmm._prior import ConjugatePrior
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import labelled, rows_in_memory
-from skgmm._rows.uniform_noise import UniformNoise, noise_of
+from skgmm._rows.uniform_noise import UniformNoise, beside_noise, noise_of
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
@@ -301,8 +301,7 @@ class GaussianMixtureSearch(
         sizes, structures = sizes_of(self.n_components), structures_of(self.covariance_types)
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
         rows = labelled(rows, labels, min(sizes))
-        if (noise := noise_of(self.noise)) is not None:
-            rows = noise.beside(rows)
+        rows = beside_noise(rows, noise_of(self.noise))
         rng = check_random_state(self.random_state)
 
         def prepare(some: RowsInMemory) -> SearchData:
