@@ -137,7 +137,7 @@ def estimate_covariance(
 
 
 def vanishing(moments: Moments) -> Array:
-    """Components (K,) with so little of the samples that its digits are lost."""
+    """Components (K,) with so little of the samples that its digits are gone."""
     return moments.weights < _SMALLEST_WEIGHT
 
 
