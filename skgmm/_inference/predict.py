@@ -40,6 +40,7 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
         random_state: int | np.random.RandomState | None
         n_jobs: int | None
         noise: Any
+        prior: Any
         weights_: Array
         means_: Array
         covariances_: Array
