@@ -108,6 +108,7 @@ def attributes_of(
         **{name: np.array(array, dtype=dtype) for name, array in arrays.items()},
         "_unrounded": {name: arrays[name] for name in names} if dtype == np.float32 else None,
         "n_parameters_": n_parameters(structure, *parameters.means.shape) + beside,
+        "_n_fixed": 0,
         "covariance_type_": structure.name,
         **({"_noise": None} if background is None else background.attributes(parameters)),
     }
@@ -193,7 +194,8 @@ def _run(
         )
         refuse_only_noise(result.moments, rows)
     result = replace(result, shortage=start.warning, n_distinct=start.n_distinct)
-    return collapse.with_span(result)
+    # With a prior no direction rests on `reg_covar`.
+    return result if objective.determined else collapse.with_span(result)
 
 
 def _best(

@@ -264,6 +264,12 @@ class Prior:
         return replace(self, weight_rows=self.weight_rows[order])
 
     @property
+    def determines_covariances(self) -> bool:
+        """Whether covariances are positive definite without any sample."""
+        one = OneGaussian(self.mean, self.covariance, 1.0)
+        return self.covariance_rows > 0.0 and not one.singular
+
+    @property
     def counts(self) -> Counts:
         """How many samples of each kind each component has seen."""
         none = np.zeros(len(self.weight_rows))
