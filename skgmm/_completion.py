@@ -15,7 +15,8 @@ from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.imputation import drawn, imputed
 from skgmm._rows.intake import complete_or_not
-from skgmm._rows.measurement_errors import check_errors, denoised
+from skgmm._rows.deconvolution import denoised
+from skgmm._rows.measurement_errors import check_errors
 
 
 @named_after("GaussianMixtureEM")

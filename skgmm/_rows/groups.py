@@ -21,8 +21,9 @@ from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import incomplete
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.deconvolution import error_groups
 from skgmm._rows.incomplete import Batch, batches
-from skgmm._rows.measurement_errors import error_groups
+from skgmm._rows.measurement_errors import shared_errors
 from skgmm._rows.noise import Background
 from skgmm._rows.view import View
 
@@ -180,27 +181,39 @@ def all_groups(
     background: Background | None = None,
     errors: Array | None = None,
 ) -> list[Group]:
-    """The groups of samples, also of those with measurement errors, (n, d) or (n, d, d)."""
+    """The groups of samples, also of those with measurement errors, (n, d) or (n, d, d).
+
+    Samples that share an error covariance, and a pattern of missing values, are seen in one way.
+    """
     if errors is None:
         return groups_of(rows, known, background)
     inexact = errors.reshape(len(errors), -1).any(axis=1)
-    exact, numbers = np.flatnonzero(~inexact), np.flatnonzero(inexact)
+    together = [np.flatnonzero(~inexact)] if not inexact.all() else []
+    numbers = np.flatnonzero(inexact)
+    together += [numbers[own] for own in shared_errors(errors[numbers], _MANY)]
+    alone = np.ones(rows.n_samples, dtype=bool)
+    groups: list[Group] = []
+    for own in together:
+        labels = None if known is None else known[own]
+        for group in groups_of(rows.taken(own), labels, background):
+            if inexact[own[0]] and isinstance(group, BatchGroup):
+                continue  # too few of a pattern
+            alone[own[group.numbers]] = False
+            groups.append(_renumbered(group, own, errors[own[0]] if inexact[own[0]] else None))
     weights = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
-    groups: list[Group] = list(error_groups(rows.X, weights, errors, numbers, known, background))
-    if len(exact):
-        own = None if known is None else known[exact]
-        groups += (
-            _renumbered(group, exact) for group in groups_of(rows.taken(exact), own, background)
-        )
+    left = np.flatnonzero(alone)
+    groups += error_groups(rows.X, weights, errors, left, known, background, rows.n_threads)
     return groups
 
 
-def _renumbered(group: Group, numbers: Array) -> Group:
-    """A group of some samples, by their numbers among all."""
+def _renumbered(group: Group, numbers: Array, errors: Array | None) -> Group:
+    """A group of some samples, by their numbers among all, with the errors that they share."""
     if isinstance(group, BatchGroup):
         batch = replace(group.batch, numbers=numbers[group.batch.numbers])
         return replace(group, batch=batch)
     assert isinstance(group, (PatternGroup, EmptyGroup))
+    if isinstance(group, PatternGroup) and errors is not None:
+        group = replace(group, view=replace(group.view, errors=errors))
     return replace(group, numbers=numbers[group.numbers])
 
 
