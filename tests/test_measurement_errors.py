@@ -11,11 +11,13 @@ import oracle_incomplete
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from skgmm import GaussianMixtureEM, RowBlocks, UniformNoise
+from skgmm import GaussianMixtureEM, RowBlocks, UniformNoise, _kernels
 from skgmm._em.quasi_newton import coordinates_around
+from skgmm._moments import Scatter
 from skgmm._objective import Objective
-from skgmm._rows import measurement_errors
+from skgmm._rows import groups, measurement_errors
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.deconvolution import ErrorGroup
 from skgmm._rows.grouped import GroupedRows
 from skgmm._rows.measurement_errors import dense_errors
 from skgmm._rows.noise import Background
@@ -269,3 +271,113 @@ def test_float32():
     )
     double = GaussianMixtureEM(K, **options).fit(Y, error_covariance=errors)
     np.testing.assert_allclose(single.means_, double.means_, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("noise", [False, True], ids=["no noise", "noise"])
+def test_samples_that_share_their_errors_have_the_e_step_of_the_oracle(
+    name, kind, noise, monkeypatch
+):
+    """They are seen together: one covariance of the measurements for all of them."""
+    monkeypatch.setattr(groups, "_MANY", 4)
+    X, Y, holes, errors, labels = measured(40, kind)
+    errors = errors[np.arange(40) % 2]  # two covariances
+    weights = np.random.default_rng(1).integers(0, 3, size=40).astype(float)
+    parameters = parameters_of(name, X, 0.1 if noise else 0.0)
+    form, floor = find_structure(name).scatter, np.array([0.3, 0.2, 0.0])
+    for given, known in product((Y, holes), (None, labels)):
+        background = Background.of(given, weights, 4000.0, 0.05) if noise else None
+        sides = np.exp(background.log_sides) if noise else None
+        rows = GroupedRows.of(
+            InMemoryRows(given, weights), known, background, errors=without_missing(given, errors)
+        )
+        assert any(isinstance(group, groups.PatternGroup) for group in rows.groups)
+        assert not any(isinstance(group, ErrorGroup) for group in rows.groups) or given is holes
+        got = rows.expectation(parameters, form, floor)
+        expected = oracle_incomplete.expectation(
+            given, weights, parameters, form, floor, known, sides, dense_errors(errors)
+        )
+        oracle.assert_moments_equal(got, expected, parameters)
+        density, logs = rows._log_joint(parameters)
+        alone = ErrorGroup.of(given, weights, rows.errors, np.arange(40), known, background)
+        expected_density, expected_logs = alone.log_joint(parameters)
+        np.testing.assert_allclose(density, expected_density, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(np.exp(logs), np.exp(expected_logs), atol=1e-12)
+
+
+@pytest.mark.parametrize("form", list(Scatter))
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "tied-spherical"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("many", [1, 10**9], ids=["shared", "alone"])
+def test_any_form_of_scatter_of_any_structure(name, form, kind, many, monkeypatch):
+    monkeypatch.setattr(groups, "_MANY", many)
+    X, _, holes, errors, _ = measured(30, kind)
+    errors = np.repeat(errors[:3], 10, axis=0)
+    parameters, floor = parameters_of(name, X), np.full(D, 0.1)
+    rows = GroupedRows.of(InMemoryRows(holes), errors=without_missing(holes, errors))
+    got = rows.expectation(parameters, form, floor)
+    expected = oracle_incomplete.expectation(
+        holes, np.ones(30), parameters, form, floor, errors=dense_errors(errors)
+    )
+    oracle.assert_moments_equal(got, expected, parameters)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_results_do_not_depend_on_threads_or_instruction_sets(kind):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(5000, D)) + 2 * rng.integers(2, size=(5000, 1))
+    X[rng.random(X.shape) < 0.1] = np.nan
+    errors = rng.exponential(size=(5000, D))
+    errors = without_missing(X, errors if kind == "variances" else dense_errors(errors))
+    parameters = parameters_of("full", rng.normal(size=(100, D)))
+    one, two = (
+        GroupedRows.of(InMemoryRows(X, n_threads=n), errors=errors).expectation(
+            parameters, Scatter.FULL, np.full(D, 1e-3)
+        )
+        for n in (1, 2)
+    )
+    np.testing.assert_array_equal(one.scatter, two.scatter)
+    np.testing.assert_array_equal(one.mean, two.mean)
+    assert one.objective == two.objective
+    active = _kernels.active()
+    try:
+        for instructions in _kernels.available():
+            _kernels.use(instructions)
+            rows = GroupedRows.of(InMemoryRows(X), errors=errors)
+            other = rows.expectation(parameters, Scatter.FULL, np.full(D, 1e-3))
+            oracle.assert_moments_equal(other, one, parameters)
+    finally:
+        _kernels.use(active)
+
+
+def test_components_that_start_far_from_their_samples_keep_their_digits():
+    """Their second moments about the old mean have lost all digits of those about the new one."""
+    rng = np.random.default_rng(0)
+    X, errors = rng.normal(size=(200, 2)), rng.exponential(size=(200, 2))
+    parameters = GaussianMixtureEM.from_parameters([1.0], [[1e9, -1e8]], [np.eye(2)])._parameters()
+    rows = GroupedRows.of(InMemoryRows(X), errors=errors)
+    got = rows.expectation(parameters, Scatter.FULL, np.zeros(2))
+    gain = 1.0 / (1.0 + errors)  # the true values are near the mean of the component
+    true = [1e9, -1e8] + gain * (X - [1e9, -1e8])
+    expected = np.cov(true.T, bias=True) + np.diag((gain * errors).mean(axis=0))
+    np.testing.assert_allclose(got.scatter[0] / 200, expected, rtol=1e-9)
+    single = rows.reweighted(np.eye(200)[0]).expectation(parameters, Scatter.FULL, np.zeros(2))
+    np.testing.assert_allclose(single.scatter[0], np.diag((gain * errors)[0]), rtol=1e-7, atol=1e-7)
+
+
+def test_narrow_components_keep_their_digits():
+    """Variances of 1 and 1e-12 along turned axes, errors between."""
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    covariance = (axes * [1.0, 1e-6, 1e-12]) @ axes.T
+    root = (axes * [1.0, 1e-3, 1e-6]) @ axes.T
+    X = rng.normal(size=(300, 3)) @ root
+    mixture = GaussianMixtureEM.from_parameters([1.0], [[0.0] * 3], [covariance])
+    errors = 1e-9 * rng.exponential(size=(300, 3))
+    rows = GroupedRows.of(InMemoryRows(X), errors=errors)
+    got = rows.expectation(mixture._parameters(), Scatter.FULL, np.zeros(3)).scatter[0] / 300
+    turned = axes.T @ got @ axes
+    assert (np.diagonal(turned) > 0).all()
+    assert turned[2, 2] == pytest.approx(1e-12, rel=0.05)
+    assert turned[1, 1] == pytest.approx(1e-6, rel=0.3)

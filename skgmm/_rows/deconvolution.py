@@ -14,7 +14,6 @@ a cloud of variance `floor`, as in `view`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -71,6 +70,35 @@ class ErrorGroup:
     labels: Array | None = None  # (b,) the component where it is known, else -1
     background: Array | None = None  # (b,) log-density of noise, -inf where it is ruled out
     n_threads: int = 1
+
+    @classmethod
+    def of(
+        cls,
+        X: Array,
+        weights: Array,
+        errors: Array,
+        numbers: Array,
+        known: Array | None = None,
+        background: Background | None = None,
+        n_threads: int = 1,
+    ) -> ErrorGroup:
+        """The samples with these numbers; `errors` are (n, d) variances or (n, d, d)."""
+        missing, noise = np.isnan(X[numbers]), None
+        labels = None if known is None else known[numbers]
+        if background is not None:
+            noise = background.log_density(missing)
+            if labels is not None:
+                noise = np.where(labels < 0, noise, -np.inf)
+        return cls(
+            numbers,
+            np.where(missing, 0.0, X[numbers]).astype(np.float64),
+            1.0 - missing if missing.any() else None,
+            np.ascontiguousarray(errors[numbers]),
+            weights[numbers],
+            labels,
+            noise,
+            n_threads,
+        )
 
     def expectation(self, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
         whitened, given = Whitened.of(mixture), None
@@ -185,43 +213,12 @@ class ErrorGroup:
             raise LostRowError(int(self.numbers[lost.argmax()]))
 
 
-def error_groups(
-    X: Array,
-    weights: Array,
-    errors: Array,
-    numbers: Array,
-    known: Array | None = None,
-    background: Background | None = None,
-    n_threads: int = 1,
-) -> Iterator[ErrorGroup]:
-    """The samples with these numbers; `errors` are (n, d) variances or (n, d, d)."""
-    if not len(numbers):
-        return
-    missing = np.isnan(X[numbers])
-    labels = None if known is None else known[numbers]
-    noise = None
-    if background is not None:
-        noise = background.log_density(missing)
-        if labels is not None:
-            noise = np.where(labels < 0, noise, -np.inf)
-    yield ErrorGroup(
-        numbers,
-        np.where(missing, 0.0, X[numbers]).astype(np.float64),
-        1.0 - missing if missing.any() else None,
-        np.ascontiguousarray(errors[numbers]),
-        weights[numbers],
-        labels,
-        noise,
-        n_threads,
-    )
-
-
 def denoised(X: Array, errors: Array, filled: Array, mixture: MixtureParameters) -> Array:
     """Expected true values (n, d); `filled` are X with missing values filled in."""
     found = filled.copy()
     numbers = np.flatnonzero(errors.reshape(len(errors), -1).any(axis=1))
     variances = errors if errors.ndim == 2 else np.diagonal(errors, axis1=1, axis2=2)
-    for group in error_groups(X, np.ones(len(X)), errors, numbers):
-        exact = ~np.isnan(X[numbers]) & (variances[numbers] == 0.0)
-        found[numbers] = np.where(exact, X[numbers], group.true_values(mixture))
+    group = ErrorGroup.of(X, np.ones(len(X)), errors, numbers)
+    exact = ~np.isnan(X[numbers]) & (variances[numbers] == 0.0)
+    found[numbers] = np.where(exact, X[numbers], group.true_values(mixture))
     return found

@@ -21,7 +21,7 @@ from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import incomplete
 from skgmm._rows.base import InMemoryRows
-from skgmm._rows.deconvolution import error_groups
+from skgmm._rows.deconvolution import ErrorGroup
 from skgmm._rows.incomplete import Batch, batches
 from skgmm._rows.measurement_errors import shared_errors
 from skgmm._rows.noise import Background
@@ -202,7 +202,9 @@ def all_groups(
             groups.append(_renumbered(group, own, errors[own[0]] if inexact[own[0]] else None))
     weights = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
     left = np.flatnonzero(alone)
-    groups += error_groups(rows.X, weights, errors, left, known, background, rows.n_threads)
+    if len(left):
+        data = rows.X, weights, errors, left, known, background
+        groups.append(ErrorGroup.of(*data, n_threads=rows.n_threads))
     return groups
 
 
