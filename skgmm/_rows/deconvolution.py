@@ -24,7 +24,7 @@ from skgmm._kernels._native import deconvolve
 from skgmm._linalg import Array, symmetrised, triangular_inverse
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.far import far_samples, separated
+from skgmm._rows.far import Known, far_samples, separate
 from skgmm._rows.noise import Background
 
 # About the mean of the last iteration, a second moment loses this part of its digits at most; each
@@ -167,12 +167,9 @@ class ErrorGroup:
         logs = np.empty((len(self.X), n_components + (self.background is not None)))
         out = {"log_density": log_density, "log_responsibilities": logs}
         self._run(mixture, whitened, floor, np.zeros_like(mixture.means), None, **out)
-        far = np.flatnonzero(far_samples(log_density, mixture, self.weights))
-        if len(far):
-            labels = None if self.labels is None else self.labels[far]
-            missing = None if self.observed is None else self.observed[far] == 0.0
-            found = separated(self.X[far], missing, self.errors[far], mixture, floor, labels)
-            log_density[far], logs[far, :n_components] = found
+        missing = None if self.observed is None else self.observed == 0.0
+        known = Known(self.X, missing, self.errors, self.labels)
+        separate(log_density, logs, known, self.weights, mixture, floor)
         return log_density, logs
 
     def _run(

@@ -9,9 +9,11 @@ where two components are the same.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from skgmm._linalg import Array
+from skgmm._linalg import Array, cholesky
 from skgmm._parameters import LOG_2_PI, MixtureParameters
 
 # Logarithms of densities below this have fewer than 12 digits after the point. As in far.hpp.
@@ -25,27 +27,53 @@ def far_samples(log_density: Array, mixture: MixtureParameters, weights: Array) 
     return (log_density < _FAR) & np.isfinite(log_density) & (weights > 0)
 
 
-def separated(
-    X: Array,
-    missing: Array | None,
-    errors: Array | None,
+class Known(NamedTuple):
+    """What is known of some samples."""
+
+    X: Array  # (n, d)
+    missing: Array | None = None  # (n, d) bool; None: nothing
+    errors: Array | None = None  # (n, d) or (n, d, d) of the measurements, 0 where missing
+    labels: Array | None = None  # (n,) the component where it is known, else -1
+
+    def part(self, chosen: Array) -> Known:
+        return Known(*(None if array is None else array[chosen] for array in self))
+
+
+def separate(
+    log_density: Array,
+    log_responsibilities: Array,
+    known: Known,
+    weights: Array,
     mixture: MixtureParameters,
     floor: Array,
-    labels: Array | None = None,
-) -> tuple[Array, Array]:
-    """Log-densities (f,) and logarithms of the responsibilities (f, K) of far samples.
+) -> bool:
+    """Correct those of far samples, in place; whether there are any.
 
     Parameters
     ----------
-    X : ndarray of shape (f, d)
-    missing : ndarray of bool, shape (f, d), or None
-    errors : ndarray of shape (f, d) or (f, d, d), or None
-        Covariances of the errors, 0 where a value is missing.
+    log_density : ndarray of shape (n,)
+    log_responsibilities : ndarray of shape (n, K), or (n, K + 1) with those of noise
+    known : Known
+    weights : ndarray of shape (n,)
     floor : ndarray of shape (d,)
-    labels : ndarray of int64, shape (f,), or None
     """
-    missing = np.zeros(X.shape, dtype=bool) if missing is None else missing
-    factors, log_peak = _factors(missing, errors, mixture, floor)
+    far = np.flatnonzero(far_samples(log_density, mixture, weights))
+    if not len(far):
+        return False
+    found, logs, singular = _separated(known.part(far), mixture, floor)
+    far = far[~singular]
+    log_density[far] = found[~singular]
+    log_responsibilities[far, : mixture.n_components] = logs[~singular]
+    return True
+
+
+def _separated(
+    known: Known, mixture: MixtureParameters, floor: Array
+) -> tuple[Array, Array, Array]:
+    """Log-densities (f,), log-responsibilities (f, K), and where these cannot be found (f,)."""
+    X, labels = known.X, known.labels
+    missing = np.zeros(X.shape, dtype=bool) if known.missing is None else known.missing
+    factors, log_peak, singular = _factors(missing, known.errors, mixture, floor)
     if labels is not None:
         other = np.arange(len(log_peak)) != labels[:, None]
         log_peak = np.where((other & (labels[:, None] >= 0)).T, -np.inf, log_peak)
@@ -64,16 +92,16 @@ def separated(
             relative[k, own] = log_peak[k, own] - (delta * (base + 0.5 * delta)).sum(axis=1)
     total = np.logaddexp.reduce(relative, axis=0)
     offset = half[nearest, np.arange(len(X))]
-    return total - offset, (relative - total).T
+    return total - offset, (relative - total).T, singular
 
 
 def _factors(
     missing: Array, errors: Array | None, mixture: MixtureParameters, floor: Array
-) -> tuple[list[Array], Array]:
+) -> tuple[list[Array], Array, Array]:
     """Inverse Cholesky factors (f, d, d) of what each component observes, and log joints (K, f).
 
     The latter are those at the mean, less what is paid for `floor`. Where a feature is missing, the
-    matrix is that of the identity.
+    matrix is that of the identity. Also the samples for which some factor does not exist.
     """
     n_features = mixture.n_features
     shape = mixture.n_components, n_features, n_features
@@ -83,15 +111,18 @@ def _factors(
         added = errors[:, :, None] * np.eye(n_features) if errors.ndim == 2 else errors
     factors, log_peak = [], np.empty((mixture.n_components, len(missing)))
     n_observed = n_features - missing.sum(axis=1)
+    singular = np.zeros(len(missing), dtype=bool)
     for k, covariance in enumerate(np.broadcast_to(mixture.covariance.dense(), shape)):
         total = np.where(unseen, np.eye(n_features), covariance + added)
-        root = np.linalg.cholesky(total)
+        root, failed = cholesky(total)
+        singular |= failed
+        root = np.where(failed[:, None, None], np.eye(n_features), root)
         factors.append(np.linalg.inv(root))
         log_det = 2.0 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
         paid = np.where(missing, 0.0, np.square(factors[k]).sum(axis=1)) @ floor
         norm = 0.5 * (n_observed * LOG_2_PI + log_det + paid)
         log_peak[k] = mixture.log_weights[k] - norm
-    return factors, log_peak
+    return factors, log_peak, singular
 
 
 def _times(matrices: Array, vectors: Array) -> Array:

@@ -17,7 +17,7 @@ from skgmm._rows import sample
 from skgmm._rows.base import ArrayRows, InMemoryRows, Rows, Sum, as_dtype
 from skgmm._rows.evidence import Evidence, effective_size
 from skgmm._rows.groups import Group, PatternGroup, all_groups
-from skgmm._rows.imputation import Completion
+from skgmm._rows.imputation import Completion, without_distant_values
 from skgmm._rows.labels import with_labels
 from skgmm._rows.noise import Background
 from skgmm._rows.sample import StartSample
@@ -173,7 +173,8 @@ class GroupedRows(ArrayRows):
     @cached_property
     def completion(self) -> Completion:
         """One Gaussian, from which starts complete samples."""
-        return Completion.of(self.scale_sample())
+        sample = self.scale_sample()
+        return Completion.of(sample if self.background is None else without_distant_values(sample))
 
     @property
     def constant(self) -> Array:
@@ -227,11 +228,11 @@ class GroupedRows(ArrayRows):
         return InMemoryRows(drawn, self.sample_weight, self.n_threads)
 
     def completed_beside(self, parameters: MixtureParameters) -> InMemoryRows:
-        """Completed samples, each with the part of its weight that is not noise."""
+        """Completed samples, each with the part of its weight that is not noise, if any is left."""
         if self.background is None:
             return self.completed
         part = self.component_responsibilities(parameters).sum(axis=1)
-        return self.completed.reweighted(self.weights * part)
+        return self.completed.reweighted(self.weights * part).counted()
 
     @property
     def origin(self) -> Array:

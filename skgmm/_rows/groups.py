@@ -14,13 +14,13 @@ from typing import Protocol
 
 import numpy as np
 
-from skgmm import _kernels
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
-from skgmm._rows import incomplete
+from skgmm._rows import e_step, incomplete
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.beside import beside_noise, log_parts_beside
 from skgmm._rows.deconvolution import ErrorGroup
 from skgmm._rows.incomplete import Batch, batches
 from skgmm._rows.measurement_errors import shared_errors
@@ -65,11 +65,9 @@ class PatternGroup:
     def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
         seen = self.view.push(mixture).seen
         with self._numbered():
-            log_density = self.rows.log_densities(seen)
-            log_responsibilities = self.rows.log_responsibilities(seen)
-        if self.view.background is None:
-            return log_density, log_responsibilities
-        return with_noise(log_density, log_responsibilities, self.view.log_noise(mixture))
+            if self.view.background is not None:
+                return log_parts_beside(self.rows, seen, self.view.log_noise(mixture))
+            return e_step.log_parts(self.rows.X, seen, self.rows.n_threads)
 
     @contextmanager
     def _numbered(self) -> Iterator[None]:
@@ -127,52 +125,8 @@ class BatchGroup:
         return incomplete.expectation(self.batch, mixture, form, floor)
 
     def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
-        joint = incomplete.log_joint(self.batch, mixture)
-        log_noise = incomplete.log_noise(self.batch, mixture)
-        log_density = incomplete.log_sums(self.batch, joint, log_noise)
-        if log_noise is not None:
-            joint = np.vstack([joint, log_noise])
-        return log_density, (joint - log_density).T
-
-
-def beside_noise(
-    rows: InMemoryRows,
-    mixture: MixtureParameters,
-    form: Scatter,
-    floor: Array,
-    log_noise: float,
-) -> Moments:
-    """The E-step beside noise: each sample counts for what is not noise of it.
-
-    Two passes: log-densities give the part, and the Moments are those of samples with such weights.
-    """
-    factors = np.ascontiguousarray(mixture.covariance.factor)
-    log_weights = np.ascontiguousarray(mixture.log_weights)
-    means = np.ascontiguousarray(mixture.means)
-    log_density = np.empty(rows.n_samples)
-    log_peak = _kernels.log_peak(log_weights, factors, np.ascontiguousarray(floor))
-    n_threads = rows.n_threads
-    _kernels.values(rows.X, means, factors, log_peak, log_density=log_density, n_threads=n_threads)
-    total = np.logaddexp(log_density, log_noise)
-    weights = np.ones(len(total)) if rows.sample_weight is None else rows.sample_weight
-    counted = weights * np.exp(log_density - total)
-    if not counted.any():
-        n_components, d = mixture.means.shape
-        nothing = form.from_dense(np.zeros((n_components, d, d)))
-        moments = Moments(form, np.zeros(n_components), mixture.means, nothing, 0.0, 0.0)
-    else:
-        moments = rows.reweighted(counted).expectation(mixture, form, floor)
-    objective = float(weights @ total)
-    return replace(moments, objective=objective, total_weight=float(weights.sum()))
-
-
-def with_noise(
-    log_density: Array, log_responsibilities: Array, log_noise: float
-) -> tuple[Array, Array]:
-    """Log-densities (b,) and log-responsibilities (b, K + 1) beside noise, which is last."""
-    total = np.logaddexp(log_density, log_noise)
-    own = log_responsibilities + (log_density - total)[:, None]
-    return total, np.column_stack([own, log_noise - total])
+        found = incomplete.all_completed(self.batch, mixture)
+        return incomplete.log_parts(self.batch, mixture, found, np.zeros(mixture.n_features))
 
 
 def all_groups(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
@@ -14,7 +14,7 @@ from skgmm._parameters import MixtureParameters, one_gaussian
 from skgmm._rows import incomplete
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.groups import groups_of
-from skgmm._rows.incomplete import Batch, Completed, Component, batches
+from skgmm._rows.incomplete import Batch, Completed, batches
 from skgmm._rows.sample import StartSample
 
 # EM of one Gaussian ends when an iteration gains less than this, in nats per sample, or after so
@@ -24,6 +24,9 @@ _GAIN, _ITERATIONS = 1e-4, 50
 # Variance that is added along each axis, in units of the features' own variances. Of features that
 # hardly any sample has together, nothing is known of how they vary together.
 _RIDGE = 1e-3
+
+# Distance from most of the values of a feature, in units of the range of their middle half.
+_DISTANT = 10.0
 
 # Features up to which starts look at how they vary together, which takes matrices of all of them.
 _MOST = 200
@@ -56,6 +59,16 @@ class Completion:
         """The samples (m, d) with draws in place of NaN: the same at every call."""
         filled = drawn(samples, self.gaussian, np.random.RandomState(0), 1)[0]
         return np.where(self.constant & np.isnan(samples), self.gaussian.means, filled)
+
+
+def without_distant_values(sample: StartSample) -> StartSample:
+    """The samples without values that are far from most of their feature: beside noise, these are
+    noise, and one Gaussian of all would be that of the noise.
+    """
+    low, high = np.nanquantile(sample.rows, [0.25, 0.75], axis=0)
+    reach = np.where(high > low, _DISTANT * (high - low), np.inf)
+    near = (sample.rows >= low - reach) & (sample.rows <= high + reach)
+    return replace(sample, rows=np.where(near, sample.rows, np.nan))
 
 
 def _of_features(sample: StartSample) -> tuple[Array, Array, Array]:
@@ -132,9 +145,11 @@ def _incomplete(X: Array) -> list[Batch]:
 
 def _completed(batch: Batch, mixture: MixtureParameters) -> tuple[list[Completed], Array]:
     """The samples as each component completes them, and the responsibilities (K, b)."""
-    found = [incomplete.completed(batch, component) for component in Component.each(mixture)]
-    joint = incomplete.joint_of(batch, mixture, found)
-    return found, np.exp(joint - incomplete.log_sums(batch, joint))
+    found = incomplete.all_completed(batch, mixture)
+    if len(found) == 1:  # at any distance
+        return found, np.ones((1, len(batch.X)))
+    logs = incomplete.log_parts(batch, mixture, found, np.zeros(mixture.n_features))[1]
+    return found, np.exp(logs.T)
 
 
 def _roots(within: Array) -> Array:

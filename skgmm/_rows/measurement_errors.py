@@ -26,9 +26,7 @@ def shared_errors(errors: Array, least: int) -> list[Array]:
     if counts.max(initial=0) < least:
         return []
     order, ends = np.argsort(number, kind="stable"), np.cumsum(counts)
-    found = [
-        order[ends[i] - counts[i] : ends[i]] for i in np.flatnonzero(counts >= least).tolist()
-    ]
+    found = [order[ends[i] - counts[i] : ends[i]] for i in np.flatnonzero(counts >= least).tolist()]
     return [own for own in found if (flat[own] == flat[own[0]]).all()]
 
 
