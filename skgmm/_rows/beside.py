@@ -34,8 +34,8 @@ def beside_noise(
 
     def log_densities(some: InMemoryRows) -> Array:
         found = np.empty((some.n_samples, 1))
-        out = {"log_density": found[:, 0], "n_threads": some.n_threads}
-        _kernels.values(some.X, means, factors, log_peak, **out)
+        model = some.X, means, factors, log_peak
+        _kernels.values(*model, log_density=found[:, 0], n_threads=some.n_threads)
         return found
 
     log_density = _of_reached(log_densities, rows, mixture, 1)[:, 0]

@@ -58,6 +58,34 @@ class Whitened(NamedTuple):
         )
 
 
+class WhitenedSums(NamedTuple):
+    """Sums over samples of their true values, whitened, about some centres."""
+
+    mass: Array  # (K,)
+    first: Array  # (K, d)
+    second: Array  # (K, d, d)
+
+    @property
+    def shift(self) -> Array:
+        """From the centres to the means, (K, d)."""
+        mass = self.mass[:, None]
+        return np.divide(self.first, mass, out=np.zeros_like(self.first), where=mass > 0)
+
+    @property
+    def scatter(self) -> Array:
+        """About the means, (K, d, d)."""
+        shift = self.shift
+        return self.second - (self.mass[:, None] * shift)[:, :, None] * shift[:, None, :]
+
+    @property
+    def kept(self) -> bool:
+        """Whether the scatter has kept its digits."""
+        about_mean, about_centre = (
+            np.diagonal(array, axis1=1, axis2=2) for array in (self.scatter, self.second)
+        )
+        return bool((about_mean >= _LOST * about_centre).all())
+
+
 @dataclass(frozen=True)
 class ErrorGroup:
     """Samples with errors, each with its own."""
@@ -101,43 +129,48 @@ class ErrorGroup:
         )
 
     def expectation(self, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
-        whitened, given = Whitened.of(mixture), None
-        n_components, d = mixture.means.shape
-        centres = np.zeros((n_components, d))
-        sums, log_density = np.empty(n_components * (1 + d + d * d)), np.empty(len(self.X))
-        ends = n_components, n_components * (1 + d)
-        objective = None
+        whitened = Whitened.of(mixture)
+        log_density, given = np.empty(len(self.X)), None
+        centres = np.zeros_like(mixture.means)
+        sums = self._sums(mixture, whitened, floor, centres, None, log_density)
+        if far_samples(log_density, mixture, self.weights).any():
+            log_density, logs = self._values(mixture, whitened, floor)
+            given = np.ascontiguousarray(logs[:, : mixture.n_components])
+            sums = self._sums(mixture, whitened, floor, centres, given)
+        self._refuse_lost(log_density)
         for _ in range(_PASSES):
-            out = {"sums": sums, "log_density": log_density}
-            self._run(mixture, whitened, floor, centres, given, **out)
-            if objective is None:
-                if far_samples(log_density, mixture, self.weights).any():
-                    log_density, logs = self._values(mixture, whitened, floor)
-                    given = np.ascontiguousarray(logs[:, :n_components])
-                    self._run(mixture, whitened, floor, centres, given, sums=sums)
-                self._refuse_lost(log_density)
-                objective = float(self.weights @ np.where(self.weights > 0, log_density, 0.0))
-            mass, first, second = np.split(sums, ends)
-            first, second = first.reshape(n_components, d), second.reshape(n_components, d, d)
-            shift = np.divide(
-                first, mass[:, None], out=np.zeros_like(first), where=mass[:, None] > 0
-            )
-            scatter = second - mass[:, None, None] * shift[:, :, None] * shift[:, None, :]
-            kept = np.diagonal(scatter, axis1=1, axis2=2) >= _LOST * np.diagonal(
-                second, axis1=1, axis2=2
-            )
-            centres = centres + shift
-            if kept.all():
+            centres = centres + sums.shift
+            if sums.kept:
                 break
+            sums = self._sums(mixture, whitened, floor, centres, given)
         roots = whitened.roots
-        scatter = roots @ scatter @ np.swapaxes(roots, 1, 2)
+        scatter = roots @ sums.scatter @ np.swapaxes(roots, 1, 2)
+        counted = self.weights > 0
         return Moments(
             form=form,
-            mass=mass.copy(),
+            mass=sums.mass,
             mean=mixture.means + (roots @ centres[:, :, None])[:, :, 0],
             scatter=form.from_dense(symmetrised(scatter)),
-            objective=objective,
+            objective=float(self.weights[counted] @ log_density[counted]),
             total_weight=float(self.weights.sum()),
+        )
+
+    def _sums(
+        self,
+        mixture: MixtureParameters,
+        whitened: Whitened,
+        floor: Array,
+        centres: Array,
+        given: Array | None,
+        log_density: Array | None = None,
+    ) -> WhitenedSums:
+        n_components, d = mixture.means.shape
+        sums = np.empty(n_components * (1 + d + d * d))
+        out = {"sums": sums, "log_density": log_density}
+        self._run(mixture, whitened, floor, centres, given, **out)
+        mass, first, second = np.split(sums, [n_components, n_components * (1 + d)])
+        return WhitenedSums(
+            mass, first.reshape(n_components, d), second.reshape(n_components, d, d)
         )
 
     def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:

@@ -36,7 +36,8 @@ class Known(NamedTuple):
     labels: Array | None = None  # (n,) the component where it is known, else -1
 
     def part(self, chosen: Array) -> Known:
-        return Known(*(None if array is None else array[chosen] for array in self))
+        rest = (None if array is None else array[chosen] for array in self[1:])
+        return Known(self.X[chosen], *rest)
 
 
 def separate(

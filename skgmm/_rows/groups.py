@@ -141,7 +141,7 @@ def all_groups(
     """
     if errors is None:
         return groups_of(rows, known, background)
-    inexact = errors.reshape(len(errors), -1).any(axis=1)
+    inexact = np.asarray(errors.reshape(len(errors), -1).any(axis=1))
     together = [np.flatnonzero(~inexact)] if not inexact.all() else []
     numbers = np.flatnonzero(inexact)
     together += [numbers[own] for own in shared_errors(errors[numbers], _MANY)]

@@ -50,9 +50,10 @@ def measured(true: MixtureParameters, errors: Array) -> tuple[MixtureParameters,
     if covariance.diagonal and errors.ndim == 1:
         variances = covariance.variances()
         total = variances + errors
-        factor = 1.0 / np.sqrt(total)
-        seen = replace(true, covariance=replace(covariance, factor=factor))
-        return seen, Inexact(variances / total, variances * (errors / total))
+        diagonal = replace(covariance, factor=1.0 / np.sqrt(total))
+        return replace(true, covariance=diagonal), Inexact(
+            variances / total, variances * (errors / total)
+        )
     covariance = covariance.with_factors(len(covariance.factor), dense=True)
     factor, errors = covariance.factor, errors if errors.ndim == 2 else np.diag(errors)
     # In the coordinates that Sigma = L L' whitens T is H = I + U' S U, U the factor, and

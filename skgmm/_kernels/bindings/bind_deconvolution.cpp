@@ -34,14 +34,24 @@ void deconvolved(Table X, std::optional<Table> observed, Factors errors, Vector 
             "log_variances and centres: (K, d)");
     const int64_t* known = data_of(labels, n, "labels: one for each sample");
     for (int64_t i = 0; known && i < n; ++i) require(known[i] < K, "labels: of the components");
-    const Measured in{n,        d,
-                      X.data(), data_of(observed, n * d, "observed: of the shape of X"),
-                      errors.data(), matrices,
-                      weights.data(), known,
+    const Measured in{n,
+                      d,
+                      X.data(),
+                      data_of(observed, n * d, "observed: of the shape of X"),
+                      errors.data(),
+                      matrices,
+                      weights.data(),
+                      known,
                       data_of(log_noise, n, "log_noise: one for each sample"),
                       data_of(given, n * K, "given: (n, K)")};
-    const TrueMixture mixture{K,           means.data(),         factors.data(), log_peak.data(),
-                              log_variances.data(), floor.data(), centres.data(), roots.data()};
+    const TrueMixture mixture{K,
+                              means.data(),
+                              factors.data(),
+                              log_peak.data(),
+                              log_variances.data(),
+                              floor.data(),
+                              centres.data(),
+                              roots.data()};
     const int64_t n_columns = K + (log_noise ? 1 : 0);
     const Deconvolved out{
         data_of(sums, deconvolved_size(K, d), "sums: K masses, (K, d) and (K, d, d)"),

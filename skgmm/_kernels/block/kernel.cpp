@@ -26,6 +26,7 @@ namespace {
 #include "block/far.hpp"
 #include "block/find.hpp"
 #include "block/m_step_sums.hpp"
+#include "block/measurement.hpp"
 #include "block/deconvolve.hpp"
 
 const double* densest_mean(const Mixture& mixture) {
