@@ -11,7 +11,14 @@ import oracle_incomplete
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from skgmm import GaussianMixtureEM, RowBlocks, UniformNoise, _kernels
+from skgmm import (
+    GaussianMixtureEM,
+    GaussianMixtureSearch,
+    RowBlocks,
+    UniformNoise,
+    _kernels,
+    parameter_uncertainty,
+)
 from skgmm._em.quasi_newton import coordinates_around
 from skgmm._moments import Scatter
 from skgmm._objective import Objective
@@ -381,3 +388,65 @@ def test_narrow_components_keep_their_digits():
     assert (np.diagonal(turned) > 0).all()
     assert turned[2, 2] == pytest.approx(1e-12, rel=0.05)
     assert turned[1, 1] == pytest.approx(1e-6, rel=0.3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_criteria_take_errors(kind):
+    _, _, holes, errors, _ = measured(150, kind)
+    mixture = GaussianMixtureEM(K, random_state=0).fit(holes, error_covariance=errors)
+    weights = np.random.default_rng(0).integers(1, 3, size=150)
+    total = weights @ mixture.score_samples(holes, errors)
+    n_free, n = mixture.n_parameters_, weights.sum()
+    bic = -2 * total + n_free * np.log(n)
+    assert mixture.bic(holes, weights, errors) == pytest.approx(bic, rel=1e-12)
+    assert mixture.aic(holes, weights, errors) == pytest.approx(-2 * total + 2 * n_free, rel=1e-12)
+    certainty = weights @ mixture.predict_log_proba(holes, errors).max(axis=1)
+    assert mixture.icl(holes, weights, errors) == pytest.approx(bic - 2 * certainty, rel=1e-12)
+    assert mixture.bic(holes, error_covariance=errors) != mixture.bic(holes)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_search_takes_errors(kind):
+    X, Y, holes, errors, labels = measured(300, kind)
+    errors = 2.0 * errors
+    types = ["spherical", "tied", "full"]
+    search = GaussianMixtureSearch([2, 3, 4], types, random_state=0)
+    predicted = search.fit_predict(holes, error_covariance=errors)
+    assert search.best_n_components_ == 3
+    best = search.best_estimator_
+    np.testing.assert_array_equal(predicted, best.predict(holes, errors))
+    assert best.bic(holes, error_covariance=errors) == pytest.approx(search.best_score_, rel=1e-9)
+    assert search.bic(holes, error_covariance=errors) == best.bic(holes, error_covariance=errors)
+    alone = GaussianMixtureEM(3, covariance_type=search.best_covariance_type_, random_state=0)
+    alone.fit(holes, error_covariance=errors)
+    assert best.lower_bound_ == pytest.approx(alone.lower_bound_, abs=1e-4)
+    np.testing.assert_array_equal(search.denoise(holes, errors), best.denoise(holes, errors))
+    both = GaussianMixtureSearch([3], "full", random_state=0, noise=UniformNoise(volume=1e5))
+    both.fit(holes, labels=labels, error_covariance=errors)
+    np.testing.assert_allclose(both.best_estimator_.means_, MEANS, atol=0.5)
+    held_out = GaussianMixtureSearch([1, 3, 4], "diag", criterion="log_likelihood", cv=2)
+    assert held_out.fit(Y, error_covariance=errors).best_n_components_ == 3
+    with pytest.raises(ValueError, match="error_covariance should have the shape"):
+        search.fit(holes, error_covariance=errors[:10])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parameter_uncertainty_takes_errors(kind):
+    """Of one Gaussian with equal errors: those of a covariance of which the errors are part."""
+    rng = np.random.default_rng(0)
+    error = np.diag([0.5, 1.0]) if kind == "variances" else np.array([[0.5, 0.3], [0.3, 1.0]])
+    Y = rng.multivariate_normal([0.0, 0.0], [[1.0, 0.4], [0.4, 2.0]] + error, size=500)
+    shared = np.diag(error) if kind == "variances" else error
+    errors = np.broadcast_to(shared, (500, *shared.shape))
+    mixture = GaussianMixtureEM(1, tol=1e-14, reg_covar=0).fit(Y, error_covariance=errors)
+    found = parameter_uncertainty(mixture, Y, error_covariance=errors)
+    plain = parameter_uncertainty(GaussianMixtureEM(1, reg_covar=0).fit(Y), Y)
+    for name in ("means", "covariances"):
+        own, whole = (getattr(each, name).standard_error for each in (found, plain))
+        np.testing.assert_allclose(own, whole, rtol=1e-3)
+    with pytest.raises(ValueError, match="not at a maximum .* error_covariance"):
+        parameter_uncertainty(mixture, Y)
+    drawn = parameter_uncertainty(
+        mixture, Y, error_covariance=errors, method="bootstrap", n_bootstrap=40, random_state=0
+    )
+    np.testing.assert_allclose(drawn.means.standard_error, found.means.standard_error, rtol=0.5)
