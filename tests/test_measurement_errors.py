@@ -407,7 +407,7 @@ def test_criteria_take_errors(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_search_takes_errors(kind):
-    X, Y, holes, errors, labels = measured(300, kind)
+    _, Y, holes, errors, labels = measured(300, kind)
     errors = 2.0 * errors
     types = ["spherical", "tied", "full"]
     search = GaussianMixtureSearch([2, 3, 4], types, random_state=0)
@@ -444,7 +444,7 @@ def test_parameter_uncertainty_takes_errors(kind):
     for name in ("means", "covariances"):
         own, whole = (getattr(each, name).standard_error for each in (found, plain))
         np.testing.assert_allclose(own, whole, rtol=1e-3)
-    with pytest.raises(ValueError, match="not at a maximum .* error_covariance"):
+    with pytest.raises(ValueError, match=r"not at a maximum .* error_covariance"):
         parameter_uncertainty(mixture, Y)
     drawn = parameter_uncertainty(
         mixture, Y, error_covariance=errors, method="bootstrap", n_bootstrap=40, random_state=0

@@ -23,7 +23,7 @@ from skgmm._rows.grouped import RowsInMemory, noise_beside
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import run_in_workers, single_threaded_blas
 from skgmm._validation import scale_of_weights
-from skgmm.covariance import IllDefinedCovarianceError, Structure
+from skgmm.covariance import IllDefinedCovarianceError
 from skgmm.model_selection._information import covariance_of_estimates
 
 # Less is no noise: EM approaches a weight of 0 without end.
