@@ -1,0 +1,1 @@
+"""The parts of benchmarks/incomplete.py: modules with `run()`, which prints, and returns results."""
