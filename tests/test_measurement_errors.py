@@ -248,6 +248,9 @@ def test_weights_are_repetitions_and_the_order_of_samples_does_not_matter():
         (lambda e: -e - 1.0, "negative variance for sample 0"),
         (lambda e: np.where(np.arange(100)[:, None] == 7, np.inf, e), "not finite for sample 7"),
         (lambda e: np.where(np.arange(100)[:, None] == 7, np.nan, e), "not finite for sample 7"),
+        (lambda e: np.where(np.arange(100)[:, None] == 7, 1e305, e), "holds values as large as 1e"),
+        (lambda e: e.astype(complex) + 1j, "real numbers"),
+        (lambda e: [["a"] * 3] * 100, "numbers"),
         (lambda e: np.tile(-np.eye(3), (100, 1, 1)), "sample 0 is not positive semi-definite"),
         (lambda e: np.tile(np.tri(3), (100, 1, 1)), "sample 0 is not symmetric"),
     ],
@@ -450,3 +453,15 @@ def test_parameter_uncertainty_takes_errors(kind):
         mixture, Y, error_covariance=errors, method="bootstrap", n_bootstrap=40, random_state=0
     )
     np.testing.assert_allclose(drawn.means.standard_error, found.means.standard_error, rtol=0.5)
+
+
+def test_an_array_with_two_dimensions_always_has_variances():
+    """Also with as many samples as features: row i is of sample i."""
+    X, variances = np.arange(9.0).reshape(3, 3) ** 2, np.arange(1.0, 10.0).reshape(3, 3)
+    mixture = GaussianMixtureEM.from_parameters([1.0], [[1.0, 2.0, 3.0]], [np.eye(3)])
+    got = mixture.score_samples(X, variances)
+    expected = mixture.score_samples(X, variances[:, :, None] * np.eye(3))
+    np.testing.assert_allclose(got, expected, rtol=1e-13)
+    total = 1.0 + variances[2]
+    log_density = -0.5 * (np.log(2 * np.pi * total) + (X[2] - [1, 2, 3]) ** 2 / total).sum()
+    assert got[2] == pytest.approx(log_density, rel=1e-13)

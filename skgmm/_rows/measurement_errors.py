@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from skgmm._linalg import Array
 from skgmm._rows.array_input import plain
+from skgmm._rows.checks import LARGEST
 
 # Negative eigenvalues, and asymmetry, up to this part of the largest entry are rounding.
 _ROUNDING = 1e-8
@@ -57,6 +58,12 @@ def check_errors(error_covariance: ArrayLike | None, X: Array) -> Array | None:
         raise ValueError(
             f"error_covariance is not finite for sample {sample}. If nothing is known of a value, "
             "set it to NaN in X: it is then missing."
+        )
+    if (largest := float(np.abs(errors).max())) > LARGEST**2:
+        raise ValueError(
+            f"error_covariance holds values as large as {largest:.3g}; above {LARGEST**2:.0e} their "
+            "sums are not float64 numbers. If nothing is known of a value, set it to NaN in X: it "
+            "is then missing."
         )
     _check_positive(errors)
     return errors if errors.any() else None
