@@ -24,14 +24,8 @@ D, K = 3, 3
 MEANS = np.array([[0.0, 0, 0], [4.0, 0, 1], [0.0, 4, -1]])
 VOLUME = 4000.0
 
-SUBSETS = [
-    frozenset(
-        part
-        for part, there in zip(("missing", "errors", "labels", "noise", "weights"), bits)
-        if there
-    )
-    for bits in product((False, True), repeat=5)
-]
+PARTS = np.array(["missing", "errors", "labels", "noise", "weights"])
+SUBSETS = [frozenset(PARTS[list(bits)].tolist()) for bits in product((False, True), repeat=5)]
 
 
 def make(n, subset, seed=0, size=0.6):

@@ -1,1 +1,1 @@
-"""The parts of benchmarks/incomplete.py: modules with `run()`, which prints, and returns results."""
+"""The parts of benchmarks/incomplete.py: modules whose `run()` prints and returns results."""

@@ -62,9 +62,7 @@ def run():
     for problem in PROBLEMS:
         plain, fast, higher = evaluations(problem)
         found.append({"problem": problem, "plain": plain, "accelerated": fast, "higher": higher})
-        print(
-            f"{str(problem):28} plain EM {plain:5}, accelerated {fast:4}, ratio {plain / fast:5.1f}"
-        )
+        print(f"{problem!s:28} plain EM {plain:5}, accelerated {fast:4}, ratio {plain / fast:5.1f}")
     ratio = float(np.exp(np.mean([np.log(one["plain"] / one["accelerated"]) for one in found])))
     print(f"geometric mean of the ratios {ratio:.1f}")
     return {"problems": found, "geometric_mean": ratio}

@@ -63,19 +63,28 @@ def median_seconds(function, repeats=REPEATS):
     return float(np.median(times))
 
 
+def e_step_seconds(X, errors, start):
+    """Of ours, and of NumPy's."""
+    parameters, floor = start._parameters(), np.full(X.shape[1], 1e-6)
+    rows = InMemoryRows(X)
+    if errors is None:
+        return median_seconds(lambda: rows.expectation(parameters, Scatter.FULL, floor))
+    rows = GroupedRows.of(rows, errors=errors)
+    public = start.weights_, start.means_, start.covariances_
+    return (
+        median_seconds(lambda: rows.expectation(parameters, Scatter.FULL, floor)),
+        median_seconds(lambda: list(by_numpy(X, errors, *public)), 3),
+    )
+
+
 def e_steps():
     found = []
     for d in (3, 8):
         X, rng = mixture_of(20_000, d, 5)
         start = GaussianMixtureEM(5, max_iter=0, random_state=0).fit(X)
-        parameters, floor = start._parameters(), np.full(d, 1e-6)
-        public = start.weights_, start.means_, start.covariances_
-        whole = InMemoryRows(X)
-        complete = median_seconds(lambda: whole.expectation(parameters, Scatter.FULL, floor))
+        complete = e_step_seconds(X, None, start)
         for kind, errors in error_covariances(rng, 20_000, d).items():
-            rows = GroupedRows.of(whole, errors=errors)
-            own = median_seconds(lambda: rows.expectation(parameters, Scatter.FULL, floor))
-            theirs = median_seconds(lambda: list(by_numpy(X, errors, *public)), 3)
+            own, theirs = e_step_seconds(X, errors, start)
             found.append({"d": d, "errors": kind, "seconds": own, "numpy": theirs})
             found[-1]["complete"] = complete
             print(

@@ -54,8 +54,8 @@ def by_search(X, n_components, seed):
 
 
 def by_tgmm(X, n_components, seed):
-    import torch
     import tgmm
+    import torch
 
     torch.set_num_threads(1)
     data = torch.as_tensor(X, dtype=torch.float64)

@@ -40,7 +40,7 @@ def check_errors(error_covariance: ArrayLike | None, X: Array) -> Array | None:
     """Error variances (n, d) or covariances (n, d, d), 0 where X is missing; None if all are 0."""
     if error_covariance is None:
         return None
-    errors = np.asarray(plain(error_covariance, "error_covariance"), dtype=np.float64)
+    errors = _real_numbers(np.asarray(plain(error_covariance, "error_covariance")))
     n_samples, n_features = X.shape
     if errors.shape not in ((n_samples, n_features), (n_samples, n_features, n_features)):
         raise ValueError(
@@ -61,12 +61,21 @@ def check_errors(error_covariance: ArrayLike | None, X: Array) -> Array | None:
         )
     if (largest := float(np.abs(errors).max())) > LARGEST**2:
         raise ValueError(
-            f"error_covariance holds values as large as {largest:.3g}; above {LARGEST**2:.0e} their "
-            "sums are not float64 numbers. If nothing is known of a value, set it to NaN in X: it "
+            f"error_covariance holds values as large as {largest:.3g}; above {LARGEST**2:.0e} "
+            "their sums are not float64 numbers. If nothing is known of a value, set it to NaN in X: it "
             "is then missing."
         )
     _check_positive(errors)
     return errors if errors.any() else None
+
+
+def _real_numbers(array: Array) -> Array:
+    try:
+        if array.dtype.kind in "biufO":
+            return array.astype(np.float64)
+    except (TypeError, ValueError):  # objects that are no numbers
+        pass
+    raise ValueError(f"error_covariance should hold real numbers, but got {array.dtype}")
 
 
 def _check_positive(errors: Array) -> None:
