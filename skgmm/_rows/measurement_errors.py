@@ -62,8 +62,8 @@ def check_errors(error_covariance: ArrayLike | None, X: Array) -> Array | None:
     if (largest := float(np.abs(errors).max())) > LARGEST**2:
         raise ValueError(
             f"error_covariance holds values as large as {largest:.3g}; above {LARGEST**2:.0e} "
-            "their sums are not float64 numbers. If nothing is known of a value, set it to NaN in X: it "
-            "is then missing."
+            "their sums are not float64 numbers. If nothing is known of a value, set it to NaN in "
+            "X: it is then missing."
         )
     _check_positive(errors)
     return errors if errors.any() else None
