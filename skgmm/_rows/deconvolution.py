@@ -228,6 +228,7 @@ class ErrorGroup:
             given,
             whitened.means,
             whitened.factors,
+            mixture.covariance.diagonal,
             whitened.log_peak,
             whitened.log_variances,
             np.ascontiguousarray(floor),

@@ -16,8 +16,8 @@ auto data_of(const std::optional<Array>& array, int64_t size, const char* what) 
 
 void deconvolved(Table X, std::optional<Table> observed, Factors errors, Vector weights,
                  std::optional<Labels> labels, std::optional<Vector> log_noise,
-                 std::optional<Table> given, Table means, Factors factors, Vector log_peak,
-                 Table log_variances, Vector floor, Table centres, Factors roots,
+                 std::optional<Table> given, Table means, Factors factors, bool diagonal,
+                 Vector log_peak, Table log_variances, Vector floor, Table centres, Factors roots,
                  std::optional<Out<double>> sums, std::optional<Out<double>> log_density,
                  std::optional<Out<double>> log_responsibilities,
                  std::optional<Out<double>> true_values, int64_t n_threads) {
@@ -47,6 +47,7 @@ void deconvolved(Table X, std::optional<Table> observed, Factors errors, Vector 
     const TrueMixture mixture{K,
                               means.data(),
                               factors.data(),
+                              diagonal,
                               log_peak.data(),
                               log_variances.data(),
                               floor.data(),
@@ -66,9 +67,9 @@ void deconvolved(Table X, std::optional<Table> observed, Factors errors, Vector 
 void skgmm::bind_deconvolution(nb::module_& m) {
     m.def("deconvolve", &deconvolved, nb::arg("X"), nb::arg("observed").none(), nb::arg("errors"),
           nb::arg("weights"), nb::arg("labels").none(), nb::arg("log_noise").none(),
-          nb::arg("given").none(), nb::arg("means"), nb::arg("factors"), nb::arg("log_peak"),
-          nb::arg("log_variances"), nb::arg("floor"), nb::arg("centres"), nb::arg("roots"),
-          nb::arg("sums").none(), nb::arg("log_density").none(),
+          nb::arg("given").none(), nb::arg("means"), nb::arg("factors"), nb::arg("diagonal"),
+          nb::arg("log_peak"), nb::arg("log_variances"), nb::arg("floor"), nb::arg("centres"),
+          nb::arg("roots"), nb::arg("sums").none(), nb::arg("log_density").none(),
           nb::arg("log_responsibilities").none(), nb::arg("true_values").none(),
           nb::arg("n_threads"));
 }

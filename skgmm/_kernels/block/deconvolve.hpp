@@ -67,28 +67,50 @@ private:
             store(away + j * W, (load(x + j * W) - spread(centre[j])) * s);
             n_observed += s;
         }
+        double *u = mean + k * d * W, *G = covariances ? within + k * size * W : nullptr;
+        const double* log_variances = mixture.log_variances + k * d;
+        constexpr double log_2_pi = 1.8378770664093454836;
+        const Lanes rest = mixture.diagonal && !in.matrices ? by_feature(U, log_variances, u, G)
+                                                            : together(U, log_variances, u, G);
+        const Lanes all = n_observed * spread(log_2_pi) + rest;
+        store(joint + k * W, spread(mixture.log_peak[k]) - spread(0.5) * all);
+        forget_lost(k, covariances);
+    }
+
+    // u and G, the mean and covariance of the true values; the squared distance, the
+    // log-determinant beyond that of the component, and what is paid for `floor`.
+    Lanes together(const double* U, const double* log_variances, double* u, double* G) {
         for (int64_t c = 0; c < d; ++c) {
             Lanes sum = {};
             for (int64_t j = 0; j <= c; ++j) sum += spread(U[j * d + c]) * load(away + j * W);
             store(z + c * W, sum);
         }
-        Lanes log_det = measurement.condition(U);
-        if (any_missing)
-            log_det += measurement.leave_out_missing(U, mixture.log_variances + k * d, z);
-        Lanes distance = {};
-        double* u = mean + k * d * W;
+        Lanes found = measurement.condition(U);
+        if (any_missing) found += measurement.leave_out_missing(U, log_variances, z);
         for (int64_t c = 0; c < d; ++c) {
             const Lanes own = measurement.times_inverse(z, c, 0);
             store(u + c * W, own);
-            distance += own * load(z + c * W);
+            found += own * load(z + c * W);
         }
-        double* G = within + k * size * W;
-        if (covariances) measurement.write_covariance(G);
-        const Lanes paid = measurement.add_clouds(U, mixture.floor, covariances ? G : nullptr);
-        constexpr double log_2_pi = 1.8378770664093454836;
-        const Lanes all = n_observed * spread(log_2_pi) + log_det + distance + paid;
-        store(joint + k * W, spread(mixture.log_peak[k]) - spread(0.5) * all);
-        forget_lost(k, covariances);
+        if (G) measurement.write_covariance(G);
+        return found + measurement.add_clouds(U, mixture.floor, G);
+    }
+
+    // The same where features are independent.
+    Lanes by_feature(const double* U, const double* log_variances, double* u, double* G) {
+        const Lanes one = spread(1.0);
+        if (G) std::fill(G, G + size * W, 0.0);
+        Lanes found = {};
+        for (int64_t c = 0; c < d; ++c) {
+            const Lanes factor = spread(U[c * d + c]), s = load(seen + c * W);
+            const Lanes H = one + load(errors + c * W) * factor * factor, part = s / H;
+            const Lanes away_c = factor * load(away + c * W), own = part * away_c;
+            const Lanes paid = spread(mixture.floor[c]) * factor * factor * part;
+            found += s * log_of_sum(H) - (one - s) * spread(log_variances[c]) + own * away_c + paid;
+            store(u + c * W, own);
+            if (G) store(G + Measurement::at(c, c), one - part + paid * part);
+        }
+        return found;
     }
 
     // Where the log joint is no number, the component has no part of the sample.

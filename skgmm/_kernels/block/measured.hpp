@@ -22,6 +22,7 @@ struct TrueMixture {
     std::int64_t n_components;
     const double* means;          // (K, d)
     const double* factors;        // (K, d, d) upper triangular
+    bool diagonal;                // whether the factors are, and features are independent
     const double* log_peak;       // (K,) log weight - log det of the covariance / 2
     const double* log_variances;  // (K, d) logarithms of the diagonal of the covariance
     const double* floor;          // (d,) variance of each observed value about itself
