@@ -16,7 +16,7 @@ from unittest import mock
 import numpy as np
 
 from skgmm import GaussianMixtureEM, _fitting
-from skgmm._progress import callbacks
+from skgmm._progress import FitTasks
 
 
 class Silent:
@@ -37,7 +37,7 @@ def cut_out():
     unwatched = lambda run, *_: lambda start, stream: run(start, stream, None)  # noqa: E731
     stack.enter_context(mock.patch.object(_fitting, "followed", unwatched))
     nothing = classmethod(lambda *_: None)
-    stack.enter_context(mock.patch.object(callbacks.FitTasks, "of", nothing))
+    stack.enter_context(mock.patch.object(FitTasks, "of", nothing))
     return stack
 
 

@@ -58,7 +58,7 @@ def replacing(estimator: Estimator) -> Iterator[Estimator]:
 
 
 @contextmanager
-def undone_on_error(estimator: Any) -> Iterator[None]:
+def undone_on_error(estimator: object) -> Iterator[None]:
     """An error leaves all attributes of the estimator as they were, also what was replaced."""
     before = estimator.__dict__
     try:

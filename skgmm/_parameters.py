@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from numbers import Integral
 from threading import Lock
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
+from skgmm._kernels import log_peak
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._threads import cached_property
@@ -18,10 +19,15 @@ from skgmm.covariance import AxisAligned, Covariance, Ellipsoidal, Structure
 _OF_SAMPLE = 1
 _COUNTING = Lock()
 
+Number = TypeVar("Number", float, Array)
+
 LOG_2_PI = float(np.log(2.0 * np.pi))
 
 # Smaller weights have lost digits, and `weights_` would be another mixture than their logarithms.
 _SMALLEST_WEIGHT = float(np.finfo(np.float64).tiny)
+
+# Where weights leave no more than this, they sum to 1.
+LEAST_NOISE = 1e-12
 
 # What weights leave by rounding alone is less than this.
 _LOG_ROUNDING = float(np.log(1e-5))
@@ -71,8 +77,9 @@ class MixtureParameters:
     @cached_property
     def log_peak(self) -> Array:
         """log of weight x density at the mean, shape (K,)."""
-        norm = 0.5 * (self.n_features * LOG_2_PI + self.covariance.log_det)
-        return self.log_weights - norm
+        factors = self.covariance.kernel_factors
+        weights = np.ascontiguousarray(self.log_weights)
+        return log_peak(weights, factors, np.zeros(self.n_features))
 
     def reordered(self, order: Array) -> MixtureParameters:
         """The components in another order: the first is the one that was order[0]."""
@@ -115,24 +122,36 @@ def maximise(
     IllDefinedCovarianceError
         If the structure finds no positive definite covariance.
     """
-    vanishing = moments.weights < _SMALLEST_WEIGHT
-    if vanishing.any():
-        moments = moments.without(vanishing)
-    covariance = structure.estimate(moments, previous.covariance if previous else None)
-    return MixtureParameters.from_weights(moments.weights, moments.mean, covariance)
+    covariance = estimate_covariance(moments, structure, previous)
+    weights = np.where(vanishing(moments), 0.0, moments.weights)
+    return MixtureParameters.from_weights(weights, moments.mean, covariance)
 
 
-def bic(log_likelihood: Any, n_free: Any, n_samples: float) -> Any:
+def estimate_covariance(
+    moments: Moments, structure: Structure, previous: MixtureParameters | None
+) -> Covariance:
+    """The covariances of the M-step."""
+    if (lost := vanishing(moments)).any():
+        moments = moments.without(lost)
+    return structure.estimate(moments, previous.covariance if previous else None)
+
+
+def vanishing(moments: Moments) -> Array:
+    """Components (K,) with so little of the samples that its digits are gone."""
+    return moments.weights < _SMALLEST_WEIGHT
+
+
+def bic(log_likelihood: Number, n_free: Number | int, n_samples: float) -> Number:
     """Bayesian information criterion (Schwarz 1978) of total log-likelihoods; lower is better."""
     return -2.0 * log_likelihood + n_free * np.log(n_samples)
 
 
-def aic(log_likelihood: Any, n_free: Any) -> Any:
+def aic(log_likelihood: Number, n_free: Number | int) -> Number:
     """Akaike information criterion (Akaike 1974) of total log-likelihoods; lower is better."""
     return -2.0 * log_likelihood + 2.0 * n_free
 
 
-def seeded_draws(random_state: Any) -> dict[str, int] | None:
+def seeded_draws(random_state: int | np.random.RandomState | None) -> dict[str, int] | None:
     """What `sample` of a fit draws from, where the estimator has a seed."""
     if not isinstance(random_state, Integral):
         return None

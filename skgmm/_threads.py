@@ -187,7 +187,7 @@ class _Tasks(Generic[Item, Result]):
     def run(self, n_threads: int) -> list[Result]:
         ended = [Event() for _ in range(n_threads)]
         # Each is a daemon if the thread that starts it is one. So at its end Python waits for those
-        # that a second interrupt has left behind, but not for those of a daemon.
+        # that still run after a second interrupt, but not for those of a daemon.
         threads = [
             Thread(target=copy_context().run, args=(self._work, event), name="skgmm-worker")
             for event in ended

@@ -1,6 +1,7 @@
 """The shape of the house: imports point downward, and cost no more than scikit-learn's."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import skgmm
 
 PACKAGE = Path(skgmm.__file__).parent
+ROOT = Path(__file__).parents[1]
 
 # Upper layers first. A module imports from its own package and from layers below, never from above.
 LAYERS = [
@@ -23,15 +25,14 @@ LAYERS = [
     "_partial_fit",
     "_streaming",
     "_inference",
-    "_completion",
-    "_criteria",
     "_fitting",
-    "_summary",
     "_html",
     "_progress",
     "_starts",
     "_em",
     "_objective",
+    "_prior",
+    "_fixed",
     "_validation",
     "_rows",
     "_parameters",
@@ -91,6 +92,12 @@ def test_imports_point_to_the_same_package_or_to_lower_layers(module):
     assert not upward, f"{module} imports from {upward}"
 
 
+def test_few_names_at_the_top_level():
+    """A newcomer reads the folder: at most 19 modules beside the entry points."""
+    modules = {module for module in MODULES if "." not in module} - {"__init__", "__main__"}
+    assert len(modules) <= 19
+
+
 def test_no_import_cycle():
     remaining = {module: set(imported_modules(module)) - {module} for module in MODULES}
     while remaining:
@@ -124,6 +131,18 @@ def test_no_switch_on_the_name_of_a_structure():
                 text = ast.unparse(node)
                 names = ("'full'", "'tied'", "'diag'", "'spherical'")
                 assert not any(name in text for name in names), f"{path.name}: {text}"
+
+
+# Of samples that are not whole: conditional distributions are made of the factors here.
+ASK_FOR_FACTORS = ("covariance/", "_rows/")
+
+
+def test_only_covariances_know_how_they_are_kept():
+    """Others ask questions (`whiten`, `of`, ...); `kernel_factors` is for the kernel."""
+    for path in PACKAGE.rglob("*.py"):
+        name = path.relative_to(PACKAGE).as_posix()
+        if not name.startswith(ASK_FOR_FACTORS):
+            assert not re.search(r"\.factor\b", path.read_text()), f"{name}: ask the covariance"
 
 
 # Of lines. Longer is only the public class, most of which is its documentation.
@@ -160,3 +179,12 @@ def test_properties_are_cached_without_a_lock():
     for path in PACKAGE.rglob("*.py"):
         if path.name != "_threads.py":
             assert "functools import cached_property" not in path.read_text(), path
+
+
+@pytest.mark.parametrize("page", ["where_to_change", "architecture", "add_a_data_source"])
+def test_files_that_the_development_pages_name_exist(page):
+    text = (ROOT / "docs" / "development" / f"{page}.rst").read_text()
+    names = re.findall(r"``([\w/]+(?:\.py|\.cpp|/))``", text)
+    assert names
+    missing = [name for name in names if not any(ROOT.rglob(name.rstrip("/")))]
+    assert not missing

@@ -11,10 +11,10 @@ import pytest
 from skgmm import (
     GaussianMixtureEM,
     GaussianMixtureSearch,
-    _inference,
     _mixture,
     parameter_uncertainty,
 )
+from skgmm._inference import predict
 from skgmm.model_selection import _search
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -67,7 +67,7 @@ def test_method_uses_one_fit_during_concurrent_fits(method, near, far, monkeypat
         return wrapped
 
     for name in ("rows_to_ask_about", "check_is_fitted", "find_structure"):
-        monkeypatch.setattr(_inference, name, fitted_again(getattr(_inference, name)))
+        monkeypatch.setattr(predict, name, fitted_again(getattr(predict, name)))
     np.testing.assert_array_equal(call(mixture, near), expected)
     assert mixture.n_components == 3
 
@@ -81,7 +81,7 @@ def test_a_search_predicts_by_one_fit(near, far, monkeypatch):
 
 def test_functions_and_displays_look_at_a_snapshot(near, far):
     mixture = GaussianMixtureEM(2, random_state=0).fit(near)
-    seen = _inference.mixture_of(mixture)
+    seen = predict.mixture_of(mixture)
     mixture.set_params(n_components=3).fit(far)
     assert len(seen.means_) == 2
 

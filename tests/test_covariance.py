@@ -70,6 +70,30 @@ def test_results_agree_with_dense_matrices(structure, size, seed):
 
 @every_structure
 @given(size=sizes, seed=seeds)
+def test_covariances_answer_for_one_component_and_for_each(structure, size, seed):
+    K, d = size
+    covariance = nearest_member(structure, *random_scatter(seed, K, d))
+    matrices, rng = stacked(covariance, K), np.random.default_rng(seed)
+    rows, units = rng.normal(size=(5, d)), np.exp(rng.normal(size=d))
+    same = {"rtol": 1e-6, "atol": 1e-8 * np.abs(matrices).max()}
+    np.testing.assert_allclose(stacked(covariance.per_component(K), K), matrices, **same)
+    order = rng.permutation(K)
+    np.testing.assert_allclose(stacked(covariance.reordered(order), K), matrices[order], **same)
+    for k in range(K):
+        np.testing.assert_allclose(covariance.of(k).dense()[0], matrices[k], **same)
+        whitened_rows = covariance.whiten(rows, k)
+        np.testing.assert_allclose(covariance.colour(whitened_rows, k), rows, rtol=1e-6, atol=1e-8)
+        axes, deviations = covariance.principal_axes(k, units)
+        np.testing.assert_allclose(axes @ axes.T, np.eye(d), atol=1e-12)
+        scaled = axes * deviations * units[:, None]
+        np.testing.assert_allclose(scaled @ scaled.T, matrices[k], **same)
+        matrix = covariance.whitening[k % len(covariance.whitening)]
+        expected = rows * matrix if covariance.diagonal else rows @ matrix.T
+        np.testing.assert_allclose(whitened_rows, expected, rtol=1e-12, atol=1e-12)
+
+
+@every_structure
+@given(size=sizes, seed=seeds)
 def test_public_arrays_round_trip(structure, size, seed):
     testing.public_arrays_round_trip(structure, *size, seed)
 

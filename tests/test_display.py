@@ -232,7 +232,7 @@ def test_empty_component_is_named_and_not_plotted(rows):
 
 
 def test_uncertain_samples_are_ordered_and_counted(known, rows):
-    display = UncertaintyDisplay.from_estimator(known, rows, doubt=0.2)
+    display = UncertaintyDisplay.from_estimator(known, rows, threshold=0.2)
     uncertainty = 1 - known.predict_proba(rows).max(axis=1)
     np.testing.assert_allclose(display.uncertainty_, uncertainty)
     assert (np.diff(display.uncertainty_[display.order_]) <= 0).all()
@@ -386,8 +386,8 @@ def test_bad_input_is_named(known, rows):
     for criterion in ("gap", "converged"):
         with pytest.raises(ValueError, match="criterion should be one of "):
             CriterionDisplay.from_estimator(Search().fit(None), criterion=criterion)
-    with pytest.raises(ValueError, match="doubt should be between 0 and 1, but got 2"):
-        UncertaintyDisplay.from_estimator(known, rows, doubt=2)
+    with pytest.raises(ValueError, match="threshold should be between 0 and 1, but got 2"):
+        UncertaintyDisplay.from_estimator(known, rows, threshold=2)
 
 
 def test_plots_do_not_modify_user_arrays(known, rows):

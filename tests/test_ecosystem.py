@@ -278,8 +278,8 @@ def test_the_criteria(blobs):
     assert mixture.n_parameters_ == 17
     assert mixture.aic(X) == pytest.approx(2 * 17 - 2 * total)
     assert mixture.bic(X) == pytest.approx(17 * np.log(200) - 2 * total)
-    doubt = -2 * np.log(mixture.predict_proba(X).max(axis=1)).sum()
-    assert mixture.icl(X) == pytest.approx(mixture.bic(X) + doubt)
+    entropy = -2 * np.log(mixture.predict_proba(X).max(axis=1)).sum()
+    assert mixture.icl(X) == pytest.approx(mixture.bic(X) + entropy)
 
 
 def test_ecll_is_the_log_likelihood_less_the_entropy_of_the_assignment(blobs):

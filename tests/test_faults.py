@@ -264,7 +264,7 @@ def test_collapsed_solution_is_not_a_better_optimum(seed, faithful):
     """Two of these rows are nearly alike: the likelihood of a component on them has no bound."""
     mixture = GaussianMixtureEM(4, random_state=seed).fit(faithful)
     assert mixture.weights_.min() * len(faithful) > 3
-    # Rounded measurements give thousands of pairs of equal rows, and a spike on any of them.
+    # Rounded measurements give thousands of pairs of equal rows to collapse onto.
     iris = load_iris().data
     assert GaussianMixtureEM(4, random_state=seed).fit(iris).weights_.min() * len(iris) > 5
 
@@ -272,8 +272,8 @@ def test_collapsed_solution_is_not_a_better_optimum(seed, faithful):
 def test_collapsed_component_is_named_or_repaired(blobs):
     X, _ = blobs
     X = np.r_[X, X[:1] + 1e-7]
-    spike = np.repeat([0, 1, 2], [100, len(X) - 102, 2])
-    given = np.eye(3)[np.r_[2, spike[:-2], 2]]
+    few = np.repeat([0, 1, 2], [100, len(X) - 102, 2])
+    given = np.eye(3)[np.r_[2, few[:-2], 2]]
     arguments = {"responsibilities_init": given, "escape": False}
     with pytest.warns(
         ConvergenceWarning, match=r"Components \[2\] .*effective numbers of samples: 2\)"
@@ -364,10 +364,10 @@ def test_start_with_a_collapsed_component_is_not_chosen():
     ends = [(-3.0, []), (50.0, [1]), (-2.0, []), (60.0, [0])]
 
     def run(index, stream):
-        objective, spikes = ends[index]
+        objective, collapsed = ends[index]
         empty = np.zeros((0,))
         moments = Moments(Scatter.FULL, empty, empty, empty, 10 * objective, 10.0)
-        return EMResult(None, moments, [objective], EMStatus.CONVERGED, [], spikes=spikes)
+        return EMResult(None, moments, [objective], EMStatus.CONVERGED, [], collapsed=collapsed)
 
     assert best_of(run, 4, np.random.RandomState(0))[0].objective == -2.0
 

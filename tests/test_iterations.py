@@ -183,7 +183,7 @@ def test_compiled_loop_reports_numerical_problems_like_python(name):
     start = start_of(objective, partition)
     fast, slow = both(objective, start, tol=1e-9, max_iter=100, acceleration=None)
     assert fast.status is slow.status is EMStatus.COLLAPSED
-    assert fast.collapsed == slow.collapsed == [1]
+    assert fast.singular == slow.singular == [1]
     assert len(fast.objectives) == len(slow.objectives)
 
 

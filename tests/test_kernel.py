@@ -378,3 +378,9 @@ def test_show_versions(capsys):
     assert _kernels.active() in printed
     for name in ("numpy", "scipy", "scikit-learn", "threads"):
         assert name in printed
+
+
+@pytest.mark.parametrize("form", list(_kernels.Form))
+def test_added_variances_are_checked_for_their_shape(form):
+    with pytest.raises(ValueError, match="scatter: of as many components and features"):
+        _kernels.with_added_variances(np.zeros((2, 2, 5)), np.ones(3), np.ones(2), form)

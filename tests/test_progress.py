@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skgmm import GaussianMixtureEM, GaussianMixtureSearch, _sklearn_compat
 from skgmm import _html as _representation
-from skgmm._progress.follow import Watchers
+from skgmm._progress import Watchers
 from skgmm.covariance import STRUCTURES
 
 # Fits that are cut short on purpose; the sentences that matter are looked for with pytest.warns.

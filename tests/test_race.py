@@ -65,12 +65,12 @@ def test_starts_has_a_row_for_each_start(blobs):
     table = mixture.starts_
     assert set(table) == {"start", "kind", "log_likelihood", "n_evaluations", "status"}
     assert len({len(column) for column in table.values()}) == 1
-    ends = [row for row in range(len(table["start"])) if table["status"][row] != "left behind"]
+    ends = [row for row in range(len(table["start"])) if table["status"][row] != "discarded"]
     assert [table["start"][row] for row in ends] == [0, 1, 2]
     best = max(table["log_likelihood"][row] for row in ends)
     assert best == pytest.approx(mixture.lower_bounds_[-1])
     behind = [n for n, s in zip(table["n_evaluations"], table["status"], strict=True)
-              if s == "left behind"]  # fmt: skip
+              if s == "discarded"]  # fmt: skip
     assert 0 < max(behind) <= 1 + race_module._FIRST + sum(race_module._MORE)
 
 

@@ -144,11 +144,11 @@ class CollapseTest:
             found = (fractions[suspects][:, vary] > _LARGEST_FRACTION).any(axis=1)
             collapsed = suspects[found].tolist()
         else:
-            collapsed = self._flat_matrices(covariance.dense(), suspects)
+            collapsed = self._collapsed_matrices(covariance.dense(), suspects)
         shared = len(fractions) == 1
         return list(range(parameters.n_components)) if shared and collapsed else collapsed
 
-    def _flat_matrices(self, covariances: Array, suspects: Array) -> list[int]:
+    def _collapsed_matrices(self, covariances: Array, suspects: Array) -> list[int]:
         directions = self.directions
         if not directions.size:
             return []
@@ -163,8 +163,8 @@ class CollapseTest:
     def diagnose(self, result: EMResult) -> EMResult:
         """The result, with its components that have collapsed named: those of few samples apart.
 
-        One of many samples may be flat for another reason: they share a value, or `reg_covar` is
-        large beside them, as where a far outlier stretches the features.
+        One of many samples may be degenerate for another reason: they share a value, or `reg_covar`
+        is large beside them, as where a far outlier stretches the features.
         """
         parameters = result.parameters
         # Weights that sum to less than the number of samples are relative.
@@ -174,26 +174,26 @@ class CollapseTest:
         empty = parameters.weights < EMPTY_WEIGHT
         collapsed = [k for k in self(parameters) if not empty[k]]
         if not collapsed:
-            return replace(result, spikes=[], flat=[], artificial=0.0, own_variance=0.0)
+            return replace(result, collapsed=[], degenerate=[], artificial=0.0, own_variance=0.0)
         shared = parameters.covariance.shared
         fractions = np.ones(parameters.n_components) if shared else parameters.weights
         few = n_samples * fractions < few_samples(parameters.n_features)
-        flat = [k for k in collapsed if not few[k]]
-        gain, own = self._rests(parameters, flat)
+        degenerate = [k for k in collapsed if not few[k]]
+        gain, own = self._rests(parameters, degenerate)
         return replace(
             result,
-            spikes=[k for k in collapsed if few[k]],
-            flat=flat,
+            collapsed=[k for k in collapsed if few[k]],
+            degenerate=degenerate,
             artificial=gain,
             own_variance=own,
         )
 
-    def supports(self, end: EMResult, flat: bool) -> bool:
+    def supports(self, end: EMResult, may_share_values: bool) -> bool:
         """Whether all components of an end on a part of the samples rest on these.
 
         Parameters
         ----------
-        flat : bool
+        may_share_values : bool
             Whether many samples may share a value.
         """
         mass = end.moments.mass
@@ -203,9 +203,9 @@ class CollapseTest:
         few = mass < few_samples(end.parameters.n_features)
         if not collapsed or few[collapsed].any():
             return not collapsed
-        return flat or self._rests(end.parameters, collapsed)[0] == 0.0
+        return may_share_values or self._rests(end.parameters, collapsed)[0] == 0.0
 
-    def _rests(self, parameters: MixtureParameters, flat: list[int]) -> tuple[float, float]:
+    def _rests(self, parameters: MixtureParameters, degenerate: list[int]) -> tuple[float, float]:
         """What degenerate components gain by samples that share a value, in nats per sample; or, if
         none does, the least variance that they have of their own along some direction, if that is
         more than the default `reg_covar`.
@@ -215,26 +215,28 @@ class CollapseTest:
         """
         covariance = parameters.covariance
         shared = covariance.shared
-        dense = flat and not covariance.diagonal
+        dense = degenerate and not covariance.diagonal
         matrices = covariance.dense() if dense else np.empty(0)
         gain, least = 0.0, np.inf
-        for k in [0] if shared and flat else flat:
+        for k in [0] if shared and degenerate else degenerate:
             if covariance.diagonal:
                 of_component, own = self._rest_of_variances(covariance.variances()[k])
             else:
                 of_component, own = self._rest_of_matrix(matrices[k])
             gain += of_component * (1.0 if shared else parameters.weights[k])
             least = min(least, own)
-        return float(gain), float(least if flat else 0.0)
+        return float(gain), float(least if degenerate else 0.0)
 
     def _rest_of_variances(self, variances: Array) -> tuple[float, float]:
         overall = self.overall.feature_variances()[0] + self.floor
         whole = self.floor > _WHOLE * variances
         gain = 0.5 * np.log(np.where(whole, overall / variances, 1.0)).sum()
-        flat = self.floor > _LARGEST_FRACTION * variances
+        mostly_added = self.floor > _LARGEST_FRACTION * variances
         own = np.where(whole, 0.0, variances - self.floor)
         own[own <= _NO_VARIANCE * overall] = 0.0
-        return gain, own[flat & (self.floor <= _LARGEST_FRACTION * overall)].min(initial=np.inf)
+        return gain, own[mostly_added & (self.floor <= _LARGEST_FRACTION * overall)].min(
+            initial=np.inf
+        )
 
     def _rest_of_matrix(self, matrix: Array) -> tuple[float, float]:
         directions = self.directions  # along which all samples have the identity covariance
@@ -246,11 +248,11 @@ class CollapseTest:
             return np.inf, 0.0
         whole = axes[:, fractions > _WHOLE]  # with variance 1 in the component
         gain = 0.5 * np.linalg.slogdet(whole.T @ whole)[1]
-        flat = fractions > _LARGEST_FRACTION
-        own, overall = 1.0 - fractions[flat], (axes[:, flat] ** 2).sum(axis=0)
+        mostly_added = fractions > _LARGEST_FRACTION
+        own, overall = 1.0 - fractions[mostly_added], (axes[:, mostly_added] ** 2).sum(axis=0)
         if whole.shape[1] or (own <= _NO_VARIANCE * overall).any():
             return gain, 0.0
-        along = directions @ axes[:, flat]
+        along = directions @ axes[:, mostly_added]
         return gain, (own / (along**2).sum(axis=0)).min(initial=np.inf)
 
     def diagnose_with_span(self, result: EMResult) -> EMResult:
@@ -262,7 +264,7 @@ class CollapseTest:
 
         Where a covariance became singular, that is said.
         """
-        return replace(result, span=None if result.collapsed else self.span)
+        return replace(result, span=None if result.singular else self.span)
 
     @cached_property
     def span(self) -> Span:

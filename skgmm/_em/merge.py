@@ -17,6 +17,9 @@ from skgmm.covariance import Structure
 # are not the same cluster.
 _TOO_MUCH = 0.1
 
+# What is left to noise is rounding if it is no more than this part of the samples.
+_ROUNDING = 1e-9
+
 
 def merged(
     parts: list[tuple[MixtureParameters, StreamState]], structure: Structure
@@ -41,11 +44,10 @@ def merged(
         seen = memory.undiscounted()
         order = best_matching(component_values(seen, first))
         moments.append(seen.reordered(order))
-        own.append(float(np.trace(component_values(seen, parameters))))
+        own.append(_ecll(seen, parameters))
     whole = reduce(add, moments)
     parameters = maximise(whole, structure, first)
-    reached = float(np.trace(component_values(whole, parameters)))
-    loss = max(0.0, (sum(own) - reached) / whole.total_weight)
+    loss = max(0.0, (sum(own) - _ecll(whole, parameters)) / whole.total_weight)
     n_samples = sum(memory.n_samples for _, memory in parts)
     bound = whole.mean_objective - loss
     return parameters, StreamState.of_fit(whole.with_objective(bound), n_samples), loss
@@ -61,6 +63,15 @@ def explained(structure: Structure, memory: StreamState, n_parts: int) -> float:
     return _TOO_MUCH + 1.5 * (n_parts - 1) * free / memory.moments.total_weight
 
 
+def _ecll(moments: Moments, parameters: MixtureParameters) -> float:
+    """The ECLL in nats, without that of the density of noise, which is the same in all parts."""
+    values = float(np.trace(component_values(moments, parameters)))
+    noise = moments.total_weight - float(moments.mass.sum())
+    if noise <= _ROUNDING * moments.total_weight:
+        return values
+    return values + noise * parameters.log_noise_weight
+
+
 def component_values(moments: Moments, parameters: MixtureParameters) -> Array:
     """The ECLL of each component's rows (first axis) in each component's place, in nats, (K, K).
 
@@ -74,5 +85,5 @@ def component_values(moments: Moments, parameters: MixtureParameters) -> Array:
     apart = moments.mean[:, None] - parameters.means
     metric = np.broadcast_to(precisions, (n_components, *precisions.shape[1:]))
     distance = np.einsum("jka,kab,jkb->jk", apart, metric, apart)
-    height = np.maximum(parameters.log_peak, np.log(np.finfo(np.float64).tiny))
-    return moments.mass[:, None] * (height - 0.5 * distance) - 0.5 * spread
+    log_peak = np.maximum(parameters.log_peak, np.log(np.finfo(np.float64).tiny))
+    return moments.mass[:, None] * (log_peak - 0.5 * distance) - 0.5 * spread

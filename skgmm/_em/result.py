@@ -12,6 +12,7 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
 from skgmm._threads import cached_property
+from skgmm.covariance._similar import similar_components
 
 
 class EMStatus(Enum):
@@ -61,18 +62,18 @@ _EMPTY_ADVICE = (
     "n_components, increase n_init, or try another init_params."
 )
 
-_SPIKES_ADVICE = (
+_COLLAPSED_ADVICE = (
     "Components {components} collapsed onto few distinct samples (effective numbers of samples: "
     "{rows}): in some direction almost all of their variance is reg_covar; the likelihood is "
     "unbounded as reg_covar goes to 0 and does not measure fit. "
 )
 
 # Where samples are too few, the remedy is given with that.
-_SPIKES_REMEDY = (
+_COLLAPSED_REMEDY = (
     "Increase reg_covar, decrease n_components, or use a covariance_type with fewer parameters."
 )
 
-_FLAT_ADVICE = (
+_DEGENERATE_ADVICE = (
     "Components {components} are degenerate (effective numbers of samples: {rows}): in some "
     "direction almost all of their variance is reg_covar, for example because many samples share a "
     "value. The log-likelihood and BIC then depend on reg_covar. If you do not expect such groups, "
@@ -167,14 +168,16 @@ class EMResult:
     moments: Moments  # of `parameters`
     objectives: list[float]  # nats per sample, the best so far after each evaluation
     status: EMStatus
-    collapsed: list[int]
+    singular: list[int]
     remaining: float = 0.0  # estimate of the remaining gain, nats per sample
-    spikes: list[int] = field(default_factory=list)  # components collapsed on few samples
-    flat: list[int] = field(default_factory=list)  # and on many
+    collapsed: list[int] = field(default_factory=list)  # components collapsed on few samples
+    degenerate: list[int] = field(default_factory=list)  # and on many
     small: list[int] = field(default_factory=list)  # that may be a few outliers
-    # The least variance of flat ones in some direction; 0 if samples share a value.
+    # The least variance of degenerate ones in some direction; 0 if samples share a value.
     own_variance: float = 0.0
-    artificial: float = 0.0  # what flat ones gain where samples share a value, nats per sample
+    artificial: float = (
+        0.0  # what degenerate ones gain where samples share a value, nats per sample
+    )
     span: Span | None = None  # where it is known
     shortage: str | None = None  # what the user should know where samples are too few
     n_distinct: int | None = None  # samples, where they have been counted
@@ -193,12 +196,12 @@ class EMResult:
         """A key by which results are sorted, the best first.
 
         The likelihood of a degenerate component grows without end as `reg_covar` shrinks. A result
-        with one of few samples is never better than a result without; and what a flat one gains
+        with a collapsed one is never better than a result without; and what a degenerate one gains
         where its samples share a value does not count. Nor is a result better that makes a
         component of a few outliers, though it may gain much (see `collapse.small_components`).
         """
         singular = self.status is EMStatus.COLLAPSED
-        return singular, bool(self.spikes), bool(self.small), -self.comparable_objective
+        return singular, bool(self.collapsed), bool(self.small), -self.comparable_objective
 
     @property
     def empty(self) -> list[int]:
@@ -220,38 +223,24 @@ class EMResult:
         return self._within(_ALIKE)
 
     def _within(self, tolerance: float) -> dict[int, int]:
-        parameters, factor = self.parameters, self.parameters.covariance.factor
-        factors = np.broadcast_to(factor, (parameters.n_components, *factor.shape[1:]))
-        flat = factors.reshape(len(factors), -1)
-        found: dict[int, int] = {}
-        # Factors are upper triangular: the first feature alone tells which cannot be the same.
-        first, scale = parameters.means[:, 0], flat[:, 0]
-        order = np.arange(len(first))
-        near = np.abs(first[:, None] - first) * scale[:, None] < tolerance
-        near &= order < order[:, None]
-        for k in np.flatnonzero(near.any(axis=1)).tolist():
-            apart = parameters.means[:k] - parameters.means[k]
-            whitened = apart @ factors[k] if factor.ndim == 3 else apart * factors[k]
-            near = np.abs(whitened).max(axis=1) < tolerance
-            near &= np.abs(flat[:k] - flat[k]).max(axis=1) < tolerance * np.abs(flat[k]).max()
-            if near.any() and not {k, int(np.argmax(near))} & set(self.empty):
-                found[k] = int(np.argmax(near))
-        return found
+        parameters, empty = self.parameters, set(self.empty)
+        pairs = similar_components(parameters.means, parameters.covariance, tolerance)
+        return {k: before for k, before in pairs if not {k, before} & empty}
 
     @property
     def description(self) -> str:
-        """The status in words, with the components that are empty, flat or the same as others."""
+        """The status in words, with components that are empty, degenerate or duplicates."""
         empty = f", components {self.empty} empty" if self.empty else ""
-        empty += f", components {self.spikes} collapsed" if self.spikes else ""
-        empty += f", components {self.flat} degenerate" if self.flat else ""
+        empty += f", components {self.collapsed} collapsed" if self.collapsed else ""
+        empty += f", components {self.degenerate} degenerate" if self.degenerate else ""
         empty += self.span.description if self.span else ""
         same = [f", component {k} the same as {j}" for k, j in self.duplicates.items()]
         return self.status.value + empty + "".join(same)
 
     @property
-    def degenerate(self) -> list[int]:
-        """Components for which the likelihood says nothing: singular, collapsed or flat."""
-        return sorted({*self.collapsed, *self.spikes, *self.flat})
+    def ill_defined(self) -> list[int]:
+        """Components whose likelihood does not measure fit: singular, collapsed or degenerate."""
+        return sorted({*self.singular, *self.collapsed, *self.degenerate})
 
     def advice(self, names: Sequence[str] | Array | None = None) -> list[str]:
         """What the user should know or do; `names` are those of the columns."""
@@ -259,30 +248,34 @@ class EMResult:
         if self.status.advice is not None:
             advice.append(
                 self.status.advice.format(
-                    components=self.collapsed,
-                    rows=self._rows(self.collapsed),
+                    components=self.singular,
+                    rows=self._rows(self.singular),
                     remaining=self._still_to_gain(),
                 )
             )
         if self.empty:
             advice.append(_EMPTY_ADVICE.format(components=self.empty))
         if self.shortage:
-            collapsed = self._collapsed(sorted(self.spikes + self.flat))
+            collapsed = self._collapsed_advice(sorted(self.collapsed + self.degenerate))
             advice.append(f"{self.shortage} {collapsed}".rstrip())
         else:
-            advice += [self._collapsed(self.spikes) + _SPIKES_REMEDY] if self.spikes else []
-            if self.flat:
-                text = _TOO_LARGE_ADVICE if self.own_variance > 0 else _FLAT_ADVICE
-                rows, value = self._rows(self.flat), _HARMLESS * self.own_variance
-                advice.append(text.format(components=self.flat, rows=rows, value=value))
+            advice += (
+                [self._collapsed_advice(self.collapsed) + _COLLAPSED_REMEDY]
+                if self.collapsed
+                else []
+            )
+            if self.degenerate:
+                text = _TOO_LARGE_ADVICE if self.own_variance > 0 else _DEGENERATE_ADVICE
+                rows, value = self._rows(self.degenerate), _HARMLESS * self.own_variance
+                advice.append(text.format(components=self.degenerate, rows=rows, value=value))
         if self.span is not None:
             advice += self.span.advice(names, self.n_distinct)
         return advice
 
-    def _collapsed(self, components: list[int]) -> str:
+    def _collapsed_advice(self, components: list[int]) -> str:
         if not components:
             return ""
-        return _SPIKES_ADVICE.format(components=components, rows=self._rows(components))
+        return _COLLAPSED_ADVICE.format(components=components, rows=self._rows(components))
 
     def _still_to_gain(self) -> str:
         if not np.isfinite(self.remaining):

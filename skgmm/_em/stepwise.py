@@ -15,10 +15,11 @@ remembers the last u rows or so, for ever.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import Structure
@@ -40,6 +41,14 @@ class StepSize:
         return min(1.0, (self.warm_up / n_samples) ** (1.0 - self.exponent))
 
 
+class Fitted(Protocol):
+    """A fitted estimator, which may hold the state of a stream as `_memory`."""
+
+    reg_covar_: Array
+
+    def _parameters(self) -> MixtureParameters: ...
+
+
 @dataclass(frozen=True)
 class StreamState:
     """What is remembered of rows, and how many they were."""
@@ -49,11 +58,12 @@ class StreamState:
     n_samples: int
 
     @classmethod
-    def of(cls, mixture: Any, structure: Structure, n_samples: int) -> StreamState:
+    def of(cls, mixture: Fitted, structure: Structure, n_samples: int) -> StreamState:
         """That of an estimator; parameters that were given are worth so many rows."""
-        if not hasattr(mixture, "_memory"):
+        memory: dict[str, Any] | None = getattr(mixture, "_memory", None)
+        if memory is None:
             return cls.of_parameters(mixture._parameters(), structure, n_samples)
-        state = dict(mixture._memory)
+        state = dict(memory)
         numbers = state.pop("seen"), state.pop("n_samples")
         if "log_likelihood" in state:  # a pickle of an earlier version
             state["objective"] = state.pop("log_likelihood")

@@ -23,6 +23,7 @@ try:
         add_group_moments,
         add_moments,
         add_total,
+        add_variances,
         available,
         centre_sums,
         is_stop_flag_set,
@@ -76,11 +77,11 @@ __all__ = [
     "packed",
     "quasi_newton",
     "rounding_of",
-    "sums_of",
     "total",
     "unit_rows",
     "use",
     "values",
+    "with_added_variances",
 ]
 
 
@@ -148,14 +149,14 @@ def total(
     labels: Array | None = None,
     responsibilities: Array | None = None,
 ) -> Total:
-    """E-step and sums in one pass, or sums with the responsibilities `labels` or `shares`.
+    """E-step and sums in one pass, or sums with given `labels` or `responsibilities`.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
     weight : ndarray of shape (n,) or None
     labels : ndarray of int64, shape (n,), or None
-    shares : ndarray of shape (n, K) or None
+    responsibilities : ndarray of shape (n, K) or None
 
     Raises
     ------
@@ -181,20 +182,24 @@ def total(
     return Total(pairs)
 
 
-def sums_of(total: Total, model: Model) -> Sums:
-    """Sums about the centres; the model is not linear."""
-    out, parts = room_for_sums(model.means.shape, model.form)
-    sums_of_total(*_numbers(model), int(model.form), False, total.pairs.ravel(), out)
-    return parts()
+def moments_of(total: Total, model: Model) -> tuple[Sums, bool]:
+    """Sums whose `first` are the means and whose `second` are about these.
 
-
-def moments_of(total: Total, model: Model) -> Sums | None:
-    """Sums as of `moments`, whose centres are the means; None on cancellation."""
+    And whether these are accurate. If not, second moments suffer cancellation, because the centres
+    are far from the means, or because the model is linear.
+    """
     out, parts = room_for_sums(model.means.shape, model.form)
     form = int(model.form)
     kept = sums_of_total(*_numbers(model), form, model.linear, total.pairs.ravel(), out)
-    kept = kept and not np.isnan(out[0]) and centre_sums(model.centres, form, out)
-    return parts() if kept else None
+    near = centre_sums(model.centres, form, out)
+    return parts(), kept and near and not np.isnan(out[0])
+
+
+def with_added_variances(scatter: Array, mass: Array, variances: Array, form: Form) -> Array:
+    """The scatter in a form, plus mass (K,) x variances (d,) along the axes."""
+    wider = np.array(scatter, order="C")
+    add_variances(np.ascontiguousarray(mass), np.ascontiguousarray(variances), int(form), wider)
+    return wider
 
 
 def _numbers(model: Model) -> tuple[Array, Array, Array, Array]:

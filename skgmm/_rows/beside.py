@@ -27,7 +27,7 @@ def beside_noise(
 
     Two passes: log-densities give the part, and the Moments are those of samples with such weights.
     """
-    factors = np.ascontiguousarray(mixture.covariance.factor)
+    factors = mixture.covariance.kernel_factors
     log_weights = np.ascontiguousarray(mixture.log_weights)
     means = np.ascontiguousarray(mixture.means)
     log_peak = _kernels.log_peak(log_weights, factors, np.ascontiguousarray(floor))
@@ -42,14 +42,18 @@ def beside_noise(
     total = np.logaddexp(log_density, log_noise)
     weights = np.ones(len(total)) if rows.sample_weight is None else rows.sample_weight
     counted = weights * np.exp(log_density - total)
-    if not counted.any():
-        n_components, d = mixture.means.shape
-        nothing = form.from_dense(np.zeros((n_components, d, d)))
-        moments = Moments(form, np.zeros(n_components), mixture.means, nothing, 0.0, 0.0)
-    else:
+    moments = no_moments(mixture, form)
+    if counted.any():
         moments = rows.reweighted(counted).expectation(mixture, form, floor)
     objective = float(weights @ total)
     return replace(moments, objective=objective, total_weight=float(weights.sum()))
+
+
+def no_moments(mixture: MixtureParameters, form: Scatter) -> Moments:
+    """Of no sample."""
+    n_components, d = mixture.means.shape
+    nothing = form.from_dense(np.zeros((n_components, d, d)))
+    return Moments(form, np.zeros(n_components), mixture.means, nothing, 0.0, 0.0)
 
 
 def log_parts_beside(

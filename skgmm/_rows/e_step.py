@@ -21,9 +21,6 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 
-# Centring on the mean of the last iteration loses this share of a second moment's digits at most.
-_LOST = 1e-4
-
 # Each pass gains the 16 digits of a float64 on the distance of a centre: these span its range.
 _PASSES = 8
 
@@ -67,15 +64,15 @@ def expectation(
         precision x floor is taken from the components' log-densities.
     """
     means = np.ascontiguousarray(parameters.means)
-    factors = np.ascontiguousarray(parameters.covariance.factor)
-    heights = _kernels.log_peak(
+    factors = parameters.covariance.kernel_factors
+    log_peak = _kernels.log_peak(
         np.ascontiguousarray(parameters.log_weights), factors, np.ascontiguousarray(floor)
     )
-    model = Model(means, factors, heights, means, form.kernel_form)
+    model = Model(means, factors, log_peak, means, form.kernel_form)
     for linear in (False,) if form is Scatter.FULL else (True, False):
         model = replace(model, linear=linear)
-        sums = _kernels.moments_of(summed(partial(_total, model=model)), model)
-        if sums is not None:
+        sums, accurate = _kernels.moments_of(summed(partial(_total, model=model)), model)
+        if accurate:
             return moments_from(sums, form).regularised(floor)
     return _moments_about(summed, _total, model, form).regularised(floor)
 
@@ -89,7 +86,7 @@ def expectation_in_memory(
         part.sample_weight,
         np.ascontiguousarray(parameters.log_weights),
         np.ascontiguousarray(parameters.means),
-        np.ascontiguousarray(parameters.covariance.factor),
+        parameters.covariance.kernel_factors,
         floor,
         form=form.kernel_form,
         n_threads=part.n_threads,
@@ -150,8 +147,8 @@ def overall_moments(summed: Summed, origin: Array, form: Scatter) -> Moments:
 
 def _one_for_all(centres: Array, form: Scatter) -> Model:
     """Components of unit variances at the centres."""
-    unit, heights = np.ones((1, centres.shape[1])), np.zeros(len(centres))
-    return Model(centres, unit, heights, centres, form.kernel_form)
+    unit, log_peak = np.ones((1, centres.shape[1])), np.zeros(len(centres))
+    return Model(centres, unit, log_peak, centres, form.kernel_form)
 
 
 def _total(part: Part, model: Model) -> Total:
@@ -178,7 +175,7 @@ def _packed(parameters: MixtureParameters) -> tuple[Array, Array, Array]:
     """Means, factors and log joint at the means, for the kernel."""
     return (
         np.ascontiguousarray(parameters.means),
-        np.ascontiguousarray(parameters.covariance.factor),
+        parameters.covariance.kernel_factors,
         np.ascontiguousarray(parameters.log_peak),
     )
 
@@ -200,44 +197,11 @@ def _moments_about(
     that the new mean is inexact too, two or three passes are needed.
     """
     for _ in range(_PASSES):
-        sums = _kernels.sums_of(summed(partial(total, model=model)), model)
-        moments = _centred(sums, model.centres, form)
-        if not _digits_lost(sums, moments, model.centres, form):
+        sums, accurate = _kernels.moments_of(summed(partial(total, model=model)), model)
+        if accurate:
             break
-        model = replace(model, centres=moments.mean)
-    return moments
-
-
-def _shift(sums: Sums) -> Array:
-    """Distance of each mean from its centre, (K, d); 0 without mass."""
-    mass = sums.mass[:, None]
-    return np.divide(sums.first, mass, out=np.zeros_like(sums.first), where=mass > 0)
-
-
-def _centred(sums: Sums, centres: Array, form: Scatter) -> Moments:
-    shift = _shift(sums)
-    between = form.outer(sums.mass[:, None], shift[:, None, :])
-    return Moments(
-        form=form,
-        mass=sums.mass,
-        mean=centres + shift,
-        scatter=sums.second - between,
-        objective=sums.log_likelihood,
-        total_weight=sums.weight,
-    )
-
-
-def _digits_lost(sums: Sums, moments: Moments, centres: Array, form: Scatter) -> bool:
-    about_centre, about_mean = form.diagonal(sums.second), form.diagonal(moments.scatter)
-    lost = about_mean < _LOST * about_centre
-    if not lost.any():
-        return False
-    # A feature that is constant shifts by roundings and has nothing to lose.
-    rounding = 64 * np.finfo(np.float64).eps * np.abs(centres)
-    shifted = np.abs(moments.mean - centres) > rounding  # (K, d)
-    if form is Scatter.POOLED:
-        shifted = shifted.any(axis=0)
-    return bool(np.any(shifted & lost))
+        model = replace(model, centres=sums.first)
+    return moments_from(sums, form)
 
 
 def log_densities(X: Array, parameters: MixtureParameters, n_threads: int = 1) -> Array:

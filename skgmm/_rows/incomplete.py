@@ -198,14 +198,14 @@ def all_completed(
     return [completed(batch, component, floor) for component in Component.each(mixture)]
 
 
-def joint_of(batch: Batch, mixture: MixtureParameters, found: list[Completed]) -> Array:
+def log_joint_of(batch: Batch, mixture: MixtureParameters, found: list[Completed]) -> Array:
     """Log of weight x density of what is observed, less what is paid for `floor`, (K, b)."""
     n_observed = batch.X.shape[1] - batch.patterns.shape[1]
-    joint = np.empty((len(found), len(batch.X)))
+    log_joint = np.empty((len(found), len(batch.X)))
     for k, own in enumerate(found):
         peak = -0.5 * (n_observed * LOG_2_PI + own.log_det) - own.penalty
-        joint[k] = mixture.log_weights[k] + peak[batch.pattern] - 0.5 * own.distance
-    return batch.log_allowed(joint)
+        log_joint[k] = mixture.log_weights[k] + peak[batch.pattern] - 0.5 * own.distance
+    return batch.log_allowed(log_joint)
 
 
 def log_noise(batch: Batch, mixture: MixtureParameters) -> Array | None:
@@ -217,17 +217,17 @@ def log_parts(
     batch: Batch, mixture: MixtureParameters, found: list[Completed], floor: Array
 ) -> tuple[Array, Array]:
     """Log-densities (b,) and logarithms of the responsibilities (b, K), noise last (b, K + 1)."""
-    joint, noise = joint_of(batch, mixture, found), log_noise(batch, mixture)
+    log_joint, noise = log_joint_of(batch, mixture, found), log_noise(batch, mixture)
     if noise is not None:
-        joint = np.vstack([joint, noise])
-    peak = joint.max(axis=0)
+        log_joint = np.vstack([log_joint, noise])
+    peak = log_joint.max(axis=0)
     lost = ~np.isfinite(peak)
     if (lost & (batch.weights > 0)).any():
         raise LostRowError(int(batch.numbers[np.argmax(lost & (batch.weights > 0))]))
     peak = np.where(lost, 0.0, peak)
-    total = np.where(lost, 1.0, np.exp(joint - peak).sum(axis=0))
+    total = np.where(lost, 1.0, np.exp(log_joint - peak).sum(axis=0))
     log_density = peak + np.log(total)
-    logs = (joint - log_density).T
+    logs = (log_joint - log_density).T
     known = Known(batch.X, batch.observed == 0.0, labels=batch.labels)
     separate(log_density, logs, known, batch.weights, mixture, floor)
     return log_density, logs

@@ -10,7 +10,7 @@ import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._rows.block import Block, block_size, place
-from skgmm._rows.files import FileState, states_of
+from skgmm._rows.unchanged_files import FileState, states_of
 
 
 class _Layout(NamedTuple):

@@ -13,7 +13,7 @@ import pyarrow.parquet
 
 from skgmm._linalg import Array
 from skgmm._rows.block import Block, block_size, place
-from skgmm._rows.files import FileState, states_of
+from skgmm._rows.unchanged_files import FileState, states_of
 
 
 @dataclass(frozen=True)

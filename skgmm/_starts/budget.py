@@ -1,7 +1,7 @@
-"""What may be spent on looking for a better optimum: a small multiple of what the fit has cost.
+"""The budget of the search for a better optimum: a small multiple of the cost of the fit.
 
-Work is counted, not timed, so that the answer does not depend on the machine. It is measured in
-multiplications; a call from Python costs as much as some four million of them.
+Work is counted, not timed, so that the result does not depend on the machine. The unit is one
+multiplication; a call from Python costs about four million of them.
 """
 
 from __future__ import annotations
@@ -13,30 +13,31 @@ from skgmm._em.result import EMResult
 from skgmm._objective import Objective
 from skgmm._starts.race import RACE_ROWS
 
-# So many times the work of the start, and that of the iterations, and a constant. The more
-# components, the more of them have to move: the first grows with their number up to a limit.
+# The budget is a multiple of the work of the initialisation, plus a multiple of the work of the
+# iterations, plus a constant. More components need more moves, so the first multiple grows with
+# their number, up to a limit.
 _OF_START, _MOST_OF_START, _OF_EM, _CONSTANT = 0.8, 2.0, 0.8, 4e8
 _PER_COMPONENT = 0.05
 
 CALL = 4e6
-"""Work that takes as long as a call from Python."""
+"""Work that takes as long as one call from Python."""
 
-# What it takes to draw the starts' sample, and to find clusters in it, in passes over samples.
+# Work of drawing the starts' sample, and of k-means on it, in passes over the samples.
 _DRAWN, _CLUSTERED = 4, 15
 
-# Calls that a split takes, and matrices that it inverts or turns to their axes.
+# Calls of one split, and its matrix inversions and eigendecompositions in units of d**3.
 _CALLS_OF_SPLIT, _CUBES_OF_SPLIT = 8.0, 150.0
 
 
 @dataclass
 class Budget:
-    """Work that may still be done."""
+    """Remaining work."""
 
     left: float
 
     @classmethod
     def after(cls, objective: Objective, result: EMResult, n_raced: int) -> Budget:
-        """For a result, and so many evaluations of samples of the race before it."""
+        """The budget after a fit whose race took `n_raced` evaluations of its candidates."""
         K, rows = result.parameters.n_components, objective.rows
         n_race = min(rows.n_samples, max(RACE_ROWS, 100 * K))
         start = (_DRAWN * rows.n_samples + (n_raced + _CLUSTERED) * n_race) * K
@@ -46,7 +47,7 @@ class Budget:
         return cls(_CONSTANT + of_start * start_work + _OF_EM * em_work)
 
     def spend(self, work: float) -> None:
-        """Count work that was done."""
+        """Subtract work that was done."""
         self.left -= work
 
     @property
@@ -58,7 +59,7 @@ class Budget:
 def work_of_passes(
     objective: Objective, n_components: int, n_passes: int, n_calls: int = 0
 ) -> float:
-    """Work of passes over the samples, and of calls beside them."""
+    """Work of passes over the samples, and of further calls."""
     rows = objective.rows
     work = rows.n_samples * n_components * _per_density(rows.n_features)
     # Where the compiled loop iterates, there is one call for many passes.
@@ -67,10 +68,10 @@ def work_of_passes(
 
 
 def work_of_estimates(objective: Objective, n_components: int, n_splits: int) -> float:
-    """Work of estimating the losses of all components, and the gains of splitting so many.
+    """Work of estimating the loss of merging each component, and the gain of `n_splits` splits.
 
-    A few passes for the responsibilities; and for each split a few cuts and some thirty iterations
-    of EM with two components, on the component's own samples.
+    A few passes for the responsibilities; for each split a few partitions and about thirty EM
+    iterations with two components, on the component's own samples.
     """
     rows, d = objective.rows, objective.rows.n_features
     passes = rows.n_samples * (2.5 * n_components + 80.0 * n_splits / n_components)
@@ -79,5 +80,5 @@ def work_of_estimates(objective: Objective, n_components: int, n_splits: int) ->
 
 
 def _per_density(n_features: int) -> float:
-    """Multiplications that a density and its part of the sums take, and what is beside them."""
+    """Work of one density and its contribution to the sums, in multiplications."""
     return n_features * (n_features + 8.0) + 20.0

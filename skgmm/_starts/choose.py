@@ -24,19 +24,19 @@ from skgmm._starts.restarts import LeftOutError, Stream, as_it_is_now
 from skgmm._validation import check_partition, check_responsibilities
 from skgmm.covariance import STRUCTURES, Structure
 
-# From a random stream to the candidates of a start, the chosen one first.
+# From a random stream to the candidates of a start, the best one first.
 Make = Callable[[Stream], list[Candidate]]
 
 
 @dataclass(frozen=True)
 class Start:
-    """How runs begin."""
+    """How the runs of a fit are initialised."""
 
     make: Make
-    random: bool = True  # whether the stream matters; if not, restarts would repeat each other
-    sample: Callable[[], StartSample] | None = None  # for looking further after convergence
-    warning: str | None = None  # what to tell the user if the rows are too few
-    n_distinct: int | None = None  # rows, where they have been counted
+    random: bool = True  # whether runs differ; if not, restarts would repeat each other
+    sample: Callable[[], StartSample] | None = None  # for moves after convergence
+    warning: str | None = None  # for the user, if the samples are too few
+    n_distinct: int | None = None  # samples, where they have been counted
 
 
 def single_candidate(kind: str, parameters: MixtureParameters) -> list[Candidate]:
@@ -56,7 +56,7 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
         n_components,
         n_features,
     )
-    stream = as_it_is_now(rng)  # however late the sample is drawn
+    stream = as_it_is_now(rng)  # even if the sample is drawn later
     sample = cache(lambda: rows.start_sample(n_components, stream()))
     needed = max(n_components, structure.minimum_rows(n_components, n_features))
     n_distinct = _few_distinct(rows, sample, needed)
@@ -66,7 +66,7 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
 
     if settings.responsibilities_init is not None:
         responsibilities = _given_responsibilities(settings, rows)
-        fixed = given.imposed_on(start_of(objective, responsibilities, n_components))
+        fixed = given.imposed_on(start_of(objective.unfixed, responsibilities, n_components))
         return Start(
             lambda _: single_candidate("responsibilities", fixed),
             random=False,
@@ -85,21 +85,12 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     name = kind if random else "given"
     if (complete := given.complete()) is not None:
         return Start(lambda _: single_candidate(name, complete), random, **known)
-    named = partial(
-        initial_parameters,
-        kind,
-        sample(),
-        n_components,
-        structure,
-        objective.floor,
-        given,
-        n_threads=rows.n_threads,
-    )
+    named = partial(initial_parameters, kind, objective, sample(), n_components, given)
     return Start(lambda stream: single_candidate(name, named(rng=stream())), random, **known)
 
 
 def _given_responsibilities(settings: Settings, rows: Rows) -> Array:
-    """Those of the components (n, K); noise may have a column of its own, the last."""
+    """Given responsibilities of the components, (n, K); the last column may be that of noise."""
     given, n_columns = settings.responsibilities_init, settings.n_components
     if noise_beside(rows) is not None:
         n_columns += np.shape(given)[-1:] == (n_columns + 1,)
@@ -107,19 +98,19 @@ def _given_responsibilities(settings: Settings, rows: Rows) -> Array:
     return checked[:, : settings.n_components]
 
 
-# Of so many times the rows that are needed, the first are looked at for distinct ones.
+# Distinct values are counted among this many times the required number of samples.
 _LOOKED_AT = 4
 
 
 def _few_distinct(rows: Rows, sample: Callable[[], StartSample], needed: int) -> int | None:
-    """How many distinct samples there are; None where that is at least what is needed."""
+    """The number of distinct samples, or None if there are at least `needed`."""
     if isinstance(rows, InMemoryRows):
         some = rows.part(slice(_LOOKED_AT * needed)).counted()
         # Distinct values of a feature are a lower bound.
         if len(np.unique(some.X[:, 0])) >= needed:
             return None
     drawn = sample()
-    # A sample tells that distinct rows are few, not how many there are.
+    # An incomplete sample shows that distinct samples are few, not how many there are.
     return len(drawn) if drawn.complete or len(drawn) < needed else None
 
 
@@ -130,10 +121,10 @@ def _by_callable(
     n_components: int,
     given: GivenParameters,
 ) -> Make:
-    """Starts from the user's function of rows, K, random stream and weights."""
+    """Starts from the user's function of data, K, random stream and weights."""
     rows = objective.rows
     seen = rows if isinstance(rows, InMemoryRows) else rows.in_memory(sample())
-    on_seen = replace(objective, rows=seen)
+    on_seen = replace(objective.unfixed, rows=seen)
 
     def start(stream: Stream) -> list[Candidate]:
         assert isinstance(seen, RowsInMemory)
@@ -145,14 +136,14 @@ def _by_callable(
     return start
 
 
-# Structures named in a warning: the richest of those that the rows are enough for.
+# Structures named in a warning: the most flexible ones that the samples suffice for.
 _SUGGESTED = 3
 
 
 def _too_few(
     n_distinct: int | None, n_components: int, n_features: int, structure: Structure
 ) -> str | None:
-    """What to tell the user when the distinct rows are too few, else None."""
+    """The warning if there are too few distinct samples, else None."""
     if n_distinct is None:
         return None
     if n_distinct < n_components:
@@ -180,7 +171,7 @@ def _too_few(
 def table_of_starts(
     histories: list[list[Candidate]], outcomes: list[EMResult | ValueError]
 ) -> dict[str, list[Any]]:
-    """A row for each start that was run and each candidate it was chosen from, as columns."""
+    """A table of all starts that were run and their candidates, as columns."""
     rows: list[tuple[int, str, float, int, str]] = []
     for start, (candidates, outcome) in enumerate(zip(histories, outcomes, strict=True)):
         chosen = candidates[0].kind if candidates else "failed"
@@ -191,7 +182,7 @@ def table_of_starts(
             how = outcome if isinstance(outcome, LeftOutError) else f"failed: {outcome}"
             rows.append((start, chosen, float("nan"), 0, str(how)))
         rows += [
-            (start, other.kind, other.objective, other.evaluations, "left behind")
+            (start, other.kind, other.objective, other.evaluations, "discarded")
             for other in candidates[1:]
             if other.evaluations
         ]

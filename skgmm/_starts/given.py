@@ -1,4 +1,4 @@
-"""The parts of a start that the user gives: weights_init, means_init, precisions_init."""
+"""Initial parameters given by the user: weights_init, means_init, precisions_init."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skgmm._em.settings import Settings
+from skgmm._fixed import Fixed, fixed_masks
 from skgmm._linalg import Array, best_matching
 from skgmm._parameters import MixtureParameters
 from skgmm._validation import check_covariance, check_means, check_weights
@@ -32,23 +34,42 @@ def check_given(
     )
 
 
+def fixed_by(settings: Settings, n_features: int) -> Fixed | None:
+    """The parameters that a fit holds, at the values of weights_init, means_init, precisions_init.
+
+    Raises
+    ------
+    ValueError
+        If `fixed` is invalid, or a value is missing.
+    """
+    structure, K = settings.structure, settings.n_components
+    masks = fixed_masks(settings.fixed, K)
+    if not masks:
+        return None
+    values = settings.weights_init, settings.means_init, settings.precisions_init
+    given = check_given(*values, structure, K, n_features)
+    precisions = None if given.covariance is None else np.array(settings.precisions_init, float)
+    parameters = given.weights, given.means, given.covariance
+    return Fixed.of(masks, structure, K, *parameters, precisions)
+
+
 @dataclass(frozen=True)
 class GivenParameters:
-    """What the user fixed of the start; None where the start is to find it."""
+    """The initial parameters that the user gave; None where the start has to find them."""
 
     weights: Array | None = None  # (K,)
     means: Array | None = None  # (K, d)
     covariance: Covariance | None = None
-    named: bool = False  # whether labels say which component is which
+    named: bool = False  # whether labels identify the components
 
     def complete(self) -> MixtureParameters | None:
-        """The start, when nothing is left to find."""
+        """The start, if all of its parameters are given."""
         if self.weights is None or self.means is None or self.covariance is None:
             return None
         return MixtureParameters.from_weights(self.weights, self.means, self.covariance)
 
     def imposed_on(self, start: MixtureParameters) -> MixtureParameters:
-        """The start with the given parts put in."""
+        """The start with the given parameters in place of its own."""
         return MixtureParameters.from_weights(
             start.weights if self.weights is None else self.weights,
             start.means if self.means is None else self.means,
@@ -57,10 +78,10 @@ class GivenParameters:
 
 
 def matched(start: MixtureParameters, given: GivenParameters) -> MixtureParameters:
-    """The start's components in the order that suits the given parameters best.
+    """The start's components, reordered to match the given parameters.
 
-    A start finds components in no particular order; pairing them with the user's as they come
-    would be arbitrary. The pairing chosen maximises the ECLL.
+    A start finds components in arbitrary order. Of all assignments to the user's components the
+    one that maximises the ECLL is chosen.
     """
     nothing = given.weights is None and given.means is None and given.covariance is None
     if nothing or given.named:
@@ -68,7 +89,7 @@ def matched(start: MixtureParameters, given: GivenParameters) -> MixtureParamete
     value = np.zeros((start.n_components, start.n_components))  # start's component x given one
     if given.weights is not None:
         value += np.log(np.maximum(given.weights, np.finfo(np.float64).tiny))
-    # Densities that are not given are taken for the start's own, whose components compare them.
+    # Without given covariances, those of the start's components measure the distances.
     precisions = np.linalg.inv((given.covariance or start.covariance).dense())
     if given.covariance is not None:
         spread = np.einsum("jab,kab->jk", start.covariance.dense(), precisions)

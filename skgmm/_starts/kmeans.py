@@ -1,7 +1,6 @@
-"""k-means for starts: greedy k-means++ seeds and Lloyd's algorithm on weighted rows.
+"""k-means for starts: greedy k-means++ seeds and Lloyd's algorithm on weighted samples.
 
-scikit-learn's k-means gives the same kind of answer, but takes longer to begin than a small mixture
-takes to fit.
+scikit-learn's k-means does the same, but its overhead is larger than a fit of a small mixture.
 """
 
 from __future__ import annotations
@@ -53,10 +52,10 @@ def kmeans(
 
 
 def seeds(rows: Array, weights: Array, n_clusters: int, rng: np.random.RandomState) -> Array:
-    """Row numbers of spread-out seeds: k-means++ (Arthur & Vassilvitskii 2007), made greedy.
+    """Indices of seeds: greedy k-means++ (Arthur & Vassilvitskii 2007).
 
-    Each seed is drawn in proportion to weight x squared distance to the nearest seed so far; of a
-    few such draws the one is kept that lowers the sum of those most.
+    Each seed is drawn with probability proportional to weight x squared distance to the nearest
+    seed so far; of a few such draws the one that lowers the weighted sum most is kept.
     """
     n_draws = 2 + int(np.log(n_clusters))
     result = np.empty(n_clusters, dtype=np.int64)
@@ -67,10 +66,10 @@ def seeds(rows: Array, weights: Array, n_clusters: int, rng: np.random.RandomSta
 
 
 def farthest_first(rows: Array, weights: Array, n_clusters: int) -> Array:
-    """Row numbers of seeds that are far from one another (Gonzalez 1985); nothing is drawn.
+    """Indices of seeds by farthest-first traversal (Gonzalez 1985); deterministic.
 
-    The first is the row nearest to the mean, each other one the farthest from all before it. A
-    small group far from everything has a seed, however few its rows are.
+    The first seed is the sample nearest to the mean, each later one the farthest from all before
+    it. A small group far from all others gets a seed, however few its samples are.
     """
     centre = weights @ rows / weights.sum()
     result = np.empty(n_clusters, dtype=np.int64)
@@ -89,7 +88,7 @@ def _squared_distances(rows: Array, centre: Array) -> Array:
 
 
 def nearest(rows: Array, centres: Array, n_threads: int, scale: Array | None = None) -> Array:
-    """Label of the nearest centre for each row, in units of `scale` (d,)."""
+    """Label of the nearest centre for each sample, in units of `scale` (d,)."""
     labels = np.empty(len(rows), dtype=np.int64)
     _assign(rows, np.ascontiguousarray(centres), labels, n_threads, scale)
     return labels
@@ -101,12 +100,12 @@ def _assign(
     """Overwrite `labels` with those of the nearest centres."""
     n_clusters, n_features = centres.shape
     factors = np.ones((1, n_features)) if scale is None else 1.0 / scale[None, :]
-    heights = np.zeros(n_clusters)
-    _kernels.values(rows, centres, factors, heights, labels=labels, n_threads=n_threads)
+    log_peak = np.zeros(n_clusters)
+    _kernels.values(rows, centres, factors, log_peak, labels=labels, n_threads=n_threads)
 
 
 def _fill(rows: Array, centres: Array, labels: Array) -> None:
-    """Give empty groups the rows farthest from their centres, one each."""
+    """Give each empty group the sample that is farthest from its centre."""
     empty = np.flatnonzero(np.bincount(labels, minlength=len(centres)) == 0)
     for group in empty:
         distance = ((rows - centres[labels]) ** 2).sum(axis=1)

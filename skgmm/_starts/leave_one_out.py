@@ -1,15 +1,16 @@
-"""Leave-one-out responsibilities: each sample judged by components as they are without it.
+"""Leave-one-out responsibilities: those of each sample under components estimated without it.
 
-With few samples to a component and feature, each sample pulls its own component so hard that its
-responsibility never leaves it, and EM stays where it began. Judged by the components without it,
-the sample is free. What follows is no ascent of the likelihood, so it is only a proposal.
+With few samples per component and feature, each sample influences its own component so strongly
+that its responsibilities hardly change, and EM stays at its start. Under components estimated
+without it the sample can move. These steps need not increase the likelihood, so what they lead to
+is only a proposal.
 
 A component has mass N, mean m and covariance S; the sample x has weight r in it, and D is its
 squared Mahalanobis distance. Without the sample, x is farther from the mean by the factor
-N / (N - r), and the covariance is that of a rank-one downdate (Sherman-Morrison). Distances in an
-estimated covariance are too long, and its log-determinant is too small, the more so the fewer
-samples it is estimated from; without a correction (that of the Wishart distribution) samples drift
-to the larger components.
+N / (N - r), and the covariance is a rank-one downdate (Sherman-Morrison). Mahalanobis distances
+with an estimated covariance are biased upwards and its log-determinant downwards, the more the
+fewer samples it is estimated from; without a correction (from the Wishart distribution) samples
+drift to the larger components.
 """
 
 from __future__ import annotations
@@ -27,42 +28,39 @@ from skgmm._rows.base import InMemoryRows
 from skgmm._starts.methods import EmptyStartError, start_of
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 
-# Worth while with fewer samples than this to a component and feature.
+# Used with fewer samples than this per component and feature.
 _FEW = 10.0
 
-# Iterations, and the share of the samples that the last of them may move. Where they move more,
-# the samples are too few to tell, and the iterations wander.
+# Largest number of iterations, and the largest fraction of the samples that the last one may
+# reassign. Where more are reassigned the samples are too few, and the iterations do not converge.
 _STEPS, _SETTLED = 10, 0.1
 
-# Where the first iteration moves no more than this share, nothing is frozen.
+# If the first iteration reassigns no more than this fraction, EM has not been stuck at its start.
 _STABLE = 1e-3
 
-# A sample leaves at least this share of the variance and of the mass of its component.
+# Without a sample at least this fraction of the variance and mass of its component remains.
 _LEAST = 1e-9
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Where iterations with leave-one-out responsibilities lead."""
+    """The parameters after iterations with leave-one-out responsibilities."""
 
-    parameters: MixtureParameters | None  # None where they lead nowhere
+    parameters: MixtureParameters | None  # None if they did not converge
     n_steps: int
-    stable: bool  # whether hardly a sample leaves its component
+    stable: bool  # whether hardly any sample changes its component
 
 
 def freezes(objective: Objective, n_components: int, few: float = _FEW) -> bool:
-    """Whether samples are so few that EM may stay where it began."""
+    """Whether samples are so few that EM may stay at its start."""
     structure, n_features = objective.structure, objective.rows.n_features
     if structure.n_parameters(2, n_features) == structure.n_parameters(1, n_features):
-        n_components = 1  # one covariance rests on all samples
+        n_components = 1  # one covariance is estimated from all samples
     return objective.rows.n_samples < few * n_components * n_features
 
 
 class EStep:
-    """What one pass over the samples tells of a mixture.
-
-    Of the samples' densities those with `Objective.penalty` count, as in `Objective.evaluate`.
-    """
+    """One pass over the samples, with densities lowered by `Objective.penalty` as in EM."""
 
     def __init__(self, objective: Objective, parameters: MixtureParameters) -> None:
         rows = objective.rows
@@ -72,9 +70,9 @@ class EStep:
         self.weights, self.parameters = weights, parameters
         log_density, log_joint = e_step.log_parts(rows.X, parameters, rows.n_threads)
         log_joint -= objective.penalty(parameters)
-        shares = np.exp(log_joint)
-        total = np.maximum(shares.sum(axis=1), np.finfo(np.float64).tiny)
-        self.responsibilities = shares / total[:, None]
+        responsibilities = np.exp(log_joint)
+        total = np.maximum(responsibilities.sum(axis=1), np.finfo(np.float64).tiny)
+        self.responsibilities = responsibilities / total[:, None]
         self.mass = weights @ self.responsibilities
         self.mean_objective = float(np.average(log_density + np.log(total), weights=weights))
         log_joint += log_density[:, None]
@@ -82,10 +80,9 @@ class EStep:
 
 
 def leave_one_out_proposal(objective: Objective, parameters: MixtureParameters) -> Proposal:
-    """Where iterations with leave-one-out responsibilities lead.
+    """The parameters after iterations with leave-one-out responsibilities.
 
-    That is nowhere where the iterations do not settle, unless each of them has raised the
-    likelihood.
+    None if the iterations do not converge, unless each of them has increased the likelihood.
     """
     now = EStep(objective, parameters)
     before, moved = now.responsibilities, np.inf
@@ -117,7 +114,7 @@ def leave_one_out_proposal(objective: Objective, parameters: MixtureParameters) 
 
 
 def _singular(objective: Objective, mass: Array) -> bool:
-    """Whether some component has a covariance of its own, and too few samples for it."""
+    """Whether components have their own covariances, and one too few samples for it."""
     needed = objective.structure.minimum_rows(1, objective.rows.n_features) + 1.0
     return _varies(objective.structure, objective.rows.n_features) and bool(mass.min() <= needed)
 
@@ -129,7 +126,7 @@ def leave_one_out(objective: Objective, now: EStep) -> Array:
     own, penalty = now.responsibilities * now.weights[:, None], objective.penalty(parameters)
     varies = _varies(objective.structure, rows.n_features)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if varies and parameters.covariance.factor.ndim == 2:
+        if varies and parameters.covariance.diagonal:
             log_density = _of_diagonals(rows.X, parameters, own, mass)
         else:
             distances = 2.0 * (parameters.log_peak - penalty - now.log_joint)
@@ -137,7 +134,7 @@ def leave_one_out(objective: Objective, now: EStep) -> Array:
             log_density = _of_matrices(parameters, distances, own, mass, varies)
         left = mass - own
         log_joint = np.log(left) + log_density - penalty
-    # A component is nothing without its only sample.
+    # Without its only sample a component does not exist.
     log_joint[~(left > _LEAST * mass) | np.isnan(log_joint)] = -np.inf
     top = log_joint.max(axis=1, keepdims=True)
     known = np.isfinite(top)
@@ -157,12 +154,12 @@ def _varies(structure: Structure, n_features: int) -> bool:
 def _of_matrices(
     parameters: MixtureParameters, distances: Array, own: Array, mass: Array, varies: bool
 ) -> Array:
-    """Log-density of each sample under each component without it, but for a constant."""
+    """Log-density of each sample under each component without it, up to a constant."""
     d = parameters.n_features
     apart = mass / (mass - own)
     pool = mass if varies else mass.sum()
     left = np.maximum(1.0 - own * apart * distances / pool, _LEAST)
-    if not varies:  # what all share hardly depends on one sample, nor its determinant
+    if not varies:  # a shared covariance hardly depends on one sample
         return -0.5 * (parameters.covariance.log_det + apart**2 * distances / left)
     log_det = parameters.covariance.log_det - _bias(mass, np.arange(d))
     longer = apart * _shortened(mass, d) * distances / left
@@ -170,14 +167,13 @@ def _of_matrices(
 
 
 def _of_diagonals(X: Array, parameters: MixtureParameters, own: Array, mass: Array) -> Array:
-    """The same where each component has variances of its own along the features."""
+    """The same for diagonal covariances of each component."""
     result, d = np.empty_like(own), parameters.n_features
     log_det = parameters.covariance.log_det - _bias(mass, np.zeros(d))
     shortened = _shortened(mass, 1)
-    factors = np.broadcast_to(parameters.covariance.factor, parameters.means.shape)
-    for k, factor in enumerate(factors):
+    for k, mean in enumerate(parameters.means):
         apart = mass[k] / (mass[k] - own[:, k])
-        squares = ((X - parameters.means[k]) * factor) ** 2
+        squares = parameters.covariance.whiten(X - mean, k) ** 2
         left = np.maximum(1.0 - (own[:, k] * apart / mass[k])[:, None] * squares, _LEAST)
         longer = apart * shortened[k] * (squares / left).sum(axis=1)
         log_dets = log_det[k] + np.log(left).sum(axis=1) + d * np.log(apart)
@@ -186,15 +182,15 @@ def _of_diagonals(X: Array, parameters: MixtureParameters, own: Array, mass: Arr
 
 
 def _bias(mass: Array, lost: Array) -> Array:
-    """What the log-determinant of covariances of so many samples is too small by, negative, (K,).
+    """Bias of the log-determinant of covariances estimated from `mass` samples, negative, (K,).
 
     The mean of log |S| is log |Sigma| plus a sum of digamma functions, one for each feature with
-    the degrees of freedom that those before it have left.
+    the degrees of freedom that remain after the features before it.
     """
     freedom = np.maximum(mass[:, None] - 1.0 - lost, 1.0)
     return (digamma(0.5 * freedom) + np.log(2.0 / mass[:, None])).sum(axis=1)
 
 
 def _shortened(mass: Array, d: int) -> Array:
-    """The factor by which distances in covariances of so many samples are too long, inverted."""
+    """The factor that corrects the bias of squared distances in estimated covariances, (K,)."""
     return np.maximum(mass - d - 2.0, 1.0) / mass

@@ -1,7 +1,7 @@
-"""Local gains: what it costs to merge a component with another, and what splitting one gains.
+"""Local estimates of the loss of merging two components, and of the gain of splitting one.
 
-All of it is estimated from the samples that a component has, with everything else held still (as
-Zhang et al. 2003 do), so that all components together cost about as much as a few passes.
+They use the samples of the component alone, with all other parameters fixed (as Zhang et al.
+2003), so that the estimates of all components together cost about as much as a few passes.
 """
 
 from __future__ import annotations
@@ -22,48 +22,45 @@ from skgmm._starts.methods import EmptyStartError, start_of
 from skgmm._starts.moves import Merge, Move, Part, Split, between, together
 from skgmm.covariance import IllDefinedCovarianceError
 
-# A sample belongs to the components that have at least this share of it.
+# A sample belongs to the components with at least this responsibility.
 _TRACE = 0.01
 
-# Splits and merges, the best of each, that are paired.
+# The best splits and merges that are combined, of each so many.
 _RANKED = 20
 
-# Of more components than this, one and its neighbour are split anew only where samples of the one
-# are not less likely without it than by so many nats.
+# With more components than this, a component and its neighbour are split again only if removing
+# the component lowers the log-density of its samples by no more than this, in nats.
 _MANY, _NEAR = 3, 5.0
 
-# Halves that gain no more than this, in nats, are those that were there before.
+# Halves that gain no more than this, in nats, are the previous components again.
 _SAME = 2.0
 
-# A component is nearly the same if its mass has changed by no more than this share, and its mean by
-# so many deviations.
+# A component is nearly the same if its mass has changed by no more than this fraction, and its
+# mean by no more than this many standard deviations.
 _SAME_MASS, _SAME_MEAN = 0.02, 0.1
 
-# Samples whose responsibilities are held at a time.
+# Samples whose responsibilities are in memory at a time.
 _SLICE = 8192
 
-# Cuts of two components together that are followed.
+# Partitions of two components together that EM is run from.
 _RESPLITS = 3
 
 
 class KnownSplits:
-    """Splits of components, which are good for as long as these are nearly the same."""
+    """Splits of components, valid for as long as the components are nearly the same."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[float, Array, Split | None]] = {}
 
     def outdated(self, here: EMResult) -> set[int]:
-        """Components whose splits are to be found."""
+        """Components whose splits have to be found."""
         return {k for k in range(here.parameters.n_components) if not self._holds(here, k)}
 
     def _holds(self, here: EMResult, k: int) -> bool:
         if k not in self._known:
             return False
         mass, mean, _ = self._known[k]
-        factor = here.parameters.covariance.factor
-        factor_k = factor[k % len(factor)]
-        shift = here.moments.mean[k] - mean
-        shift = shift @ factor_k if factor_k.ndim == 2 else shift * factor_k
+        shift = here.parameters.covariance.whiten(here.moments.mean[k] - mean, k)
         grown = abs(here.moments.mass[k] - mass)
         return bool(grown <= _SAME_MASS * mass and np.abs(shift).max() <= _SAME_MEAN)
 
@@ -72,7 +69,7 @@ class KnownSplits:
         self._known[k] = here.moments.mass[k], here.moments.mean[k], split
 
     def all(self) -> dict[int, Split]:
-        """The splits that there are."""
+        """All splits."""
         return {k: split for k, (_, _, split) in self._known.items() if split is not None}
 
 
@@ -90,11 +87,11 @@ def moves_by_gain(
     Parameters
     ----------
     here : EMResult
-        Of the samples of the problem, its degenerate components named.
+        Of the samples of `objective`, after `CollapseTest.diagnose`.
     known : KnownSplits
-        Of optima before this one; brought up to date.
+        Of previous optima; updated.
     sound : callable
-        Whether the halves of a split rest on their samples.
+        Whether the halves of a split are supported by their samples.
     slack : float
         By how much a gain may fall short of a loss, in nats.
     only_repair : bool
@@ -116,12 +113,14 @@ def moves_by_gain(
     ]
     if not only_repair:
         moves += _resplits(members, merges, rng)
+    if (held := objective.held) is not None:
+        moves = [move for move in moves if not held[list(move.components)].any()]
     return sorted(moves, key=lambda move: -move.gain)
 
 
 def _merges(here: EMResult, members: Members) -> list[Merge]:
-    """Every component may be freed; what is empty or degenerate is no loss."""
-    lost = here.empty + here.spikes
+    """Every component may be freed; without loss if it is empty or collapsed."""
+    lost = here.empty + here.collapsed
     return [
         Merge(k, None, 0.0) if k in lost else members.merge(k)
         for k in range(here.parameters.n_components)
@@ -135,13 +134,13 @@ def _repairs(here: EMResult) -> list[Merge]:
 
 
 def _cheapest_without(merges: list[Merge], k: int) -> float:
-    """The least loss of merges that leave a component alone."""
+    """The least loss of merges that do not involve a component."""
     losses = [merge.loss for merge in merges if k not in (merge.freed, merge.into)]
     return min(losses, default=np.inf)
 
 
 def _resplits(members: Members, merges: list[Merge], rng: np.random.RandomState) -> Iterator[Move]:
-    """Other halves of a component and the neighbour that it would be merged with."""
+    """New splits of a component together with the neighbour that it would be merged with."""
     mass, seen = members.moments.mass, set[tuple[int, int]]()
     for merge in merges:
         partner = int(np.argmax(members.taken[merge.freed]))
@@ -156,11 +155,11 @@ def _resplits(members: Members, merges: list[Merge], rng: np.random.RandomState)
 
 
 class Members:
-    """Which samples each component has, and what it would cost to do without it.
+    """The samples of each component, and the loss of log-likelihood without it.
 
     Parameters
     ----------
-    problem : Objective
+    objective : Objective
         Of samples in memory.
     """
 
@@ -168,7 +167,8 @@ class Members:
         rows = objective.rows
         assert isinstance(rows, InMemoryRows)
         parameters = here.parameters
-        self.objective, self.parameters, self.moments = objective, parameters, here.moments
+        self.objective = objective.local(rows)
+        self.parameters, self.moments = parameters, here.moments
         self.sound = sound
         self.rows = rows.weighted()
         assert self.rows.sample_weight is not None
@@ -185,21 +185,23 @@ class Members:
         self._held = np.zeros(n)
 
     def _visit(self, part: slice) -> tuple[Array, Array, Array]:
-        """Numbers, components and shares of the samples of a slice; the losses are added up."""
+        """Sample indices, components and responsibilities of a slice; the losses are summed."""
         rows, K = self.rows.part(part), self.parameters.n_components
-        self.density[part], log_shares = e_step.log_parts(rows.X, self.parameters, rows.n_threads)
-        responsibilities = np.exp(log_shares)
+        self.density[part], log_responsibilities = e_step.log_parts(
+            rows.X, self.parameters, rows.n_threads
+        )
+        responsibilities = np.exp(log_responsibilities)
         entries = np.nonzero(responsibilities >= _TRACE)
         found = entries[0] + part.start, entries[1], responsibilities[entries]
         weights, each = self.weights[part], np.arange(len(responsibilities))
-        first = log_shares.argmax(axis=1)
+        first = log_responsibilities.argmax(axis=1)
         top = responsibilities[each, first].copy()
-        responsibilities[each, first] = log_shares[each, first] = -np.inf
+        responsibilities[each, first] = log_responsibilities[each, first] = -np.inf
         if K > 1:
-            second = log_shares.argmax(axis=1)
-            highest = log_shares[each, second]
+            second = log_responsibilities.argmax(axis=1)
+            highest = log_responsibilities[each, second]
             rest = np.where(responsibilities > 0, responsibilities, 0.0).sum(axis=1)
-            # Of a sample far from all others, what they have of it may underflow.
+            # Far from all others, their responsibilities may underflow.
             without = np.where(rest > 1e-200, np.log(np.maximum(rest, 1e-300)), highest)
             self.removal += np.bincount(first, weights=-weights * without, minlength=K)
             self.taken += np.bincount(
@@ -214,7 +216,7 @@ class Members:
         return found
 
     def of(self, k: int) -> tuple[Array, Array]:
-        """Numbers of the samples of a component, and its shares in them."""
+        """Indices of the samples of a component, and its responsibilities for them."""
         part = slice(self.ends[k], self.ends[k + 1])
         return self.samples[part], self.responsibilities[part]
 
@@ -231,7 +233,7 @@ class Members:
         return samples, responsibilities
 
     def merge(self, i: int) -> Merge:
-        """The cheapest way to do without a component."""
+        """The removal of a component with the least loss."""
         partner = int(np.argmax(self.taken[i]))
         removal = Merge(i, None, float(self.removal[i]))
         if partner == i or self.taken[i, partner] <= 0:
@@ -262,7 +264,7 @@ class Members:
         return float(-(self.weights[samples] @ np.log(left)))
 
     def split(self, k: int, needed: float, rng: np.random.RandomState) -> Split | None:
-        """The best halves of a component, unless they are far from gaining what is needed."""
+        """The best split of a component, or None if it is far from gaining `needed`."""
         objective = self._local(*self.of(k))
         try:
             one = start_of(objective, np.zeros(objective.rows.n_samples, dtype=np.int64), 1)
@@ -273,11 +275,10 @@ class Members:
         return found[0] if found else None
 
     def resplits(self, i: int, j: int, rng: np.random.RandomState) -> list[Split]:
-        """Other halves of two components together."""
+        """New splits of two components together."""
         parameters, pair = self.parameters, [i, j]
-        objective, covariance = self._local(*self.of_both(i, j)), parameters.covariance
-        if len(covariance.factor) > 1:
-            covariance = replace(covariance, factor=covariance.factor[pair])
+        objective = self._local(*self.of_both(i, j))
+        covariance = parameters.covariance.reordered(np.array(pair))
         weights = parameters.weights[pair] / parameters.weights[pair].sum()
         now = MixtureParameters.from_weights(weights, parameters.means[pair], covariance)
         level = objective.evaluate(now).objective
@@ -285,7 +286,7 @@ class Members:
         return best_splits(objective, mass, level, -np.inf, _RESPLITS, self.sound, rng)
 
     def _local(self, samples: Array, responsibilities: Array) -> Objective:
-        """The problem of some samples, each with a share of its weight."""
+        """The objective of some samples, weighted by their responsibilities."""
         weights = responsibilities * self.weights[samples]
         rows = InMemoryRows(self.rows.X[samples], weights, self.rows.n_threads)
         return replace(self.objective, rows=rows)

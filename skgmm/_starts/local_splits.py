@@ -1,4 +1,4 @@
-"""Two components in the place of one: what a few cuts and some iterations of EM lead to."""
+"""Splits of a component in two: EM from a few partitions of its samples."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from skgmm._starts.moves import Part, Split
 from skgmm._starts.views import views
 from skgmm.covariance import IllDefinedCovarianceError
 
-# The tail of a feature begins at so many deviations.
+# The tail of a feature begins at this many standard deviations.
 _TAIL = 1.5
 
-# Iterations of EM with two components from every cut of a component, and from the best cut.
+# EM iterations from every partition, further ones from the best partitions, and their `tol`.
 _FIRST, _MORE, _ROUGHLY = 4, 16, 1e-4
 
-# A component is given up when so many cuts, after the first iterations, gain less than what is
-# needed by this factor.
+# No more partitions are tried when the gain of the first ones, after their first iterations and
+# times the second number, is less than needed.
 _CONVINCING, _OPTIMISM = 2, 3.0
 
-# Samples that can be cut.
+# The fewest samples that are split.
 _FEWEST = 4
 
 
@@ -45,27 +45,27 @@ def best_splits(
     sound: Sound,
     rng: np.random.RandomState,
 ) -> list[Split]:
-    """What the best of a few cuts into two components lead to, where that is sound.
+    """The best of a few splits into two components that are supported by their samples.
 
     Parameters
     ----------
-    problem : Objective
-        Of the samples to be split, weighted by their shares.
+    objective : Objective
+        Of the samples to be split, weighted by their responsibilities.
     mass : float
-        What the halves are to hold.
+        Of both halves together.
     level : float
-        Log-likelihood of the samples as they are now.
+        Current log-likelihood of the samples.
     needed : float
-        Gain, in nats. Where the first cuts are far below, no others are made.
+        Gain, in nats. If the first partitions gain far less, no others are tried.
     n_best : int
-        Cuts that are followed.
+        Partitions from which EM is continued.
     sound : callable
-        Whether both halves rest on their samples.
+        Whether both halves are supported by their samples.
     """
     rows = objective.rows
     assert isinstance(rows, InMemoryRows)
     runs: list[tuple[float, EM]] = []
-    for labels in _cuts(objective, rng) if rows.n_samples >= _FEWEST else ():
+    for labels in _partitions(objective, rng) if rows.n_samples >= _FEWEST else ():
         try:
             run = EM(objective, start_of(objective, labels, 2), tol=_ROUGHLY, acceleration=None)
         except (IllDefinedCovarianceError, EmptyStartError, LostRowError):
@@ -87,12 +87,12 @@ def _as_split(end: EMResult, mass: float, level: float) -> Split:
     return Split(end.moments.objective - level, (first, second))
 
 
-def _cuts(objective: Objective, rng: np.random.RandomState) -> Iterator[Array]:
-    """Labels 0 and 1 for the samples, in a few ways that do not depend on units.
+def _partitions(objective: Objective, rng: np.random.RandomState) -> Iterator[Array]:
+    """Partitions in two (labels 0 and 1) that do not depend on the units of the features.
 
     Across the axis of least kurtosis, where two clusters lie side by side; what is nearer to the
     farthest sample than to the mean, for a small group far away; the tail of the most skewed
-    feature; and by k-means.
+    feature; and k-means.
     """
     rows = objective.rows
     assert isinstance(rows, InMemoryRows)

@@ -1,4 +1,4 @@
-"""From one optimum to a better one, by moves and by other starts, until the budget is used up."""
+"""The search for a better optimum, by moves and other starts, within a budget."""
 
 from __future__ import annotations
 
@@ -24,55 +24,56 @@ from skgmm._starts.moves import Move, disjoint
 from skgmm._starts.overlap_moves import moves_by_overlap
 from skgmm.covariance import IllDefinedCovarianceError
 
-# Evaluations of each trial, as long as there is hope, and of those that are followed.
+# Evaluations of each trial, after which it may be given up, and of those that are continued.
 _TRIAL, _STEPS = (4, 12), 100
 _ROUGHLY = 1e-5
 
-# A trial is given up when this many times what it is estimated to gain does not lead higher.
-_HOPE = 10.0
+# A trial is given up when this many times its estimated remaining gain is not enough.
+_OPTIMISM = 10.0
 
-# What is better must gain this much, in nats per sample: less is the same optimum seen from
-# elsewhere.
+# A better optimum gains at least this much, in nats per sample: less is the same optimum, reached
+# from another side.
 _GAIN = 1e-5
 
-# With fewer samples than this to a component and feature, local gains are chance.
+# With fewer samples than this per component and feature, local gains are random.
 _FROZEN = 3.0
 
-# Other starts that are tried before moves that look like a loss.
+# Other starts that are tried before moves with an estimated loss.
 _OTHERS = 2
 
-# A single move is tried if its local gain falls short of the loss by no more than so many nats for
-# each parameter of a component, and a few more, because the other components would adjust as well;
-# by several times that, when all else has failed.
+# A single move is tried if its estimated loss is no more than this many nats for each parameter of
+# a component, plus a constant, because the other components will adjust as well. When all else has
+# failed, moves with several times that loss are tried.
 _SLACK, _AT_LEAST, _WORST = 0.5, 22.0, 4.0
 
-# Trials are quick where all of them cost less than so many rounds of estimates; among more
-# components than some, the best pairs are too many to be met by trying.
+# Trials are quick if all of them cost less than this many rounds of estimates. With more components
+# than this there are too many pairs to find the best ones by trials.
 _QUICK, _SOME = 2.0, 12
 
-# Ways to other optima that are worth trying where trials are quick: one for each component, and for
-# each parameter to a sample so many more, up to a limit. Where parameters are many, so are optima,
-# and high and narrow. Of other starts and of moves, one in so many is followed.
+# The number of quick trials: one for each component, and this many more for each parameter per
+# sample, up to a limit, because models with many parameters have many narrow optima. Of other
+# starts and of moves, EM is continued from one in so many.
 _FOR_PARAMETERS, _MOST = 40, 25
 _FOLLOWED_STARTS, _FOLLOWED_MOVES = 2, 3
 
-# Passes over the samples, and calls, of a step with leave-one-out responsibilities.
+# Passes over the samples, and calls, of one step with leave-one-out responsibilities.
 _PASSES_OF_STEP, _CALLS_OF_STEP = 2, 3
 
 
 def beats(end: EMResult, here: EMResult) -> bool:
-    """Whether an end is better; both are judged.
+    """Whether an end is better; both have been diagnosed (`CollapseTest.diagnose`).
 
-    With fewer components on few samples it is, and without any that may be a few outliers.
-    Otherwise the objective counts, if neither has any: it says nothing of these. Where a component
-    was empty, one may be flat instead.
+    An end with fewer collapsed components is better, unless others have become degenerate (where a
+    component was empty, one may be). So is an end without components that may be a few outliers.
+    Otherwise the objectives are compared, unless a component has collapsed: the objective does not
+    measure fit then.
     """
-    if end.collapsed:
+    if end.singular:
         return False
-    if len(end.spikes) != len(here.spikes):
-        fewer = len(end.spikes) < len(here.spikes)
-        return fewer and len(end.spikes + end.flat) <= len(here.spikes + here.flat)
-    if end.spikes:
+    if len(end.collapsed) != len(here.collapsed):
+        before, after = (len(one.collapsed + one.degenerate) for one in (here, end))
+        return len(end.collapsed) < len(here.collapsed) and after <= before
+    if end.collapsed:
         return False
     if bool(end.small) != bool(here.small):
         return not end.small
@@ -86,7 +87,7 @@ class MoveSearch:
 
     Parameters
     ----------
-    problem : Objective
+    objective : Objective
         Of the samples that moves are tried on.
     collapse : CollapseTest
         Of all samples.
@@ -107,7 +108,7 @@ class MoveSearch:
         only_repair: bool,
     ) -> None:
         self.objective, self.collapse, self.result = objective, collapse, result
-        # Moves are proposed by these samples, and judged by all.
+        # Moves are proposed from whole samples, and evaluated on all.
         self.completed = objective.completed(result.parameters)
         self.diagnose = collapse.diagnose
         self.budget, self.rng, self.only_repair = budget, rng, only_repair
@@ -127,8 +128,8 @@ class MoveSearch:
         Parameters
         ----------
         complete : bool
-            Whether the result is one of the same samples. If not, EM on these comes first: fitted
-            to a sample alone any optimum gains.
+            Whether the result was fitted to the same samples. If not, EM is run on these first:
+            every optimum gains when it is fitted to the sample alone.
         """
         run = EM(self.objective, self.result.parameters, tol=_ROUGHLY)
         here, found = self.diagnose(self._spent(run.until(0 if complete else _STEPS), 1)), False
@@ -140,11 +141,11 @@ class MoveSearch:
         return here.parameters if found else None
 
     def _better(self, here: EMResult) -> EMResult | None:
-        """A better end than this one."""
-        broken = bool(here.spikes or here.empty) or self.only_repair
+        """An end that is better than this one, if one is found."""
+        broken = bool(here.collapsed or here.empty) or self.only_repair
         if self.freezes:
             proposal = self._proposed(here.parameters)
-            # Beside the cells of coarse features components are narrow, and EM stays on these.
+            # Components on single values of coarse features are narrow, and EM cannot leave them.
             whole = self.objective.rows.whole
             if proposal.stable and whole and not broken and not np.any(self.objective.cells):
                 return None
@@ -170,10 +171,10 @@ class MoveSearch:
         return proposal
 
     def _start(self, start: MixtureParameters) -> MixtureParameters:
-        """Another start, or where leave-one-out responsibilities lead from it."""
+        """The start, improved by leave-one-out responsibilities where samples are few."""
         return (self.freezes and self._proposed(start).parameters) or start
 
-    # Where a trial costs less than an estimate of what it gains: many are tried.
+    # Where a trial costs less than an estimate of its gain: many trials.
 
     @property
     def _quick(self) -> bool:
@@ -185,7 +186,7 @@ class MoveSearch:
     def _best_of(
         self, starts: Iterator[MixtureParameters], here: EMResult, one_in: int
     ) -> EMResult | None:
-        """The best end of some starts; after a few iterations, one in so many is followed."""
+        """The best end of some starts, of which the best after a few iterations are continued."""
         begun: list[tuple[EMResult, EM]] = []
         for start in islice(map(self._start, starts), self.n_ways):
             if (run := self._run(start)) is not None:
@@ -196,7 +197,7 @@ class MoveSearch:
         best, left = here, max(1, self.n_ways // one_in)
         for so_far, run in begun:
             end = self._followed(so_far, run, best)
-            left -= not end.spikes  # if it has some, the next one takes its turn
+            left -= not end.collapsed  # if a component has collapsed, the next one is continued too
             if beats(end, best):
                 best = end
             if not left:
@@ -204,13 +205,13 @@ class MoveSearch:
         return None if best is here else best
 
     def _followed(self, so_far: EMResult, run: EM, best: EMResult) -> EMResult:
-        """The end of a run, or where it is given up."""
-        hopeful = so_far.objective + _HOPE * so_far.remaining > best.comparable_objective
-        if so_far.status is not EMStatus.MAX_ITER or not hopeful:
+        """The end of a run, or its state if it cannot become better."""
+        promising = so_far.objective + _OPTIMISM * so_far.remaining > best.comparable_objective
+        if so_far.status is not EMStatus.MAX_ITER or not promising:
             return so_far
         return self.diagnose(self._spent(run.until(_STEPS), -len(so_far.objectives)))
 
-    # Where it costs more: moves by their estimated gain, one after the other.
+    # Where a trial costs more: moves by their estimated gain, one after the other.
 
     def _starts(self, here: EMResult, broken: bool) -> Iterator[MixtureParameters | None]:
         """Parameters from which EM may reach a better optimum, the most promising first."""
@@ -226,7 +227,7 @@ class MoveSearch:
                 self.completed,
                 here,
                 self.known,
-                partial(self.collapse.supports, flat=bool(here.empty)),
+                partial(self.collapse.supports, may_share_values=bool(here.empty)),
                 self.slack,
                 self.only_repair,
                 self.rng,
@@ -244,7 +245,7 @@ class MoveSearch:
         yield from (self._made(here, move) for move in moves if -self.slack >= move.gain > worst)
 
     def _made(self, here: EMResult, *moves: Move) -> MixtureParameters | None:
-        """Parameters with the moves made."""
+        """Parameters after these moves."""
         moments = here.moments
         for move in moves:
             moments = move.applied(moments)
@@ -254,7 +255,7 @@ class MoveSearch:
             return None
 
     def _end(self, start: MixtureParameters, here: EMResult) -> EMResult | None:
-        """Where EM ends from there, if that is better."""
+        """Where EM converges to from this start, if that is better."""
         run = self._run(start)
         if run is None:
             return None
@@ -262,9 +263,9 @@ class MoveSearch:
         for most in (*_TRIAL, _STEPS):
             end = self.diagnose(self._spent(run.until(most), -evaluated))
             evaluated = len(end.objectives)
-            ahead = end.objective + _HOPE * end.remaining
-            hopeful = beats(replace(end, moments=end.moments.with_objective(ahead)), here)
-            if end.status is not EMStatus.MAX_ITER or not hopeful:
+            ahead = end.objective + _OPTIMISM * end.remaining
+            promising = beats(replace(end, moments=end.moments.with_objective(ahead)), here)
+            if end.status is not EMStatus.MAX_ITER or not promising:
                 break
         return end if beats(end, here) else None
 
@@ -276,7 +277,7 @@ class MoveSearch:
             return None
 
     def _spent(self, end: EMResult, more: int) -> EMResult:
-        """The end, with the work of its evaluations and so many more counted."""
+        """The end, after the work of its evaluations and `more` others was subtracted."""
         passes = len(end.objectives) + more
         self.budget.spend(work_of_passes(self.objective, self.n_components, passes))
         return end

@@ -30,14 +30,14 @@ class Part:
 
 
 def between(form: Scatter, one: Part, other: Part) -> Array:
-    """What the scatter of two parts together exceeds the sum of theirs by."""
+    """Scatter between two parts: that of their union less the sum of theirs."""
     coefficient = np.array([[one.mass * other.mass / (one.mass + other.mass)]])
     scatter = form.outer(coefficient, (one.mean - other.mean)[None, None])
     return scatter if form is Scatter.POOLED else scatter[0]
 
 
 def together(form: Scatter, one: Part, other: Part) -> Part:
-    """The two parts as one."""
+    """Moments of the union of two parts."""
     mass = one.mass + other.mass
     mean = one.mean + other.mass / mass * (other.mean - one.mean)
     if one.scatter is None or other.scatter is None:
@@ -47,7 +47,7 @@ def together(form: Scatter, one: Part, other: Part) -> Part:
 
 @dataclass(frozen=True)
 class Merge:
-    """A component that may be freed: what is lost, and the component that takes its samples."""
+    """A component that may be freed, and the one that takes its samples."""
 
     freed: int
     into: int | None
@@ -56,7 +56,7 @@ class Merge:
 
 @dataclass(frozen=True)
 class Split:
-    """Two halves of what one or two components hold."""
+    """Two halves of the samples of one or two components."""
 
     gain: float  # nats in total
     halves: tuple[Part, Part]
@@ -64,29 +64,34 @@ class Split:
 
 @dataclass(frozen=True)
 class Move:
-    """Components that are split, into one of themselves and a component that a merge frees.
+    """A component is split, and one half goes to a component that a merge has freed.
 
-    Without a merge, two components are split anew.
+    Without a merge, two components are split again.
     """
 
     gain: float  # estimated, nats in total
     split: Split
-    places: tuple[int, int]  # of the halves
+    places: tuple[int, int]  # components of the halves
     merge: Merge | None = None
 
     @classmethod
     def swap(cls, merge: Merge, k: int, split: Split) -> Move:
-        """A component is merged with its neighbour, and takes over half of another one."""
+        """A component is merged with its neighbour, and takes half of another one."""
         return cls(split.gain - merge.loss, split, (k, merge.freed), merge)
 
     @property
     def changed(self) -> set[int]:
-        """Components that get other moments."""
+        """Components whose moments change."""
         into = self.merge.into if self.merge is not None else None
         return set(self.places) if into is None else {*self.places, into}
 
+    @property
+    def components(self) -> set[int]:
+        """Components that take part."""
+        return self.changed if self.merge is None else {*self.changed, self.merge.freed}
+
     def applied(self, moments: Moments) -> Moments:
-        """The moments with this move made."""
+        """The moments after this move."""
         form = moments.form
         mass, mean, scatter = moments.mass.copy(), moments.mean.copy(), moments.scatter.copy()
         parts = dict(zip(self.places, self.split.halves, strict=True))
@@ -108,7 +113,7 @@ class Move:
 
 
 def disjoint(moves: Iterable[Move]) -> list[Move]:
-    """Of moves, the best first, those that change no component that one before them changes."""
+    """Moves that change different components; of those that conflict, the first."""
     taken: set[int] = set()
     chosen: list[Move] = []
     for move in moves:

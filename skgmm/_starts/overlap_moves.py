@@ -1,9 +1,9 @@
-"""Moves for small data, where to try one takes less time than to estimate what it gains.
+"""Moves for small data, where a trial takes less time than an estimate of its gain.
 
-Two components that overlap are merged, and one is split that does not look like a Gaussian: across
-the direction, whitened, in which its samples have the lowest kurtosis (two clusters side by side
-have less than the 3 of a Gaussian). The order is by the sum of the two ranks, as that of Ueda et
-al. (2000).
+Two components that overlap are merged, and one that is not Gaussian is split: across the
+principal axis along which its samples have the lowest kurtosis (two clusters side by side have less
+than the 3 of a Gaussian). Moves are ordered by the sum of the two ranks, as those of Ueda et al.
+(2000).
 """
 
 from __future__ import annotations
@@ -24,19 +24,24 @@ _GAUSSIAN_KURTOSIS = 3.0
 
 
 def moves_by_overlap(objective: Objective, here: EMResult) -> Iterator[MixtureParameters]:
-    """Parameters with two components merged and another one split, the best guess first."""
+    """Parameters with two components merged and another one split, the most promising first."""
     rows = objective.rows
     assert isinstance(rows, InMemoryRows)
     weighted, K = rows.weighted(), here.parameters.n_components
     responsibilities = rows.responsibilities(here.parameters)
-    cuts = [
+    sides = [
         _lowest_kurtosis(weighted, here.parameters, responsibilities[:, k], k) for k in range(K)
     ]
-    for into, freed, split in _ranked(weighted, here, responsibilities, [cut[0] for cut in cuts]):
+    held = np.zeros(K, dtype=bool) if objective.held is None else objective.held
+    for into, freed, split in _ranked(
+        weighted, here, responsibilities, [side[0] for side in sides]
+    ):
+        if held[[into, freed, split]].any():
+            continue
         moved, own = responsibilities.copy(), responsibilities[:, split].copy()
         moved[:, into] += moved[:, freed]
-        moved[:, freed] = np.where(cuts[split][1], own, 0.0)
-        moved[:, split] = np.where(cuts[split][1], 0.0, own)
+        moved[:, freed] = np.where(sides[split][1], own, 0.0)
+        moved[:, split] = np.where(sides[split][1], 0.0, own)
         try:
             yield start_of(objective, moved, K)
         except (IllDefinedCovarianceError, EmptyStartError):
@@ -46,9 +51,9 @@ def moves_by_overlap(objective: Objective, here: EMResult) -> Iterator[MixturePa
 def _ranked(
     rows: InMemoryRows, here: EMResult, responsibilities: Array, kurtosis: list[float]
 ) -> Iterator[tuple[int, int, int]]:
-    """Components to merge, the first taking over the second, and to split.
+    """Components (into, freed, split): the second is merged into the first, the third is split.
 
-    One that is the same as another, or much like it, leaves its samples to that.
+    First the merges of components that are the same, or nearly.
     """
     K, weights = here.parameters.n_components, rows.sample_weight
     assert weights is not None
@@ -73,18 +78,15 @@ def _ranked(
 def _lowest_kurtosis(
     rows: InMemoryRows, parameters: MixtureParameters, own: Array, k: int
 ) -> tuple[float, Array]:
-    """The least kurtosis of a component's samples along a principal axis, and which are beyond.
+    """The least kurtosis of a component along a principal axis, and the samples on one side of it.
 
-    `own` are the shares that the component has in the samples, (n,).
+    `own` are the responsibilities of the component, (n,).
     """
-    factor = parameters.covariance.factor
-    factor_k = factor[k % len(factor)]
     centred = rows.X - parameters.means[k]
-    if factor_k.ndim == 2:
-        # Principal axes rather than those of the triangle: turned by the factor's own.
-        left = np.linalg.svd(factor_k, full_matrices=False)[0]
-        centred = centred @ left
-    # The kurtosis is that of any scale; in units of the largest its powers do not overflow.
+    if not parameters.covariance.diagonal:
+        axes, _ = parameters.covariance.principal_axes(k, np.ones(parameters.n_features))
+        centred = centred @ axes
+    # Kurtosis does not depend on scale; in units of the largest value its powers do not overflow.
     white = centred / np.maximum(np.abs(centred).max(axis=0), np.finfo(np.float64).tiny)
     counted = own * rows.sample_weight
     total = counted.sum()

@@ -1,11 +1,11 @@
-"""Choose the start: cheap and diverse candidates compete, and the best one goes on.
+"""Choose the start by successive halving of cheap and diverse candidates.
 
 All candidates see the samples of a `StartSample` in units that do not depend on the user's: each
-feature by its deviation ("scaled"), or all features turned and scaled to identity covariance
-("whitened"), which finds thin clusters side by side. Candidates that part the samples alike count
-once. The others are compared by their log-likelihood after one EM iteration, and the best of them
-after a few more. One whose likelihood rests on `reg_covar` never wins against one without: see
-`EMResult.rank`.
+feature divided by its standard deviation ("scaled"), or all features transformed to identity
+covariance ("whitened"), which finds thin clusters side by side. Candidates with the same partition
+count once. The others are compared by their log-likelihood after one EM iteration, and the best of
+them after a few more. One whose likelihood depends on `reg_covar` never wins against one whose does
+not: see `EMResult.rank`.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from skgmm.covariance import IllDefinedCovarianceError
 RACE_ROWS = 5_000
 """Samples that candidates are compared on, or 100 for each component."""
 
-# After one EM iteration of each candidate so many stay, for so many more, as long as they may win:
-# no more than 8 x 1 + 3 x (2 + 2) = 20 in all.
+# EM iterations of each candidate; the number of candidates that are continued; and their further
+# iterations, as long as they may win: no more than 8 x 1 + 3 x (2 + 2) = 20 iterations in all.
 _FIRST, _STAY, _MORE = 1, 3, (2, 2)
 
-# A candidate is given up when this many times what its last iterations have gained does not lead to
-# the best. Before its first iteration the gain is taken to be the largest that others had.
-_HOPE = 10.0
+# A candidate is discarded when this many times the gain of its last iterations is not enough to
+# become the best. Before its first iteration, its gain is taken to be the largest of the others.
+_OPTIMISM = 10.0
 
-# Candidates whose log-likelihoods agree to this many nats per sample have found the same.
+# Candidates whose log-likelihoods agree to this many nats per sample are the same.
 _SAME = 1e-9
 
 
@@ -55,14 +55,14 @@ class Candidate:
     parameters: MixtureParameters
     objective: float  # nats per sample of the starts' sample
     evaluations: int
-    groups: Moments | None = None  # from which it starts
+    groups: Moments | None = None  # of the partition that it starts from
     moments: Moments | None = None  # of the parameters, on the starts' sample
     volume: float = np.inf  # log-determinant of the covariance within groups
     gain: float = np.inf  # of the last iterations
-    rank: tuple[Any, ...] = ()  # as of an `EMResult`
+    rank: tuple[Any, ...] = ()  # that of `EMResult`
 
     @property
-    def degenerate(self) -> bool:
+    def collapsed(self) -> bool:
         """Whether a component has collapsed."""
         return any(self.rank[:2])
 
@@ -93,12 +93,12 @@ def race(
     if len(starts) == 1:
         return starts
     if objective.structure.minimum_rows(n_components, on_sample.rows.n_features) > len(sample):
-        # Some component is degenerate in any case, and EM says nothing of how good the others are.
+        # Some component must be degenerate, and log-likelihoods then do not measure fit.
         return sorted(starts, key=lambda one: one.volume)
     collapse = _collapse_test(on_sample, starts[0], objective.rows.n_samples)
     begun, left = _begun(on_sample, collapse, starts)
     ahead = _ranked(begun)
-    if ahead[0].degenerate:
+    if ahead[0].collapsed:
         return ahead + left
     staying = _distinct(ahead)[:_STAY]
     for n_steps in _MORE:
@@ -114,15 +114,15 @@ def race(
 def _begun(
     objective: Objective, collapse: CollapseTest, starts: list[Candidate]
 ) -> tuple[list[Candidate], list[Candidate]]:
-    """The starts after an iteration of EM, and those that are too far below these for one."""
+    """The starts after one EM iteration, and those that were discarded without any."""
     starts = [_evaluated(objective, start) for start in starts]
     begun: dict[int, Candidate] = {}
     best, gain = -np.inf, 0.0
     for number in sorted(range(len(starts)), key=lambda number: -starts[number].objective):
-        if starts[number].objective + _HOPE * gain < best:
+        if starts[number].objective + _OPTIMISM * gain < best:
             continue
         begun[number] = one = _advanced(objective, collapse, starts[number], _FIRST)
-        if not one.degenerate:
+        if not one.collapsed:
             best, gain = max(best, one.objective), max(gain, one.gain)
     left = [start for number, start in enumerate(starts) if number not in begun]
     left.sort(key=lambda start: -start.objective)
@@ -135,7 +135,7 @@ def _evaluated(objective: Objective, start: Candidate) -> Candidate:
 
 
 def _collapse_test(objective: Objective, start: Candidate, n_represented: int) -> CollapseTest:
-    """From the groups of any start, which are all samples."""
+    """From the groups of any start, which together are all samples."""
     assert start.groups is not None
     return CollapseTest.of_fit(
         objective.regularisation,
@@ -151,13 +151,13 @@ def _candidates(
     n_components: int,
     given: GivenParameters,
 ) -> list[Candidate]:
-    """The starts of all partitions that give one; if none does, an error."""
+    """A candidate from each partition that gives one; an error if none does."""
     candidates: list[Candidate] = []
     error: Exception | None = None
     for kind, partition in partitions:
         try:
             groups = moments_of_partition(objective, partition, n_components)
-            start = objective.maximise(groups, None)
+            start = objective.unfixed.maximise(groups, None)
             start = given.imposed_on(matched(start, given))
             candidates.append(
                 Candidate(kind, start, -np.inf, 0, groups=groups, volume=_volume(groups))
@@ -172,7 +172,7 @@ def _candidates(
 def thinned(
     sample: StartSample, n_components: int, rng: RandomState, per_component: int = 100
 ) -> StartSample:
-    """No more samples than the race needs, drawn in proportion to weight."""
+    """At most the number of samples that the race needs, drawn in proportion to weight."""
     size = max(RACE_ROWS, per_component * n_components)
     if len(sample) <= size:
         return sample
@@ -204,13 +204,13 @@ def _partitions(
 def _distinct_partitions(
     partitions: Iterable[tuple[str, Array]],
 ) -> Iterator[tuple[str, Array]]:
-    """Of partitions that differ by the numbers of their groups alone, the first."""
+    """The partitions without those that are equal up to the order of their groups."""
     seen: set[bytes] = set()
     for kind, partition in partitions:
         if partition.ndim == 1:
             first = np.empty(partition.max() + 1, dtype=np.int64)
             first[partition[::-1]] = np.arange(len(partition))[::-1]
-            key = first[partition].tobytes()  # each sample by the first one of its group
+            key = first[partition].tobytes()  # the first sample of the group of each
             if key in seen:
                 continue
             seen.add(key)
@@ -220,7 +220,7 @@ def _distinct_partitions(
 def around_labelled(
     scaled: Array, sample: StartSample, n_components: int, n_threads: int
 ) -> Iterator[tuple[str, Array]]:
-    """Every sample with the nearest mean of labelled samples, if all components have some."""
+    """Every sample at the nearest mean of labelled samples, if all components have labels."""
     known = sample.known
     assert known is not None
     sums, mass = np.zeros((n_components, scaled.shape[1])), np.zeros(n_components)
@@ -234,7 +234,7 @@ def around_labelled(
 def _advanced(
     objective: Objective, collapse: CollapseTest, candidate: Candidate, n_steps: int
 ) -> Candidate:
-    """The candidate some EM iterations on, or fewer where nothing is left to gain."""
+    """The candidate after some EM iterations, or fewer if it has converged."""
     moments = candidate.moments
     assert moments is not None
     result = run_em(
@@ -260,7 +260,7 @@ def _advanced(
 def spare_starts(
     objective: Objective, sample: StartSample, n_components: int, n_tries: int, rng: RandomState
 ) -> Iterator[MixtureParameters]:
-    """Starts by k-means, after a race; the problem is that of the sample."""
+    """Further starts by k-means; the objective is that of the sample."""
     core, n_threads = sample.trimmed(n_components), objective.rows.n_threads
     partitions = (
         (view, kmeans(rows, core.weights, n_components, rng, n_threads))
@@ -272,22 +272,22 @@ def spare_starts(
 
 
 def _may_win(one: Candidate, best: Candidate) -> bool:
-    """Whether a candidate may get above the best, by several times its last gain."""
+    """Whether a candidate can become the best, with several times its last gain."""
     if one.rank[:-1] < best.rank[:-1]:
         return True
-    return one.degenerate or -one.rank[-1] + _HOPE * one.gain >= -best.rank[-1]
+    return one.collapsed or -one.rank[-1] + _OPTIMISM * one.gain >= -best.rank[-1]
 
 
 def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """The best first, and those that have found the same in the order given.
+    """The best first, and candidates that are the same in the order given.
 
-    The likelihood of a degenerate one says nothing, and rises with the number of dimensions that
-    rest on `reg_covar`: of these the one is best whose components are tight on average.
+    The likelihood of a candidate with a collapsed component does not measure fit. These are ranked
+    by the volume of the covariance within groups, the smallest first.
     """
     runners = list(candidates)
 
     def key(one: Candidate) -> tuple[Any, ...]:
-        return (True, False, one.volume) if one.degenerate else one.rank[1:]
+        return (True, False, one.volume) if one.collapsed else one.rank[1:]
 
     ranked: list[list[Candidate]] = []
     for one in sorted(runners, key=key):
@@ -299,7 +299,7 @@ def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _same(one: Candidate, other: Candidate) -> bool:
-    """Whether two have found the same."""
+    """Whether two candidates are the same."""
     alike = one.rank[:-1] == other.rank[:-1]
     return alike and abs(one.rank[-1] - other.rank[-1]) <= _SAME
 
@@ -318,7 +318,7 @@ def _volume(moments: Moments) -> float:
 
 
 def _distinct(ranked: list[Candidate]) -> list[Candidate]:
-    """Of those that have found the same, the first."""
+    """The candidates without repetitions of the same."""
     kept = ranked[:1]
     for candidate in ranked[1:]:
         if not _same(kept[-1], candidate):

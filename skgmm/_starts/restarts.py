@@ -1,4 +1,4 @@
-"""Independent starts, each with a random stream of its own; the best one wins."""
+"""Independent starts, each with its own random stream; the best result is kept."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from skgmm.covariance import IllDefinedCovarianceError
 
 
 class LeftOutError(ValueError):
-    """A start that a callback did not want any more."""
+    """A start that was skipped because a callback had stopped the fit."""
 
     def __init__(self) -> None:
         super().__init__("stopped by callback before it began")
 
 
-# Made when it is first asked for: that takes 0.1 ms, and a given start needs none.
+# Created when it is first used: that takes 0.1 ms, and a given start needs none.
 Stream = Callable[[], np.random.RandomState]
 
 Run = Callable[[int, Stream], EMResult]
 
 
 def as_it_is_now(rng: np.random.RandomState) -> Stream:
-    """A copy of a stream, whatever is drawn from that before the copy is asked for."""
+    """A lazy copy of a stream in its present state, whatever is drawn from the stream later."""
     state = rng.get_state(legacy=False)
 
     def copied() -> np.random.RandomState:
@@ -44,7 +44,7 @@ def best_of(
 ) -> tuple[EMResult, list[EMResult | ValueError]]:
     """Run starts 0 .. n_init - 1: the result with the highest objective, and how each ended.
 
-    The streams are drawn before anything runs, so the answer depends neither on `n_parallel` nor
+    The seeds are drawn before anything runs, so the result depends neither on `n_parallel` nor
     on which starts fail. A start that fails numerically, or is left out, is skipped.
 
     Raises

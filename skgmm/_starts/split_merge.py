@@ -1,17 +1,18 @@
-"""Split-and-merge moves: away from a poor optimum (SMEM, Ueda et al. 2000).
+"""Split-and-merge moves: escape from a poor local optimum (SMEM, Ueda et al. 2000).
 
-Where EM has put two components on one cluster and one on two, no small step leads out. After
-convergence these are tried, on the samples that starts look at:
+If two components are on one cluster and one component is on two clusters, EM cannot leave that
+optimum. After convergence these are tried, on the samples that starts use:
 
-1. iterations with leave-one-out responsibilities, where samples are so few that EM freezes;
-2. many moves at once: components that are cheap to do without, by local estimates, are merged into
-   a neighbour, and those that gain most by it are split in two;
+1. iterations with leave-one-out responsibilities, where samples are so few that EM stays at its
+   start;
+2. many moves at once: components whose removal loses little, by local estimates, are merged into a
+   neighbour, and those whose split gains most are split in two;
 3. half of these moves, a quarter, and then single ones, the most promising first;
-4. other starts: those that lost the race, and k-means.
+4. other starts: the discarded candidates, and k-means.
 
-Where data are so small that a trial takes less time than an estimate, other starts and moves ranked
-by overlap and kurtosis are tried instead of 2 to 4. What is better by the objective is kept, and
-all is tried again from there, until nothing is better or the budget is used up.
+For data so small that a trial takes less time than an estimate, other starts and moves ranked by
+overlap and kurtosis are tried instead of 2 to 4. A better optimum is kept, and all is tried again
+from there, until nothing better is found or the budget is used up.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ from skgmm._starts.move_search import MoveSearch, beats
 from skgmm._starts.race import spare_starts, thinned
 from skgmm._starts.restarts import Stream
 
-# Samples that moves are tried on: as many as the race looks at, or this many for each component.
+# Samples that moves are tried on: as many as in the race, or this many for each component.
 _PER_COMPONENT = 250
 
-# Tries of k-means beyond those of the race.
+# Runs of k-means beyond those of the race.
 _SPARE = 10
 
 
@@ -58,22 +59,22 @@ def split_and_merge(
 ) -> EMResult:
     """A better optimum than that of `result`, if moves lead to one.
 
-    Moves are tried on the sample, and what they lead to is followed to the end on all rows.
-    Evaluations of all rows are counted in the result. An optimum with a component that has
-    collapsed onto few samples is never better, and any without is better than one with it, because
-    the likelihood says nothing of these; nor is one with more flat components, which would be found
-    for their height alone, unless a component was empty.
+    Moves are tried on the sample, and from the best of them EM is run on all samples. The result
+    counts the evaluations of all samples. An optimum with a collapsed component is never better,
+    and any without one is better than one with it, because the likelihood does not measure fit
+    there. Nor is an optimum with more degenerate components better, which would be chosen for their
+    likelihood alone, unless a component was empty.
 
     Parameters
     ----------
     collapse : CollapseTest
         Of all samples.
     draw : callable
-        Gives the sample.
+        Draws the sample.
     others : iterator of MixtureParameters
-        Other starts, which are tried when no move is left.
+        Other starts, tried after the moves.
     n_raced : int
-        Evaluations that the choice of the start took.
+        Evaluations that the race took.
     only_repair : bool
         Whether to give components that are empty or the same as others samples of their own, and
         nothing else.
@@ -81,7 +82,7 @@ def split_and_merge(
         As of `run_em`.
     """
     n_components = result.parameters.n_components
-    broken = bool(result.empty or result.duplicates or (result.spikes and not only_repair))
+    broken = bool(result.empty or result.duplicates or (result.collapsed and not only_repair))
     if result.status is not EMStatus.CONVERGED or n_components < 2:
         return result
     if (only_repair and not broken) or len(sample := draw()) <= n_components:
@@ -103,7 +104,7 @@ def split_and_merge(
 
 
 def _without_noise(sample: StartSample, rows: Rows, parameters: MixtureParameters) -> StartSample:
-    """The sample, with those that are noise in a mixture named, if enough others are left."""
+    """The sample, with its noise marked, if enough other samples remain."""
     if noise_beside(rows) is None:
         return sample
     noisy = rows.labels(parameters) < 0
@@ -111,8 +112,8 @@ def _without_noise(sample: StartSample, rows: Rows, parameters: MixtureParameter
 
 
 def _joined(result: EMResult, reached: EMResult, mend: bool, better: bool) -> EMResult:
-    """The result, or what was reached if that is better, with the evaluations of both."""
-    if mend:  # the height of a collapsed component is none to compare with
+    """The better of the result and of the optimum reached, with the evaluations of both."""
+    if mend:  # the likelihood of a collapsed component cannot be compared
         objectives = np.minimum(result.objectives, reached.objectives[0]).tolist()
         objectives += reached.objectives
     else:
@@ -120,7 +121,7 @@ def _joined(result: EMResult, reached: EMResult, mend: bool, better: bool) -> EM
     best = replace(reached if better else result, objectives=objectives)
     if reached.status is EMStatus.STOPPED:
         return replace(best, status=EMStatus.STOPPED)
-    lost = result.empty or result.spikes
+    lost = result.empty or result.collapsed
     if better and (lost or result.duplicates) and best.status is EMStatus.CONVERGED:
         mended = EMStatus.REPAIRED if lost else EMStatus.SADDLE_LEFT
         return replace(best, status=mended)

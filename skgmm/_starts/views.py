@@ -1,4 +1,4 @@
-"""The samples in units that do not depend on the user's: scaled, and whitened."""
+"""Samples in units that do not depend on the user's: scaled, and whitened."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _MOST_WHITENED = 500
 def views(sample: StartSample, objective: Objective) -> list[tuple[str, Array]]:
     """The samples scaled, and whitened.
 
-    Of many features whose covariances are none of the structure's business they are not whitened,
-    for it takes a matrix of all features.
+    With many features they are not whitened for diagonal covariances, because that takes the
+    covariance matrix of all features.
     """
     scaled = scaled_rows(sample)
     diagonal = objective.structure.scatter is Scatter.DIAGONAL
@@ -27,7 +27,7 @@ def views(sample: StartSample, objective: Objective) -> list[tuple[str, Array]]:
 
 
 def scaled_rows(sample: StartSample) -> Array:
-    """Rows with mean 0 and deviation 1, features without spread left out."""
+    """Samples with mean 0 and standard deviation 1, without constant features."""
     weights = sample.weights / sample.weights.sum()
     centred = sample.rows - sample.rows[0]
     centred = centred - weights @ centred
@@ -37,7 +37,7 @@ def scaled_rows(sample: StartSample) -> Array:
 
 
 def whitened_rows(scaled: Array, weights: Array) -> Array:
-    """Scaled rows with identity covariance, directions without spread left out."""
+    """Scaled samples with identity covariance, without directions of no variance."""
     covariance = (scaled.T * (weights / weights.sum())) @ scaled
     variances, axes = np.linalg.eigh(covariance)
     kept = variances > 1e-10 * variances.max(initial=0.0)

@@ -1,7 +1,8 @@
 """What a covariance answers.
 
 A `Covariance` is the covariances of all components of one mixture; it answers questions: its
-log-determinants, coloured noise, dense matrices, diagonals of the precisions.
+log-determinants, whitened and coloured rows, dense matrices, diagonals of the precisions, principal
+axes. Only this folder knows how it is kept.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ class Covariance(ABC):
 
     factor: Array
 
+    @property
+    def kernel_factors(self) -> Array:
+        """Factors of the precisions, (m, d, d) or (m, d), as the kernel reads them."""
+        return np.ascontiguousarray(self.factor)
+
     def with_factors(self, n_factors: int, dense: bool) -> Covariance:
         """The same covariances with so many factors, 1 or K, that are matrices if `dense`."""
         factor = self.factor
@@ -74,9 +80,25 @@ class Covariance(ABC):
         if not finite.all():
             raise IllDefinedCovarianceError(np.flatnonzero(~finite).tolist())
 
+    @property
+    @abstractmethod
+    def whitening(self) -> Array:
+        """Matrices (m, d, d) that make the covariances the identity, or factors (m, d)."""
+
+    @abstractmethod
+    def whiten(self, rows: Array, component: int) -> Array:
+        """Rows of identity covariance from rows (b, d) with the component's covariance."""
+
     @abstractmethod
     def colour(self, noise: Array, component: int) -> Array:
         """Rows with the component's covariance from rows (b, d) of identity covariance."""
+
+    @abstractmethod
+    def principal_axes(self, component: int, units: Array) -> tuple[Array, Array]:
+        """A component's axes, the columns of (d, d), and standard deviations along them (d,).
+
+        Both of features divided by `units` (d,).
+        """
 
     @abstractmethod
     def dense(self) -> Array:
@@ -86,9 +108,28 @@ class Covariance(ABC):
     def precision_diagonal(self) -> Array:
         """Diagonals of Sigma^-1, shape (m, d)."""
 
+    @abstractmethod
+    def precision_traces(self, scatter: Array) -> Array:
+        """tr(Sigma^-1 scatter) of each scatter, matrices (..., d, d) or diagonals (m, d)."""
+
+    def of(self, component: int) -> Self:
+        """That of one component."""
+        k = component % len(self.factor)
+        return replace(self, factor=self.factor[k : k + 1])
+
+    def per_component(self, n_components: int) -> Self:
+        """The same covariances, kept once for each component."""
+        shape = n_components, *self.factor.shape[1:]
+        return replace(self, factor=np.broadcast_to(self.factor, shape))
+
     def reordered(self, order: Array) -> Self:
-        """Those of the components in another order: the first is the one that was order[0]."""
+        """Those of these components: the first is the one that was order[0]."""
         return self if self.shared else replace(self, factor=self.factor[order])
+
+    def with_those_of(self, other: Covariance, components: Array) -> Covariance:
+        """These, with another's in some of the components, (K,) bool; each has one of its own."""
+        own = components.reshape(-1, *(1,) * (self.factor.ndim - 1))
+        return covariance_of(np.where(own, other.factor, self.factor))
 
     def variances(self) -> Array:
         """Diagonals of Sigma, shape (m, d)."""
@@ -126,12 +167,28 @@ class Ellipsoidal(Covariance):
     def log_det(self) -> Array:
         return -2.0 * log_diagonal_sum(self.factor)
 
+    @property
+    def whitening(self) -> Array:
+        return np.swapaxes(self.factor, 1, 2)
+
+    def whiten(self, rows: Array, component: int) -> Array:
+        return rows @ self.factor[component % len(self.factor)]
+
     def colour(self, noise: Array, component: int) -> Array:
         factor = self.factor[component % len(self.factor)]
         return solve_triangular(factor, noise.T, trans="T", check_finite=False).T
 
+    def principal_axes(self, component: int, units: Array) -> tuple[Array, Array]:
+        # SVD of the factor, because the precision could overflow and has half of its accuracy.
+        factor = units[:, None] * self.factor[component % len(self.factor)]
+        axes, lengths, _ = np.linalg.svd(factor)
+        return axes, 1.0 / lengths
+
     def precision_diagonal(self) -> Array:
         return np.einsum("mij,mij->mi", self.factor, self.factor)
+
+    def precision_traces(self, scatter: Array) -> Array:
+        return ((scatter @ self.factor) * self.factor).sum(axis=(-2, -1))
 
     def dense(self) -> Array:
         lower = triangular_inverse(np.swapaxes(self.factor, 1, 2))
@@ -155,11 +212,27 @@ class AxisAligned(Covariance):
     def log_det(self) -> Array:
         return -2.0 * np.log(self.factor).sum(axis=1)
 
+    @property
+    def whitening(self) -> Array:
+        return self.factor
+
+    def whiten(self, rows: Array, component: int) -> Array:
+        return rows * self.factor[component % len(self.factor)]
+
     def colour(self, noise: Array, component: int) -> Array:
         return noise / self.factor[component % len(self.factor)]
 
+    def principal_axes(self, component: int, units: Array) -> tuple[Array, Array]:
+        deviations = 1.0 / (units * self.factor[component % len(self.factor)])
+        return np.eye(len(units)), deviations
+
     def precision_diagonal(self) -> Array:
         return self.factor**2
+
+    def precision_traces(self, scatter: Array) -> Array:
+        if scatter.ndim == 3:
+            scatter = np.diagonal(scatter, axis1=-2, axis2=-1)
+        return (self.factor**2 * scatter).sum(axis=-1)
 
     def variances(self) -> Array:
         return self.factor**-2.0

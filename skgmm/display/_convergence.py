@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class ConvergenceDisplay:
     ax_: Any
     figure_: Any
 
-    def __init__(self, *, objectives: ArrayLike, starts: dict[str, Sequence[Any]]) -> None:
+    def __init__(self, *, objectives: ArrayLike, starts: Mapping[str, Sequence[Any]]) -> None:
         self.objectives = np.asarray(objectives, dtype=np.float64)
         self.starts = starts
 
@@ -73,7 +73,7 @@ class ConvergenceDisplay:
         NotFittedError
             If nothing was fitted, as after `from_parameters`.
         """
-        mixture: Any = mixture_of(estimator)
+        mixture = mixture_of(estimator)
         check_is_fitted(mixture, ("lower_bounds_", "starts_"))
         return cls(objectives=mixture.lower_bounds_, starts=mixture.starts_).plot(ax, **options)
 
@@ -135,10 +135,10 @@ class ConvergenceDisplay:
         yield np.arange(1, n_iter + 1), self.objectives, {**look, "label": "best start"}
         values = np.asarray(self.starts["log_likelihood"], dtype=np.float64)
         evaluations = np.asarray(self.starts["n_evaluations"])
-        behind = np.array([status == "left behind" for status in self.starts["status"]])
-        best = (values == end) & (evaluations == n_iter) & ~behind
+        discarded = np.array([status == "discarded" for status in self.starts["status"]])
+        best = (values == end) & (evaluations == n_iter) & ~discarded
         look = {"ls": "", "ms": 6, "color": _style.COLOURS[1]}
         square = {"marker": "s", "mfc": "none", "label": "other starts (final values)"}
         cross = {"marker": "x", "label": "discarded candidates"}
-        yield evaluations[~behind & ~best], values[~behind & ~best], {**look, **square}
-        yield evaluations[behind], values[behind], {**look, **cross}
+        yield evaluations[~discarded & ~best], values[~discarded & ~best], {**look, **square}
+        yield evaluations[discarded], values[discarded], {**look, **cross}

@@ -106,28 +106,28 @@ class UncertaintyDisplay:
         noise = mixture._background() is not None
         return cls(responsibilities=responsibilities, noise=noise).plot(ax, **options)
 
-    def plot(self, ax: Any = None, *, doubt: float = 0.1) -> UncertaintyDisplay:
+    def plot(self, ax: Any = None, *, threshold: float = 0.1) -> UncertaintyDisplay:
         """Plot again.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Axes to plot on. None creates a new figure.
-        doubt : float, default=0.1
+        threshold : float, default=0.1
             Samples with an uncertainty above this number, between 0 and 1, count as uncertain.
 
         Returns
         -------
         self : UncertaintyDisplay
         """
-        if not 0.0 <= doubt <= 1.0:
-            raise ValueError(f"doubt should be between 0 and 1, but got {doubt!r}")
+        if not 0.0 <= threshold <= 1.0:
+            raise ValueError(f"threshold should be between 0 and 1, but got {threshold!r}")
         self.ax_ = _style.axes_of(self, ax, (7.2, 3.2))
         self.figure_ = self.ax_.figure
         hard = self.responsibilities.argmax(axis=1)
         order = np.lexsort((self.uncertainty_, hard))
         self._columns(self.responsibilities[order])
-        self._blocks(hard[order], self.uncertainty_[order] > doubt, doubt)
+        self._blocks(hard[order], self.uncertainty_[order] > threshold, threshold)
         self.ax_.set_xlim(0, len(order))
         self.ax_.set_ylim(0, 1)
         self.ax_.set_ylabel("responsibility")
@@ -155,7 +155,7 @@ class UncertaintyDisplay:
             return {"facecolor": _style.noise_colour()}
         return {"facecolor": _style.colour(column), "hatch": _style.hatch(column)}
 
-    def _blocks(self, hard: Array, doubtful: Array, doubt: float) -> None:
+    def _blocks(self, hard: Array, uncertain: Array, threshold: float) -> None:
         """The label above each block, and lines between blocks."""
         names, starts = np.unique(hard, return_index=True)
         ends = np.append(starts[1:], len(hard))
@@ -165,7 +165,7 @@ class UncertaintyDisplay:
             if end - start < _NARROW * per_inch:
                 continue
             wide = end - start >= _WIDE * per_inch
-            unsure = int(doubtful[start:end].sum())
+            unsure = int(uncertain[start:end].sum())
             short, name = str(k), f"component {k}"
             if self._is_noise(k):
                 short, name = "-1", "noise"
@@ -173,5 +173,5 @@ class UncertaintyDisplay:
             self.ax_.text((start + end) / 2, 1.02, label, ha="center", va="bottom", fontsize=8)
         self.ax_.set_xlabel(
             "samples by component, from most to least certain\n"
-            f"(uncertain: uncertainty above {doubt:g})"
+            f"(uncertain: uncertainty above {threshold:g})"
         )

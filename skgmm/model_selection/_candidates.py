@@ -119,23 +119,12 @@ def _split(parameters: MixtureParameters, k: int, units: Array, apart: float) ->
 
     Both keep its covariance, so that the mixture keeps its structure.
     """
-    covariance = parameters.covariance
-    factor = covariance.factor
-    shift = apart * _longest_axis(factor[k % len(factor)], units)
+    axes, deviations = parameters.covariance.principal_axes(k, units)
+    longest = int(np.argmax(deviations))
+    shift = apart * units * axes[:, longest] * deviations[longest]
     log_weights = np.append(parameters.log_weights, 0.0)
     log_weights[[k, -1]] = log_weights[k] - np.log(2.0)
     means = np.vstack([parameters.means, parameters.means[k] + shift])
     means[k] -= shift
-    if len(factor) > 1:
-        covariance = replace(covariance, factor=np.concatenate([factor, factor[k : k + 1]]))
+    covariance = parameters.covariance.reordered(np.append(np.arange(len(means) - 1), k))
     return MixtureParameters(log_weights, means, covariance)
-
-
-def _longest_axis(factor: Array, units: Array) -> Array:
-    """A standard deviation along the longest axis (d,), from the factor of a precision."""
-    if factor.ndim == 2:
-        # SVD of the factor, because the precision could overflow and has half of its accuracy.
-        axes, lengths, _ = np.linalg.svd(units[:, None] * factor)
-        return units * axes[:, -1] / lengths[-1]
-    longest = np.argmax(1.0 / (factor * units))
-    return np.where(np.arange(len(units)) == longest, 1.0 / factor, 0.0)

@@ -121,7 +121,7 @@ def fit_model(
 ) -> ModelFit:
     """Fit one model; after a failure there is no result, and the status gives the reason."""
     began = perf_counter()
-    objective = Objective(data.rows, structure, *data.reg)
+    objective = data.objective(structure, n_components)
     try:
         result = _best_end(data, objective, n_components, neighbours)
         log_likelihood = result.moments.total_weight * objective.mean_log_probability(
@@ -166,7 +166,7 @@ def _best_end(
         except _NUMERICAL as error:
             reason = reason or str(error)
             continue
-        collapsed = end.collapsed or data.collapsed(end.parameters)
+        collapsed = end.singular or data.collapse(end.parameters)
         if collapsed:
             reason = reason or f"components {collapsed} collapsed onto reg_covar"
         elif why := data.unsupported(objective.structure, end):
@@ -257,7 +257,7 @@ def _advanced(data: SearchData, trial: Objective, runner: _Runner, n_steps: int)
         )
     except _NUMERICAL:
         return None
-    if end.status is EMStatus.COLLAPSED or data.collapsed(end.parameters):
+    if end.status is EMStatus.COLLAPSED or data.collapse(end.parameters):
         return None
     return _Runner(end.parameters, end.moments, data.trial)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from skgmm._progress.log import say
+from skgmm._progress import say
 from skgmm.model_selection._table import ModelFit
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit, ndtri
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from skgmm._em.loop import run_em
@@ -90,7 +91,7 @@ class ParameterUncertainty:
     prefer_skip_nested_validation=False,
 )
 def parameter_uncertainty(
-    mixture: Any,
+    mixture: BaseEstimator,
     X: ArrayLike,
     *,
     method: str = "information",

@@ -79,6 +79,14 @@ bool centre_sums(Table centres, int form, Out<double> out) {
     return centre(sums_at(out.data(), Form(form), centres.data(), K, d), K, d);
 }
 
+void widen(Vector mass, Vector variances, int form, Out<double> scatter) {
+    const int64_t K = mass.shape(0), d = variances.shape(0);
+    const int64_t size = Form(form) == Form::diagonal ? d : d * d;
+    const int64_t own = Form(form) == Form::pooled ? size : K * size;
+    require(int64_t(scatter.size()) == own, "scatter: of as many components and features");
+    add_variances(Form(form), K, d, mass.data(), variances.data(), scatter.data());
+}
+
 void fill_log_peak(Vector log_weights, Factors factors, Vector floor, Out<double> out) {
     const int64_t K = log_weights.shape(0), d = floor.shape(0), m = factors.shape(0);
     require((m == 1 || m == K) && int64_t(factors.shape(1)) == d && int64_t(out.size()) == K,
@@ -221,6 +229,8 @@ NB_MODULE(_native, m) {
           nb::arg("total"), nb::arg("out").noconvert());
     m.def("centre_sums", &centre_sums, nb::arg("centres"), nb::arg("form"),
           nb::arg("out").noconvert());
+    m.def("add_variances", &widen, nb::arg("mass"), nb::arg("variances"), nb::arg("form"),
+          nb::arg("scatter").noconvert());
     m.def("log_peak", &fill_log_peak, nb::arg("log_weights"), nb::arg("factors"),
           nb::arg("floor"), nb::arg("out").noconvert());
     bind_estimates(m);

@@ -43,7 +43,7 @@ public:
         density = peak + stride;
         base = density + stride;
         offset = base + stride;
-        joint = offset + stride;
+        log_joint = offset + stride;
     }
     const int64_t capacity, stride;
     int64_t rows = 0;            // of the block that is in, rounded up to whole registers
@@ -51,7 +51,7 @@ public:
     bool far = false;            // whether `offset` is to be added to the peaks
     std::vector<double> totals;  // numbers to a component or to a feature
     double *x, *centred, *squared, *whitened, *scaled, *weight, *peak, *density, *base, *offset,
-        *joint;
+        *log_joint;
 
 private:
     std::vector<double> memory;

@@ -43,9 +43,9 @@ void add_squares(const double* packed, const double* mean, int64_t i, const doub
             for (int v = 0; v < panel; ++v) store(out + (i + r) * stride + v * W, a[r][v]);
 }
 
-// log(weight x density) of one component, or of height 0 at the common point of all.
-void triangular_joint(const double* factor, const double* mean, double height, int64_t d,
-                      const Workspace& w, double* joint, double* out = nullptr) {
+// log(weight x density) of one component, or of log_peak 0 at the common point of all.
+void triangular_log_joint(const double* factor, const double* mean, double log_peak, int64_t d,
+                          const Workspace& w, double* log_joint, double* out = nullptr) {
     for (int64_t lane = 0; lane < w.rows; lane += panel * W) {
         const double* packed = factor;
         const double* x = w.x + lane;
@@ -68,12 +68,12 @@ void triangular_joint(const double* factor, const double* mean, double height, i
             packed += width * (i + width);
         }
         for (int v = 0; v < panel; ++v)
-            store(joint + lane + v * W, spread(height) + spread(-0.5) * squares[v]);
+            store(log_joint + lane + v * W, spread(log_peak) + spread(-0.5) * squares[v]);
     }
 }
 
-void diagonal_joint(const double* scale, const double* mean, double height, int64_t d,
-                    const Workspace& w, double* joint, double* out = nullptr) {
+void diagonal_log_joint(const double* scale, const double* mean, double log_peak, int64_t d,
+                        const Workspace& w, double* log_joint, double* out = nullptr) {
     for (int64_t lane = 0; lane < w.rows; lane += panel * W) {
         Lanes squares[panel] = {};
         for (int64_t j = 0; j < d; ++j) {
@@ -86,7 +86,7 @@ void diagonal_joint(const double* scale, const double* mean, double height, int6
             }
         }
         for (int v = 0; v < panel; ++v)
-            store(joint + lane + v * W, spread(height) + spread(-0.5) * squares[v]);
+            store(log_joint + lane + v * W, spread(log_peak) + spread(-0.5) * squares[v]);
     }
 }
 
@@ -95,8 +95,9 @@ void compute_terms(const Mixture& mixture, bool squares, Workspace& w) {
     const int64_t d = mixture.n_features;
     const Linear& linear = *mixture.linear;
     if (linear.terms == Terms::whitened) {
-        const auto joint = mixture.factor == Factor::triangular ? triangular_joint : diagonal_joint;
-        joint(mixture.packed, linear.common, 0.0, d, w, w.base, w.whitened);
+        const auto one =
+            mixture.factor == Factor::triangular ? triangular_log_joint : diagonal_log_joint;
+        one(mixture.packed, linear.common, 0.0, d, w, w.base, w.whitened);
     }
     const bool spherical = linear.terms == Terms::spherical;
     if (spherical || linear.terms == Terms::diagonal)
@@ -114,17 +115,17 @@ void compute_terms(const Mixture& mixture, bool squares, Workspace& w) {
     }
 }
 
-// height + curvature x base + slopes . terms of R components.
+// intercept + curvature x base + slopes . terms of R components.
 template <int R>
 void linear_tile(const Linear& linear, int64_t k, const double* terms, Workspace& w) {
     const double* slopes = linear.slopes + k * linear.n_terms;
     for (int64_t lane = 0; lane < w.rows; lane += panel * W) {
         Lanes a[R][panel];
         SKGMM_UNROLL for (int r = 0; r < R; ++r) {
-            const Lanes height = spread(linear.heights[k + r]);
+            const Lanes intercept = spread(linear.intercepts[k + r]);
             const Lanes curvature = spread(linear.curvatures[k + r]);
             SKGMM_UNROLL for (int v = 0; v < panel; ++v) a[r][v] =
-                height + curvature * load(w.base + lane + v * W);
+                intercept + curvature * load(w.base + lane + v * W);
         }
         const double* term = terms + lane;
         for (int64_t t = 0; t < linear.n_terms; ++t, term += w.stride) {
@@ -136,7 +137,7 @@ void linear_tile(const Linear& linear, int64_t k, const double* terms, Workspace
             }
         }
         SKGMM_UNROLL for (int r = 0; r < R; ++r) SKGMM_UNROLL for (int v = 0; v < panel; ++v)
-            store(w.joint + (k + r) * w.stride + lane + v * W, a[r][v]);
+            store(w.log_joint + (k + r) * w.stride + lane + v * W, a[r][v]);
     }
 }
 
@@ -158,28 +159,30 @@ void linear_joint(const Mixture& mixture, bool squares, Workspace& w) {
     linear_tiles(linear, mixture.n_components, w);
 }
 
-void log_joint(const Mixture& mixture, bool squares, Workspace& w) {
+void log_joint_by_component(const Mixture& mixture, bool squares, Workspace& w) {
     if (mixture.linear) return linear_joint(mixture, squares, w);
     const int64_t d = mixture.n_features;
-    const auto one = mixture.factor == Factor::triangular ? triangular_joint : diagonal_joint;
+    const auto one =
+        mixture.factor == Factor::triangular ? triangular_log_joint : diagonal_log_joint;
     for (int64_t k = 0; k < mixture.n_components; ++k)
-        one(mixture.packed + k * mixture.packed_size, mixture.means + k * d, mixture.log_peak[k],
-            d, w, w.joint + k * w.stride, nullptr);
+        one(mixture.packed + k * mixture.packed_size, mixture.means + k * d, mixture.log_peak[k], d,
+            w, w.log_joint + k * w.stride, nullptr);
 }
 
 // The largest entry of each row.
 void find_peaks(int64_t n_components, Workspace& w) {
     for (int64_t lane = 0; lane < w.rows; lane += W) {
-        Lanes peak = load(w.joint + lane);
+        Lanes peak = load(w.log_joint + lane);
         for (int64_t k = 1; k < n_components; ++k)
-            peak = larger(load(w.joint + k * w.stride + lane), peak);
+            peak = larger(load(w.log_joint + k * w.stride + lane), peak);
         store(w.peak + lane, peak);
     }
 }
 
-// After `find_joint`: joint becomes exp(joint - peak), peak the inverse of its total. Returns the log-likelihood of the
-// block; where that is all that is wanted (`plain`: every row with weight 1), the totals of a lane
-// are multiplied and cost one logarithm: they lie between 1 and K.
+// After `find_log_joint`: log_joint becomes exp(log_joint - peak), peak the inverse of its total.
+// Returns the log-likelihood of the block; where that is all that is wanted (`plain`: every row
+// with weight 1), the totals of a lane are multiplied and cost one logarithm: they lie between 1
+// and K.
 double exponentiate(int64_t n_components, bool plain, Workspace& w) {
     Lanes log_likelihood = {}, product = spread(1.0);
     for (int64_t lane = 0; lane < w.rows; lane += W) {
@@ -187,9 +190,9 @@ double exponentiate(int64_t n_components, bool plain, Workspace& w) {
         const Lanes highest = w.far ? peak + load(w.offset + lane) : peak;
         Lanes total = {};
         for (int64_t k = 0; k < n_components; ++k) {
-            double* joint = w.joint + k * w.stride + lane;
-            const Lanes e = exp_of_nonpositive(load(joint) - peak);
-            store(joint, e);
+            double* log_joint = w.log_joint + k * w.stride + lane;
+            const Lanes e = exp_of_nonpositive(load(log_joint) - peak);
+            store(log_joint, e);
             total += e;
         }
         store(w.peak + lane, spread(1.0) / total);

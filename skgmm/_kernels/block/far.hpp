@@ -34,8 +34,8 @@ public:
         const double *other = factor_of(k), *other_mean = mean_of(k);
         std::vector<double> delta(mixture.n_features, 0.0);
         for_each_entry([&](int64_t column, int64_t j, int64_t at) {
-            delta[column] += (other[at] - factor[at]) * centred[j] +
-                             other[at] * (mean[j] - other_mean[j]);
+            delta[column] +=
+                (other[at] - factor[at]) * centred[j] + other[at] * (mean[j] - other_mean[j]);
         });
         double difference = 0.0;
         for (int64_t i = 0; i < mixture.n_features; ++i)
@@ -68,25 +68,25 @@ private:
     std::vector<double> centred, whitened;
 };
 
-// joint of one far sample becomes relative to half its squared distance from the nearest mean,
+// log_joint of one far sample becomes relative to half its squared distance from the nearest mean,
 // which is its offset.
 void separate_sample(const Mixture& mixture, int64_t lane, Workspace& w) {
-    double* joint = w.joint + lane;
+    double* log_joint = w.log_joint + lane;
     int64_t nearest = 0;
     for (int64_t k = 1; k < mixture.n_components; ++k)
-        if (joint[k * w.stride] > joint[nearest * w.stride]) nearest = k;
+        if (log_joint[k * w.stride] > log_joint[nearest * w.stride]) nearest = k;
     const FarSample sample(mixture, w.x + lane, w.stride, nearest);
     w.offset[lane] = -sample.half_squared_distance();
     w.peak[lane] = -std::numeric_limits<double>::infinity();
     for (int64_t k = 0; k < mixture.n_components; ++k) {
         const double relative = mixture.log_peak[k] - sample.half_difference(k);
-        joint[k * w.stride] = relative;
+        log_joint[k * w.stride] = relative;
         w.peak[lane] = larger_of(w.peak[lane], relative);
     }
 }
 
-// Makes joint and peak of far samples relative to `offset`, so that differences between components
-// keep their digits; that of all others is 0.
+// Makes log_joint and peak of far samples relative to `offset`, so that differences between
+// components keep their digits; that of all others is 0.
 void separate_far(const Mixture& mixture, Workspace& w) {
     for (int64_t lane = 0; lane < w.rows; ++lane) {
         w.offset[lane] = 0.0;

@@ -1,4 +1,5 @@
-// The E-step on a block, whatever the mixture. Included inside the namespace of one instruction set.
+// The E-step on a block, whatever the mixture. Included inside the namespace of one instruction
+// set.
 
 // How many rows have a peak that is no lower than this.
 int64_t n_peaks_above(double level, const Workspace& w) {
@@ -8,20 +9,20 @@ int64_t n_peaks_above(double level, const Workspace& w) {
     return int64_t(sum(count));
 }
 
-// log(weight x density) of each component and row into joint (K, rows), the largest of each row
+// log(weight x density) of each component and row into log_joint (K, rows), the largest of each row
 // into peak; whether those are numbers. `squares`: the M-step will want y^2 of a linear mixture.
-bool find_joint(const Mixture& mixture, bool squares, Workspace& w) {
+bool find_log_joint(const Mixture& mixture, bool squares, Workspace& w) {
     const int64_t d = mixture.n_features;
     const bool few = !mixture.linear && mixture.factor == Factor::triangular && d <= tile;
     if (few) {
         switch (d) {
-            case 1: few_joint<1>(mixture, w); break;
-            case 2: few_joint<2>(mixture, w); break;
-            case 3: few_joint<3>(mixture, w); break;
-            default: few_joint<4>(mixture, w);
+            case 1: few_log_joint<1>(mixture, w); break;
+            case 2: few_log_joint<2>(mixture, w); break;
+            case 3: few_log_joint<3>(mixture, w); break;
+            default: few_log_joint<4>(mixture, w);
         }
     } else {
-        log_joint(mixture, squares, w);
+        log_joint_by_component(mixture, squares, w);
         find_peaks(mixture.n_components, w);
     }
     w.far = n_peaks_above(far_away, w) < w.rows;

@@ -36,15 +36,15 @@ const double* densest_mean(const Mixture& mixture) {
     return mixture.means + best * mixture.n_features;
 }
 
-// joint becomes the given responsibilities of rows from `first` on, as if their total were 1.
+// log_joint becomes the given responsibilities of rows from `first` on, as if their total were 1.
 void read_given(const Given& given, int64_t n_components, int64_t first, int64_t count,
                 Workspace& w) {
     for (int64_t k = 0; k < n_components; ++k) {
-        double* joint = w.joint + k * w.stride;
+        double* log_joint = w.log_joint + k * w.stride;
         for (int64_t lane = 0; lane < count; ++lane) {
             const int64_t row = first + lane;
-            joint[lane] =
-                given.labels ? given.labels[row] == k : given.responsibilities[row * n_components + k];
+            log_joint[lane] = given.labels ? given.labels[row] == k
+                                           : given.responsibilities[row * n_components + k];
         }
     }
     for (int64_t lane = 0; lane < w.rows; ++lane) w.peak[lane] = 1.0;
@@ -73,7 +73,8 @@ int64_t sums(const Rows<T>& in, const Mixture& mixture, const Given& given, int6
         if (given.any()) {
             read_given(given, mixture.n_components, start, count, w);
         } else {
-            if (!find_joint(mixture, out.form == Form::diagonal, w)) return start + first_lost(w);
+            if (!find_log_joint(mixture, out.form == Form::diagonal, w))
+                return start + first_lost(w);
             out.log_likelihood += exponentiate(mixture.n_components, w.plain, w);
         }
         add_sums(mixture, linear, w, out);
@@ -88,9 +89,9 @@ void write_labels(const Workspace& w, int64_t n_components, int64_t first, int64
     int64_t* own = out + first;
     std::fill(own, own + count, n_components - 1);
     for (int64_t k = n_components - 1; k-- > 0;) {
-        const double* joint = w.joint + k * w.stride;
+        const double* log_joint = w.log_joint + k * w.stride;
         for (int64_t lane = 0; lane < count; ++lane)  // no branch, so that it is vectorised
-            own[lane] = joint[lane] == w.peak[lane] ? k : own[lane];
+            own[lane] = log_joint[lane] == w.peak[lane] ? k : own[lane];
     }
 }
 
@@ -99,25 +100,26 @@ void write_by_component(const Workspace& w, int64_t n_components, int64_t first,
                         T* out) {
     for (int64_t k = 0; k < n_components; ++k)
         for (int64_t lane = 0; lane < count; ++lane)
-            out[(first + lane) * n_components + k] = static_cast<T>(w.joint[k * w.stride + lane]);
+            out[(first + lane) * n_components + k] =
+                static_cast<T>(w.log_joint[k * w.stride + lane]);
 }
 
-// joint becomes the logarithms of the responsibilities, from a copy of what it was before
+// log_joint becomes the logarithms of the responsibilities, from a copy of what it was before
 // `exponentiate`: exp underflows. Differences first, so that they sum to 1 however large the parts.
-void take_density(int64_t n_components, const std::vector<double>& joint,
+void take_density(int64_t n_components, const std::vector<double>& log_joint,
                   const std::vector<double>& peak, Workspace& w) {
     for (int64_t lane = 0; lane < w.rows; ++lane) {
         const double log_share = std::log(w.peak[lane]);
         for (int64_t at = lane; at < n_components * w.stride; at += w.stride)
-            w.joint[at] = (joint[at] - peak[lane]) + log_share;
+            w.log_joint[at] = (log_joint[at] - peak[lane]) + log_share;
     }
 }
 
 void share_out(int64_t n_components, Workspace& w) {
     for (int64_t k = 0; k < n_components; ++k)
         for (int64_t lane = 0; lane < w.rows; lane += W) {
-            double* joint = w.joint + k * w.stride + lane;
-            store(joint, load(joint) * load(w.peak + lane));
+            double* log_joint = w.log_joint + k * w.stride + lane;
+            store(log_joint, load(log_joint) * load(w.peak + lane));
         }
 }
 
@@ -126,18 +128,18 @@ int64_t values(const Rows<T>& in, const Mixture& mixture, int64_t first, int64_t
                const Values<T>& out) {
     const int64_t K = mixture.n_components;
     Workspace w(mixture, last - first);
-    std::vector<double> joint, peak;
+    std::vector<double> log_joint, peak;
     const double* filler = densest_mean(mixture);
     for (int64_t start = first; start < last; start += w.capacity) {
         const int64_t count = at_most(w.capacity, last - start);
         read_block(in, start, count, filler, w);
-        if (!find_joint(mixture, false, w)) return start + first_lost(w);
+        if (!find_log_joint(mixture, false, w)) return start + first_lost(w);
         if (out.labels) {
             write_labels(w, K, start, count, out.labels);
             continue;
         }
         if (out.log_responsibilities) {
-            joint.assign(w.joint, w.joint + K * w.stride);
+            log_joint.assign(w.log_joint, w.log_joint + K * w.stride);
             peak.assign(w.peak, w.peak + w.rows);
         }
         exponentiate(K, false, w);
@@ -145,7 +147,7 @@ int64_t values(const Rows<T>& in, const Mixture& mixture, int64_t first, int64_t
             for (int64_t lane = 0; lane < count; ++lane)
                 out.log_density[start + lane] = w.density[lane];
         if (out.log_responsibilities) {
-            take_density(K, joint, peak, w);
+            take_density(K, log_joint, peak, w);
             write_by_component(w, K, start, count, out.log_responsibilities);
         } else if (out.responsibilities) {
             share_out(K, w);

@@ -19,7 +19,7 @@ struct Rows {
 };
 
 // A mixture whose log(weight x density) is linear in terms that all components share, so that E-
-// and M-step are products of matrices: height + curvature x base + slopes . terms, with y = x -
+// and M-step are products of matrices: intercept + curvature x base + slopes . terms, with y = x -
 // common and
 //   whitened   terms y whitened by the one factor of all,  base -1/2 |terms|^2
 //   spherical  terms y,                                    base -1/2 |y|^2
@@ -27,7 +27,7 @@ struct Rows {
 struct Linear {
     Terms terms;
     const double* common;      // (d,)
-    const double* heights;     // (K,)
+    const double* intercepts;  // (K,)
     const double* curvatures;  // (K,)
     const double* slopes;      // (K, n_terms), in tiles of components, term by term
     std::int64_t n_terms;
@@ -37,11 +37,11 @@ struct Linear {
 struct Mixture {
     std::int64_t n_components, n_features;
     Factor factor;
-    const double* means;        // (K, d)
-    const double* packed;       // factors, tile by tile
-    std::int64_t packed_size;   // numbers to a component; 0 when all share one
-    const double* log_peak;  // (K,)
-    const Linear* linear;       // where it is as accurate, or null
+    const double* means;       // (K, d)
+    const double* packed;      // factors, tile by tile
+    std::int64_t packed_size;  // numbers to a component; 0 when all share one
+    const double* log_peak;    // (K,)
+    const Linear* linear;      // where it is as accurate, or null
 };
 
 // Responsibilities from outside instead of by Bayes' rule: labels (n,), or responsibilities (n, K).
@@ -62,9 +62,9 @@ struct Sums {
     double log_likelihood, weight;
 };
 
-// Rows are summed in units of so many, counted from the first of all, and units are added as pairs of
-// doubles, to some 32 digits. So the rounded total depends neither on the order in which units are
-// added nor on how samples are divided into parts, as long as no part ends within a unit.
+// Rows are summed in units of so many, counted from the first of all, and units are added as pairs
+// of doubles, to some 32 digits. So the rounded total depends neither on the order in which units
+// are added nor on how samples are divided into parts, as long as no part ends within a unit.
 constexpr std::int64_t unit_rows = 1024;
 
 // The sums of a unit side by side (log-likelihood, weight, mass, first, second), and those of the

@@ -31,8 +31,8 @@ void add_products(const double* left, const double* right, const Workspace& w, i
 // Centres R features and adds their part of the first and second moments. Earlier features are
 // centred already, and later ones are not needed: the sums are lower triangles.
 template <int R>
-void add_rows(int64_t i, int64_t d, const double* share, const double* centre, Workspace& w,
-              double* first, double* second) {
+void add_rows(int64_t i, int64_t d, const double* responsibilities, const double* centre,
+              Workspace& w, double* first, double* second) {
     Lanes a[R], p[R][R], m[R];
     SKGMM_UNROLL for (int r = 0; r < R; ++r) {
         a[r] = Lanes{};
@@ -43,7 +43,7 @@ void add_rows(int64_t i, int64_t d, const double* share, const double* centre, W
     double* centred = w.centred + i * w.stride;
     const bool later = i + R < d;  // stores cost as much as products
     for (int64_t lane = 0; lane < w.rows; lane += W) {
-        const Lanes weight = load(share + lane);
+        const Lanes weight = load(responsibilities + lane);
         Lanes c[R];
         SKGMM_UNROLL for (int r = 0; r < R; ++r) {
             c[r] = load(x + r * w.stride + lane) - m[r];
@@ -69,27 +69,27 @@ void add_rows(int64_t i, int64_t d, const double* share, const double* centre, W
         add_products<R>(w.scaled, w.centred + j * w.stride, w, columns, second + j, d);
 }
 
-void full_sums(const double* share, const double* centre, int64_t d, Workspace& w, double* first,
-               double* second) {
+void full_sums(const double* responsibilities, const double* centre, int64_t d, Workspace& w,
+               double* first, double* second) {
     for (int64_t i = 0; i < d; i += tile) {
         switch (at_most(tile, d - i)) {
-            case 1: add_rows<1>(i, d, share, centre, w, first, second); break;
-            case 2: add_rows<2>(i, d, share, centre, w, first, second); break;
-            case 3: add_rows<3>(i, d, share, centre, w, first, second); break;
-            default: add_rows<4>(i, d, share, centre, w, first, second);
+            case 1: add_rows<1>(i, d, responsibilities, centre, w, first, second); break;
+            case 2: add_rows<2>(i, d, responsibilities, centre, w, first, second); break;
+            case 3: add_rows<3>(i, d, responsibilities, centre, w, first, second); break;
+            default: add_rows<4>(i, d, responsibilities, centre, w, first, second);
         }
     }
 }
 
-void diagonal_sums(const double* share, const double* centre, int64_t d, const Workspace& w,
-                   double* first, double* second) {
+void diagonal_sums(const double* responsibilities, const double* centre, int64_t d,
+                   const Workspace& w, double* first, double* second) {
     for (int64_t j = 0; j < d; ++j) {
         const Lanes m = spread(centre[j]);
         Lanes a = {}, b = {};
         const double* x = w.x + j * w.stride;
         for (int64_t lane = 0; lane < w.rows; lane += W) {
             const Lanes c = load(x + lane) - m;
-            const Lanes s = load(share + lane) * c;
+            const Lanes s = load(responsibilities + lane) * c;
             a += s;
             b += s * c;
         }
@@ -109,7 +109,7 @@ void add_terms(const double* responsibilities, const double* terms, int64_t d, c
 void sums_of_terms(int64_t n_components, const double* terms, int64_t d, const Workspace& w,
                    double* out) {
     for (int64_t k = 0; k < n_components; k += tile) {
-        const double* responsibilities = w.joint + k * w.stride;
+        const double* responsibilities = w.log_joint + k * w.stride;
         switch (at_most(tile, n_components - k)) {
             case 1: add_terms<1>(responsibilities, terms, d, w, out + k * d); break;
             case 2: add_terms<2>(responsibilities, terms, d, w, out + k * d); break;
@@ -119,14 +119,14 @@ void sums_of_terms(int64_t n_components, const double* terms, int64_t d, const W
     }
 }
 
-// joint becomes weight x responsibility; the mass of a component is what of it the block holds.
+// log_joint becomes weight x responsibility; the mass of a component is what of it the block holds.
 void add_masses(int64_t n_components, Workspace& w, double* mass) {
     for (int64_t k = 0; k < n_components; ++k) {
-        double* share = w.joint + k * w.stride;
+        double* responsibilities = w.log_joint + k * w.stride;
         Lanes total = {};
         for (int64_t lane = 0; lane < w.rows; lane += W) {
-            const Lanes r = load(share + lane) * load(w.peak + lane);
-            store(share + lane, r);
+            const Lanes r = load(responsibilities + lane) * load(w.peak + lane);
+            store(responsibilities + lane, r);
             total += r;
         }
         mass[k] = sum(total);
@@ -148,7 +148,7 @@ void add_few_sums(int64_t d, int64_t n_components, const Workspace& w, Sums& out
                               : few_sums<4>;
     for (int64_t k = 0; k < n_components; ++k) {
         double* second = out.form == Form::full ? out.second + k * d * d : out.second;
-        one(w.joint + k * w.stride, out.centres + k * d, w, out.mass + k, out.first + k * d,
+        one(w.log_joint + k * w.stride, out.centres + k * d, w, out.mass + k, out.first + k * d,
             second);
     }
 }
@@ -168,12 +168,12 @@ void add_sums(const Mixture& mixture, bool linear, Workspace& w, Sums& out) {
     if (linear) return add_linear_sums(mixture, w, out);
     for (int64_t k = 0; k < K; ++k) {
         if (w.totals[k] == 0.0) continue;  // no row has a share in this component
-        const double *share = w.joint + k * w.stride, *centres = out.centres + k * d;
+        const double *responsibilities = w.log_joint + k * w.stride, *centres = out.centres + k * d;
         if (out.form == Form::diagonal) {
-            diagonal_sums(share, centres, d, w, out.first + k * d, out.second + k * d);
+            diagonal_sums(responsibilities, centres, d, w, out.first + k * d, out.second + k * d);
         } else {
             double* second = out.form == Form::full ? out.second + k * d * d : out.second;
-            full_sums(share, centres, d, w, out.first + k * d, second);
+            full_sums(responsibilities, centres, d, w, out.first + k * d, second);
         }
     }
 }

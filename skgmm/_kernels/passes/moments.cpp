@@ -10,8 +10,8 @@ using std::int64_t;
 
 namespace {
 
-// As in _rows/e_step.py: centring on the mean of the last iteration loses this share of the digits
-// of a second moment at most.
+// Centring on the mean of the last iteration loses this share of the digits of a second moment at
+// most.
 constexpr double most_lost = 1e-4;
 
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
@@ -26,26 +26,27 @@ bool moved(double mean, double at) { return std::abs(mean - at) > 64 * epsilon *
 }  // namespace
 
 void log_peak(int64_t K, int64_t d, bool triangular, int64_t n_factors, const double* factors,
-                 const double* log_weights, const double* floor, double* heights) {
+              const double* log_weights, const double* floor, double* log_peaks) {
     constexpr double log_2_pi = 1.8378770664093454836;
     const int64_t size = triangular ? d * d : d;
-    double height = 0.0;  // without the weight, which may be 0; one factor may be that of all
+    double log_density = 0.0;  // without the weight, which may be 0; one factor may be that of all
     for (int64_t k = 0; k < K; ++k) {
         if (k >= n_factors) {
-            heights[k] = log_weights[k] + height;
+            log_peaks[k] = log_weights[k] + log_density;
             continue;
         }
         const double* factor = factors + k * size;
         double log_diagonal = 0.0, penalty = 0.0;
         for (int64_t i = 0; i < d; ++i) {
             log_diagonal += std::log(triangular ? factor[i * (d + 1)] : factor[i]);
+            if (floor[i] == 0.0) continue;  // of a precision that may be infinite
             double precision = 0.0;
             for (int64_t j = triangular ? i * d : i; j < (triangular ? (i + 1) * d : i + 1); ++j)
                 precision += factor[j] * factor[j];
             penalty += 0.5 * floor[i] * precision;
         }
-        height = log_diagonal - 0.5 * d * log_2_pi - penalty;
-        heights[k] = log_weights[k] + height;
+        log_density = log_diagonal - 0.5 * d * log_2_pi - penalty;
+        log_peaks[k] = log_weights[k] + log_density;
     }
 }
 
@@ -84,15 +85,15 @@ bool centre(const Sums& sums, int64_t K, int64_t d) {
     return kept;
 }
 
-void add_variances(const Sums& moments, int64_t K, int64_t d, const double* variances) {
-    const bool diagonal = moments.form == Form::diagonal, pooled = moments.form == Form::pooled;
+void add_variances(Form form, int64_t K, int64_t d, const double* mass, const double* variances,
+                   double* scatter) {
+    const bool diagonal = form == Form::diagonal, pooled = form == Form::pooled;
     const int64_t size = diagonal ? d : d * d, stride = diagonal ? 1 : d + 1;
     double total = 0.0;
-    for (int64_t k = 0; k < K; ++k) total += moments.mass[k];
+    for (int64_t k = 0; k < K; ++k) total += mass[k];
     for (int64_t k = 0; k < (pooled ? 1 : K); ++k)
         for (int64_t j = 0; j < d; ++j)
-            moments.second[k * size + j * stride] +=
-                (pooled ? total : moments.mass[k]) * variances[j];
+            scatter[k * size + j * stride] += (pooled ? total : mass[k]) * variances[j];
 }
 
 }  // namespace skgmm

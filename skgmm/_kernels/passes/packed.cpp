@@ -104,7 +104,7 @@ void PackedMixture::fill_coefficients() {
     const int64_t K = mixture.n_components, d = mixture.n_features;
     const Terms terms = linear.terms;
     const int64_t n_terms = terms == Terms::diagonal ? 2 * d : d;
-    heights.resize(K);
+    intercepts.resize(K);
     curvatures.resize(K);
     slopes.resize(K * n_terms);
     std::vector<double> whitened(d);
@@ -112,7 +112,7 @@ void PackedMixture::fill_coefficients() {
         const int64_t first = k / tile * tile, width = std::min(tile, K - first);
         double* slope = slopes.data() + first * n_terms + k - first;
         const double* scale = given + k * d;
-        heights[k] = mixture.log_peak[k] - 0.5 * distance(k, mixture.means + k * d, whitened);
+        intercepts[k] = mixture.log_peak[k] - 0.5 * distance(k, mixture.means + k * d, whitened);
         curvatures[k] = terms == Terms::whitened    ? 1.0
                         : terms == Terms::spherical ? scale[0] * scale[0]
                                                     : 0.0;
@@ -121,7 +121,7 @@ void PackedMixture::fill_coefficients() {
             if (terms == Terms::diagonal) slope[(d + j) * width] = -0.5 * scale[j] * scale[j];
         }
     }
-    linear = {terms, common.data(), heights.data(), curvatures.data(), slopes.data(), n_terms};
+    linear = {terms, common.data(), intercepts.data(), curvatures.data(), slopes.data(), n_terms};
 }
 
 bool PackedMixture::move_sums(Sums& sums) const {

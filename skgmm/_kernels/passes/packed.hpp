@@ -35,7 +35,7 @@ private:
 
     const double* given;  // factors as they came
     Linear linear{};
-    std::vector<double> factors, common, heights, curvatures, slopes;
+    std::vector<double> factors, common, intercepts, curvatures, slopes;
 };
 
 // The upper triangle of a matrix (d, d) from its lower one.

@@ -71,9 +71,8 @@ int64_t in_pieces(const Mixture& mixture, const StopFlag* stop, int64_t first, i
     for (int64_t piece = 0; piece < n_pieces; ++piece) {
         end_if(stop);
         const int64_t begin = first + n_units * piece / n_pieces * unit_rows;
-        const int64_t end = piece + 1 < n_pieces
-                                ? first + n_units * (piece + 1) / n_pieces * unit_rows
-                                : last;
+        const int64_t end =
+            piece + 1 < n_pieces ? first + n_units * (piece + 1) / n_pieces * unit_rows : last;
         const int64_t lost = work(begin, end);
         if (lost >= 0) return lost;
     }
@@ -157,10 +156,10 @@ int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const doub
                    Form form, double* out, int64_t n_threads) {
     const Parameters& p = parameters;
     const int64_t K = p.n_components, d = p.n_features, size = sums_size(form, K, d);
-    std::vector<double> heights(K), total;
+    std::vector<double> log_peaks(K), total;
     log_peak(K, d, p.factor == Factor::triangular, p.n_factors, p.factors, p.log_weights, floor,
-                heights.data());
-    PackedMixture mixture(K, d, p.factor, p.means, p.factors, p.n_factors, heights.data());
+             log_peaks.data());
+    PackedMixture mixture(K, d, p.factor, p.means, p.factors, p.n_factors, log_peaks.data());
     const auto attempt = [&] {
         total.assign(2 * size, 0.0);
         return add_up(rows, mixture.mixture, Given{}, p.means, form, total.data(), n_threads);
@@ -175,7 +174,7 @@ int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const doub
     }
     const Sums moments = sums_at(out, form, p.means, K, d);
     const bool kept = centre(moments, K, d);
-    add_variances(moments, K, d, floor);
+    add_variances(form, K, d, moments.mass, floor, moments.second);
     return kept ? -1 : digits_lost;
 }
 
@@ -186,11 +185,11 @@ template <typename T>
 void moments_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, const double* origin,
                        const double* floor, Form form, double* out, int64_t n_threads) {
     const int64_t d = rows.n_features, size = sums_size(form, K, d);
-    const std::vector<double> unit(d, 1.0), heights(K, 0.0);
+    const std::vector<double> unit(d, 1.0), log_peaks(K, 0.0);
     std::vector<double> centres(K * d), total;
     for (int64_t k = 0; k < K; ++k) std::copy(origin, origin + d, centres.begin() + k * d);
     const PackedMixture mixture(K, d, Factor::diagonal, centres.data(), unit.data(), 1,
-                                heights.data());
+                                log_peaks.data());
     Sums moments;
     for (int64_t pass = 0; pass < most_passes; ++pass) {
         total.assign(2 * size, 0.0);
@@ -200,7 +199,7 @@ void moments_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, cons
         if (centre(moments, K, d)) break;
         std::copy(moments.first, moments.first + K * d, centres.begin());
     }
-    add_variances(moments, K, d, floor);
+    add_variances(form, K, d, moments.mass, floor, moments.second);
 }
 
 template int64_t add_up<float>(const Rows<float>&, const Mixture&, const Given&, const double*,

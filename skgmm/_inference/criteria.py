@@ -16,7 +16,7 @@ from skgmm._validation import scale_of_weights
 
 @named_after("GaussianMixtureEM")
 class CriteriaMixin:
-    """Criteria of a mixture (`skgmm._inference.MixtureInference`), which compare models."""
+    """Criteria of a mixture (`MixtureInference`), which compare models."""
 
     if TYPE_CHECKING:
 

@@ -21,7 +21,7 @@ from skgmm._rows.measurement_errors import check_errors
 
 @named_after("GaussianMixtureEM")
 class CompletionMixin:
-    """Expected values of a mixture (`skgmm._inference.MixtureInference`)."""
+    """Expected values of a mixture (`MixtureInference`)."""
 
     if TYPE_CHECKING:
         random_state: int | np.random.RandomState | None

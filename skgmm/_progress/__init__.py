@@ -1,1 +1,0 @@
-"""Progress of a fit: verbose lines and scikit-learn's callbacks."""
