@@ -42,7 +42,7 @@ def evaluations(problem):
     noise = UniformNoise(volume=16.0**d)
     start = GaussianMixtureEM(n_components, means_init=means, noise=noise, max_iter=0)
     parameters = start.fit(X, labels=labels)._parameters()
-    background = Background.of(X, None, 16.0**d, 0.05)
+    background = Background.of(InMemoryRows(X), 16.0**d, 0.05)
     rows = GroupedRows.of(InMemoryRows(X), labels, background)
     objective = Objective(rows, find_structure("full"), np.full(d, 1e-8))
     plain = run_em(objective, parameters, tol=1e-11, max_iter=20_000, acceleration=None)

@@ -3,10 +3,9 @@ Clusters in a cluttered field
 =============================
 
 A detector counts events in the plane. Two sources send most of them, and the rest is background
-that arrives from everywhere: a fifth of all events, with no structure of its own. Without a word
-for background, a Gaussian mixture has to explain it by clusters: they become wide, or one of them
-is spent on the clutter. With ``noise`` there is a component of constant density beside the
-Gaussians.
+that arrives from everywhere: a fifth of all events, with no structure of its own. A Gaussian
+mixture of two components has to explain these events by the two sources: one becomes wide. With
+``noise`` there is a component of constant density beside the Gaussians.
 """
 
 import matplotlib.pyplot as plt
