@@ -132,6 +132,9 @@ def test_a_sample_that_no_component_reaches_belongs_to_the_noise(way, missing, m
     without = GaussianMixtureEM.from_parameters([0.5, 0.5], mixture.means_, mixture.covariances_)
     with pytest.raises(LostRowError, match="Row 0 of X is so many standard deviations"):
         without.score_samples(X, errors)
+    if errors is not None:
+        with pytest.raises(LostRowError, match="Row 0 of X is so many standard deviations"):
+            without.denoise(X, errors)
 
 
 def test_weights_of_zero_hide_samples_that_no_component_reaches():

@@ -45,7 +45,9 @@ def make(n, subset, seed=0, size=0.6):
         X[0], X[1, 0] = np.nan, 1.0
     weights = rng.integers(0, 4, size=n).astype(float) if "weights" in subset else None
     labels = np.where(rng.random(n) < 0.25, z, -1) if "labels" in subset else None
-    background = Background.of(InMemoryRows(X, weights), VOLUME, 0.05) if "noise" in subset else None
+    background = (
+        Background.of(InMemoryRows(X, weights), VOLUME, 0.05) if "noise" in subset else None
+    )
     errors = check_errors(errors, X) if "errors" in subset else None
     return X, weights, labels, background, errors
 

@@ -362,6 +362,14 @@ def test_results_do_not_depend_on_threads_or_instruction_sets(kind):
         _kernels.use(active)
 
 
+def test_starts_share_the_threads():
+    _, Y, _, errors, _ = measured(60, "variances")
+    rows = GroupedRows.of(InMemoryRows(Y, n_threads=4), errors=errors)
+    _, split = rows.split_threads(2)
+    found = [group.n_threads for group in split.groups if isinstance(group, ErrorGroup)]
+    assert found == [2]
+
+
 def test_components_that_start_far_from_their_samples_keep_their_digits():
     """Their second moments about the old mean have lost all digits of those about the new one."""
     rng = np.random.default_rng(0)

@@ -180,14 +180,12 @@ class ErrorGroup:
         return log_density, logs
 
     def true_values(self, mixture: MixtureParameters) -> Array:
-        """Expected true values (b, d); noise is left out."""
+        """Expected true values (b, d); the samples know of no noise."""
         whitened, floor = Whitened.of(mixture), np.zeros(self.X.shape[1])
-        values, (n_components, d) = np.empty(self.X.shape), mixture.means.shape
-        given = self._values(mixture, whitened, floor)[1][:, :n_components]
-        peak = given.max(axis=1, keepdims=True)
-        given = given - (peak + np.log(np.exp(given - peak).sum(axis=1, keepdims=True)))
-        centres = np.zeros((n_components, d))
-        given = np.ascontiguousarray(given)
+        log_density, given = self._values(mixture, whitened, floor)
+        self._refuse_lost(log_density)
+        values = np.empty(self.X.shape)
+        centres = np.zeros_like(mixture.means)
         self._run(mixture, whitened, floor, centres, given, true_values=values)
         return values
 

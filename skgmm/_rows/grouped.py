@@ -18,7 +18,7 @@ from skgmm._rows.base import ArrayRows, InMemoryRows, Rows, Sum
 from skgmm._rows.beside import no_moments
 from skgmm._rows.checks import as_dtype
 from skgmm._rows.coding import Coding
-from skgmm._rows.groups import Group, PatternGroup, all_groups
+from skgmm._rows.groups import Group, all_groups, with_threads
 from skgmm._rows.imputation import Completion
 from skgmm._rows.labels import with_labels
 from skgmm._rows.missing import has_missing
@@ -257,12 +257,7 @@ class GroupedRows(ArrayRows):
 
     def split_threads(self, n_starts: int) -> tuple[int, GroupedRows]:
         n_parallel, n_threads = divide_threads(self.n_threads, n_starts)
-        groups = tuple(
-            replace(group, rows=replace(group.rows, n_threads=n_threads))
-            if isinstance(group, PatternGroup)
-            else group
-            for group in self.groups
-        )
+        groups = tuple(with_threads(group, n_threads) for group in self.groups)
         return n_parallel, replace(self, n_threads=n_threads, groups=groups)
 
 

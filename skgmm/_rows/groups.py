@@ -162,6 +162,13 @@ def all_groups(
     return groups
 
 
+def with_threads(group: Group, n_threads: int) -> Group:
+    """The same, visited by so many threads, if they are of use."""
+    if isinstance(group, PatternGroup):
+        return replace(group, rows=replace(group.rows, n_threads=n_threads))
+    return replace(group, n_threads=n_threads) if isinstance(group, ErrorGroup) else group
+
+
 def _renumbered(group: Group, numbers: Array, errors: Array | None) -> Group:
     """A group of some samples, by their numbers among all, with the errors that they share."""
     if isinstance(group, BatchGroup):
