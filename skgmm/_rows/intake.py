@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -68,6 +68,14 @@ def labelled(rows: RowsInMemory, labels: ArrayLike | None, n_components: int) ->
     if known is None:
         return rows
     return GroupedRows.knowing(rows, known=known)
+
+
+@overload
+def with_errors(rows: RowsInMemory, error_covariance: ArrayLike | None) -> RowsInMemory: ...
+
+
+@overload
+def with_errors(rows: Rows, error_covariance: ArrayLike | None) -> Rows: ...
 
 
 def with_errors(rows: Rows, error_covariance: ArrayLike | None) -> Rows:

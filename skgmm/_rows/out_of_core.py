@@ -49,7 +49,7 @@ class OutOfCoreRows(Rows):
     @cached_property
     def completion(self) -> Completion:
         """One Gaussian, from which starts complete samples."""
-        return Completion.of(self.scale_sample())
+        return Completion.of(self.scale_sample(), noise=self.background is not None)
 
     @property
     def after_first_pass(self) -> FirstPass:
