@@ -53,6 +53,8 @@ def covariance_of_estimates(
     hessian = _differences(gradient, coordinates.size)
     n_free = n_parameters(objective.structure, *parameters.means.shape)
     n_free += noise_beside(objective.rows) is not None  # its weight
+    if objective.fixed is not None:
+        n_free -= objective.fixed.n_parameters(objective.structure, parameters.n_features)
     inverse = _inverse(-0.5 * (hessian + hessian.T), n_free)
     slope = gradient(np.zeros(coordinates.size))
     if 0.5 * slope @ inverse @ slope > max(_GAIN, _GAIN_PER_ROW * moments.total_weight):
@@ -77,6 +79,6 @@ def _inverse(information: Array, n_free: int) -> Array:
     """
     values, vectors = np.linalg.eigh(information)
     kept = np.argsort(-np.abs(values))[:n_free]
-    if values[kept].min() <= 0:
+    if values[kept].min(initial=np.inf) <= 0:
         raise ValueError(f"The observed information is not positive definite, {_NO_MAXIMUM}")
     return (vectors[:, kept] / values[kept]) @ vectors[:, kept].T

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import wraps
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -11,12 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from skgmm._fitted import replacing, snapshot, undone_on_error, warn_after_fit
+from skgmm._fitted import replacing, undone_on_error, warn_after_fit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
-from skgmm._mixture import GaussianMixtureEM
 from skgmm._prior import ConjugatePrior
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import labelled, rows_in_memory, with_errors
@@ -25,6 +22,7 @@ from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fi
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.model_selection._advice import interrupted, largest_tried, left_out, relative_weights
+from skgmm.model_selection._answers import AnswersAsTheBest
 from skgmm.model_selection._best import as_estimator
 from skgmm.model_selection._cross_validation import cross_validated
 from skgmm.model_selection._grid import sizes_of, structures_of
@@ -36,20 +34,13 @@ from skgmm.model_selection._tasks import SearchTasks
 HELD_OUT = "log_likelihood"
 
 
-def _as_the_best(name: str) -> Callable[..., Any]:
-    """The method of that name of the best model."""
-
-    @wraps(getattr(GaussianMixtureEM, name))
-    def method(self: GaussianMixtureSearch, *args: Any, **kwargs: Any) -> Any:
-        fitted = snapshot(self)  # whatever a fit in another thread does
-        check_is_fitted(fitted)
-        return getattr(fitted.best_estimator_, name)(*args, **kwargs)
-
-    return method
-
-
 class GaussianMixtureSearch(
-    CallbackSupportMixin, RepresentationMixin, VersionedPickleMixin, DensityMixin, BaseEstimator
+    CallbackSupportMixin,
+    RepresentationMixin,
+    AnswersAsTheBest,
+    VersionedPickleMixin,
+    DensityMixin,
+    BaseEstimator,
 ):
     """Search over numbers of components and covariance structures.
 
@@ -285,19 +276,6 @@ class GaussianMixtureSearch(
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-    predict = _as_the_best("predict")
-    predict_proba = _as_the_best("predict_proba")
-    predict_log_proba = _as_the_best("predict_log_proba")
-    score_samples = _as_the_best("score_samples")
-    score = _as_the_best("score")
-    bic = _as_the_best("bic")
-    aic = _as_the_best("aic")
-    icl = _as_the_best("icl")
-    impute = _as_the_best("impute")
-    denoise = _as_the_best("denoise")
-    sample = _as_the_best("sample")
-    summary = _as_the_best("summary")
 
     def _fit(
         self,

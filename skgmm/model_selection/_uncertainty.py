@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
@@ -16,12 +16,15 @@ from sklearn.utils import check_random_state
 
 from skgmm._em.loop import run_em
 from skgmm._em.result import EMStatus
+from skgmm._em.settings import Settings
 from skgmm._inference import mixture_of
 from skgmm._linalg import Array, best_matching
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._prior import Prior
 from skgmm._rows.grouped import RowsInMemory, noise_beside
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
+from skgmm._starts.given import fixed_by
 from skgmm._threads import run_in_workers, single_threaded_blas
 from skgmm._validation import scale_of_weights
 from skgmm.covariance import IllDefinedCovarianceError
@@ -110,7 +113,8 @@ def parameter_uncertainty(
         Fitted to X.
     X : array-like of shape (n_samples, n_features)
     method : {'information', 'bootstrap'}, default='information'
-        'information': from the Hessian of the log-likelihood at its maximum, accurate for many
+        'information': from the Hessian of the log-likelihood (with a prior, of the posterior
+        density; what is fixed has no standard error) at its maximum, accurate for many
         samples and separated clusters. 'bootstrap': the mixture is fitted again, from the fitted
         parameters, to X with random weights (exponential, with the same mean for each sample).
         Unlike resampling, this never leaves a cluster without samples (Newton & Raftery 1994;
@@ -165,7 +169,14 @@ def parameter_uncertainty(
     parameters, structure = fitted._parameters(), fitted._structure()
     rows = fitted._rows(X, sample_weight, error_covariance)
     floor = getattr(fitted, "reg_covar_", np.zeros(parameters.n_features))
-    objective = Objective(rows, structure, floor)
+    prior = getattr(fitted, "prior_", None)
+    objective = Objective(
+        rows,
+        structure,
+        floor,
+        prior=None if prior is None else Prior.of(prior),
+        fixed=fixed_by(Settings.of(fitted), parameters.n_features),
+    )
     estimates = _natural(objective, parameters)
     draws = None
     with single_threaded_blas():
@@ -303,7 +314,7 @@ def _refitted(
     if not drawn.any():  # of tiny weights most draws are 0
         return None
     drawn *= own.sum() / drawn.sum()
-    again = Objective(rows.reweighted(drawn), objective.structure, objective.floor)
+    again = replace(objective, rows=rows.reweighted(drawn))
     try:
         with single_threaded_blas():
             end = run_em(again, parameters, tol=1e-6, max_iter=1000)
@@ -319,7 +330,12 @@ def _refitted(
 def _matched(
     objective: Objective, parameters: MixtureParameters, drawn: MixtureParameters
 ) -> MixtureParameters:
-    """The components in the order of those that they match, by responsibilities."""
+    """The components in the order of those that they match, by responsibilities.
+
+    Those of which something is fixed stay where they are, and so do the others beside them.
+    """
+    if objective.held is not None and objective.held.any():
+        return drawn
     rows = objective.rows
     assert isinstance(rows, RowsInMemory)
     ours, theirs = (rows.component_responsibilities(some) for some in (parameters, drawn))
