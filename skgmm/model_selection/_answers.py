@@ -27,6 +27,8 @@ def _as_the_best(name: str) -> Callable[..., Any]:
 class AnswersAsTheBest:
     """Methods that predict, score and sample as `best_estimator_`."""
 
+    best_estimator_: GaussianMixtureEM
+
     predict = _as_the_best("predict")
     predict_proba = _as_the_best("predict_proba")
     predict_log_proba = _as_the_best("predict_log_proba")
