@@ -208,14 +208,23 @@ def groups_of(
         if not view.observed.any():
             groups.append(EmptyGroup(own, weights[own], view))
             continue
-        X = rows.X[own] if view.observed.all() else rows.X[np.ix_(own, view.observed)]
-        own_weights = None if rows.sample_weight is None else weights[own]
-        groups.append(PatternGroup(own, view, InMemoryRows(X, own_weights, rows.n_threads)))
+        groups.append(PatternGroup(own, view, _observed(rows, own, view)))
     if rest:
         few = np.sort(np.concatenate(rest))
         found = batches(rows.X, weights, missing, few, known, background)
         groups += [BatchGroup(batch) for batch in found]
     return groups
+
+
+def _observed(rows: InMemoryRows, numbers: Array, view: View) -> InMemoryRows:
+    """What is observed of the samples with these numbers; without a copy where that is all."""
+    whole = view.observed.all()
+    if whole and len(numbers) == rows.n_samples:
+        return rows
+    X = np.take(rows.X, numbers, axis=0)
+    X = X if whole else np.compress(view.observed, X, axis=1)  # faster than np.ix_
+    weights = None if rows.sample_weight is None else rows.sample_weight[numbers]
+    return InMemoryRows(X, weights, rows.n_threads)
 
 
 # Bytes of the integers that are sorted fastest.

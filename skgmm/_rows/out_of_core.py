@@ -118,7 +118,7 @@ class OutOfCoreRows(Rows):
 
     def _decoded(self, reservoir: Reservoir) -> StartSample:
         sample = reservoir.sample()
-        if not (self.incomplete or self.labelled):
+        if not self.incomplete and sample.rows.shape[1] == self.n_features:  # they were not coded
             return sample
         return Coding(self.n_features, self.labelled).decoded(sample)
 
