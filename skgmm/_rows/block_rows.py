@@ -16,11 +16,11 @@ from skgmm._kernels import LostRowError, unit_rows
 from skgmm._linalg import Array
 from skgmm._rows.base import InMemoryRows, Sum, joined
 from skgmm._rows.block import Block, Features, opened
-from skgmm._rows.unchanged_files import FileState, check_unchanged
 from skgmm._rows.first_pass import FirstPass, OutOfCoreRows, first_pass_of
 from skgmm._rows.row_blocks import RowBlocks
 from skgmm._rows.sample import sample_key, sample_size
 from skgmm._rows.totals import Totals, totals_of
+from skgmm._rows.unchanged_files import FileState, check_unchanged
 
 Item = TypeVar("Item")
 

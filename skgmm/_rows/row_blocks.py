@@ -13,8 +13,8 @@ import numpy as np
 
 from skgmm._rows.array_input import plain
 from skgmm._rows.block import Block, Source
-from skgmm._rows.unchanged_files import FileState
 from skgmm._rows.npy import NpyFiles
+from skgmm._rows.unchanged_files import FileState
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 
