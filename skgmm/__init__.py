@@ -1,6 +1,7 @@
 """Gaussian mixture models for scikit-learn, accurate to rounding error."""
 
 from skgmm._mixture import GaussianMixtureEM
+from skgmm._prior import ConjugatePrior
 from skgmm._rows.row_blocks import RowBlocks
 from skgmm._rows.uniform_noise import UniformNoise
 from skgmm._version import __version__, show_versions
@@ -17,6 +18,7 @@ from skgmm.model_selection import (
 
 __all__ = [
     "BootstrapLRT",
+    "ConjugatePrior",
     "GaussianMixtureEM",
     "GaussianMixtureSearch",
     "ParameterUncertainty",

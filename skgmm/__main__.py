@@ -108,6 +108,12 @@ class _Parser(argparse.ArgumentParser):
             metavar="OUT",
             help="write labels and responsibilities to this file, as CSV",
         )
+        self.add_argument(
+            "--missing",
+            choices=("allow", "refuse"),
+            default="allow",
+            help="whether empty cells and NA are missing values or an error; default: allow",
+        )
         self.add_argument("--version", action="version", version=f"skgmm {__version__}")
 
     def error(self, message: str) -> NoReturn:
@@ -134,7 +140,7 @@ def _run(options: argparse.Namespace) -> None:
         structure = find_structure(options.covariance)
     _check_outputs(options)
     data = choose_input(options.file, options.demo, needs_data=options.labels is not None)
-    names, X = read_csv(decode(data), data.name)
+    names, X = read_csv(decode(data), data.name, missing=options.missing == "allow")
     for text in oddities(names, X):
         say(f"note: {text}")
     mixture = GaussianMixtureEM(
@@ -143,12 +149,17 @@ def _run(options: argparse.Namespace) -> None:
     for text in _fit(mixture, X):
         say(f"warning: {text}")
     try:
-        print_text(f"Data: {data.name}, {len(X)} rows, {len(names)} columns")
+        print_text(f"Data: {data.name}, {len(X)} rows, {len(names)} columns{_missing_values(X)}")
         print_text(_summary(mixture, names))
     finally:
         # The file is written even if the reader of the output closes the pipe early.
         if options.labels is not None:
             _write_labels(options.labels, mixture.predict(X), mixture.predict_proba(X))
+
+
+def _missing_values(X: Array) -> str:
+    n_missing = int(np.isnan(X).sum())
+    return f", {n_missing} missing value{'s' * (n_missing > 1)}" if n_missing else ""
 
 
 def _check_outputs(options: argparse.Namespace) -> None:

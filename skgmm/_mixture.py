@@ -19,11 +19,12 @@ from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._partial_fit import MixtureStreams
+from skgmm._prior import ConjugatePrior
 from skgmm._progress import FitTasks
 from skgmm._rows.base import Rows
 from skgmm._rows.intake import rows_to_fit, with_errors
 from skgmm._rows.noise import Background
-from skgmm._rows.uniform_noise import UniformNoise, noise_of
+from skgmm._rows.uniform_noise import UniformNoise, beside_noise, noise_of
 from skgmm._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
@@ -35,6 +36,9 @@ from skgmm._starts.methods import PARTITIONS, SEEDS
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.covariance import find_structure
+
+# Fitted attributes that not every fit has.
+_OPTIONAL = ("noise_weight_", "noise_volume_", "prior_", "log_prior_")
 
 
 class GaussianMixtureEM(
@@ -126,6 +130,15 @@ default='auto'
     noise : 'auto', UniformNoise or None, default=None
         A component of constant density beside the Gaussians, for samples that belong to none:
         'auto' is :class:`UniformNoise` with its defaults.
+    prior : 'auto', 'mclust', ConjugatePrior or None, default=None
+        Samples that each component has seen before, whose terms are added to the log-likelihood.
+        'auto' is :class:`ConjugatePrior` with its defaults, worth 2 / n samples in each covariance:
+        no component can collapse. 'mclust' has the numbers of mclust's default prior.
+    fixed : {'weights', 'means', 'covariances'}, list, dict or None, default=None
+        Parameters that are held at `weights_init`, `means_init` and `precisions_init`: one name, a
+        list of names, or a dict from names to masks of shape (n_components,). Weights without
+        `weights_init` are held equal. Beside noise, weights are held in proportion to what is not
+        noise. Covariances of some components only can be held for 'full', 'diag' and 'spherical'.
     verbose : int, default=0
         1 logs each start and every `verbose_interval`-th iteration: evaluation, log-likelihood and
         estimated remaining gain, in nats per sample; 2 adds the gain of the iteration and
@@ -164,7 +177,7 @@ default='auto'
     lower_bounds_ : list of float
         Best value of the objective so far, after each evaluation: the mean log-likelihood minus
         the penalty that belongs to `reg_covar` (half the trace of precision x reg_covar for each
-        component). It never decreases.
+        component), plus the log prior per sample, if there is a prior. It never decreases.
     starts_ : dict of lists
         A table with a row for each start, and for each candidate that a start was chosen from:
         'start', 'kind', 'log_likelihood' (objective per sample), 'n_evaluations' and 'status'.
@@ -172,8 +185,12 @@ default='auto'
         Weight of the noise, if there is any; `weights_` sum to 1 less this.
     noise_volume_ : float
         Its density is 1 / this.
+    prior_ : ConjugatePrior
+        The prior, if there is one, with all its values.
+    log_prior_ : float
+        Logarithm of its density at the returned parameters, in nats, without constants.
     n_parameters_ : int
-        Number of free parameters.
+        Number of free parameters, without those that are fixed.
     covariance_type_ : str
         The structure that was fitted.
     reg_covar_ : ndarray of shape (n_features,)
@@ -226,6 +243,8 @@ default='auto'
         "step_exponent": [Interval(Real, 0.0, 1.0, closed="both")],
         "warm_up": [Interval(Integral, 1, None, closed="left")],
         "noise": [StrOptions({"auto"}), UniformNoise, None],
+        "prior": [StrOptions({"auto", "mclust"}), ConjugatePrior, None],
+        "fixed": [str, list, tuple, dict, None],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
     }
@@ -252,6 +271,8 @@ default='auto'
         step_exponent: float = 0.7,
         warm_up: int = 50_000,
         noise: UniformNoise | str | None = None,
+        prior: ConjugatePrior | str | None = None,
+        fixed: Any = None,
         verbose: int = 0,
         verbose_interval: int = 10,
     ) -> None:
@@ -274,6 +295,8 @@ default='auto'
         self.step_exponent = step_exponent
         self.warm_up = warm_up
         self.noise = noise
+        self.prior = prior
+        self.fixed = fixed
         self.verbose = verbose
         self.verbose_interval = verbose_interval
 
@@ -334,13 +357,12 @@ default='auto'
             _validation.check_covariance(covariances, "covariance", structure, *shape),
         )
         mixture = cls(shape[0], covariance_type=covariance_type)
-        mixture.__dict__.update(attributes_of(parameters, structure, np.dtype(np.float64)))
+        background = None
         if noise_volume is not None:
-            noise = UniformNoise(volume=noise_volume).checked()
-            mixture.noise = noise
+            mixture.noise = UniformNoise(volume=noise_volume).checked()
             background = Background.cube(parameters.means, float(noise_volume))
-            mixture.__dict__.update(background.attributes(parameters))
-            mixture.n_parameters_ += background.n_parameters
+        attributes = attributes_of(parameters, structure, np.dtype(np.float64), background)
+        mixture.__dict__.update(attributes)
         mixture.n_features_in_ = shape[1]
         mixture.status_ = EMStatus.GIVEN.value
         return mixture
@@ -444,9 +466,8 @@ default='auto'
                 rng = check_random_state(working.random_state)
                 rows = rows_to_fit(working, X, sample_weight, rng, labels)
                 rows = with_errors(rows, error_covariance)
-                if (noise := noise_of(working.noise)) is not None:
-                    rows = noise.beside(rows)
-                for name in ("noise_weight_", "noise_volume_"):  # of an earlier fit
+                rows = beside_noise(rows, noise_of(working.noise))
+                for name in _OPTIONAL:  # of an earlier fit
                     working.__dict__.pop(name, None)
                 previous, messages = working._previous(rows.n_features)
                 fit = fit_mixture(Settings.of(working), rows, rng, previous, tasks)

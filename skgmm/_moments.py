@@ -64,6 +64,11 @@ class Scatter(Enum):
             return np.diagonal(matrices, axis1=1, axis2=2)
         return matrices.sum(axis=0) if self is Scatter.POOLED else matrices
 
+    def of_covariance(self, matrices: Array, mass: Array) -> Array:
+        """The scatter of so many samples (K,) with these covariances, (m, d, d)."""
+        shape = len(mass), *matrices.shape[1:]
+        return self.from_dense(mass[:, None, None] * np.broadcast_to(matrices, shape))
+
     def widened(self, scatter: Array, mass: Array, variances: Array) -> Array:
         """The scatter of components that get these variances (d,) more, by their mass (K,)."""
         return with_added_variances(scatter, mass, variances, self.kernel_form)
@@ -186,17 +191,19 @@ class Moments:
         return variances, variances > rounding
 
     def without(self, components: Array) -> Moments:
-        """With no samples in these components, bool (K,), of which hardly any are there."""
-        scatter = self.scatter
+        """With no samples in these components, bool (K,), of which hardly any are there.
+
+        What a prior has seen is kept.
+        """
+        scatter, counts = self.scatter, self.counts
+        seen = self.counted.covariances - self.mass > 0
         if self.form is not Scatter.POOLED:
             scatter = scatter.copy()
-            scatter[components] = 0.0
-        return replace(
-            self,
-            mass=np.where(components, 0.0, self.mass),
-            scatter=scatter,
-            counts=self.counts and Counts(*(np.where(components, 0.0, c) for c in self.counts)),
-        )
+            scatter[components & ~seen] = 0.0
+        if counts is not None:
+            counts = Counts(*(np.where(components, c - self.mass, c) for c in counts))
+        mass = np.where(components, 0.0, self.mass)
+        return replace(self, mass=mass, scatter=scatter, counts=counts)
 
     def reordered(self, order: Array) -> Moments:
         """With the components in another order (K,)."""

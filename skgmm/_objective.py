@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgmm._fixed import Fixed
 from skgmm._linalg import Array
-from skgmm._moments import Moments
+from skgmm._moments import Counts, Moments
 from skgmm._parameters import MixtureParameters, maximise
+from skgmm._prior import Prior
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.grouped import GroupedRows, rows_of
@@ -31,19 +33,25 @@ class PlainData(NamedTuple):
 
 @dataclass(frozen=True)
 class Objective:
-    """Maximum likelihood for weighted rows within a structure.
+    """Maximum likelihood for weighted rows within a structure, or the mode of a posterior.
 
     Each sample counts as a small cloud of variance `floor` about itself. EM then maximises exactly
     one objective, the log-likelihood with each component's density lowered by its `penalty`, half
     the trace of precision x floor; the E-step uses those densities, and adds the clouds' variance
     to the scatter of its Moments. Of a sample with missing values only what is observed is a cloud,
     and the precision is that of the observed features (see `_rows/view.py`).
+
+    With a prior the objective is the sum with the log prior; Moments are those of the samples, and
+    what the prior has seen is added before the M-step. Parameters that are fixed are imposed on
+    those that EM starts from, and on those of each M-step.
     """
 
     rows: Rows
     structure: Structure
     floor: Array  # (d,) variance added along each axis
     cells: Array | float = 0.0  # (d,) the part of it that stands for recorded cells
+    prior: Prior | None = None
+    fixed: Fixed | None = None
 
     @cached_property
     def has_floor(self) -> bool:
@@ -81,9 +89,82 @@ class Objective:
         """What the log-density of a whole sample pays for `floor`, in nats, (K,) or (1,)."""
         return 0.5 * parameters.covariance.precision_diagonal() @ self.floor
 
+    def local(self, rows: Rows) -> Objective:
+        """For some components on a part of the samples: nothing is fixed, and the prior is that
+        of any component.
+        """
+        prior = self.prior and self.prior.of_components(1)
+        return replace(self, rows=rows, prior=prior, fixed=None)
+
     def evaluate(self, parameters: MixtureParameters) -> Moments:
         """E-step: one pass over the data."""
-        return self.rows.expectation(parameters, self.structure.scatter, self.floor)
+        moments = self.rows.expectation(parameters, self.structure.scatter, self.floor)
+        if self.prior is None:
+            return moments
+        return replace(moments, objective=moments.objective + self.log_prior(parameters))
+
+    def log_prior(self, parameters: MixtureParameters) -> float:
+        """What the prior adds to the objective, in nats; each of its samples is a cloud too."""
+        prior = self._prior_of(parameters.n_components)
+        if prior is None:
+            return 0.0
+        return prior.log_density(parameters, self.structure.scatter, self.floor)
+
+    def seen_before(self, n_components: int) -> Counts:
+        """The samples of the prior, which are none where there is none."""
+        none = np.zeros(n_components)
+        prior = self._prior_of(n_components)
+        return Counts(none, none, none) if prior is None else prior.counts
+
+    def log_prior_of(self, parameters: MixtureParameters) -> float:
+        """The log prior in nats, without constants: of the prior alone."""
+        assert self.prior is not None
+        none = np.zeros_like(self.floor)
+        return self.prior.log_density(parameters, self.structure.scatter, none)
+
+    def with_prior(self, moments: Moments) -> Moments:
+        """Moments of the samples, and what the prior has seen."""
+        prior = self._prior_of(len(moments.mass))
+        if prior is None:
+            return moments
+        return moments + prior.moments(self.structure.scatter, self.floor)
+
+    def _prior_of(self, n_components: int) -> Prior | None:
+        """For as many components, which are alike where they are not those of the fit."""
+        if self.prior is None or len(self.prior.weight_rows) == n_components:
+            return self.prior
+        return self.prior.of_components(n_components)
+
+    def maximise(self, moments: Moments, previous: MixtureParameters | None) -> MixtureParameters:
+        """M-step from the Moments of samples."""
+        return self.maximise_all(self.with_prior(moments), previous)
+
+    def maximise_all(
+        self, moments: Moments, previous: MixtureParameters | None
+    ) -> MixtureParameters:
+        """M-step from Moments that include what the prior has seen."""
+        if self.fixed is not None:
+            return self.fixed.maximise(moments, self.structure, previous)
+        return maximise(moments, self.structure, previous)
+
+    def feasible(self, parameters: MixtureParameters) -> MixtureParameters:
+        """The parameters with what is fixed at its values."""
+        return parameters if self.fixed is None else self.fixed.imposed_on(parameters)
+
+    @property
+    def unfixed(self) -> Objective:
+        """The same with nothing held: for a start, whose components are then matched."""
+        return self if self.fixed is None else replace(self, fixed=None)
+
+    @property
+    def held(self) -> Array | None:
+        """Components (K,) that are not to be exchanged with others; None if all may be."""
+        return None if self.fixed is None else self.fixed.by_component
+
+    @property
+    def likelihood(self) -> Objective:
+        """The same without added variance and without prior."""
+        return replace(self, floor=np.zeros_like(self.floor), prior=None)
 
     def mean_log_probability(self, parameters: MixtureParameters, moments: Moments) -> float:
         """As `mean_log_likelihood`, of the recorded cells where features are coarse (a bound).
@@ -92,22 +173,17 @@ class Objective:
         """
         if not self.rows.whole:
             cells = np.zeros_like(self.floor) + self.cells
-            return replace(self, floor=cells).evaluate(parameters).mean_objective
+            return replace(self.likelihood, floor=cells).evaluate(parameters).mean_objective
         paid = 0.5 * (parameters.covariance.precision_diagonal() * self.cells).sum(axis=1)
         likelihood = self.mean_log_likelihood(parameters, moments)
         return likelihood - float((moments.mass * paid).sum()) / moments.total_weight
-
-    def maximise(self, moments: Moments, previous: MixtureParameters | None) -> MixtureParameters:
-        """M-step."""
-        return maximise(moments, self.structure, previous)
 
     def mean_log_likelihood(self, parameters: MixtureParameters, moments: Moments) -> float:
         """Log-likelihood per sample of the moments' parameters, in nats, without the penalty."""
         penalty = self.penalty(parameters)
         if penalty.max() > _SMALL_PENALTY or not self.rows.whole:
-            plain = replace(self, floor=np.zeros_like(self.floor)).evaluate(parameters)
-            return plain.mean_objective
-        paid = float((moments.mass * penalty).sum())
+            return self.likelihood.evaluate(parameters).mean_objective
+        paid = float((moments.mass * penalty).sum()) - self.log_prior(parameters)
         return (moments.objective + paid) / moments.total_weight
 
 

@@ -26,6 +26,9 @@ LOG_2_PI = float(np.log(2.0 * np.pi))
 # Smaller weights have lost digits, and `weights_` would be another mixture than their logarithms.
 _SMALLEST_WEIGHT = float(np.finfo(np.float64).tiny)
 
+# Where weights leave no more than this, they sum to 1.
+LEAST_NOISE = 1e-12
+
 # What weights leave by rounding alone is less than this.
 _LOG_ROUNDING = float(np.log(1e-5))
 
@@ -119,11 +122,23 @@ def maximise(
     IllDefinedCovarianceError
         If the structure finds no positive definite covariance.
     """
-    vanishing = moments.weights < _SMALLEST_WEIGHT
-    if vanishing.any():
-        moments = moments.without(vanishing)
-    covariance = structure.estimate(moments, previous.covariance if previous else None)
-    return MixtureParameters.from_weights(moments.weights, moments.mean, covariance)
+    covariance = estimate_covariance(moments, structure, previous)
+    weights = np.where(vanishing(moments), 0.0, moments.weights)
+    return MixtureParameters.from_weights(weights, moments.mean, covariance)
+
+
+def estimate_covariance(
+    moments: Moments, structure: Structure, previous: MixtureParameters | None
+) -> Covariance:
+    """The covariances of the M-step."""
+    if (lost := vanishing(moments)).any():
+        moments = moments.without(lost)
+    return structure.estimate(moments, previous.covariance if previous else None)
+
+
+def vanishing(moments: Moments) -> Array:
+    """Components (K,) with so little of the samples that its digits are gone."""
+    return moments.weights < _SMALLEST_WEIGHT
 
 
 def bic(log_likelihood: Number, n_free: Number | int, n_samples: float) -> Number:

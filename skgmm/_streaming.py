@@ -23,8 +23,13 @@ from skgmm._inference import MixtureInference
 from skgmm._linalg import Array
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, seeded_draws
-from skgmm._rows.base import InMemoryRows
+from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.feature_scale import FeatureScale
+from skgmm._rows.grouped import as_observed
+from skgmm._rows.missing import check_features_observed, n_observed
+from skgmm._rows.noise import Background
+from skgmm._rows.out_of_core import beside
+from skgmm._rows.uniform_noise import beside_noise, noise_of
 from skgmm._threads import threads_for
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 
@@ -36,7 +41,6 @@ def continue_fit(mixture: MixtureInference, rows: InMemoryRows) -> list[str]:
 
     Sets attributes on the way, so it is given a copy of the user's estimator.
     """
-    mixture._refuse_noise("partial_fit")
     settings = Settings.of(mixture)
     rows = rows.counted()
     messages: list[str] = []
@@ -56,6 +60,8 @@ def _check_unchanged(mixture: MixtureInference, settings: Settings) -> None:
     changed = [
         f"{name} from {was[name]!r} to {now[name]!r}" for name in was if was[name] != now[name]
     ]
+    if (mixture._background() is None) != (noise_of(mixture.noise) is None):
+        changed.append("noise")
     if changed:
         raise ValueError(
             f"partial_fit cannot continue after a change of {' and '.join(changed)}. Undo the "
@@ -80,12 +86,23 @@ def _warm_up(
         return rows.part(slice(0)), []
     X, weights = kept.arrays()
     together = InMemoryRows(X, weights, threads_for(settings.n_jobs, X, n_components))
-    whole, rest = together.part(slice(size)), together.part(slice(size, None))
-    fit = fit_mixture(settings, whole, check_random_state(settings.random_state))
+    first, rest = together.part(slice(size)), together.part(slice(size, None))
+    if not full and not n_observed(first.X, weights).all():  # there may be some in the next call
+        mixture._kept = kept.state()
+        return rest, []
+    fit = fit_mixture(
+        settings, _rows_to_fit(mixture, first), check_random_state(settings.random_state)
+    )
     mixture.__dict__.update(fit.attributes())
     if not full:
         mixture._kept = replace(kept, n_fitted=kept.n_samples).state()
     return rest, fit.messages
+
+
+def _rows_to_fit(mixture: MixtureInference, rows: InMemoryRows) -> Rows:
+    """The samples of a warm-up as `fit` takes them."""
+    check_features_observed(mixture, rows.X, rows.sample_weight)
+    return beside_noise(as_observed(rows), noise_of(mixture.noise))
 
 
 def _learn(mixture: MixtureInference, settings: Settings, rows: InMemoryRows) -> list[str]:
@@ -94,11 +111,13 @@ def _learn(mixture: MixtureInference, settings: Settings, rows: InMemoryRows) ->
     memory = StreamState.of(mixture, structure, settings.warm_up)
     reg = _regularisation(mixture, memory)
     step_size = StepSize(settings.step_exponent, settings.warm_up)
-    stream = Stream(structure, reg.variances, step_size, parameters, memory)
+    background = mixture._background()
+    stream = Stream(structure, reg.variances, step_size, parameters, memory, background)
     stream.learn(rows, partial(threads_for, settings.n_jobs, n_components=len(parameters.means)))
     result = _diagnosed(stream.result, stream.memory, reg)
     dtype = np.result_type(mixture.means_, rows.X)
-    mixture.__dict__.update(_attributes(result, stream.memory, structure, reg, dtype))
+    attributes = _attributes(result, stream.memory, structure, reg, dtype, background)
+    mixture.__dict__.update(attributes)
     mixture.n_iter_ = getattr(mixture, "n_iter_", 0) + stream.n_updates
     return result.advice(settings.feature_names)
 
@@ -114,9 +133,10 @@ def _attributes(
     structure: Structure,
     reg: Regularisation,
     dtype: np.dtype,
+    background: Background | None = None,
 ) -> dict[str, Any]:
     return {
-        **attributes_of(result.parameters, structure, dtype),
+        **attributes_of(result.parameters, structure, dtype, background),
         "converged_": False,
         "status_": result.description,
         "lower_bound_": result.objective,
@@ -148,7 +168,6 @@ def merge_into(
     """A new mixture from the Moments of others, and what the user should know."""
     for mixture in mixtures:
         check_is_fitted(mixture)
-        mixture._refuse_noise("merge")
     mixtures = [snapshot(mixture) for mixture in mixtures]
     _check_mergeable(mixtures)
     first = mixtures[0]
@@ -164,7 +183,8 @@ def merge_into(
     result = _diagnosed(result, memory, reg)
     mixture = cls(**clone(first).get_params(deep=False))
     dtype = np.result_type(*(other.means_ for other in mixtures))
-    mixture.__dict__.update(_attributes(result, memory, structure, reg, dtype))
+    background = Background.around([other._background() for other in mixtures])
+    mixture.__dict__.update(_attributes(result, memory, structure, reg, dtype, background))
     mixture.n_iter_ = 1
     mixture._draws = seeded_draws(mixture.random_state)
     for name in ("n_features_in_", "feature_names_in_"):
@@ -193,19 +213,22 @@ def _check_mergeable(mixtures: Sequence[MixtureInference]) -> None:
         for what, value in _identity(mixture).items():
             wanted = _identity(mixtures[0])[what]
             if value != wanted:
+                advice = ". Fit them with UniformNoise(volume=...)" if "noise" in what else ""
                 raise ValueError(
                     f"mixtures to merge should have the same {what}, but mixture {number} has "
-                    f"{value!r} and mixture 0 has {wanted!r}"
+                    f"{value!r} and mixture 0 has {wanted!r}{advice}"
                 )
 
 
 def _identity(mixture: MixtureInference) -> dict[str, Any]:
     """What mixtures have to have in common."""
+    background = mixture._background()
     return {
         "n_components": len(mixture.means_),
         "n_features": mixture.means_.shape[1],
         "covariance_type": mixture._structure().name,
         "feature_names_in_": list(getattr(mixture, "feature_names_in_", [])),
+        "noise_volume_": None if background is None else background.volume,
     }
 
 
@@ -250,6 +273,7 @@ class Stream:
     step_size: StepSize
     parameters: MixtureParameters
     memory: StreamState
+    background: Background | None = None
     n_updates: int = 0
     collapsed: list[int] = field(default_factory=list)  # components, at the last step
 
@@ -265,7 +289,8 @@ class Stream:
             first += size
 
     def _step(self, rows: InMemoryRows) -> None:
-        objective = Objective(rows, self.structure, self.floor)
+        observed = beside(as_observed(rows), self.background)
+        objective = Objective(observed, self.structure, self.floor)
         fresh = objective.evaluate(self.parameters)
         fresh = fresh.with_objective(objective.mean_log_likelihood(self.parameters, fresh))
         self.memory = self.memory.joined(fresh, rows.n_samples, self.step_size)

@@ -31,6 +31,8 @@ LAYERS = [
     "_starts",
     "_em",
     "_objective",
+    "_prior",
+    "_fixed",
     "_validation",
     "_rows",
     "_parameters",

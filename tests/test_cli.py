@@ -48,12 +48,12 @@ def test_a_file_with_labels(header, tmp_path, faithful, capsys):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,b,c\n1,2,x\n2,3,y\n3,,z\n", r"'b' \(line 4: ''\), 'c' \(line 2: 'x'\)"),
+        ("a,b,c\n1,2,x\n2,u,y\n3,,z\n", r"'b' \(line 3: 'u'\), 'c' \(line 2: 'x'\)"),
         ("1,2\n3\n", "line 2: 1 columns, but the first line has 2"),
         ("", "is empty"),
         ("a,b\n", "has a header but no rows"),
-        ("NA,NA\n1,2\n2,3\n", r"'x0' \(line 1: 'NA'\), 'x1'"),
-        ("a,b\n1,nan\n2,3\n", r"'b' \(line 2: 'nan'\)"),
+        ("a,b\n1,inf\n2,3\n", r"'b' \(line 2: 'inf'\)"),
+        ("a,b,\n1,2,\n2,3,NA\n", r"finite numbers, but empty: 'x2'. Remove the columns"),
     ],
 )
 def test_bad_files_are_explained(text, message, tmp_path, capsys):
@@ -63,6 +63,33 @@ def test_bad_files_are_explained(text, message, tmp_path, capsys):
     path.write_text(text)
     assert main([str(path)]) == 2
     assert capsys.readouterr().err.startswith("skgmm: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,c\n1,2,x\n2,3,y\n3,,z\n", r"'b' \(line 4: ''\), 'c' \(line 2: 'x'\)"),
+        ("NA,NA\n1,2\n2,3\n", r"'x0' \(line 1: 'NA'\), 'x1'.*; with --missing allow, empty"),
+        ("a,b\n1,nan\n2,3\n", r"'b' \(line 2: 'nan'\)"),
+    ],
+)
+def test_missing_values_may_be_refused(text, message, tmp_path, capsys):
+    with pytest.raises(ValueError, match=message):
+        read_csv(text, "data.csv", missing=False)
+    path = tmp_path / "data.csv"
+    path.write_text(text)
+    assert main([str(path), "--missing", "refuse"]) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_cells_without_a_value_are_missing():
+    names, X = read_csv("a,b\n1,\nNA,2\n N/A ,nan\nnull,None\n3,4\n", "data.csv")
+    assert names == ["a", "b"]
+    nan = np.nan
+    np.testing.assert_array_equal(X, [[1, nan], [nan, 2], [nan, nan], [nan, nan], [3, 4]])
+    names, X = read_csv("NA,NA\n1,2\n", "data.csv")  # no header
+    assert names == ["x0", "x1"]
+    np.testing.assert_array_equal(X, [[nan, nan], [1, 2]])
 
 
 def test_other_errors_are_one_line(tmp_path, faithful, capsys):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skgmm import GaussianMixtureEM
 from skgmm.__main__ import main
 from skgmm._command._output import complete_file, is_open_file_path
 
@@ -50,6 +51,27 @@ def test_an_empty_standard_input_means_the_embedded_data():
     assert result.returncode == 0
     assert first_line(result) == "Data: Old Faithful eruptions (embedded data), 272 rows, 2 columns"
     assert result.stderr == "skgmm: standard input is empty, so the embedded data are fitted\n"
+
+
+def test_empty_cells_and_na_are_missing_unless_refused(tmp_path, faithful):
+    cells = [[f"{value:g}" for value in row] for row in faithful]
+    cells[3][0], cells[5][1], cells[7] = "", "NA", ["nan", "null"]
+    path, out = tmp_path / "holes.csv", tmp_path / "out.csv"
+    path.write_text("\n".join(["a,b", *map(",".join, cells)]))
+    result = run(path, "--labels", out)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert first_line(result) == f"Data: {path}, 272 rows, 2 columns, 4 missing values"
+    assert len(out.read_text().splitlines()) == 273
+    X = np.where(np.isin(cells, ["", "NA", "nan", "null"]), "nan", cells).astype(float)
+    mixture = GaussianMixtureEM(2, random_state=0).fit(X)
+    assert mixture.summary().replace("x0", "a ").split()[-3:] == result.stdout.split()[-3:]
+    labels = np.loadtxt(out, delimiter=",", skiprows=1)
+    np.testing.assert_array_equal(labels[:, 0], mixture.predict(X))
+    refused = run(path, "--missing", "refuse")
+    assert refused.returncode == 2
+    assert "'a' (line 5: ''), 'b' (line 7: 'NA')" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert run(path, "--missing", "drop").returncode == 2
 
 
 @posix

@@ -8,7 +8,7 @@ import oracle_incomplete
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from skgmm import GaussianMixtureEM, RowBlocks
+from skgmm import GaussianMixtureEM
 from skgmm._rows import groups, incomplete
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.grouped import GroupedRows
@@ -164,9 +164,6 @@ def test_labels_are_checked(labels, message):
 
 def test_what_does_not_take_labels_yet_says_so():
     X = overlapping(50)[0]
-    blocks = RowBlocks.from_iterable(lambda: [X])
-    with pytest.raises(ValueError, match="labels are not supported with RowBlocks yet"):
-        GaussianMixtureEM(K).fit(blocks, labels=np.zeros(50, dtype=int))
     dask_array = pytest.importorskip("dask.array")
     with pytest.raises(ValueError, match="labels are not supported with Dask yet"):
         GaussianMixtureEM(K).fit(dask_array.from_array(X), labels=np.zeros(50, dtype=int))

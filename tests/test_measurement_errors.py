@@ -73,7 +73,7 @@ def test_the_e_step_is_that_of_the_oracle(name, kind, noise, weighted, monkeypat
     parameters = parameters_of(name, X, 0.1 if noise else 0.0)
     form, floor = find_structure(name).scatter, np.array([0.3, 0.2, 0.0])
     for given, known in product((Y, holes), (None, labels)):
-        background = Background.of(given, weights, 4000.0, 0.05) if noise else None
+        background = Background.of(InMemoryRows(given, weights), 4000.0, 0.05) if noise else None
         sides = np.exp(background.log_sides) if noise else None
         rows = GroupedRows.of(
             InMemoryRows(given, weights if weighted else None),

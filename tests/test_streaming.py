@@ -270,7 +270,7 @@ def test_the_protocol_of_dask_ml():
     ("X", "message"),
     [
         (np.zeros((5, 3)), "3 features"),
-        (np.full((5, 2), np.nan), "NaN"),
+        (np.full((5, 2), np.inf), "infinity"),
         (np.empty((0, 2)), "0 sample"),
     ],
 )

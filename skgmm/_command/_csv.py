@@ -21,18 +21,26 @@ _SEPARATORS = {
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _LINES_LOOKED_AT = 10
 
+# Cells without a value, in lower case.
+_MISSING = {"", "na", "n/a", "nan", "null", "none"}
 
-def read_csv(text: str, source: str) -> tuple[list[str], Array]:
+
+def read_csv(text: str, source: str, missing: bool = True) -> tuple[list[str], Array]:
     """Column names (x0, x1, ... where there are none) and values (n, d) of CSV text.
+
+    Parameters
+    ----------
+    missing : bool
+        Whether empty cells, NA and the like are missing values, NaN; otherwise they are refused.
 
     Raises
     ------
     ValueError
         Naming the separator if it is no comma, the lines of another length, or the columns that
-        are not all numbers.
+        are not all numbers, or have none.
     """
     try:
-        return _read(text, source)
+        return _read(text, source, missing)
     except ValueError as error:
         separator = _other_separator(text)
         if separator is None:
@@ -43,7 +51,7 @@ def read_csv(text: str, source: str) -> tuple[list[str], Array]:
         ) from error
 
 
-def _read(text: str, source: str) -> tuple[list[str], Array]:
+def _read(text: str, source: str, missing: bool) -> tuple[list[str], Array]:
     lines = _lines(text, source)
     if not lines:
         raise ValueError(f"{source} is empty")
@@ -59,8 +67,15 @@ def _read(text: str, source: str) -> tuple[list[str], Array]:
     rows = lines[1:] if header else lines
     if not rows:
         raise ValueError(f"{source} has a header but no rows")
-    _refuse_text(rows, names, source)
-    return names, np.array([[float(cell) for cell in row] for _, row in rows])
+    _refuse_text(rows, names, source, missing)
+    X = np.array([[_number(cell) for cell in row] for _, row in rows])
+    empty = [repr(names[j]) for j in np.flatnonzero(np.isnan(X).all(axis=0))]
+    if empty:
+        raise ValueError(
+            f"{source}: these columns are not all finite numbers, but empty: {', '.join(empty)}. "
+            "Remove the columns."
+        )
+    return names, X
 
 
 def _lines(text: str, source: str) -> list[tuple[int, list[str]]]:
@@ -72,18 +87,21 @@ def _lines(text: str, source: str) -> list[tuple[int, list[str]]]:
         raise ValueError(f"{source}, line {reader.line_num}: not CSV text ({error})") from error
 
 
-def _refuse_text(rows: list[tuple[int, list[str]]], names: list[str], source: str) -> None:
+def _refuse_text(
+    rows: list[tuple[int, list[str]]], names: list[str], source: str, missing: bool
+) -> None:
     """Raise for columns that are not all finite numbers, naming each and its first such cell."""
     bad = []
     for column, name in enumerate(names):
         for number, row in rows:
-            if not _is_number(row[column]):
+            if not (_is_number(row[column]) or (missing and _is_missing(row[column]))):
                 bad.append(f"{name!r} (line {number}: {row[column]!r})")
                 break
     if bad:
+        advice = "" if missing else "; with --missing allow, empty cells and NA are missing values"
         raise ValueError(
             f"{source}: these columns are not all finite numbers: {', '.join(bad)}. "
-            "Remove the columns, or fill in or remove the rows."
+            f"Remove the columns, or fill in or remove the rows{advice}."
         )
 
 
@@ -94,10 +112,18 @@ def _is_number(cell: str) -> bool:
         return False
 
 
+def _number(cell: str) -> float:
+    return np.nan if _is_missing(cell) else float(cell)
+
+
+def _is_missing(cell: str) -> bool:
+    return cell.strip().lower() in _MISSING
+
+
 def _is_header(cells: list[str]) -> bool:
     """Whether no cell is a number, and not all stand for a missing one."""
-    missing = {"", "na", "n/a", "nan", "null", "none", "inf", "-inf"}
-    names = [cell for cell in cells if cell.strip().lower() not in missing]
+    values = _MISSING | {"inf", "-inf"}
+    names = [cell for cell in cells if cell.strip().lower() not in values]
     return bool(names) and not any(_is_number(cell) for cell in cells)
 
 

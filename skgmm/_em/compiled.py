@@ -55,6 +55,8 @@ def supports(objective: Objective) -> str | None:
         return f"the kernel does not know the structure {objective.structure.name!r}"
     if len(data.X) > FEW_ROWS or data.X.shape[1] > _FEW_FEATURES:
         return f"X has more than {FEW_ROWS} samples or {_FEW_FEATURES} features"
+    if objective.prior is not None or objective.fixed is not None:
+        return "there is a prior, or parameters are fixed"
     if not objective.has_floor:
         return "reg_covar is 0 for some feature"
     return None

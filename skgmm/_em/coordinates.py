@@ -11,7 +11,8 @@ from skgmm import _kernels
 from skgmm._kernels import Sums, packed
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
-from skgmm._parameters import MixtureParameters
+from skgmm._objective import Objective
+from skgmm._parameters import LEAST_NOISE, MixtureParameters
 from skgmm.covariance import Covariance, Ties
 from skgmm.covariance._base import covariance_of
 from skgmm.covariance._principal_axes import principal_axes
@@ -39,9 +40,20 @@ class Coordinates:
     moments : Moments
         Of the anchor.
     ties : Ties
+    objective : Objective or None
+        Its prior and what it holds fixed count.
     """
 
-    def __init__(self, anchor: MixtureParameters, moments: Moments, ties: Ties) -> None:
+    def __init__(
+        self,
+        anchor: MixtureParameters,
+        moments: Moments,
+        ties: Ties,
+        objective: Objective | None = None,
+    ) -> None:
+        # Where nothing is fixed and there is no prior, the kernel knows the gradient.
+        plain = objective is None or (objective.prior is None and objective.fixed is None)
+        self.objective = None if plain else objective
         self.form = moments.form.kernel_form
         self.means = anchor.means
         covariance = in_form(anchor.covariance, ties, moments.form, anchor.n_components)
@@ -86,14 +98,37 @@ class Point:
         axes = np.empty((d, d)) if coordinates.shares_axes else None
         if not coordinates.compiled.at(vector, log_weights, means, factors, axes):
             raise FloatingPointError("parameters are not finite")
-        self.parameters = MixtureParameters(log_weights, means, covariance_of(factors, axes))
+        self.free = MixtureParameters(log_weights, means, covariance_of(factors, axes))
+        objective = coordinates.objective
+        self.parameters = self.free if objective is None else objective.feasible(self.free)
 
     def gradient(self, moments: Moments) -> Array:
         """Gradient of the objective, total, from the Moments of `parameters`; (size,)."""
+        if self.coordinates.objective is not None:
+            return self.gradient_of_sums(self._sums(self.coordinates.objective, moments))
         out = np.empty(self.coordinates.size)
         sums = packed(sums_of(moments), self.coordinates.form)
         self.coordinates.compiled.gradient(self.vector, sums, out)
         return out
+
+    def _sums(self, objective: Objective, moments: Moments) -> Sums:
+        """Sums with the gradient of what is not fixed, the prior included.
+
+        The kernel takes one count for weights and covariances: the second moments make up for
+        where these differ, as the gradient is 0 for those of the covariance itself.
+        """
+        moments, mixture, form = objective.with_prior(moments), self.parameters, moments.form
+        counts = moments.counted
+        shift = moments.mean - mixture.means
+        held = None if objective.fixed is None else objective.fixed.weights
+        noise = moments.total_weight - moments.mass.sum()
+        mass = _slope_of_weights(counts.weights, noise, self.free.weights, held)
+        own = form.of_covariance(mixture.covariance.dense(), mass - counts.covariances)
+        second = moments.scatter + form.outer(counts.means[:, None], shift[:, None, :]) + own
+        sums = Sums(mass, counts.means[:, None] * shift, second, 0.0, 0.0)
+        if objective.fixed is None:
+            return sums
+        return objective.fixed.stationary(sums, mixture.covariance, form)
 
     def gradient_of_sums(self, sums: Sums) -> Array:
         """The same from any sums about the means of `parameters`."""
@@ -101,3 +136,27 @@ class Point:
         packed_sums = packed(sums, self.coordinates.form)
         self.coordinates.compiled.gradient_of_sums(self.vector, packed_sums, out)
         return out
+
+
+def _slope_of_weights(counts: Array, noise: float, weights: Array, held: Array | None) -> Array:
+    """Gradient of the ECLL in the logarithms of weights that are then normalised, (K,).
+
+    Parameters
+    ----------
+    counts : ndarray of shape (K,)
+        Samples that count for each component's weight.
+    noise : float
+        Samples of noise, which keeps its own logarithm.
+    weights : ndarray of shape (K,)
+        Normalised, before those that are held get their values.
+    held : ndarray of shape (K,) or None
+        Which are held, in proportion to what is not noise.
+    """
+    total = weights.sum()
+    left = 1.0 - total if 1.0 - total > LEAST_NOISE else 0.0
+    slope = weights * (counts.sum() * left / total - (noise if left else 0.0))
+    free = np.ones(len(weights), dtype=bool) if held is None else ~held
+    if free.any():
+        own = weights[free] / weights[free].sum()
+        slope[free] += counts[free] - counts[free].sum() * own
+    return slope

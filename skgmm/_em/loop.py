@@ -41,6 +41,8 @@ class _Ascent:
         watch: Watch | None,
     ) -> None:
         self.objective, self.max_iter, self.watch = objective, 0, watch
+        if objective.fixed is not None:
+            start, moments = objective.feasible(start), None
         self.parameters, self.moments = start, moments or objective.evaluate(start)
         self.objectives: list[float] = []
 
@@ -164,6 +166,7 @@ class EM:
         watch: Watch | None = None,
     ) -> None:
         self.objective, self.tol = objective, tol
+        resumed = resumed or (objective.fixed is not None and objective.fixed.everything)
         self.ascent, self.rate = _Ascent(objective, start, moments, watch), _Rate(resumed, tol)
         self.accelerates, self.at_once = acceleration is not None, acceleration == "lbfgs"
 

@@ -17,6 +17,9 @@ from skgmm.covariance import Structure
 # are not the same cluster.
 _TOO_MUCH = 0.1
 
+# What is left to noise is rounding if it is no more than this part of the samples.
+_ROUNDING = 1e-9
+
 
 def merged(
     parts: list[tuple[MixtureParameters, StreamState]], structure: Structure
@@ -41,11 +44,10 @@ def merged(
         seen = memory.undiscounted()
         order = best_matching(component_values(seen, first))
         moments.append(seen.reordered(order))
-        own.append(float(np.trace(component_values(seen, parameters))))
+        own.append(_ecll(seen, parameters))
     whole = reduce(add, moments)
     parameters = maximise(whole, structure, first)
-    reached = float(np.trace(component_values(whole, parameters)))
-    loss = max(0.0, (sum(own) - reached) / whole.total_weight)
+    loss = max(0.0, (sum(own) - _ecll(whole, parameters)) / whole.total_weight)
     n_samples = sum(memory.n_samples for _, memory in parts)
     bound = whole.mean_objective - loss
     return parameters, StreamState.of_fit(whole.with_objective(bound), n_samples), loss
@@ -59,6 +61,15 @@ def explained(structure: Structure, memory: StreamState, n_parts: int) -> float:
     """
     free = n_parameters(structure, *memory.moments.mean.shape)
     return _TOO_MUCH + 1.5 * (n_parts - 1) * free / memory.moments.total_weight
+
+
+def _ecll(moments: Moments, parameters: MixtureParameters) -> float:
+    """The ECLL in nats, without that of the density of noise, which is the same in all parts."""
+    values = float(np.trace(component_values(moments, parameters)))
+    noise = moments.total_weight - float(moments.mass.sum())
+    if noise <= _ROUNDING * moments.total_weight:
+        return values
+    return values + noise * parameters.log_noise_weight
 
 
 def component_values(moments: Moments, parameters: MixtureParameters) -> Array:

@@ -20,9 +20,9 @@ import numpy as np
 from skgmm._em.coordinates import Coordinates, Point, in_form
 from skgmm._kernels import Sums
 from skgmm._linalg import Array, triangular_inverse
-from skgmm._moments import Moments, Scatter
+from skgmm._moments import Counts, Moments, Scatter
 from skgmm._objective import Objective
-from skgmm._parameters import MixtureParameters
+from skgmm._parameters import LEAST_NOISE, MixtureParameters
 from skgmm.covariance import Ties
 
 # The families of all moments in these forms.
@@ -33,7 +33,7 @@ _FREE = {
 }
 
 # Where weights leave no more than this, they sum to 1 but for rounding.
-_LOG_LEAST_NOISE = float(np.log(1e-12))
+_LOG_LEAST_NOISE = float(np.log(LEAST_NOISE))
 
 # Differences are taken over half the way to the moments of the rows, and over less if the whole is
 # more than this in units of the coordinates.
@@ -55,6 +55,7 @@ class MomentCoordinates:
         self.noisy = anchor.log_noise_weight > _LOG_LEAST_NOISE
         self.untied = Coordinates(replace(anchor, covariance=free), moments, self.ties)
         self.size = self.untied.size
+        self.seen = objective.seen_before(anchor.n_components)
 
     def at(self, vector: Array) -> MomentPoint:
         """The mixture at a vector (size,)."""
@@ -67,7 +68,7 @@ class MomentPoint:
     def __init__(self, coordinates: MomentCoordinates, free: Point) -> None:
         self.coordinates, self.free = coordinates, free
         self.moments = self._moments()
-        self.parameters = coordinates.objective.maximise(self.moments, coordinates.anchor)
+        self.parameters = coordinates.objective.maximise_all(self.moments, coordinates.anchor)
         # Natural parameters are taken in units of the covariances here, in which these are 1:
         # `whitening` takes vectors there, and its inverse back.
         covariance = free.parameters.covariance
@@ -75,12 +76,14 @@ class MomentPoint:
         self.units = 1.0 / self.whitening if self.diagonal else triangular_inverse(self.whitening)
 
     def _moments(self) -> Moments:
-        """Those of which an M-step without ties makes what is at this point."""
+        """Those of which an M-step without ties makes what is at this point, with the prior's."""
         coordinates, mixture = self.coordinates, self.free.parameters
-        form, mass = coordinates.form, coordinates.total_weight * mixture.weights
-        dense = mixture.covariance.dense()
-        scatter = form.from_dense(mass[:, None, None] * dense)
-        return Moments(form, mass, mixture.means, scatter, 0.0, coordinates.total_weight)
+        form, total, seen = coordinates.form, coordinates.total_weight, coordinates.seen
+        of_weights = (total + seen.weights.sum()) * mixture.weights
+        mass = of_weights - seen.weights
+        counts = Counts(of_weights, mass + seen.means, mass + seen.covariances)
+        scatter = form.of_covariance(mixture.covariance.dense(), counts.covariances)
+        return Moments(form, mass, mixture.means, scatter, 0.0, total, counts)
 
     def gradient(self, moments: Moments) -> Array:
         """Gradient of the objective, total, from the Moments of `parameters`; (size,).
@@ -88,19 +91,21 @@ class MomentPoint:
         A change of the natural parameters is a quadratic function; its moments under the mixture
         here are those whose gradient is sought.
         """
-        mass, (constants, pulls, precisions, noise) = self.moments.mass, self._change(moments)
+        moments = self.coordinates.objective.with_prior(moments)
+        counts, (constants, pulls, precisions, noise) = self.moments.counted, self._change(moments)
+        mass, of_covariances = counts.weights, counts.covariances
         if self.diagonal:
             weights = mass * (constants - 0.5 * precisions.sum(axis=1))
-            second = self.units**2 * (weights[:, None] - mass[:, None] * precisions)
+            second = self.units**2 * (weights[:, None] - of_covariances[:, None] * precisions)
         else:
             weights = mass * (constants - 0.5 * np.trace(precisions, axis1=1, axis2=2))
             identity = np.eye(precisions.shape[1])
-            inner = weights[:, None, None] * identity - mass[:, None, None] * precisions
+            inner = weights[:, None, None] * identity - of_covariances[:, None, None] * precisions
             second = self.units @ inner @ np.swapaxes(self.units, 1, 2)
         if self.coordinates.form is Scatter.POOLED:
             second = second.sum(axis=0)
-        first = mass[:, None] * self._times(self.units, pulls)
-        total = weights.sum() + (self.moments.total_weight - mass.sum()) * noise[0]
+        first = counts.means[:, None] * self._times(self.units, pulls)
+        total = weights.sum() + (self.moments.total_weight - self.moments.mass.sum()) * noise[0]
         return self.free.gradient_of_sums(Sums(weights, first, second, 0.0, total))
 
     def _change(self, moments: Moments) -> tuple[Array, ...]:
@@ -109,7 +114,7 @@ class MomentPoint:
         part = 0.5 * min(1.0, _STEP / away) if away > 0 else 0.5
         here = self._natural(self.parameters)
         halfway, there = (
-            self._natural(self.coordinates.objective.maximise(mixed, self.parameters))
+            self._natural(self.coordinates.objective.maximise_all(mixed, self.parameters))
             for mixed in (
                 self.moments.scaled(1.0 - share) + moments.scaled(share)
                 for share in (0.5 * part, part)

@@ -38,7 +38,7 @@ def coordinates_around(
     ties = objective.structure.ties
     if ties is None:
         return MomentCoordinates(objective, anchor, moments)
-    return Coordinates(anchor, moments, ties)
+    return Coordinates(anchor, moments, ties, objective)
 
 
 def quasi_newton_steps(objective: Objective, ascent: Ascent, tol: float) -> None:

@@ -28,6 +28,8 @@ class Settings:
     means_init: Any
     precisions_init: Any
     responsibilities_init: Any
+    prior: Any
+    fixed: Any
     random_state: int | np.random.RandomState | None
     n_jobs: int | None
     step_exponent: float

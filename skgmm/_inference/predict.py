@@ -16,10 +16,11 @@ from skgmm._inference.criteria import CriteriaMixin
 from skgmm._inference.summary import summarise
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters, next_draws
-from skgmm._rows.base import Rows, as_dtype
-from skgmm._rows.grouped import GroupedRows, RowsInMemory
+from skgmm._rows.base import Rows
+from skgmm._rows.checks import as_dtype
 from skgmm._rows.intake import rows_to_ask_about, with_errors
 from skgmm._rows.noise import Background
+from skgmm._rows.out_of_core import beside
 from skgmm._validation import check_responsibilities
 from skgmm.covariance import Structure, find_structure
 
@@ -38,6 +39,7 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
         warm_up: int
         random_state: int | np.random.RandomState | None
         n_jobs: int | None
+        noise: Any
         weights_: Array
         means_: Array
         covariances_: Array
@@ -116,13 +118,7 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
         """The validated samples."""
         check_is_fitted(self)
         rows = rows_to_ask_about(self, X, sample_weight, len(self.means_))
-        rows = with_errors(rows, error_covariance)
-        background = self._background()
-        if background is None:
-            return rows
-        if not isinstance(rows, RowsInMemory):
-            raise ValueError("noise is not supported with RowBlocks or Dask yet: give X in memory")
-        return GroupedRows.knowing(rows, background=background)
+        return beside(with_errors(rows, error_covariance), self._background())
 
     @of_one_fit
     def predict(self, X: ArrayLike, error_covariance: ArrayLike | None = None) -> Array:
@@ -298,9 +294,8 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
         rng = check_random_state(random_state)
         rows, components = parameters.draw(int(n_samples), rng)
         if (background := self._background()) is not None:
-            noise = rng.uniform(size=len(rows)) < np.exp(parameters.log_noise_weight)
-            box = rng.uniform(background.low, background.high, size=rows.shape)
-            rows, components = np.where(noise[:, None], box, rows), np.where(noise, -1, components)
+            rows, noise = background.beside_drawn(rows, parameters, rng)
+            components = np.where(noise, -1, components)
         return rows.astype(np.asarray(self.means_).dtype, copy=False), components
 
     @of_one_fit

@@ -1,7 +1,7 @@
 """Rows, wherever they are: they give Moments, values by row, and a sample for starts.
 
-A source of rows is a way to visit them a part at a time. What is asked of a part is written once,
-here; `InMemoryRows` is all of them in one part.
+A source of rows is a way to visit them a part at a time. A part is rows in memory, which answer the
+same questions: `InMemoryRows` where all values are observed, else `grouped.GroupedRows`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import e_step, evidence
+from skgmm._rows.checks import as_dtype
 from skgmm._rows.e_step import some_row
 from skgmm._rows.evidence import Evidence
 from skgmm._rows.feature_scale import FeatureScale
+from skgmm._rows.noise import Background
 from skgmm._rows.sample import (
     StartSample,
     all_distinct,
@@ -51,6 +53,7 @@ class Rows(ABC):
     n_threads: int  # of a pass over the rows
     whole: bool = True  # whether all values are observed, and no component is known
     labelled: bool = False  # whether components are known
+    background: Background | None = None  # noise beside the components of every mixture
 
     @property
     def constant(self) -> Array | None:
@@ -58,11 +61,15 @@ class Rows(ABC):
         return None
 
     @abstractmethod
-    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+    def summed(self, function: Callable[[ArrayRows], Sum]) -> Sum:
         """One pass: the sum of what the function gives for each part of the rows.
 
         In a fit every part begins with a whole unit of rows, so that their `Total` is exact.
         """
+
+    def summed_completed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+        """The same of parts whose missing values are filled in."""
+        return self.summed(lambda part: function(part.completed))
 
     @property
     @abstractmethod
@@ -71,7 +78,7 @@ class Rows(ABC):
 
     @abstractmethod
     def by_row(
-        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+        self, function: Callable[[ArrayRows], Array], shape: tuple[int, ...], dtype: np.dtype
     ) -> Array:
         """One pass: what the function gives for each row, in an array (n, *shape)."""
 
@@ -113,7 +120,7 @@ class Rows(ABC):
     ) -> Moments:
         """The E-step: Moments under the parameters, each sample a cloud of variance `floor`."""
         floor = np.zeros(self.n_features) if floor is None else floor
-        return e_step.expectation(self.summed, parameters, form, floor)
+        return e_step.expectation(self.summed_completed, parameters, form, floor)
 
     def partition_moments(
         self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
@@ -121,52 +128,44 @@ class Rows(ABC):
         """The same for given labels (n,) or responsibilities (n, K); the objective is 0."""
         floor = np.zeros(self.n_features) if floor is None else floor
         return e_step.partition_moments(
-            self.summed, self.origin, partition, n_components, form, floor
+            self.summed_completed, self.origin, partition, n_components, form, floor
         )
 
     def overall_moments(self, form: Scatter) -> Moments:
         """Moments of all samples as one component, as they are; the objective means nothing."""
-        return e_step.overall_moments(self.summed, self.origin, form)
+        return e_step.overall_moments(self.summed_completed, self.origin, form)
 
     def labels(self, parameters: MixtureParameters) -> Array:
-        """The most probable component of each row, (n,)."""
-        return self.by_row(
-            lambda part: e_step.labels(part.X, parameters, part.n_threads),
-            (),
-            np.dtype(np.int64),
-        )
+        """The most probable component of each row, (n,); -1 for noise."""
+        return self.by_row(lambda part: part.labels(parameters), (), np.dtype(np.int64))
 
     def responsibilities(self, parameters: MixtureParameters) -> Array:
-        """Posterior probability of each component given each row, (n, K)."""
-        return self.by_row(
-            lambda part: e_step.responsibilities(part.X, parameters, part.n_threads),
-            (parameters.n_components,),
-            self.dtype,
-        )
+        """Posterior probability of each component given each row, (n, K), noise last (K + 1)."""
+        shape = (self._n_columns(parameters),)
+        return self.by_row(lambda part: part.responsibilities(parameters), shape, self.dtype)
 
     def component_responsibilities(self, parameters: MixtureParameters) -> Array:
         """Without those of noise, (n, K)."""
         return self.responsibilities(parameters)[:, : parameters.n_components]
 
     def log_responsibilities(self, parameters: MixtureParameters) -> Array:
-        """Logarithms of the responsibilities, (n, K) in float64, whatever the rows are."""
+        """Logarithms of the responsibilities, in float64, whatever the rows are."""
+        shape = (self._n_columns(parameters),)
         return self.by_row(
-            lambda part: e_step.log_responsibilities(part.X, parameters, part.n_threads),
-            (parameters.n_components,),
-            np.dtype(np.float64),
+            lambda part: part.log_responsibilities(parameters), shape, np.dtype(np.float64)
         )
 
     def log_densities(self, parameters: MixtureParameters) -> Array:
         """Log-density of each row in nats, (n,) in float64, whatever the rows are."""
-        return self.by_row(
-            lambda part: e_step.log_densities(part.X, parameters, part.n_threads),
-            (),
-            np.dtype(np.float64),
-        )
+        return self.by_row(lambda part: part.log_densities(parameters), (), np.dtype(np.float64))
+
+    def _n_columns(self, parameters: MixtureParameters) -> int:
+        """Columns of responsibilities."""
+        return parameters.n_components + (self.background is not None)
 
     def log_likelihood(self, parameters: MixtureParameters) -> Evidence:
         """Total log-likelihood in nats, and of how many samples."""
-        sums = self.summed(lambda part: evidence.log_likelihood(part.counted(), parameters))
+        sums = self.summed(lambda part: part.evidence_sums(parameters))
         total, weight, squares = sums.tolist()
         if weight == 0:
             raise ValueError("X has no sample of positive weight")
@@ -179,19 +178,32 @@ class Rows(ABC):
 
     def log_certainty(self, parameters: MixtureParameters) -> float:
         """The sum over rows of the log of the largest responsibility, in nats."""
-        return self.summed(lambda part: evidence.log_certainty(part.counted(), parameters))
+        return self.summed(lambda part: part.log_certainty(parameters))
 
     def expected_complete_log_likelihood(
         self, parameters: MixtureParameters, responsibilities: Array | None = None
     ) -> float:
         """ECLL in nats, total over rows, under given responsibilities (n, K) or its own."""
-        return self.summed(lambda part: evidence.ecll(part, parameters, responsibilities))
+        return self.summed(
+            lambda part: part.expected_complete_log_likelihood(parameters, responsibilities)
+        )
 
 
 class ArrayRows(Rows):
     """Samples in an array."""
 
     X: Array  # (n, d)
+    sample_weight: Array | None  # (n,)
+    first: int  # the number of the first row, where these are a part of others
+
+    @property
+    def completed(self) -> InMemoryRows:
+        """The samples with missing values filled in, as starts see them."""
+        raise NotImplementedError
+
+    def evidence_sums(self, parameters: MixtureParameters) -> Array:
+        """Total log-likelihood, sum of the weights and of their squares, (3,)."""
+        raise NotImplementedError
 
     @property
     def n_samples(self) -> int:  # type: ignore[override]
@@ -215,13 +227,40 @@ class InMemoryRows(ArrayRows):
     n_threads: int = 1
     first: int = 0  # the number of the first row, where these are a part of others
 
-    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+    def summed(self, function: Callable[[ArrayRows], Sum]) -> Sum:
         return function(self)
 
     def by_row(
-        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+        self, function: Callable[[ArrayRows], Array], shape: tuple[int, ...], dtype: np.dtype
     ) -> Array:
         return function(self)
+
+    @property
+    def completed(self) -> InMemoryRows:
+        return self
+
+    def labels(self, parameters: MixtureParameters) -> Array:
+        return e_step.labels(self.X, parameters, self.n_threads)
+
+    def responsibilities(self, parameters: MixtureParameters) -> Array:
+        return e_step.responsibilities(self.X, parameters, self.n_threads)
+
+    def log_responsibilities(self, parameters: MixtureParameters) -> Array:
+        return e_step.log_responsibilities(self.X, parameters, self.n_threads)
+
+    def log_densities(self, parameters: MixtureParameters) -> Array:
+        return e_step.log_densities(self.X, parameters, self.n_threads)
+
+    def evidence_sums(self, parameters: MixtureParameters) -> Array:
+        return evidence.log_likelihood(self.counted(), parameters)
+
+    def log_certainty(self, parameters: MixtureParameters) -> float:
+        return evidence.log_certainty(self.counted(), parameters)
+
+    def expected_complete_log_likelihood(
+        self, parameters: MixtureParameters, responsibilities: Array | None = None
+    ) -> float:
+        return evidence.ecll(self, parameters, responsibilities)
 
     def expectation(
         self, parameters: MixtureParameters, form: Scatter, floor: Array | None = None
@@ -308,23 +347,3 @@ class InMemoryRows(ArrayRows):
         if weights is None or weights.all():
             return self
         return replace(self, X=self.X[weights > 0], sample_weight=weights[weights > 0])
-
-
-def as_dtype(logarithms: Array, dtype: np.dtype) -> Array:
-    """Logarithms in the dtype of the rows, or in float64 where that cannot hold them.
-
-    Lazy ones, whose values nobody knows yet, stay in float64.
-    """
-    if dtype == logarithms.dtype or not isinstance(logarithms, np.ndarray):
-        return logarithms
-    lowest = np.min(logarithms, where=np.isfinite(logarithms), initial=0.0)
-    return logarithms.astype(dtype) if lowest >= np.finfo(dtype).min else logarithms
-
-
-def joined(parts: list[InMemoryRows]) -> InMemoryRows:
-    """Parts that follow one another, copied."""
-    if any(part.sample_weight is not None for part in parts):
-        parts = [part.weighted() for part in parts]
-    X = np.concatenate([part.X for part in parts])
-    weights = [part.sample_weight for part in parts if part.sample_weight is not None]
-    return replace(parts[0], X=X, sample_weight=np.concatenate(weights) if weights else None)

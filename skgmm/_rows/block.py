@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -12,15 +13,13 @@ from skgmm._linalg import Array
 from skgmm._rows.array_input import converted, plain
 from skgmm._rows.bad_values import label_of, names_of
 from skgmm._rows.base import InMemoryRows
-from skgmm._rows.checks import LARGEST, check_magnitude, magnitude, readable, weights_of_block
+from skgmm._rows.checks import LARGEST, check_magnitude, readable, weights_of_block
+from skgmm._rows.missing import observed_magnitude, only_missing, unmasked, with_nan
 from skgmm._rows.unchanged_files import FileState
 
 # Bytes of a block when its rows are not given: large enough that what a block costs beside its rows
 # is nothing, small enough that the allocator keeps its memory for the next.
 _BLOCK_BYTES = 2**24
-
-# What these samples come from, for errors.
-_KIND = "RowBlocks or Dask"
 
 
 class Block(NamedTuple):
@@ -73,7 +72,8 @@ def opened(
     Raises
     ------
     ValueError, TypeError
-        For anything but finite numbers of these features and their weights, naming the block.
+        For anything but finite numbers of these features, NaN where one is missing, and their
+        weights; naming the block.
     """
     try:
         _check_names(block.rows, features)
@@ -91,13 +91,19 @@ def opened(
 
 
 def numbers_of(rows: Any) -> Array:
-    """Samples as float64 or float32, which may not be finite."""
+    """Samples as float64 or float32, NaN where a value is missing, which may not be finite."""
 
     def convert(rows: Any) -> Array:
         dtypes = [np.float64, np.float32]
         return check_array(rows, dtype=dtypes, ensure_all_finite=False, ensure_min_samples=0)
 
-    return converted(plain(rows, "X", _KIND), convert, _KIND)
+    rows = plain(unmasked(rows), "X")
+    try:
+        return converted(rows, convert)
+    except (TypeError, ValueError):
+        if not only_missing(rows):
+            raise
+        return convert(with_nan(rows))
 
 
 def _check_names(rows: Any, features: Features) -> None:
@@ -110,20 +116,29 @@ def _check_names(rows: Any, features: Features) -> None:
 
 
 def _finite_magnitude(rows: Array, features: Features) -> float:
-    largest = magnitude(rows)
+    largest = observed_magnitude(rows)
     if not np.isfinite(largest):
-        row, column = np.argwhere(~np.isfinite(rows))[0]
+        row, column = np.argwhere(np.isinf(rows))[0]
         others = [
             features.label(other)
             for other, _ in enumerate(rows.T)
-            if other != column and not np.isfinite(rows[:, other]).all()
+            if other != column and np.isinf(rows[:, other]).any()
         ]
         also = f" (and in {', '.join(others[:5])}{', ...' if len(others) > 5 else ''})"
         raise ValueError(
             f"contains {rows[row, column]} in row {row} of the block, {features.label(column)}"
-            f"{also if others else ''}; missing values are not supported with {_KIND} "
-            "yet, and infinity nowhere: drop such samples, or replace the values"
+            f"{also if others else ''}. Drop such samples, or replace the values, by NaN if they "
+            "are missing"
         )
     if largest > LARGEST:  # whether all values are too small, one block cannot tell
         check_magnitude(largest)
     return largest
+
+
+def joined(parts: list[InMemoryRows]) -> InMemoryRows:
+    """Parts that follow one another, copied."""
+    if any(part.sample_weight is not None for part in parts):
+        parts = [part.weighted() for part in parts]
+    X = np.concatenate([part.X for part in parts])
+    weights = [part.sample_weight for part in parts if part.sample_weight is not None]
+    return replace(parts[0], X=X, sample_weight=np.concatenate(weights) if weights else None)

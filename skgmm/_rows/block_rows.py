@@ -14,9 +14,12 @@ import numpy as np
 
 from skgmm._kernels import LostRowError, unit_rows
 from skgmm._linalg import Array
-from skgmm._rows.base import InMemoryRows, Sum, joined
-from skgmm._rows.block import Block, Features, opened
-from skgmm._rows.first_pass import FirstPass, OutOfCoreRows, first_pass_of
+from skgmm._rows.base import ArrayRows, InMemoryRows, Sum
+from skgmm._rows.block import Block, Features, joined, opened
+from skgmm._rows.first_pass import FirstPass, first_pass_of
+from skgmm._rows.grouped import RowsInMemory
+from skgmm._rows.noise import Background
+from skgmm._rows.out_of_core import OutOfCoreRows
 from skgmm._rows.row_blocks import RowBlocks
 from skgmm._rows.sample import sample_key, sample_size
 from skgmm._rows.totals import Totals, totals_of
@@ -37,6 +40,8 @@ class BlockRows(OutOfCoreRows):
     n_threads: int
     first_pass: FirstPass | None = None  # from a pass before, which has also looked at every number
     files: dict[str, FileState] | None = None  # as they were in that pass
+    component_labels: Array | None = None  # (n,) the component where it is known, else -1
+    background: Background | None = None
 
     @property
     def n_features(self) -> int:  # type: ignore[override]
@@ -54,23 +59,23 @@ class BlockRows(OutOfCoreRows):
             for part, _ in visited:
                 yield part
 
-    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+    def summed(self, function: Callable[[ArrayRows], Sum]) -> Sum:
         with closing(self.parts()) as parts:
-            values = map(_numbering_lost_rows(function), in_units(parts))
+            values = map(self._numbering_lost_rows(function), in_units(parts))
             if (first := next(values, None)) is None:
                 raise ValueError("X has no samples")
             return reduce(add, values, first)
 
     def by_row(
-        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+        self, function: Callable[[ArrayRows], Array], shape: tuple[int, ...], dtype: np.dtype
     ) -> Array:
         with closing(self.parts()) as parts:
-            values = list(map(_numbering_lost_rows(function), parts))
+            values = list(map(self._numbering_lost_rows(function), parts))
         return np.concatenate(values) if values else np.empty((0, *shape), dtype)
 
-    def to_memory(self) -> InMemoryRows:
+    def to_memory(self) -> RowsInMemory:
         with closing(self.parts()) as parts:
-            return joined([replace(part, X=part.X.copy()) for part in parts])
+            return self.known.of(joined([replace(part, X=part.X.copy()) for part in parts]))
 
     def split_threads(self, n_starts: int) -> tuple[int, BlockRows]:
         return 1, self  # side by side, each start would read the source for itself
@@ -82,13 +87,14 @@ class BlockRows(OutOfCoreRows):
         total: FirstPass | None = None
         with closing(self._visited()) as visited:
             for part, largest in visited:
-                own = first_pass_of(part, largest, size, key, n_before)
+                labels = self.known.labels_of(part)
+                own = first_pass_of(part, largest, size, key, n_before, labels)
                 n_before += own.n_counted
                 total = own if total is None else total + own
                 dtypes.add(part.dtype)
         if total is None:
             raise ValueError("X has no samples")
-        total.check(n_components)
+        total.check(n_components, self.features.names)
         return replace(self, first_pass=total, files=files, dtype=np.result_type(*dtypes))
 
     def _visited(self) -> Generator[tuple[InMemoryRows, float], None, None]:
@@ -113,23 +119,24 @@ class BlockRows(OutOfCoreRows):
         """A block as arrays, its largest absolute value, and totals (after the first pass)."""
         seen = self.first_pass is not None
         part, largest = opened(block, self.features, self.n_threads, seen)
-        return part, largest, totals_of(part) if seen else self._no_totals
+        if self.first_pass is None:
+            return part, largest, self._no_totals
+        return part, largest, totals_of(part, self.first_pass.incomplete)
 
     @property
     def _no_totals(self) -> Totals:
-        return Totals(0, 0.0, np.zeros(self.n_features))
+        return Totals.nothing(self.n_features)
 
+    def _numbering_lost_rows(self, function: Callable[[ArrayRows], Item]) -> Callable[..., Item]:
+        """The function, whose error about a row counts from the first of all rows."""
 
-def _numbering_lost_rows(function: Callable[[InMemoryRows], Item]) -> Callable[..., Item]:
-    """The function, whose error about a row counts from the first of all rows."""
+        def numbered(part: InMemoryRows) -> Item:
+            try:
+                return function(self.known.of(part))
+            except LostRowError as error:
+                raise LostRowError(part.first + error.row) from error
 
-    def numbered(part: InMemoryRows) -> Item:
-        try:
-            return function(part)
-        except LostRowError as error:
-            raise LostRowError(part.first + error.row) from error
-
-    return numbered
+        return numbered
 
 
 def in_units(parts: Iterator[InMemoryRows]) -> Iterator[InMemoryRows]:

@@ -49,6 +49,17 @@ def representable(array: Array, dtype: np.dtype) -> bool:
     return bool(np.abs(array).max() <= np.finfo(dtype).max)
 
 
+def as_dtype(logarithms: Array, dtype: np.dtype) -> Array:
+    """Logarithms in the dtype of the rows, or in float64 where that cannot hold them.
+
+    Lazy ones, whose values nobody knows yet, stay in float64.
+    """
+    if dtype == logarithms.dtype or not isinstance(logarithms, np.ndarray):
+        return logarithms
+    lowest = np.min(logarithms, where=np.isfinite(logarithms), initial=0.0)
+    return logarithms.astype(dtype) if lowest >= np.finfo(dtype).min else logarithms
+
+
 def readable(X: Array) -> Array:
     """X itself, or a copy where its memory is not made of whole numbers side by side.
 

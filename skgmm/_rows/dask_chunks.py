@@ -13,6 +13,7 @@ import numpy as np
 from skgmm._kernels import LostRowError, unit_rows
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.block import Block, Features, opened
+from skgmm._rows.missing import unmasked
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ _concatenated = dask.delayed(np.concatenate)
 def _taken(rows: Any, used: slice, length: int, where: str) -> Any:
     """Some rows of a chunk: a task of its own, so that the others do not travel."""
     _check_length(len(rows), length, where)
-    return rows[used]
+    return unmasked(rows[used])  # masks are lost where arrays are joined
 
 
 def _check_length(made: int, length: int, where: str) -> None:

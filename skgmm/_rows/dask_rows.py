@@ -23,8 +23,8 @@ from dask.sizeof import sizeof
 from skgmm._kernels import LostRowError, Total
 from skgmm._linalg import Array
 from skgmm._moments import Moments
-from skgmm._rows.base import InMemoryRows, Sum, joined
-from skgmm._rows.block import Block, Features, opened
+from skgmm._rows.base import ArrayRows, InMemoryRows, Sum
+from skgmm._rows.block import Block, Features, joined, opened
 from skgmm._rows.dask_chunks import (
     Chunk,
     chunks_of,
@@ -34,7 +34,11 @@ from skgmm._rows.dask_chunks import (
     tasks_of,
     whole_units,
 )
-from skgmm._rows.first_pass import FirstPass, OutOfCoreRows, first_pass_of
+from skgmm._rows.first_pass import FirstPass, first_pass_of
+from skgmm._rows.grouped import RowsInMemory
+from skgmm._rows.noise import Background
+from skgmm._rows.out_of_core import OutOfCoreRows
+from skgmm._rows.parts import Known
 from skgmm._rows.sample import Reservoir, sample_key, sample_size
 from skgmm._rows.totals import Totals, WithTotals, totals_of, with_totals
 
@@ -56,6 +60,7 @@ class DaskRows(OutOfCoreRows):
     n_threads: int  # of the client, which computes on the sample
     first_pass: FirstPass | None = None
     units: list[Chunk] | None = None  # chunks for sums, after the first pass
+    background: Background | None = None
 
     @property
     def n_samples(self) -> int:  # type: ignore[override]
@@ -69,21 +74,23 @@ class DaskRows(OutOfCoreRows):
     def dtype(self) -> np.dtype:  # type: ignore[override]
         return np.dtype(np.float32 if self.X.dtype == np.float32 else np.float64)
 
-    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
+    def summed(self, function: Callable[[ArrayRows], Sum]) -> Sum:
+        of_part = partial(_of_part, function, self.known)
         if self.first_pass is None:
             chunks = chunks_of(self.X, self.sample_weight)
-            return _total(partial(_ask, function, self.features, False), self.X, chunks)
-        ask = partial(_ask, partial(with_totals, function), self.features, True)
+            return _total(partial(_ask, of_part, self.features, False), self.X, chunks)
+        checked = partial(with_totals, of_part, self.first_pass.incomplete)
+        ask = partial(_ask, checked, self.features, True)
         total: WithTotals = _total(ask, self.X, self.units or [])
         self.first_pass.check_again(total.totals, _SAME_CHUNKS)
         return total.value
 
     def by_row(
-        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+        self, function: Callable[[ArrayRows], Array], shape: tuple[int, ...], dtype: np.dtype
     ) -> Any:
         return self.X.map_blocks(
             _by_row,
-            function,
+            partial(_of_part, function, self.known),
             firsts(self.X),
             self.features,
             drop_axis=None if shape else 1,
@@ -92,7 +99,7 @@ class DaskRows(OutOfCoreRows):
             meta=np.empty((0,) * (1 + len(shape)), dtype),
         )
 
-    def to_memory(self) -> InMemoryRows:
+    def to_memory(self) -> RowsInMemory:
         chunks = chunks_of(self.X, self.sample_weight)
         made = dask.compute([(chunk.rows, chunk.weights) for chunk in chunks])[0]
         here = [
@@ -101,8 +108,9 @@ class DaskRows(OutOfCoreRows):
             if chunk.length
         ]
         rows = joined([c.opened(self.features, self.n_threads, True)[0] for c in here])
-        self._known().check_again(totals_of(rows), _SAME_CHUNKS)
-        return rows
+        first_pass = self.after_first_pass
+        first_pass.check_again(totals_of(rows, first_pass.incomplete), _SAME_CHUNKS)
+        return self.known.of(rows)
 
     def split_threads(self, n_starts: int) -> tuple[int, DaskRows]:
         return 1, self  # one start keeps all workers busy
@@ -119,7 +127,7 @@ class DaskRows(OutOfCoreRows):
         total: FirstPass = _total(
             partial(_first_pass_of, size, key, self.features), self.X, numbered
         )
-        total.check(n_components)
+        total.check(n_components, self.features.names)
         inner, cut = whole_units(chunks)
         held = futures_of(self.X)
         return replace(self, first_pass=total, units=inner + (persisted(cut) if held else cut))
@@ -162,6 +170,10 @@ def _add(parts: list[Any]) -> Any:
 @dask.delayed
 def _run(shared: _Shared, n_threads: int, chunks: list[Chunk]) -> Any:
     return shared.function(n_threads, chunks)
+
+
+def _of_part(function: Callable[[ArrayRows], Any], known: Known, part: InMemoryRows) -> Any:
+    return function(known.of(part))
 
 
 def _ask(

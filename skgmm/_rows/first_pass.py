@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._rows import checks
-from skgmm._rows.base import InMemoryRows, Rows
-from skgmm._rows.sample import Reservoir, StartSample, reservoir, reservoir_for_scale
-from skgmm._rows.totals import Totals, sum_of_features, totals_of
+from skgmm._rows.base import InMemoryRows
+from skgmm._rows.coding import Coding
+from skgmm._rows.missing import n_observed, refuse_unobserved
+from skgmm._rows.sample import Reservoir, reservoir, reservoir_for_scale
+from skgmm._rows.totals import Totals, observed, sum_of_features, totals_of
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,19 @@ class FirstPass:
     origin: Array  # that row, (1, d)
     weighted: bool
     largest: float  # absolute value
-    moments: Moments  # diagonal, of all rows as one component
-    reservoir: Reservoir
+    n_observed: Array  # how many of these have a value of each feature, (d,)
+    moments: Moments | None  # diagonal, of all rows as one component; None if values are missing
+    reservoir: Reservoir  # of coded samples, as the next
     for_scale: Reservoir  # from which the scale of the features is taken
 
     @property
     def n_samples(self) -> int:
         return self.totals.n_samples
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether values are missing."""
+        return bool(self.totals.missing.any())
 
     def __add__(self, other: FirstPass) -> FirstPass:
         return FirstPass(
@@ -42,7 +51,8 @@ class FirstPass:
             self.origin if self.first <= other.first else other.origin,
             self.weighted or other.weighted,
             max(self.largest, other.largest),
-            self.moments + other.moments,
+            self.n_observed + other.n_observed,
+            None if self.moments is None or other.moments is None else self.moments + other.moments,
             self.reservoir + other.reservoir,
             self.for_scale + other.for_scale,
         )
@@ -51,18 +61,25 @@ class FirstPass:
         """Refuse the totals of a later pass that are not those of the first."""
         totals.check(self.totals, self.sizes, hint)
 
-    def check(self, n_components: int) -> None:
-        """Refuse rows that cannot be fitted, as for rows in memory."""
-        total_weight = self.moments.total_weight
+    def check(self, n_components: int, names: Any) -> None:
+        """Refuse rows that cannot be fitted, as for rows in memory; `names` of the features."""
+        total_weight = self.totals.weight
         checks.check_magnitude(self.largest)
         if self.weighted:
             checks.check_total_weight(total_weight)
             checks.check_weighted_squares(total_weight, self.largest)
+        if self.n_counted:
+            refuse_unobserved(self.n_observed, names, self.weighted)
         checks.check_enough_rows(self.n_counted, total_weight, n_components)
 
 
 def first_pass_of(
-    rows: InMemoryRows, largest: float, size: int, key: int, n_before: int
+    rows: InMemoryRows,
+    largest: float,
+    size: int,
+    key: int,
+    n_before: int,
+    labels: Array | None = None,
 ) -> FirstPass:
     """The statistics of a part of the samples.
 
@@ -72,45 +89,26 @@ def first_pass_of(
         Of the sample that starts look at.
     n_before : int
         Rows of positive weight before these.
+    labels : ndarray of shape (n,) or None
+        The component of a sample where it is known, else -1.
     """
     weights = rows.sample_weight
     n_counted = rows.n_samples if weights is None else int(np.count_nonzero(weights))
+    totals, coded = totals_of(rows, incomplete=True), rows.X
+    incomplete = bool(totals.missing.any())
+    if incomplete or labels is not None:
+        coded = Coding(rows.n_features, labels is not None).coded(rows.X, labels)
+    all_observed = np.full(rows.n_features, n_counted)
     return FirstPass(
-        totals=totals_of(rows),
-        sizes=sum_of_features(rows.X, np.abs),
+        totals=totals,
+        sizes=sum_of_features(rows.X, lambda values: observed(np.abs(values))),
         n_counted=n_counted,
         first=n_before if n_counted else np.inf,
         origin=rows.origin,
         weighted=weights is not None,
         largest=largest,
-        moments=rows.overall_moments(Scatter.DIAGONAL),
-        reservoir=reservoir(rows.X, weights, size, key, n_before),
-        for_scale=reservoir_for_scale(rows.X, weights, n_before),
+        n_observed=n_observed(rows.X, weights) if incomplete else all_observed,
+        moments=None if incomplete else rows.overall_moments(Scatter.DIAGONAL),
+        reservoir=reservoir(coded, weights, size, key, n_before),
+        for_scale=reservoir_for_scale(coded, weights, n_before),
     )
-
-
-class OutOfCoreRows(Rows):
-    """Rows that are not in memory, of which a fit knows what a first pass over them has found."""
-
-    first_pass: FirstPass | None
-
-    def overall_moments(self, form: Scatter) -> Moments:
-        known = None if self.first_pass is None else self.first_pass.moments
-        return known if known and known.form is form else super().overall_moments(form)
-
-    @property
-    def origin(self) -> Array:
-        return self._known().origin
-
-    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
-        return self._known().reservoir.sample()
-
-    def scale_sample(self) -> StartSample:
-        return self._known().for_scale.sample()
-
-    def in_memory(self, sample: StartSample) -> InMemoryRows:
-        return InMemoryRows(sample.rows, sample.weights, self.n_threads)
-
-    def _known(self) -> FirstPass:
-        assert self.first_pass is not None, "the first pass comes before the fitted"
-        return self.first_pass

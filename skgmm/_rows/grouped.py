@@ -14,11 +14,13 @@ from skgmm._linalg import Array, symmetrised
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import sample
-from skgmm._rows.base import ArrayRows, InMemoryRows, Rows, Sum, as_dtype
-from skgmm._rows.evidence import Evidence, effective_size
-from skgmm._rows.groups import Group, PatternGroup, all_groups
+from skgmm._rows.base import ArrayRows, InMemoryRows, Rows, Sum
+from skgmm._rows.checks import as_dtype
+from skgmm._rows.coding import Coding
+from skgmm._rows.groups import Group, PatternGroup, all_groups, no_moments
 from skgmm._rows.imputation import Completion
 from skgmm._rows.labels import with_labels
+from skgmm._rows.missing import has_missing
 from skgmm._rows.noise import Background
 from skgmm._rows.sample import StartSample
 from skgmm._threads import cached_property, divide_threads
@@ -39,6 +41,8 @@ class GroupedRows(ArrayRows):
     background: Background | None = None  # noise beside the components
     filled: Array | None = None  # (n, d) as starts complete them, if that is done already
     errors: Array | None = None  # (n, d) variances or (n, d, d) covariances of the measurements
+    common: Completion | None = None  # of all samples, where these are a part of them
+    first: int = 0  # the number of the first sample, where these are a part of others
 
     @classmethod
     def of(
@@ -48,10 +52,11 @@ class GroupedRows(ArrayRows):
         background: Background | None = None,
         filled: Array | None = None,
         errors: Array | None = None,
+        common: Completion | None = None,
     ) -> GroupedRows:
         groups = tuple(all_groups(rows, known, background, errors))
         data = rows.X, rows.sample_weight, rows.n_threads
-        return cls(*data, groups, known, background, filled, errors)
+        return cls(*data, groups, known, background, filled, errors, common, rows.first)
 
     @classmethod
     def knowing(cls, rows: RowsInMemory, **more: Any) -> GroupedRows:
@@ -95,7 +100,7 @@ class GroupedRows(ArrayRows):
 
     @property
     def _plain(self) -> InMemoryRows:
-        return InMemoryRows(self.X, self.sample_weight, self.n_threads)
+        return InMemoryRows(self.X, self.sample_weight, self.n_threads, self.first)
 
     # E-step and values by sample
 
@@ -105,15 +110,14 @@ class GroupedRows(ArrayRows):
         floor = np.zeros(self.n_features) if floor is None else floor
         counted = (group for group in self.groups if self.weights[group.numbers].any())
         moments = (group.expectation(parameters, form, floor) for group in counted)
-        total = reduce(add, moments).without_rounding(floor)
-        if form is Scatter.DIAGONAL:
-            return total
-        return replace(total, scatter=symmetrised(total.scatter))
+        first = next(moments, None)
+        if first is None:
+            return no_moments(parameters, form)
+        return finished(reduce(add, moments, first), floor)
 
     def _log_joint(self, parameters: MixtureParameters) -> tuple[Array, Array]:
         log_density = np.empty(self.n_samples)
-        n_columns = parameters.n_components + (self.background is not None)
-        log_responsibilities = np.empty((self.n_samples, n_columns))
+        log_responsibilities = np.empty((self.n_samples, self._n_columns(parameters)))
         for group in self.groups:
             log_density[group.numbers], log_responsibilities[group.numbers] = group.log_joint(
                 parameters
@@ -135,11 +139,9 @@ class GroupedRows(ArrayRows):
 
     # Criteria
 
-    def log_likelihood(self, parameters: MixtureParameters) -> Evidence:
+    def evidence_sums(self, parameters: MixtureParameters) -> Array:
         values, weights = self._counted(self.log_densities(parameters)), self._counted(self.weights)
-        total = float(weights.sum())
-        effective = effective_size(total, float(weights @ weights))
-        return Evidence(float(weights @ values), total, effective)
+        return np.array([weights @ values, weights.sum(), weights @ weights])
 
     def mean_log_likelihood(self, parameters: MixtureParameters) -> float:
         # As for complete samples: the mean of what `score_samples` returns.
@@ -154,9 +156,10 @@ class GroupedRows(ArrayRows):
         self, parameters: MixtureParameters, responsibilities: Array | None = None
     ) -> float:
         log_density, log_responsibilities = self._log_joint(parameters)
-        responsibilities = (
-            np.exp(log_responsibilities) if responsibilities is None else responsibilities
-        )
+        if responsibilities is None:
+            responsibilities = np.exp(log_responsibilities)
+        else:
+            responsibilities = responsibilities[self.first : self.first + self.n_samples]
         log_joint = log_density[:, None] + log_responsibilities
         return float(
             np.multiply(
@@ -176,7 +179,7 @@ class GroupedRows(ArrayRows):
     @cached_property
     def completion(self) -> Completion:
         """One Gaussian, from which starts complete samples."""
-        return Completion.of(self.scale_sample())
+        return self.common or Completion.of(self.scale_sample())
 
     @property
     def constant(self) -> Array:
@@ -185,49 +188,30 @@ class GroupedRows(ArrayRows):
     def scale_sample(self) -> StartSample:
         """Samples with their missing values; equal ones are one with a weight."""
         coded = sample.reservoir_for_scale(self._coded, self.sample_weight).sample()
-        return self._decoded(coded)
+        return self._coding.decoded(coded)
 
     def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
         coded = sample.start_sample(self._coded, self.sample_weight, n_components, rng)
-        found = replace(self._decoded(coded), background=self.background)
-        if not np.isnan(found.rows).any():
-            return found
-        return replace(found, rows=self.completion.drawn(found.rows), observed=found.rows)
+        found = replace(self._coding.decoded(coded), background=self.background)
+        return found if not np.isnan(found.rows).any() else self.completion.filled(found)
+
+    @property
+    def _coding(self) -> Coding:
+        errors = None if self.errors is None else self.errors.shape[1:]
+        return Coding(self.n_features, self.labelled, errors)
 
     @property
     def _coded(self) -> Array:
-        """The samples with infinity in place of NaN, and errors and labels as further features.
-
-        So equal ones are equal, and can be sorted.
-        """
-        coded = np.where(np.isnan(self.X), np.inf, self.X)
-        if self.errors is not None:
-            coded = np.column_stack([coded, self.errors.reshape(len(coded), -1)])
-        return coded if self.known is None else np.column_stack([coded, self.known])
-
-    def _decoded(self, coded: StartSample) -> StartSample:
-        rows, known = coded.rows, None
-        if self.known is not None:
-            rows, known = np.ascontiguousarray(rows[:, :-1]), rows[:, -1].astype(np.int64)
-        errors = None
-        if self.errors is not None:
-            errors = rows[:, self.n_features :].reshape(-1, *self.errors.shape[1:])
-            rows = np.ascontiguousarray(rows[:, : self.n_features])
-        rows = np.where(np.isinf(rows), np.nan, rows)
-        return replace(coded, rows=rows, known=known, errors=errors)
+        return self._coding.coded(self.X, self.known, self.errors)
 
     @cached_property
     def completed(self) -> InMemoryRows:
-        """The samples as starts complete them."""
-        if self.filled is not None:
-            return InMemoryRows(self.filled, self.sample_weight, self.n_threads)
-        if not np.isnan(self.X).any():
-            return self._plain
-        rows, number = np.unique(self._coded, axis=0, return_inverse=True)
-        whole = StartSample(rows.astype(np.float64), np.ones(len(rows)), complete=True)
-        drawn = self.completion.drawn(self._decoded(whole).rows)[number.ravel()]
-        drawn = np.where(np.isnan(self.X), drawn, self.X).astype(self.dtype, copy=False)
-        return InMemoryRows(drawn, self.sample_weight, self.n_threads)
+        filled = self.filled
+        if filled is None:
+            filled = self.X
+            if np.isnan(filled).any():
+                filled = self.completion.drawn(filled.astype(np.float64)).astype(self.dtype)
+        return replace(self._plain, X=filled)
 
     def completed_beside(self, parameters: MixtureParameters) -> InMemoryRows:
         """Completed samples, each with the part of its weight that is not noise."""
@@ -240,24 +224,20 @@ class GroupedRows(ArrayRows):
     def origin(self) -> Array:
         return self.completed.origin
 
-    def summed(self, function: Callable[[InMemoryRows], Sum]) -> Sum:
-        return function(self.completed)
+    def summed(self, function: Callable[[ArrayRows], Sum]) -> Sum:
+        return function(self)
 
     def by_row(
-        self, function: Callable[[InMemoryRows], Array], shape: tuple[int, ...], dtype: np.dtype
+        self, function: Callable[[ArrayRows], Array], shape: tuple[int, ...], dtype: np.dtype
     ) -> Array:
-        return function(self.completed)
+        return function(self)
 
     def overall_moments(self, form: Scatter) -> Moments:
         if self.errors is not None:  # these are the samples as they are
             return GroupedRows.of(self._plain, filled=self.filled).overall_moments(form)
         if self.known is not None:  # labels name components, of which there is only one here
             return self.unlabelled().overall_moments(form)
-        floor = np.zeros(self.n_features)
-        moments = self.expectation(self.completion.gaussian, Scatter.FULL, floor)
-        constant = self.completion.constant
-        scatter = np.where(constant[:, None] | constant, 0.0, moments.scatter)
-        return replace(moments, form=form, scatter=form.from_dense(scatter))
+        return self.completion.overall_moments(self, form)
 
     def in_memory(self, sample: StartSample) -> RowsInMemory:
         if self.known is None and self.background is None and self.errors is None:
@@ -267,22 +247,8 @@ class GroupedRows(ArrayRows):
     def partition_moments(
         self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
     ) -> Moments:
-        if self.known is not None:
-            partition = with_labels(partition, self.known, self.weights, n_components)
-        if self.background is not None:
-            partition = self._with_noise(partition, n_components)
+        partition = beside_known(partition, n_components, self.weights, self.known, self.background)
         return super().partition_moments(partition, n_components, form, floor)
-
-    def _with_noise(self, partition: Array, n_components: int) -> Array:
-        """Responsibilities (n, K) that leave a part to noise, as starts do not."""
-        assert self.background is not None
-        responsibilities = partition
-        if partition.ndim == 1:
-            responsibilities = np.eye(n_components)[partition]
-        left = self.weights @ (1.0 - responsibilities.sum(axis=1)) / self.weights.sum()
-        if left > _SOME_NOISE:
-            return responsibilities
-        return (1.0 - self.background.weight) * responsibilities
 
     def to_memory(self) -> GroupedRows:
         return self
@@ -301,14 +267,54 @@ class GroupedRows(ArrayRows):
 RowsInMemory = InMemoryRows | GroupedRows
 
 
+def as_observed(rows: InMemoryRows) -> RowsInMemory:
+    """The samples as they are, or in groups if values are missing (NaN)."""
+    return GroupedRows.of(rows) if has_missing(rows.X) else rows
+
+
+def finished(total: Moments, floor: Array) -> Moments:
+    """A sum of Moments without what is rounding in it."""
+    total = total.without_rounding(floor)
+    if total.form is Scatter.DIAGONAL:
+        return total
+    return replace(total, scatter=symmetrised(total.scatter))
+
+
+def beside_known(
+    partition: Array,
+    n_components: int,
+    weights: Array,
+    known: Array | None,
+    background: Background | None,
+) -> Array:
+    """A partition of a start, which knows neither of labels nor of noise, beside these.
+
+    Parameters
+    ----------
+    partition : ndarray
+        Labels (n,) or responsibilities (n, K), which may leave a part to noise.
+    """
+    if known is not None:
+        partition = with_labels(partition, known, weights, n_components)
+    if background is None:
+        return partition
+    responsibilities = partition
+    if partition.ndim == 1:
+        responsibilities = np.eye(n_components)[partition]
+    left = weights @ (1.0 - responsibilities.sum(axis=1)) / weights.sum()
+    if left > _SOME_NOISE:
+        return responsibilities
+    return (1.0 - background.weight) * responsibilities
+
+
 def noise_beside(rows: Rows) -> Background | None:
     """The noise beside the components of every mixture, if there is any."""
-    return rows.background if isinstance(rows, GroupedRows) else None
+    return rows.background
 
 
 def with_noise(parameters: MixtureParameters, rows: Rows) -> MixtureParameters:
     """The mixture with the noise's weight of the start, where rows have noise and it has none."""
-    background = noise_beside(rows)
+    background = rows.background
     if background is None or parameters.log_noise_weight > np.log(_SOME_NOISE):
         return parameters
     scale = np.log1p(-background.weight) - np.logaddexp.reduce(parameters.log_weights)

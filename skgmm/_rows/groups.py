@@ -155,14 +155,18 @@ def beside_noise(
     total = np.logaddexp(log_density, log_noise)
     weights = np.ones(len(total)) if rows.sample_weight is None else rows.sample_weight
     counted = weights * np.exp(log_density - total)
-    if not counted.any():
-        n_components, d = mixture.means.shape
-        nothing = form.from_dense(np.zeros((n_components, d, d)))
-        moments = Moments(form, np.zeros(n_components), mixture.means, nothing, 0.0, 0.0)
-    else:
+    moments = no_moments(mixture, form)
+    if counted.any():
         moments = rows.reweighted(counted).expectation(mixture, form, floor)
     objective = float(weights @ total)
     return replace(moments, objective=objective, total_weight=float(weights.sum()))
+
+
+def no_moments(mixture: MixtureParameters, form: Scatter) -> Moments:
+    """Of no sample."""
+    n_components, d = mixture.means.shape
+    nothing = form.from_dense(np.zeros((n_components, d, d)))
+    return Moments(form, np.zeros(n_components), mixture.means, nothing, 0.0, 0.0)
 
 
 def with_noise(
@@ -216,21 +220,18 @@ def groups_of(
     """
     missing = np.isnan(rows.X)
     weights = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
-    packed = np.packbits(missing, axis=1)
-    if known is not None:
-        packed = np.column_stack([packed, known.view(np.uint8).reshape(len(known), -1)])
-    _, first, pattern, counts = np.unique(
-        packed, axis=0, return_index=True, return_inverse=True, return_counts=True
-    )
-    pattern = pattern.ravel()
-    n_missing = missing[first].sum(axis=1)
-    alone = (counts >= _MANY) | (n_missing == 0) | (n_missing == rows.n_features)
-    order = np.argsort(pattern, kind="stable")
-    ends = np.cumsum(counts)
+    keys = _keys(missing, known)
+    if not len(keys):  # as in an empty chunk
+        return []
+    order = np.argsort(keys, kind="stable")
+    starts = np.flatnonzero(np.r_[True, keys[order[1:]] != keys[order[:-1]]])
     groups: list[Group] = []
-    for number in np.flatnonzero(alone):
-        own = np.sort(order[ends[number] - counts[number] : ends[number]])
-        lacks, allowed = missing[first[number]], _allowed(known, first[number])
+    rest: list[Array] = []
+    for own in np.split(order, starts[1:]):
+        lacks, allowed = missing[own[0]], _allowed(known, own[0])
+        if len(own) < _MANY and lacks.any() and not lacks.all():
+            rest.append(own)
+            continue
         view = View(~lacks, allowed, _log_density(background, lacks, allowed))
         if not view.observed.any():
             groups.append(EmptyGroup(own, weights[own], view))
@@ -238,11 +239,30 @@ def groups_of(
         X = rows.X[own] if view.observed.all() else rows.X[np.ix_(own, view.observed)]
         own_weights = None if rows.sample_weight is None else weights[own]
         groups.append(PatternGroup(own, view, InMemoryRows(X, own_weights, rows.n_threads)))
-    rest = np.flatnonzero(~alone[pattern])
-    groups += [
-        BatchGroup(batch) for batch in batches(rows.X, weights, missing, rest, known, background)
-    ]
+    if rest:
+        few = np.sort(np.concatenate(rest))
+        found = batches(rows.X, weights, missing, few, known, background)
+        groups += [BatchGroup(batch) for batch in found]
     return groups
+
+
+# Bytes of the integers that are sorted fastest.
+_SIZES = (1, 2, 4, 8)
+
+
+def _keys(missing: Array, known: Array | None) -> Array:
+    """A number for each pattern of missing values and label, (n,), small where possible."""
+    packed = np.packbits(missing, axis=1)
+    if known is not None:
+        labels = (known + 1).astype(np.min_scalar_type(int(known.max(initial=0)) + 1))
+        packed = np.column_stack([packed, labels.view(np.uint8).reshape(len(known), -1)])
+    width = packed.shape[1]
+    if width > _SIZES[-1]:
+        return np.unique(packed, axis=0, return_inverse=True)[1].ravel()
+    size = next(size for size in _SIZES if size >= width)
+    padded = np.zeros((len(packed), size), dtype=np.uint8)
+    padded[:, :width] = packed
+    return padded.view(f">u{size}").astype(f"u{size}")[:, 0]
 
 
 def _allowed(known: Array | None, sample: int) -> tuple[int] | None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
 import numpy as np
 
 from skgmm._linalg import Array
-from skgmm._moments import Scatter
+from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters, one_gaussian
 from skgmm._rows import incomplete
-from skgmm._rows.base import InMemoryRows
+from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.groups import groups_of
 from skgmm._rows.incomplete import Batch, Completed, Component, batches
+from skgmm._rows.row_draws import row_normals
 from skgmm._rows.sample import StartSample
 
 # EM of one Gaussian ends when an iteration gains less than this, in nats per sample, or after so
@@ -52,9 +53,24 @@ class Completion:
         covariance = covariance * scale * scale[:, None]
         return cls(one_gaussian(mean + scale * shift, covariance), constant)
 
+    def overall_moments(self, rows: Rows, form: Scatter) -> Moments:
+        """Of samples as one component, as this Gaussian expects what is missing of them."""
+        moments = rows.expectation(self.gaussian, Scatter.FULL, np.zeros(rows.n_features))
+        scatter = np.where(self.constant[:, None] | self.constant, 0.0, moments.scatter)
+        return replace(moments, form=form, scatter=form.from_dense(scatter))
+
+    def filled(self, sample: StartSample) -> StartSample:
+        """What starts look at, with missing values filled in."""
+        return replace(sample, rows=self.drawn(sample.rows), observed=sample.rows)
+
     def drawn(self, samples: Array) -> Array:
-        """The samples (m, d) with draws in place of NaN: the same at every call."""
-        filled = drawn(samples, self.gaussian, np.random.RandomState(0), 1)[0]
+        """The samples (m, d) with draws in place of NaN: the same for equal samples."""
+        filled, normals = samples.copy(), row_normals(samples)
+        for batch in _incomplete(samples):
+            found, _ = _completed(batch, self.gaussian)
+            noise = np.take_along_axis(normals[batch.numbers], batch.missing, axis=1)
+            only = np.zeros(len(batch.X), dtype=np.int64)
+            _fill_draws(filled, batch, only, found, self.gaussian, _roots_of(found), noise)
         return np.where(self.constant & np.isnan(samples), self.gaussian.means, filled)
 
 
@@ -110,18 +126,31 @@ def drawn(X: Array, mixture: MixtureParameters, rng: np.random.RandomState, n_dr
     for batch in _incomplete(X):
         found, responsibilities = _completed(batch, mixture)
         levels = np.cumsum(responsibilities, axis=0)
-        roots = [_roots(own.within) for own in found]
+        roots = _roots_of(found)
         for copy in filled:
             component = (rng.uniform(size=len(batch.X)) * levels[-1] >= levels[:-1]).sum(axis=0)
-            noise = rng.standard_normal(size=(*batch.missing.shape, 1))
-            for k in np.unique(component):
-                chosen = np.flatnonzero(component == k)
-                missing = batch.missing[chosen]
-                values = np.take_along_axis(found[k].centred[chosen], missing, axis=1)
-                spread = roots[k][batch.pattern[chosen]] @ noise[chosen]
-                values = values + mixture.means[k][missing] + spread[:, :, 0]
-                copy[batch.numbers[chosen, None], missing] = values
+            noise = rng.standard_normal(size=batch.missing.shape)
+            _fill_draws(copy, batch, component, found, mixture, roots, noise)
     return filled
+
+
+def _fill_draws(
+    filled: Array,
+    batch: Batch,
+    component: Array,
+    found: list[Completed],
+    mixture: MixtureParameters,
+    roots: list[Array],
+    noise: Array,
+) -> None:
+    """Write draws of the missing features of a batch, from components (b,) and normals (b, u)."""
+    for k in np.unique(component):
+        chosen = np.flatnonzero(component == k)
+        missing = batch.missing[chosen]
+        values = np.take_along_axis(found[k].centred[chosen], missing, axis=1)
+        spread = roots[k][batch.pattern[chosen]] @ noise[chosen, :, None]
+        values = values + mixture.means[k][missing] + spread[:, :, 0]
+        filled[batch.numbers[chosen, None], missing] = values
 
 
 def _incomplete(X: Array) -> list[Batch]:
@@ -135,6 +164,10 @@ def _completed(batch: Batch, mixture: MixtureParameters) -> tuple[list[Completed
     found = [incomplete.completed(batch, component) for component in Component.each(mixture)]
     log_joint = incomplete.log_joint_of(batch, mixture, found)
     return found, np.exp(log_joint - incomplete.log_sums(batch, log_joint))
+
+
+def _roots_of(found: list[Completed]) -> list[Array]:
+    return [_roots(own.within) for own in found]
 
 
 def _roots(within: Array) -> Array:

@@ -45,21 +45,21 @@ def rows_to_fit(
     labels: ArrayLike | None = None,
 ) -> Rows:
     """Rows that the mixture is fitted to; sets its `n_features_in_` and `feature_names_in_`."""
-    if labels is not None and (isinstance(X, RowBlocks) or _is_dask(X)):
-        raise ValueError(
-            f"labels are not supported with {'RowBlocks' if isinstance(X, RowBlocks) else 'Dask'} "
-            "yet: give X in memory, or means_init from a fit to a labelled sample"
-        )
+    n_components = mixture.n_components
     if isinstance(X, RowBlocks):
-        return _blocks(mixture, X, sample_weight, reset=True).with_first_pass(
-            mixture.n_components, rng
-        )
+        blocks = _blocks(mixture, X, sample_weight, reset=True)
+        if labels is not None:
+            blocks = blocks.with_labels(check_labels(labels, blocks.n_samples, n_components))
+        return blocks.with_first_pass(n_components, rng)
     if _is_dask(X):
-        return _chunks(mixture, X, sample_weight, reset=True).with_first_pass(
-            mixture.n_components, rng
-        )
-    rows = rows_in_memory(mixture, X, sample_weight, mixture.n_components)
-    return labelled(rows, labels, mixture.n_components)
+        if labels is not None:
+            raise ValueError(
+                "labels are not supported with Dask yet: use RowBlocks, give X in memory, or "
+                "means_init from a fit to a labelled sample"
+            )
+        return _chunks(mixture, X, sample_weight, reset=True).with_first_pass(n_components, rng)
+    rows = rows_in_memory(mixture, X, sample_weight, n_components)
+    return labelled(rows, labels, n_components)
 
 
 def labelled(rows: RowsInMemory, labels: ArrayLike | None, n_components: int) -> RowsInMemory:
@@ -95,30 +95,28 @@ def rows_in_memory(
             f"{type(estimator).__name__} takes X in memory, but got a {type(X).__name__}: "
             "search on a random sample of the data, and fit the chosen GaussianMixtureEM to all"
         )
-    rows, largest = _in_memory(estimator, X, sample_weight, n_components, True, unsupported)
-    if not rows.whole:
+    rows, largest, whole = _in_memory(estimator, X, sample_weight, n_components, True, unsupported)
+    if not whole:
         check_features_observed(estimator, rows.X, rows.sample_weight)
     n_counted = total_weight = float(rows.n_samples)
     if (weights := rows.sample_weight) is not None:
         n_counted, total_weight = float(np.count_nonzero(weights)), float(weights.sum())
         checks.check_weighted_squares(total_weight, largest)
     checks.check_enough_rows(n_counted, total_weight, n_components)
-    return rows
+    return rows if whole else GroupedRows.of(rows)
 
 
 def rows_to_learn_from(
     mixture: BaseEstimator, X: Any, sample_weight: ArrayLike | None
 ) -> InMemoryRows:
-    """Rows of a stream; the first set the mixture's features."""
+    """Rows of a stream, NaN where a value is missing; the first set the mixture's features."""
     if isinstance(X, RowBlocks) or _is_dask(X):
         raise TypeError(
             f"partial_fit takes X in memory, but got a {type(X).__name__}: pass one block at a "
             "time, or use fit"
         )
     first = not hasattr(mixture, "n_features_in_")
-    n_components, what = mixture.n_components, "partial_fit"
-    rows, largest = _in_memory(mixture, X, sample_weight, n_components, first, what)
-    assert isinstance(rows, InMemoryRows)
+    rows, largest, _ = _in_memory(mixture, X, sample_weight, mixture.n_components, first)
     if rows.sample_weight is not None:
         checks.check_weighted_squares(float(rows.sample_weight.sum()), largest)
     return rows
@@ -132,7 +130,8 @@ def rows_to_ask_about(
         return _blocks(mixture, X, sample_weight, reset=False)
     if _is_dask(X):
         return _chunks(mixture, X, sample_weight, reset=False)
-    return _in_memory(mixture, X, sample_weight, n_components, reset=False)[0]
+    rows, _, whole = _in_memory(mixture, X, sample_weight, n_components, reset=False)
+    return rows if whole else GroupedRows.of(rows)
 
 
 def complete_or_not(mixture: BaseEstimator, X: Any) -> Array:
@@ -151,8 +150,11 @@ def _in_memory(
     n_components: int,
     reset: bool,
     unsupported: str | None = None,
-) -> tuple[RowsInMemory, float]:
-    """Rows as float64 or float32, in place where they are that, and their largest magnitude."""
+) -> tuple[InMemoryRows, float, bool]:
+    """Rows as float64 or float32, in place where they are that, NaN where a value is missing.
+
+    And their largest magnitude, and whether no value is missing.
+    """
     if isinstance(X, Iterator):
         raise TypeError(
             f"X is an iterator ({type(X).__name__}), which can be read only once. Use "
@@ -162,8 +164,7 @@ def _in_memory(
     checks.check_magnitude(largest)
     weights = checks.check_weights_of_rows(sample_weight, array)
     n_threads = threads_for(mixture.n_jobs, array, n_components)
-    rows = InMemoryRows(checks.readable(array), weights, n_threads)
-    return rows if whole else GroupedRows.of(rows), largest
+    return InMemoryRows(checks.readable(array), weights, n_threads), largest, whole
 
 
 def array_of(

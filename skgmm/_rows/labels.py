@@ -40,7 +40,7 @@ def _integers(array: Array) -> Array:
             f"labels should be integers, -1 where the component is unknown, but got {array.dtype}. "
             "For classes with names: numpy.unique(names, return_inverse=True)[1]"
         )
-    return array.astype(np.int64)
+    return array.astype(np.int64, copy=False)  # a memory map stays one
 
 
 def _is_integer(value: Any) -> bool:

@@ -38,9 +38,15 @@ def _number(value: Any) -> float:
     return np.nan if value is None or type(value).__name__ == "NAType" else float(value)
 
 
+def has_missing(X: Array) -> bool:
+    """Whether there is NaN in an array."""
+    return bool(len(X)) and bool(np.isnan(magnitude(X)))
+
+
 def observed_magnitude(array: Array) -> float:
     """The largest absolute value of those that are observed."""
-    return magnitude(np.nan_to_num(array, nan=0.0, posinf=np.inf, neginf=-np.inf))
+    largest = magnitude(array)
+    return magnitude(np.where(np.isnan(array), 0.0, array)) if np.isnan(largest) else largest
 
 
 def refuse_infinity(X: Any, array: Array) -> NoReturn:
@@ -71,16 +77,24 @@ def check_features_observed(
     estimator: BaseEstimator, X: Array, sample_weight: Array | None
 ) -> None:
     """Refuse features of which no sample has a value: nothing could be said of them."""
+    names = getattr(estimator, "feature_names_in_", None)
+    refuse_unobserved(n_observed(X, sample_weight), names, sample_weight is not None)
+
+
+def n_observed(X: Array, sample_weight: Array | None) -> Array:
+    """How many samples that count have a value of each feature, (d,)."""
     observed = ~np.isnan(X)
-    if sample_weight is not None:
-        observed = observed[sample_weight > 0]
-    never = np.flatnonzero(~observed.any(axis=0)).tolist()
+    return (observed if sample_weight is None else observed[sample_weight > 0]).sum(axis=0)
+
+
+def refuse_unobserved(n_observed: Array, names: Any, weighted: bool) -> None:
+    """Raise for features of which no sample has a value; `names` may be None."""
+    never = np.flatnonzero(n_observed == 0).tolist()
     if not never:
         return
-    names = getattr(estimator, "feature_names_in_", [None] * X.shape[1])
-    listed = ", ".join(label_of(j, names[j]) for j in never[:5])
+    listed = ", ".join(label_of(j, None if names is None else names[j]) for j in never[:5])
     more = f" and {len(never) - 5} more" if len(never) > 5 else ""
-    counted = "" if sample_weight is None else " of positive weight"
+    counted = " of positive weight" if weighted else ""
     raise ValueError(
         f"Input X contains NaN in every sample{counted} of {listed}{more}: nothing can be learned "
         "of a feature that was never observed. Drop it."

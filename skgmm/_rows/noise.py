@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 
 from skgmm._linalg import Array
+from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
+from skgmm._rows.e_step import Part, slices
 from skgmm._threads import cached_property
 
 # Variances that are no more than this part of the largest are rounding.
@@ -16,6 +20,46 @@ _FLAT = 1e-10
 
 # Samples and neighbours by which isolated samples are told.
 _REFERENCES, _NEIGHBOURS, _KEY = 500, 3, 0
+
+
+class Samples(Protocol):
+    """Rows, wherever they are."""
+
+    def summed(self, function: Callable[[Any], Any]) -> Any: ...
+
+    def overall_moments(self, form: Scatter) -> Moments: ...
+
+
+@dataclass(frozen=True)
+class Box:
+    """Bounding box of observed values; those of disjoint samples add up to that of their union."""
+
+    low: Array  # (d,)
+    high: Array  # (d,)
+    incomplete: bool  # whether values are missing
+
+    def __add__(self, other: Box) -> Box:
+        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        return Box(low, high, self.incomplete or other.incomplete)
+
+    @classmethod
+    def of(cls, part: Part) -> Box:
+        """Of some samples, of which those of weight 0 do not count."""
+        return cls.turned(np.zeros(part.X.shape[1]), None, part)
+
+    @classmethod
+    def turned(cls, origin: Array, axes: Array | None, part: Part) -> Box:
+        """The same of (X - origin) @ axes."""
+        found = cls(np.full(len(origin), np.inf), np.full(len(origin), -np.inf), False)
+        for rows in slices(len(part.X)):
+            X, weights = part.X[rows].astype(np.float64), part.sample_weight
+            if weights is not None:
+                X = X[weights[rows] > 0]
+            if axes is not None:
+                X = (X - origin) @ axes
+            low, high = np.fmin.reduce(X, initial=np.inf), np.fmax.reduce(X, initial=-np.inf)
+            found = found + cls(low, high, bool(np.isnan(X).any()))
+        return found
 
 
 @dataclass(frozen=True)
@@ -29,14 +73,10 @@ class Background:
     n_parameters: int = 1  # the weight, and the volume where samples decide it
 
     @classmethod
-    def of(
-        cls, X: Array, sample_weight: Array | None, volume: float | None, weight: float
-    ) -> Background:
-        """Of samples (n, d), NaN where missing; those of weight 0 do not count."""
-        X = X.astype(np.float64)
-        weights = np.ones(len(X)) if sample_weight is None else sample_weight
-        X, weights = X[weights > 0], weights[weights > 0]
-        low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
+    def of(cls, rows: Samples, volume: float | None, weight: float) -> Background:
+        """Of samples, of which those of weight 0 do not count."""
+        box: Box = rows.summed(Box.of)
+        low, high = box.low, box.high
         if volume is not None:
             return cls(float(np.log(volume)), low, high, weight, 1)
         if not (high > low).all():
@@ -46,8 +86,8 @@ class Background:
                 "volume. Drop it, or give UniformNoise(volume=...)."
             )
         log_volume = float(np.log(high - low).sum())
-        if not np.isnan(X).any():
-            log_volume = min(log_volume, _along_axes(X, weights))
+        if not box.incomplete:
+            log_volume = min(log_volume, _log_volume_along_axes(rows))
         return cls(log_volume, low, high, weight, 2)
 
     @classmethod
@@ -56,6 +96,16 @@ class Background:
         half = 0.5 * np.exp(np.log(volume) / means.shape[1])
         centre = means.mean(axis=0)
         return cls(float(np.log(volume)), centre - half, centre + half, 0.0)
+
+    @classmethod
+    def around(cls, parts: Sequence[Background | None]) -> Background | None:
+        """That of mixtures with the same volume, about the samples of all."""
+        known = [part for part in parts if part is not None]
+        if not known:
+            return None
+        low = np.min([part.low for part in known], axis=0)
+        high = np.max([part.high for part in known], axis=0)
+        return replace(known[0], low=low, high=high)
 
     def state(self) -> dict[str, Any]:
         """As arrays and numbers."""
@@ -75,6 +125,14 @@ class Background:
         low, high = state["box"]
         return cls(state["log_volume"], low, high, 0.0, state["n_parameters"])
 
+    def beside_drawn(
+        self, rows: Array, parameters: MixtureParameters, rng: np.random.RandomState
+    ) -> tuple[Array, Array]:
+        """Samples drawn from components (n, d), some replaced by noise; and which, bool (n,)."""
+        noise = rng.uniform(size=len(rows)) < np.exp(parameters.log_noise_weight)
+        box = rng.uniform(self.low, self.high, size=rows.shape)
+        return np.where(noise[:, None], box, rows), noise
+
     @property
     def volume(self) -> float:
         return float(np.exp(self.log_volume))
@@ -91,18 +149,18 @@ class Background:
         return -self.log_volume + missing @ self.log_sides
 
 
-def _along_axes(X: Array, weights: Array) -> float:
+def _log_volume_along_axes(rows: Samples) -> float:
     """Log-volume of the box along the principal axes of the scaled features."""
-    relative = weights / weights.sum()
-    centred = X - relative @ X
-    deviations = np.sqrt(relative @ centred**2)
-    scaled = centred / deviations
-    variances, axes = np.linalg.eigh((scaled.T * relative) @ scaled)
+    moments = rows.overall_moments(Scatter.FULL)
+    covariance = moments.scatter[0] / moments.total_weight
+    deviations = np.sqrt(np.diagonal(covariance))
+    if not deviations.all():
+        return np.inf
+    variances, axes = np.linalg.eigh(covariance / np.outer(deviations, deviations))
     if variances[0] <= _FLAT * variances[-1]:  # the box has sides that are rounding
         return np.inf
-    turned = scaled @ axes
-    sides = turned.max(axis=0) - turned.min(axis=0)
-    return float(np.log(sides).sum() + np.log(deviations).sum())
+    box: Box = rows.summed(partial(Box.turned, moments.mean[0], axes / deviations[:, None]))
+    return float(np.log(box.high - box.low).sum() + np.log(deviations).sum())
 
 
 def isolated(samples: Array, weights: Array, fraction: float) -> Array:

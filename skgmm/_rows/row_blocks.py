@@ -13,6 +13,7 @@ import numpy as np
 
 from skgmm._rows.array_input import plain
 from skgmm._rows.block import Block, Source
+from skgmm._rows.missing import unmasked
 from skgmm._rows.npy import NpyFiles
 from skgmm._rows.unchanged_files import FileState
 
@@ -201,7 +202,7 @@ class _Made:
             first = next(blocks, None)
         if first is None:
             raise ValueError("X has no samples: the factory returned no block")
-        rows = plain(first.rows, "X, block 0", "RowBlocks or Dask")
+        rows = plain(unmasked(first.rows), "X, block 0")
         return rows[:0] if hasattr(rows, "shape") else np.asarray(rows)[:0]
 
     def blocks(self) -> Generator[Block, None, None]:

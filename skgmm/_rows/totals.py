@@ -25,13 +25,19 @@ class Totals:
 
     n_samples: int
     weight: float
-    sums: Array  # of each feature, (d,)
+    sums: Array  # of the observed values of each feature, (d,)
+    missing: Array  # how many values of each feature are missing, (d,)
+
+    @classmethod
+    def nothing(cls, n_features: int) -> Totals:
+        return cls(0, 0.0, np.zeros(n_features), np.zeros(n_features, dtype=np.int64))
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(
             self.n_samples + other.n_samples,
             self.weight + other.weight,
             self.sums + other.sums,
+            self.missing + other.missing,
         )
 
     def check(self, first: Totals, sizes: Array, hint: str) -> None:
@@ -49,6 +55,13 @@ class Totals:
                 f"X has {self.n_samples} samples in this pass, but had {first.n_samples} in the "
                 f"first: it changed during the fit, or {hint}"
             )
+        if (self.missing != first.missing).any():
+            feature = int((self.missing != first.missing).argmax())
+            raise ValueError(
+                f"The values of X changed during the fit: feature {feature} has "
+                f"{self.missing[feature]} missing values in this pass, but "
+                f"{first.missing[feature]} in the first; {hint}"
+            )
         differ = ~(np.abs(self.sums - first.sums) <= _ROUNDING * sizes)
         if differ.any():
             feature = int(differ.argmax())
@@ -64,17 +77,24 @@ class Totals:
             )
 
 
-def totals_of(rows: InMemoryRows) -> Totals:
-    """Those of some samples."""
+def totals_of(rows: InMemoryRows, incomplete: bool) -> Totals:
+    """Those of some samples; `incomplete` is whether values may be missing."""
     weights = rows.sample_weight
     weight = float(rows.n_samples) if weights is None else float(weights.sum())
-    sums = sum_of_features(rows.X)
+    sums, missing = sum_of_features(rows.X), np.zeros(rows.n_features, dtype=np.int64)
+    if incomplete and not np.isfinite(sums).all():
+        sums, missing = sum_of_features(rows.X, observed), np.isnan(rows.X).sum(axis=0)
     if not np.isfinite(sums).all():  # later passes do not look at every number
         raise ValueError(
             "The values of X changed during the fit: there is NaN or infinity in this pass, which "
             "was not in the first"
         )
-    return Totals(rows.n_samples, weight, sums)
+    return Totals(rows.n_samples, weight, sums, missing)
+
+
+def observed(values: Array) -> Array:
+    """0 in place of what is missing."""
+    return np.where(np.isnan(values), 0.0, values)
 
 
 def sum_of_features(X: Array, of: Callable[[Array], Array] = np.asarray) -> Array:
@@ -98,6 +118,8 @@ class WithTotals:
         return WithTotals(self.value + other.value, self.totals + other.totals)
 
 
-def with_totals(function: Callable[[InMemoryRows], Any], rows: InMemoryRows) -> WithTotals:
-    totals = totals_of(rows)
+def with_totals(
+    function: Callable[[InMemoryRows], Any], incomplete: bool, rows: InMemoryRows
+) -> WithTotals:
+    totals = totals_of(rows, incomplete)
     return WithTotals(function(rows), totals)

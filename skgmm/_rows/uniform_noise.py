@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import overload
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from skgmm._moments import Moments
 from skgmm._rows.base import Rows
-from skgmm._rows.grouped import GroupedRows, RowsInMemory, noise_beside
+from skgmm._rows.grouped import RowsInMemory, noise_beside
 from skgmm._rows.noise import Background
+from skgmm._rows.out_of_core import beside
 
 
 class UniformNoise(BaseEstimator):
@@ -48,15 +50,18 @@ class UniformNoise(BaseEstimator):
             raise ValueError(f"noise: weight should be between 0 and 1, but is {weight!r}")
         return self
 
-    def beside(self, rows: Rows) -> GroupedRows:
-        """The samples, with this noise beside the components of every mixture."""
-        if not isinstance(rows, RowsInMemory):
-            raise ValueError(
-                "noise is not supported with RowBlocks or Dask yet: give X in memory, for example "
-                "a random sample"
-            )
-        background = Background.of(rows.X, rows.sample_weight, self.volume, float(self.weight))
-        return GroupedRows.knowing(rows, background=background)
+    def of(self, rows: Rows) -> Background:
+        """The density of this noise beside samples."""
+        return Background.of(rows, self.volume, float(self.weight))
+
+
+@overload
+def beside_noise(rows: RowsInMemory, noise: UniformNoise | None) -> RowsInMemory: ...
+@overload
+def beside_noise(rows: Rows, noise: UniformNoise | None) -> Rows: ...
+def beside_noise(rows: Rows, noise: UniformNoise | None) -> Rows:
+    """The samples, with noise beside the components of every mixture if there is any."""
+    return beside(rows, None if noise is None else noise.of(rows))
 
 
 class OnlyNoiseError(ValueError):

@@ -66,7 +66,7 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
 
     if settings.responsibilities_init is not None:
         responsibilities = _given_responsibilities(settings, rows)
-        fixed = given.imposed_on(start_of(objective, responsibilities, n_components))
+        fixed = given.imposed_on(start_of(objective.unfixed, responsibilities, n_components))
         return Start(
             lambda _: single_candidate("responsibilities", fixed),
             random=False,
@@ -85,16 +85,7 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     name = kind if random else "given"
     if (complete := given.complete()) is not None:
         return Start(lambda _: single_candidate(name, complete), random, **known)
-    named = partial(
-        initial_parameters,
-        kind,
-        sample(),
-        n_components,
-        structure,
-        objective.floor,
-        given,
-        n_threads=rows.n_threads,
-    )
+    named = partial(initial_parameters, kind, objective, sample(), n_components, given)
     return Start(lambda stream: single_candidate(name, named(rng=stream())), random, **known)
 
 
@@ -133,7 +124,7 @@ def _by_callable(
     """Starts from the user's function of data, K, random stream and weights."""
     rows = objective.rows
     seen = rows if isinstance(rows, InMemoryRows) else rows.in_memory(sample())
-    on_seen = replace(objective, rows=seen)
+    on_seen = replace(objective.unfixed, rows=seen)
 
     def start(stream: Stream) -> list[Candidate]:
         assert isinstance(seen, RowsInMemory)

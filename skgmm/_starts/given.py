@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skgmm._em.settings import Settings
+from skgmm._fixed import Fixed, fixed_masks
 from skgmm._linalg import Array, best_matching
 from skgmm._parameters import MixtureParameters
 from skgmm._validation import check_covariance, check_means, check_weights
@@ -30,6 +32,25 @@ def check_given(
         means=None if means is None else check_means(means, n_components, n_features),
         covariance=covariance,
     )
+
+
+def fixed_by(settings: Settings, n_features: int) -> Fixed | None:
+    """The parameters that a fit holds, at the values of weights_init, means_init, precisions_init.
+
+    Raises
+    ------
+    ValueError
+        If `fixed` is invalid, or a value is missing.
+    """
+    structure, K = settings.structure, settings.n_components
+    masks = fixed_masks(settings.fixed, K)
+    if not masks:
+        return None
+    values = settings.weights_init, settings.means_init, settings.precisions_init
+    given = check_given(*values, structure, K, n_features)
+    precisions = None if given.covariance is None else np.array(settings.precisions_init, float)
+    parameters = given.weights, given.means, given.covariance
+    return Fixed.of(masks, structure, K, *parameters, precisions)
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,8 @@ def moves_by_gain(
     ]
     if not only_repair:
         moves += _resplits(members, merges, rng)
+    if (held := objective.held) is not None:
+        moves = [move for move in moves if not held[list(move.components)].any()]
     return sorted(moves, key=lambda move: -move.gain)
 
 
@@ -165,7 +167,8 @@ class Members:
         rows = objective.rows
         assert isinstance(rows, InMemoryRows)
         parameters = here.parameters
-        self.objective, self.parameters, self.moments = objective, parameters, here.moments
+        self.objective = objective.local(rows)
+        self.parameters, self.moments = parameters, here.moments
         self.sound = sound
         self.rows = rows.weighted()
         assert self.rows.sample_weight is not None

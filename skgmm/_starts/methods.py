@@ -10,13 +10,11 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._objective import Objective
-from skgmm._parameters import MixtureParameters, maximise
+from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
-from skgmm._rows.grouped import rows_of
 from skgmm._rows.sample import StartSample
 from skgmm._starts.given import GivenParameters, matched
 from skgmm._starts.kmeans import kmeans, nearest, seeds
-from skgmm.covariance import Structure
 
 
 class EmptyStartError(ValueError):
@@ -31,13 +29,11 @@ class EmptyStartError(ValueError):
 
 def initial_parameters(
     kind: str,
+    objective: Objective,
     sample: StartSample,
     n_components: int,
-    structure: Structure,
-    floor: Array,
     given: GivenParameters,
     rng: np.random.RandomState,
-    n_threads: int = 1,
 ) -> MixtureParameters:
     """A start of one of scikit-learn's four kinds, with the given parameters in place of its own.
 
@@ -48,22 +44,23 @@ def initial_parameters(
     """
     if (complete := given.complete()) is not None:
         return complete
+    on_sample = objective.unfixed.on(sample)
     if given.means is not None:
-        start = _around(given.means, sample, structure, floor, n_threads)
+        start = _around(given.means, on_sample, sample)
         return given.imposed_on(start)
     if kind in SEEDS and len(sample) >= n_components:
         core = sample.trimmed(n_components)
         means = core.rows[SEEDS[kind](core, n_components, rng)]
         if sample.known is not None:  # which names the components
-            start = _nearest(means, sample, structure, floor, n_threads)
+            start = _nearest(means, on_sample, sample)
         else:
-            start = _around(means, sample, structure, floor, n_threads)
+            start = _around(means, on_sample, sample)
     else:
         partition = PARTITIONS[kind] if len(sample) >= n_components else _shared_rows
+        n_threads = objective.rows.n_threads
         labels = partition(sample.trimmed(n_components), n_components, rng, n_threads)
         labels = sample.with_isolated(labels, n_components)
-        objective = Objective(rows_of(sample, n_threads), structure, floor)
-        start = start_of(objective, labels, n_components)
+        start = start_of(on_sample, labels, n_components)
     return given.imposed_on(matched(start, given))
 
 
@@ -124,29 +121,27 @@ SEEDS: dict[str, Callable[..., Array]] = {
 """Methods that choose samples as means: their indices."""
 
 
-def _nearest(
-    means: Array, sample: StartSample, structure: Structure, floor: Array, n_threads: int
-) -> MixtureParameters:
+def _nearest(means: Array, on_sample: Objective, sample: StartSample) -> MixtureParameters:
     """The M-step with every sample at its nearest seed, or in its component if that is known."""
-    labels = nearest(sample.rows, means, n_threads)
-    return start_of(Objective(rows_of(sample, n_threads), structure, floor), labels, len(means))
+    labels = nearest(sample.rows, means, on_sample.rows.n_threads)
+    return start_of(on_sample, labels, len(means))
 
 
-def _around(
-    means: Array, sample: StartSample, structure: Structure, floor: Array, n_threads: int
-) -> MixtureParameters:
+def _around(means: Array, on_sample: Objective, sample: StartSample) -> MixtureParameters:
     """Equal weights, the given means, and the covariance within nearest-mean groups for all.
 
     One covariance for all, because that of a group of few samples would be nearly singular.
     """
-    n_components = len(means)
+    n_components, n_threads = len(means), on_sample.rows.n_threads
     spread = sample.rows.std(axis=0)
     labels = nearest(sample.rows, means, n_threads, scale=np.where(spread > 0, spread, 1.0))
     if len(sample) < 2 * n_components:  # groups of single samples have no covariance
         labels = np.zeros(len(sample), dtype=np.int64)
     rows = InMemoryRows(sample.rows, sample.weights, n_threads)
-    groups = rows.partition_moments(labels, n_components, structure.scatter, floor)
-    return maximise(_evened(replace(groups, mean=means)), structure)
+    form = on_sample.structure.scatter
+    groups = rows.partition_moments(labels, n_components, form, on_sample.floor)
+    start = on_sample.maximise(_evened(replace(groups, mean=means)), None)
+    return replace(start, means=means)
 
 
 def _evened(moments: Moments) -> Moments:

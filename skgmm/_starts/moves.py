@@ -85,6 +85,11 @@ class Move:
         into = self.merge.into if self.merge is not None else None
         return set(self.places) if into is None else {*self.places, into}
 
+    @property
+    def components(self) -> set[int]:
+        """Components that take part."""
+        return self.changed if self.merge is None else {*self.changed, self.merge.freed}
+
     def applied(self, moments: Moments) -> Moments:
         """The moments after this move."""
         form = moments.form

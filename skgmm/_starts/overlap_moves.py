@@ -32,9 +32,12 @@ def moves_by_overlap(objective: Objective, here: EMResult) -> Iterator[MixturePa
     sides = [
         _lowest_kurtosis(weighted, here.parameters, responsibilities[:, k], k) for k in range(K)
     ]
+    held = np.zeros(K, dtype=bool) if objective.held is None else objective.held
     for into, freed, split in _ranked(
         weighted, here, responsibilities, [side[0] for side in sides]
     ):
+        if held[[into, freed, split]].any():
+            continue
         moved, own = responsibilities.copy(), responsibilities[:, split].copy()
         moved[:, into] += moved[:, freed]
         moved[:, freed] = np.where(sides[split][1], own, 0.0)

@@ -157,7 +157,7 @@ def _candidates(
     for kind, partition in partitions:
         try:
             groups = moments_of_partition(objective, partition, n_components)
-            start = objective.maximise(groups, None)
+            start = objective.unfixed.maximise(groups, None)
             start = given.imposed_on(matched(start, given))
             candidates.append(
                 Candidate(kind, start, -np.inf, 0, groups=groups, volume=_volume(groups))

@@ -108,6 +108,10 @@ class Covariance(ABC):
     def precision_diagonal(self) -> Array:
         """Diagonals of Sigma^-1, shape (m, d)."""
 
+    @abstractmethod
+    def precision_traces(self, scatter: Array) -> Array:
+        """tr(Sigma^-1 scatter) of each scatter, matrices (..., d, d) or diagonals (m, d)."""
+
     def of(self, component: int) -> Self:
         """That of one component."""
         k = component % len(self.factor)
@@ -121,6 +125,11 @@ class Covariance(ABC):
     def reordered(self, order: Array) -> Self:
         """Those of these components: the first is the one that was order[0]."""
         return self if self.shared else replace(self, factor=self.factor[order])
+
+    def with_those_of(self, other: Covariance, components: Array) -> Covariance:
+        """These, with another's in some of the components, (K,) bool; each has one of its own."""
+        own = components.reshape(-1, *(1,) * (self.factor.ndim - 1))
+        return covariance_of(np.where(own, other.factor, self.factor))
 
     def variances(self) -> Array:
         """Diagonals of Sigma, shape (m, d)."""
@@ -178,6 +187,9 @@ class Ellipsoidal(Covariance):
     def precision_diagonal(self) -> Array:
         return np.einsum("mij,mij->mi", self.factor, self.factor)
 
+    def precision_traces(self, scatter: Array) -> Array:
+        return ((scatter @ self.factor) * self.factor).sum(axis=(-2, -1))
+
     def dense(self) -> Array:
         lower = triangular_inverse(np.swapaxes(self.factor, 1, 2))
         return symmetrised(lower @ np.swapaxes(lower, 1, 2))
@@ -216,6 +228,11 @@ class AxisAligned(Covariance):
 
     def precision_diagonal(self) -> Array:
         return self.factor**2
+
+    def precision_traces(self, scatter: Array) -> Array:
+        if scatter.ndim == 3:
+            scatter = np.diagonal(scatter, axis1=-2, axis2=-1)
+        return (self.factor**2 * scatter).sum(axis=-1)
 
     def variances(self) -> Array:
         return self.factor**-2.0

@@ -107,6 +107,11 @@ class Structure(ABC):
         """Volume, shape and orientation: E equal, V varying, I identity."""
         return self.aliases[0] if self.aliases else self.name
 
+    @property
+    def separate(self) -> bool:
+        """Whether each component has a covariance of its own, with nothing in common."""
+        return self.ties is not None and self.ties.code in ("VVV", "VVI", "VII")
+
     def estimate(self, moments: Moments, previous: Covariance | None = None) -> Covariance:
         """The member of the family that maximises the ECLL given the moments.
 

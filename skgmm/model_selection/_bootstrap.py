@@ -17,7 +17,10 @@ from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import RowsInMemory, as_observed
 from skgmm._rows.intake import rows_in_memory
+from skgmm._rows.noise import Background
+from skgmm._rows.uniform_noise import UniformNoise, beside_noise, noise_of
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import run_in_workers, single_threaded_blas
 from skgmm.covariance import Structure, find_structure
@@ -76,8 +79,9 @@ class _Test:
     n_components: int
     reg_covar: float | str
     options: dict[str, Any]
+    noise: UniformNoise | None
 
-    def statistic(self, rows: InMemoryRows, seed: int) -> tuple[float, MixtureParameters]:
+    def statistic(self, rows: RowsInMemory, seed: int) -> tuple[float, MixtureParameters]:
         """Twice the gain of one more component, and the mixture without it.
 
         Rows drawn and the user's are treated alike, or the distribution would be of something
@@ -100,15 +104,43 @@ class _Test:
             0.0, statistic
         ), less.result.parameters  # less is rounding: the models are nested
 
-    def replicate(self, null: MixtureParameters, n_samples: int, seed: int) -> float:
+    def replicate(self, null: _Null, seed: int) -> float:
         """The statistic of samples drawn from the mixture; NaN if a model cannot be fitted."""
-        rng = np.random.RandomState(seed)
-        rows, _ = null.draw(n_samples, rng)
         try:
             with single_threaded_blas():
-                return self.statistic(InMemoryRows(rows), seed)[0]
+                return self.statistic(beside_noise(null.drawn(seed), self.noise), seed)[0]
         except ValueError:
             return np.nan
+
+
+@dataclass(frozen=True)
+class _Null:
+    """What data sets are drawn from: the fitted mixture of K components."""
+
+    parameters: MixtureParameters
+    n_samples: int
+    missing: Array | None  # (n, d) bool, the missing values of X, which samples drawn have too
+    background: Background | None
+
+    def drawn(self, seed: int) -> RowsInMemory:
+        """A data set."""
+        rng = np.random.RandomState(seed)
+        X, _ = self.parameters.draw(self.n_samples, rng)
+        if self.background is not None:
+            X, _ = self.background.beside_drawn(X, self.parameters, rng)
+        X = X if self.missing is None else np.where(self.missing, np.nan, X)
+        return as_observed(InMemoryRows(X))
+
+
+def _missing(rows: RowsInMemory, n_samples: int) -> Array | None:
+    """What is missing of data sets of so many samples: as of X, in proportion to the weights."""
+    missing = np.isnan(rows.X)
+    if not missing.any():
+        return None
+    if rows.sample_weight is None:
+        return missing
+    ranks = np.cumsum(rows.sample_weight) / rows.sample_weight.sum()
+    return missing[np.searchsorted(ranks, (np.arange(n_samples) + 0.5) / n_samples)]
 
 
 # Smaller differences of the statistics, in nats per sample, are rounding errors.
@@ -127,6 +159,7 @@ _FEW_FAILURES = 0.1
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "noise": [StrOptions({"auto"}), UniformNoise, None],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     },
@@ -143,6 +176,7 @@ def bootstrap_lrt(
     tol: float = 1e-6,
     reg_covar: float | str = "auto",
     max_iter: int = 1000,
+    noise: UniformNoise | str | None = None,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
 ) -> BootstrapLRT:
@@ -150,11 +184,14 @@ def bootstrap_lrt(
 
     Twice the gain in log-likelihood is not chi-square distributed here, because the parameters of a
     superfluous component are not identifiable. So its null distribution is simulated, by fitting
-    both models to samples drawn from the fitted mixture of K components (McLachlan 1987).
+    both models to samples drawn from the fitted mixture of K components (McLachlan 1987). Where
+    values of X are missing, the same values of the samples drawn are removed: this supposes that
+    which values are missing does not depend on the values (missing completely at random).
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
+        NaN where a value is missing.
     max_components : int, default=9
         The largest K that is tested (against K + 1).
     covariance_type : str, default='full'
@@ -167,6 +204,9 @@ def bootstrap_lrt(
         How often each sample counts; the size of simulated data sets is the sum of the weights.
     tol, reg_covar, max_iter
         See :class:`GaussianMixtureEM`.
+    noise : 'auto', UniformNoise or None, default=None
+        A component of constant density beside the Gaussians, as of :class:`GaussianMixtureEM`; it
+        is not counted in K. Noise of simulated data sets is drawn in the bounding box of X.
     random_state : int, RandomState instance or None, default=None
         Seed of the initialisation and of the simulated data sets.
     n_jobs : int or None, default=None
@@ -207,22 +247,23 @@ def bootstrap_lrt(
     >>> result.n_components
     2
     """
-    rows = rows_in_memory(GaussianMixtureEM(n_jobs=1), X, sample_weight, 2, "bootstrap_lrt")
-    assert isinstance(rows, InMemoryRows)
+    rows = rows_in_memory(GaussianMixtureEM(n_jobs=1), X, sample_weight, 2)
     weights = rows.sample_weight
     n_samples = rows.n_samples if weights is None else max(2, round(float(weights.sum())))
-    structure = find_structure(covariance_type)
+    structure, uniform = find_structure(covariance_type), noise_of(noise)
     for message in relative_weights(weights, n_parameters(structure, 1, rows.n_features)):
         warnings.warn(message, UserWarning, stacklevel=3)
     rng = check_random_state(random_state)
     options = {"tol": tol, "max_iter": max_iter}
+    missing, rows = _missing(rows, n_samples), beside_noise(rows, uniform)
     tested: list[tuple[float, float, Array]] = []
     with single_threaded_blas():
         for K in range(1, max_components + 1):
-            test = _Test(structure, K, reg_covar, options)
+            test = _Test(structure, K, reg_covar, options, uniform)
             own, *seeds = rng.randint(2**31 - 1, size=1 + n_bootstrap)
-            statistic, null = test.statistic(rows, own)
-            replicate = partial(test.replicate, null, n_samples)
+            statistic, parameters = test.statistic(rows, own)
+            null = _Null(parameters, n_samples, missing, rows.background)
+            replicate = partial(test.replicate, null)
             drawn = np.sort(run_in_workers(replicate, seeds, n_jobs))
             p_value = _p_value(K, statistic - _ROUNDING * n_samples, drawn)
             tested.append((statistic, p_value, drawn))

@@ -17,9 +17,10 @@ from skgmm._fitted import replacing, snapshot, undone_on_error, warn_after_fit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
+from skgmm._prior import ConjugatePrior
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import labelled, rows_in_memory
-from skgmm._rows.uniform_noise import UniformNoise, noise_of
+from skgmm._rows.uniform_noise import UniformNoise, beside_noise, noise_of
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
@@ -85,6 +86,11 @@ class GaussianMixtureSearch(
     noise : 'auto', UniformNoise or None, default=None
         A component of constant density beside those of every model, as in
         :class:`GaussianMixtureEM`. The number of components does not include it.
+    prior : 'auto', 'mclust', ConjugatePrior or None, default=None
+        Samples that each component has seen before, as for :class:`GaussianMixtureEM`. Criteria are
+        those of the log-likelihood where the posterior density is highest.
+    fixed : 'weights' or None, default=None
+        'weights': all components have the same weight.
     random_state : int, RandomState instance or None, default=None
         Seed of the random initialisation (not of the folds, which have their own).
     n_jobs : int or None, default=None
@@ -148,6 +154,8 @@ class GaussianMixtureSearch(
         "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "noise": [StrOptions({"auto"}), UniformNoise, None],
+        "prior": [StrOptions({"auto", "mclust"}), ConjugatePrior, None],
+        "fixed": [StrOptions({"weights"}), None],
         "random_state": ["random_state"],
         "n_jobs": [
             Interval(Integral, None, -1, closed="right"),
@@ -168,6 +176,8 @@ class GaussianMixtureSearch(
         reg_covar: float | str = "auto",
         max_iter: int = 1000,
         noise: UniformNoise | str | None = None,
+        prior: ConjugatePrior | str | None = None,
+        fixed: str | None = None,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
@@ -180,6 +190,8 @@ class GaussianMixtureSearch(
         self.reg_covar = reg_covar
         self.max_iter = max_iter
         self.noise = noise
+        self.prior = prior
+        self.fixed = fixed
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
@@ -289,19 +301,26 @@ class GaussianMixtureSearch(
         sizes, structures = sizes_of(self.n_components), structures_of(self.covariance_types)
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
         rows = labelled(rows, labels, min(sizes))
-        if (noise := noise_of(self.noise)) is not None:
-            rows = noise.beside(rows)
+        rows = beside_noise(rows, noise_of(self.noise))
         rng = check_random_state(self.random_state)
 
         def prepare(some: RowsInMemory) -> SearchData:
             options = {"tol": self.tol, "max_iter": self.max_iter}
             return SearchData.prepare(
-                some, self.reg_covar, sizes, rng, options, structures, admissible_only=True
+                some,
+                self.reg_covar,
+                sizes,
+                rng,
+                options,
+                structures,
+                prior=self.prior,
+                equal_weights=self.fixed is not None,
+                admissible_only=True,
             )
 
         data = prepare(rows)
         table, complete = sweep(data, structures, rows.n_threads, tasks)
-        results = table_of(table, structures, sizes, rows)
+        results = table_of(table, structures, sizes, rows, self.fixed is not None)
         column = self.criterion
         if column == HELD_OUT:
             if not complete:
@@ -321,7 +340,7 @@ class GaussianMixtureSearch(
         self.best_n_components_ = int(results["n_components"][best])
         self.best_covariance_type_ = str(results["covariance_type"][best])
         chosen = table[self.best_covariance_type_, self.best_n_components_]
-        self.best_estimator_ = as_estimator(self, chosen, rows, data.reg)
+        self.best_estimator_ = as_estimator(self, chosen, rows, data)
         messages = data.collapse.span.advice(getattr(self, "feature_names_in_", None), None)
         messages += largest_tried(sizes, self.best_n_components_)
         if self.criterion != HELD_OUT:

@@ -9,15 +9,40 @@ from typing import Any
 import numpy as np
 
 from skgmm._em.collapse import CollapseTest
+from skgmm._em.one_gaussian import one_gaussian_of
 from skgmm._em.result import EMResult
+from skgmm._fixed import Fixed, fixed_masks
 from skgmm._linalg import Array
 from skgmm._moments import Scatter
-from skgmm._objective import Regularisation
+from skgmm._objective import Objective, Regularisation
+from skgmm._prior import ConjugatePrior, OneGaussian, Prior, prior_of
 from skgmm._rows.grouped import RowsInMemory, rows_of
 from skgmm._starts.race import thinned
-from skgmm.covariance import Structure
+from skgmm.covariance import STRUCTURES, Structure
 from skgmm.model_selection._admissible import InadmissibleError, needed_samples, unsupported
 from skgmm.model_selection._candidates import Groups, grouped
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known of the parameters before the samples are seen."""
+
+    prior: ConjugatePrior | str | None
+    data: OneGaussian | None  # where there is a prior
+    equal_weights: bool
+
+    def prior_of(self, structure: Structure, n_components: int) -> ConjugatePrior | None:
+        """The prior of a model, with all its values."""
+        if self.data is None:
+            return None
+        return prior_of(self.prior, self.data, structure, n_components)
+
+    def fixed(self, structure: Structure, n_components: int) -> Fixed | None:
+        """Equal weights, where these are asked for."""
+        if not self.equal_weights:
+            return None
+        masks = fixed_masks("weights", n_components)
+        return Fixed.of(masks, structure, n_components, None, None, None)
 
 
 @dataclass(frozen=True)
@@ -32,6 +57,7 @@ class SearchData:
     groups: dict[int, Groups | None]
     deviations: Array  # (d,) standard deviations of all samples
     options: dict[str, Any]  # of run_em
+    knowledge: Knowledge
     admissible_only: bool  # whether each component must rest on enough samples
 
     @classmethod
@@ -43,6 +69,8 @@ class SearchData:
         rng: np.random.RandomState,
         options: dict[str, Any],
         structures: Sequence[Structure],
+        prior: ConjugatePrior | str | None = None,
+        equal_weights: bool = False,
         admissible_only: bool = False,
     ) -> SearchData:
         """Compute partitions for each number of components, once for all structures."""
@@ -62,8 +90,21 @@ class SearchData:
         variances = overall.feature_variances()[0] + reg.variances
         deviations = np.sqrt(np.where(variances > 0, variances, 1.0))
         collapse = CollapseTest(reg.artificial, overall, n_samples)
-        return cls(
-            rows, trial, n_samples, reg, collapse, groups, deviations, options, admissible_only
+        plain = Objective(rows, STRUCTURES["full"], *reg)
+        one = None if prior is None else one_gaussian_of(plain)
+        knowledge = Knowledge(prior, one, equal_weights)
+        parts = (groups, deviations, options, knowledge, admissible_only)
+        return cls(rows, trial, n_samples, reg, collapse, *parts)
+
+    def objective(self, structure: Structure, n_components: int) -> Objective:
+        """What the fit of a model maximises."""
+        prior = self.knowledge.prior_of(structure, n_components)
+        return Objective(
+            self.rows,
+            structure,
+            *self.reg,
+            prior=prior and Prior.of(prior),
+            fixed=self.knowledge.fixed(structure, n_components),
         )
 
     @property

@@ -121,7 +121,7 @@ def fit_model(
 ) -> ModelFit:
     """Fit one model; after a failure there is no result, and the status gives the reason."""
     began = perf_counter()
-    objective = Objective(data.rows, structure, *data.reg)
+    objective = data.objective(structure, n_components)
     try:
         result = _best_end(data, objective, n_components, neighbours)
         log_likelihood = result.moments.total_weight * objective.mean_log_probability(

@@ -46,6 +46,7 @@ def table_of(
     structures: Sequence[Structure],
     sizes: Sequence[int],
     rows: RowsInMemory,
+    equal_weights: bool = False,
 ) -> dict[str, Array]:
     """Columns of the table, with a row per model in the order of sizes, then structures."""
     weights = rows.sample_weight
@@ -59,6 +60,8 @@ def table_of(
     n_free = np.array([fit.n_parameters(rows.n_features) for fit in fits], dtype=np.int64)
     if (background := noise_beside(rows)) is not None:
         n_free += background.n_parameters
+    if equal_weights:
+        n_free -= np.array([fit.n_components - 1 for fit in fits])
     bic_values = bic(log_likelihood, n_free, n_samples)
     return {
         "n_components": np.array([fit.n_components for fit in fits], dtype=np.int64),
