@@ -1,4 +1,4 @@
-"""A fit from end to end: rows, the problem they pose, starts, and the best of their runs."""
+"""A fit from end to end: rows, their objective, starts, and the best of their runs."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Ascent(Protocol):
 def coordinates_around(
     objective: Objective, anchor: MixtureParameters, moments: Moments
 ) -> Coordinates | MomentCoordinates:
-    """Coordinates of the mixtures of the problem's structure; `moments` are the anchor's."""
+    """Coordinates of the mixtures of the objective's structure; `moments` are the anchor's."""
     ties = objective.structure.ties
     if ties is None:
         return MomentCoordinates(objective, anchor, moments)

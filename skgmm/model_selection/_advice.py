@@ -9,15 +9,45 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm._rows.evidence import effective_size
 from skgmm._validation import scale_of_weights
+from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._table import NOT_REACHED, Table
+
+PENALISED = ("bic", "aic", "icl")
+"""Criteria that count parameters: their names are columns of the table."""
 
 # Smaller differences of BIC are negligible (Kass & Raftery 1995).
 _DECISIVE = 2.0
 
 
-def largest_tried(sizes: Sequence[int], best: int) -> list[str]:
+def advice(
+    data: SearchData,
+    table: Table,
+    results: dict[str, Array],
+    best: int,
+    criterion: str,
+    names: Sequence[str] | Array | None,
+) -> list[str]:
+    """What the user should know of a search, beside an interrupt.
+
+    Parameters
+    ----------
+    best : int
+        The row of the best model.
+    names : sequence of str or None
+        Of the columns of X.
+    """
+    messages = data.collapse.span.advice(names, None)
+    messages += largest_tried(results["n_components"], int(results["n_components"][best]))
+    if criterion in PENALISED:
+        messages += relative_weights(data.rows.sample_weight, int(results["n_parameters"][best]))
+        penalty = 2.0 if criterion == "aic" else float(np.log(data.total_weight))
+        messages += left_out(table, results, float(results[criterion][best]), penalty)
+    return messages
+
+
+def largest_tried(sizes: Sequence[int] | Array, best: int) -> list[str]:
     """A message if more components than were tried might be better."""
-    if len(sizes) < 2 or best < max(sizes):
+    if len(set(sizes)) < 2 or best < max(sizes):
         return []
     return [
         f"The best number of components, {best}, is the largest that was tried (n_components from "

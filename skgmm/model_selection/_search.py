@@ -21,7 +21,7 @@ from skgmm._rows.uniform_noise import UniformNoise, beside_noise, noise_of
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
-from skgmm.model_selection._advice import interrupted, largest_tried, left_out, relative_weights
+from skgmm.model_selection._advice import advice, interrupted
 from skgmm.model_selection._answers import AnswersAsTheBest
 from skgmm.model_selection._best import as_estimator
 from skgmm.model_selection._cross_validation import cross_validated
@@ -319,23 +319,14 @@ class GaussianMixtureSearch(
             )
             column = add_held_out(results, held_out)
         best = best_row(results, column, higher_is_better=self.criterion == HELD_OUT)
-        if best is None:
-            raise ValueError(
-                f"None of the {len(results['status'])} models could be fitted. The first: "
-                f"{results['status'][0]}"
-            )
         self.results_, self.best_index_ = results, best
         self.best_score_ = float(results[column][best])
         self.best_n_components_ = int(results["n_components"][best])
         self.best_covariance_type_ = str(results["covariance_type"][best])
         chosen = table[self.best_covariance_type_, self.best_n_components_]
         self.best_estimator_ = as_estimator(self, chosen, rows, data)
-        messages = data.collapse.span.advice(getattr(self, "feature_names_in_", None), None)
-        messages += largest_tried(sizes, self.best_n_components_)
-        if self.criterion != HELD_OUT:
-            messages += relative_weights(rows.sample_weight, int(results["n_parameters"][best]))
-            penalty = 2.0 if self.criterion == "aic" else float(np.log(data.total_weight))
-            messages += left_out(table, results, self.best_score_, penalty)
+        names = getattr(self, "feature_names_in_", None)
+        messages = advice(data, table, results, best, self.criterion, names)
         return messages if complete else [*messages, interrupted(results)]
 
     def _folds(self) -> Any:

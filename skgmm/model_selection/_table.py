@@ -93,11 +93,20 @@ def _converged(fit: ModelFit) -> bool:
     return fit.result is not None and fit.result.status.converged
 
 
-def best_row(results: dict[str, Any], column: str, higher_is_better: bool) -> int | None:
-    """The row of the best score, the simplest model of ties; None if all are NaN."""
+def best_row(results: dict[str, Any], column: str, higher_is_better: bool) -> int:
+    """The row of the best score, the simplest model of ties.
+
+    Raises
+    ------
+    ValueError
+        If all scores are NaN.
+    """
     scores = results[column] * (-1.0 if higher_is_better else 1.0)
     if np.isnan(scores).all():
-        return None
+        status = results["status"]
+        raise ValueError(
+            f"None of the {len(status)} models could be fitted. The first: {status[0]}"
+        )
     best = np.nanmin(scores)
     equal = np.flatnonzero(scores <= best + _TIE * abs(best))
     return int(equal[np.argmin(results["n_parameters"][equal])])
