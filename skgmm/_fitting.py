@@ -15,6 +15,7 @@ from skgmm._em.result import EMResult
 from skgmm._em.settings import Settings
 from skgmm._em.stepwise import StreamState
 from skgmm._em.watch import Watch
+from skgmm._fixed import Fixed
 from skgmm._linalg import Array
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, n_parameters, seeded_draws
@@ -51,21 +52,15 @@ class Fit:
         memory = StreamState.of_fit(
             result.moments.with_objective(log_likelihood), objective.rows.n_samples
         )
-        attributes = attributes_of(
-            result.parameters,
-            objective.structure,
-            objective.rows.dtype,
-            noise_beside(objective.rows),
-        )
-        if self.prior is not None:
-            attributes |= {
-                "prior_": self.prior,
-                "log_prior_": objective.log_prior_of(result.parameters),
-            }
-        if objective.fixed is not None:
-            attributes = objective.fixed.attributes(attributes, objective.structure)
         return {
-            **attributes,
+            **attributes_of(
+                result.parameters,
+                objective.structure,
+                objective.rows.dtype,
+                noise_beside(objective.rows),
+                self.prior,
+                objective.fixed,
+            ),
             "converged_": result.status.converged,
             "status_": result.description,
             "n_iter_": len(result.objectives),
@@ -87,6 +82,8 @@ def attributes_of(
     structure: Structure,
     dtype: np.dtype,
     background: Background | None = None,
+    prior: ConjugatePrior | None = None,
+    fixed: Fixed | None = None,
 ) -> dict[str, Any]:
     """The fitted attributes that describe a mixture and its noise, in the dtype of the data.
 
@@ -107,13 +104,18 @@ def attributes_of(
         dtype = np.dtype(np.float64)  # squares of float32 numbers need not be float32 numbers
     names = ("weights_", "means_", "precisions_cholesky_")
     beside = 0 if background is None else background.n_parameters
-    return {
+    found = {
         **{name: np.array(array, dtype=dtype) for name, array in arrays.items()},
         "_unrounded": {name: arrays[name] for name in names} if dtype == np.float32 else None,
         "n_parameters_": n_parameters(structure, *parameters.means.shape) + beside,
+        "_n_fixed": 0,
         "covariance_type_": structure.name,
         **({"_noise": None} if background is None else background.attributes(parameters)),
     }
+    if prior is not None:
+        log_prior = Prior.of(prior).log_density(parameters, structure.scatter)
+        found |= {"prior_": prior, "log_prior_": log_prior}
+    return found if fixed is None else fixed.attributes(found, structure)
 
 
 def fit_mixture(
@@ -192,7 +194,8 @@ def _run(
         )
         refuse_only_noise(result.moments, rows)
     result = replace(result, shortage=start.warning, n_distinct=start.n_distinct)
-    return collapse.with_span(result)
+    # With a prior no direction rests on `reg_covar`.
+    return result if objective.determined else collapse.with_span(result)
 
 
 def _best(

@@ -138,8 +138,14 @@ class Fixed:
             every = self.covariances.all()
             held = ... if every else self.covariances
             precisions[held] = self.precisions[held]
-        n_free = fitted["n_parameters_"] - self.n_parameters(structure, fitted["means_"].shape[1])
-        return {**fitted, "weights_": weights, "precisions_": precisions, "n_parameters_": n_free}
+        n_fixed = self.n_parameters(structure, fitted["means_"].shape[1])
+        return {
+            **fitted,
+            "weights_": weights,
+            "precisions_": precisions,
+            "n_parameters_": fitted["n_parameters_"] - n_fixed,
+            "_n_fixed": n_fixed,
+        }
 
     # M-step
 

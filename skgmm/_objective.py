@@ -103,6 +103,17 @@ class Objective:
             return moments
         return replace(moments, objective=moments.objective + self.log_prior(parameters))
 
+    @property
+    def determined(self) -> bool:
+        """Whether covariances are positive definite without any sample, by the prior."""
+        return self.prior is not None and self.prior.determines_covariances
+
+    def minimum_rows(self, n_components: int) -> int:
+        """Fewest samples for which every component's covariance can be non-singular."""
+        if self.determined:
+            return n_components
+        return self.structure.minimum_rows(n_components, self.rows.n_features)
+
     def log_prior(self, parameters: MixtureParameters) -> float:
         """What the prior adds to the objective, in nats; each of its samples is a cloud too."""
         prior = self._prior_of(parameters.n_components)
@@ -155,6 +166,12 @@ class Objective:
     def unfixed(self) -> Objective:
         """The same with nothing held: for a start, whose components are then matched."""
         return self if self.fixed is None else replace(self, fixed=None)
+
+    @property
+    def several_optima(self) -> bool:
+        """Whether the M-step can have several."""
+        fixed = self.fixed is not None and bool(self.fixed.covariances.all())
+        return self.structure.several_optima and not fixed
 
     @property
     def held(self) -> Array | None:

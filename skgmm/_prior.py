@@ -264,18 +264,24 @@ class Prior:
         return replace(self, weight_rows=self.weight_rows[order])
 
     @property
+    def determines_covariances(self) -> bool:
+        """Whether covariances are positive definite without any sample."""
+        one = OneGaussian(self.mean, self.covariance, 1.0)
+        return self.covariance_rows > 0.0 and not one.singular
+
+    @property
     def counts(self) -> Counts:
         """How many samples of each kind each component has seen."""
         none = np.zeros(len(self.weight_rows))
         return Counts(self.weight_rows, none + self.mean_rows, none + self.covariance_rows)
 
-    def moments(self, form: Scatter, floor: Array) -> Moments:
+    def moments(self, form: Scatter, floor: Array | float) -> Moments:
         """The samples seen before, each a small cloud of variance `floor` (d,) as all others."""
         K, d = len(self.weight_rows), len(self.mean)
         if form is Scatter.DIAGONAL:
             scatter = np.tile(np.diagonal(self.covariance) + floor, (K, 1))
         else:
-            one = self.covariance + np.diag(floor)
+            one = self.covariance + floor * np.eye(d)
             scatter = np.tile(one, (K, 1, 1)) if form is Scatter.FULL else K * one
         return Moments(
             form=form,
@@ -287,7 +293,9 @@ class Prior:
             counts=self.counts,
         )
 
-    def log_density(self, parameters: MixtureParameters, form: Scatter, floor: Array) -> float:
+    def log_density(
+        self, parameters: MixtureParameters, form: Scatter, floor: Array | float = 0.0
+    ) -> float:
         """The log prior in nats, without constants."""
         K, covariance = parameters.n_components, parameters.covariance
         moments = self.moments(form, floor)

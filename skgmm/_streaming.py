@@ -21,8 +21,10 @@ from skgmm._fitted import snapshot
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._inference import MixtureInference
 from skgmm._linalg import Array
+from skgmm._moments import Scatter
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, seeded_draws
+from skgmm._prior import ConjugatePrior, OneGaussian, Prior, prior_of
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.grouped import as_observed
@@ -30,8 +32,9 @@ from skgmm._rows.missing import check_features_observed, n_observed
 from skgmm._rows.noise import Background
 from skgmm._rows.out_of_core import beside
 from skgmm._rows.uniform_noise import beside_noise, noise_of
+from skgmm._starts.given import fixed_by
 from skgmm._threads import threads_for
-from skgmm.covariance import IllDefinedCovarianceError, Structure
+from skgmm.covariance import IllDefinedCovarianceError
 
 Mixture = TypeVar("Mixture", bound=MixtureInference)
 
@@ -62,6 +65,8 @@ def _check_unchanged(mixture: MixtureInference, settings: Settings) -> None:
     ]
     if (mixture._background() is None) != (noise_of(mixture.noise) is None):
         changed.append("noise")
+    if hasattr(mixture, "prior_") and mixture.prior is None:
+        changed.append("prior")
     if changed:
         raise ValueError(
             f"partial_fit cannot continue after a change of {' and '.join(changed)}. Undo the "
@@ -112,11 +117,20 @@ def _learn(mixture: MixtureInference, settings: Settings, rows: InMemoryRows) ->
     reg = _regularisation(mixture, memory)
     step_size = StepSize(settings.step_exponent, settings.warm_up)
     background = mixture._background()
-    stream = Stream(structure, reg.variances, step_size, parameters, memory, background)
+    prior, fixed = _prior(mixture, memory, reg), fixed_by(settings, rows.n_features)
+    of_rows = partial(
+        Objective,
+        structure=structure,
+        floor=reg.variances,
+        prior=prior and Prior.of(prior),
+        fixed=fixed,
+    )
+    stream = Stream(of_rows, step_size, parameters, memory, background)
     stream.learn(rows, partial(threads_for, settings.n_jobs, n_components=len(parameters.means)))
     result = _diagnosed(stream.result, stream.memory, reg)
     dtype = np.result_type(mixture.means_, rows.X)
-    attributes = _attributes(result, stream.memory, structure, reg, dtype, background)
+    found = attributes_of(result.parameters, structure, dtype, background, prior, fixed)
+    attributes = _attributes(found, result, stream.memory, reg)
     mixture.__dict__.update(attributes)
     mixture.n_iter_ = getattr(mixture, "n_iter_", 0) + stream.n_updates
     return result.advice(settings.feature_names)
@@ -128,15 +142,10 @@ def _diagnosed(result: EMResult, memory: StreamState, reg: Regularisation) -> EM
 
 
 def _attributes(
-    result: EMResult,
-    memory: StreamState,
-    structure: Structure,
-    reg: Regularisation,
-    dtype: np.dtype,
-    background: Background | None = None,
+    found: dict[str, Any], result: EMResult, memory: StreamState, reg: Regularisation
 ) -> dict[str, Any]:
     return {
-        **attributes_of(result.parameters, structure, dtype, background),
+        **found,
         "converged_": False,
         "status_": result.description,
         "lower_bound_": result.objective,
@@ -162,12 +171,30 @@ def _regularisation(mixture: MixtureInference, memory: StreamState) -> Regularis
     return Regularisation.given(mixture.reg_covar, len(variances))
 
 
+def _prior(
+    mixture: MixtureInference, memory: StreamState, reg: Regularisation
+) -> ConjugatePrior | None:
+    """The prior of the start, where there was one."""
+    if mixture.prior is None or hasattr(mixture, "prior_"):
+        return getattr(mixture, "prior_", None)
+    overall = memory.moments.overall(Scatter.FULL)
+    covariance = overall.scatter[0] / overall.total_weight - np.diag(reg.variances)
+    data = OneGaussian(overall.mean[0], covariance, overall.total_weight)
+    return prior_of(mixture.prior, data, mixture._structure(), len(mixture.means_))
+
+
 def merge_into(
     cls: Callable[..., Mixture], mixtures: Sequence[Mixture]
 ) -> tuple[Mixture, list[str]]:
     """A new mixture from the Moments of others, and what the user should know."""
     for mixture in mixtures:
         check_is_fitted(mixture)
+        for name in ("prior", "fixed"):
+            if getattr(mixture, name) is not None:
+                raise ValueError(
+                    f"merge does not support mixtures with {name}: set {name}=None, or fit all "
+                    "samples at once, for example as RowBlocks"
+                )
     mixtures = [snapshot(mixture) for mixture in mixtures]
     _check_mergeable(mixtures)
     first = mixtures[0]
@@ -184,7 +211,8 @@ def merge_into(
     mixture = cls(**clone(first).get_params(deep=False))
     dtype = np.result_type(*(other.means_ for other in mixtures))
     background = Background.around([other._background() for other in mixtures])
-    mixture.__dict__.update(_attributes(result, memory, structure, reg, dtype, background))
+    found = attributes_of(parameters, structure, dtype, background)
+    mixture.__dict__.update(_attributes(found, result, memory, reg))
     mixture.n_iter_ = 1
     mixture._draws = seeded_draws(mixture.random_state)
     for name in ("n_features_in_", "feature_names_in_"):
@@ -268,8 +296,7 @@ class WarmUpBuffer:
 class Stream:
     """A mixture that learns from rows as they come."""
 
-    structure: Structure
-    floor: Array  # (d,)
+    objective: Callable[..., Objective]  # of samples
     step_size: StepSize
     parameters: MixtureParameters
     memory: StreamState
@@ -290,13 +317,14 @@ class Stream:
 
     def _step(self, rows: InMemoryRows) -> None:
         observed = beside(as_observed(rows), self.background)
-        objective = Objective(observed, self.structure, self.floor)
+        objective = self.objective(observed)
         fresh = objective.evaluate(self.parameters)
         fresh = fresh.with_objective(objective.mean_log_likelihood(self.parameters, fresh))
         self.memory = self.memory.joined(fresh, rows.n_samples, self.step_size)
         self.n_updates, self.collapsed = self.n_updates + 1, []
         try:
-            moments = self.memory.moments.without_rounding(self.floor)  # which discounting brings
+            # Discounting brings rounding.
+            moments = self.memory.moments.without_rounding(objective.floor)
             self.parameters = objective.maximise(moments, self.parameters)
         except IllDefinedCovarianceError as error:
             # The parameters stay; the rows are remembered, and the next ones may help.

@@ -123,12 +123,13 @@ class Point:
         held = None if objective.fixed is None else objective.fixed.weights
         noise = moments.total_weight - moments.mass.sum()
         mass = _slope_of_weights(counts.weights, noise, self.free.weights, held)
-        own = form.of_covariance(mixture.covariance.dense(), mass - counts.covariances)
+        covariance = self.free.covariance  # which the kernel knows
+        own = form.of_covariance(covariance.dense(), mass - counts.covariances)
         second = moments.scatter + form.outer(counts.means[:, None], shift[:, None, :]) + own
         sums = Sums(mass, counts.means[:, None] * shift, second, 0.0, 0.0)
         if objective.fixed is None:
             return sums
-        return objective.fixed.stationary(sums, mixture.covariance, form)
+        return objective.fixed.stationary(sums, covariance, form)
 
     def gradient_of_sums(self, sums: Sums) -> Array:
         """The same from any sums about the means of `parameters`."""

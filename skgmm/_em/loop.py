@@ -199,7 +199,7 @@ class EM:
         quasi-Newton steps, where a plateau is what looks like the end of a slow run.
         """
         least = max(self.tol, rounding_of(self.ascent.moments.mean_objective))
-        found = self.objective.structure.several_optima and self.ascent.leap() > least
+        found = self.objective.several_optima and self.ascent.leap() > least
         if not found and self.accelerates and self.rate.accelerated:
             found = self._quasi_newton() > least
         if found:

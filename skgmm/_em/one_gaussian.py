@@ -11,7 +11,7 @@ from skgmm._prior import OneGaussian
 from skgmm.covariance import STRUCTURES
 
 # Nats per sample.
-_TOL = 1e-10
+_TOL = 1e-14
 
 
 def one_gaussian_of(objective: Objective) -> OneGaussian:

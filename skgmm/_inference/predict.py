@@ -40,6 +40,7 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
         random_state: int | np.random.RandomState | None
         n_jobs: int | None
         noise: Any
+        prior: Any
         weights_: Array
         means_: Array
         covariances_: Array
@@ -97,7 +98,10 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
     def _n_free(self) -> int:
         background = self._background()
         beside = 0 if background is None else background.n_parameters
-        return n_parameters(self._structure(), *np.shape(self.means_)) + beside
+        free = n_parameters(self._structure(), *np.shape(self.means_)) - getattr(
+            self, "_n_fixed", 0
+        )
+        return free + beside
 
     def _background(self) -> Background | None:
         """The noise beside the components, if the model has any."""

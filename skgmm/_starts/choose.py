@@ -58,10 +58,10 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     )
     stream = as_it_is_now(rng)  # even if the sample is drawn later
     sample = cache(lambda: rows.start_sample(n_components, stream()))
-    needed = max(n_components, structure.minimum_rows(n_components, n_features))
+    needed = max(n_components, objective.minimum_rows(n_components))
     n_distinct = _few_distinct(rows, sample, needed)
     given = replace(given, named=rows.labelled)
-    warning = _too_few(n_distinct, n_components, n_features, structure)
+    warning = _too_few(n_distinct, n_components, n_features, structure, needed)
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
 
     if settings.responsibilities_init is not None:
@@ -141,7 +141,7 @@ _SUGGESTED = 3
 
 
 def _too_few(
-    n_distinct: int | None, n_components: int, n_features: int, structure: Structure
+    n_distinct: int | None, n_components: int, n_features: int, structure: Structure, needed: int
 ) -> str | None:
     """The warning if there are too few distinct samples, else None."""
     if n_distinct is None:
@@ -151,7 +151,6 @@ def _too_few(
             f"X has {n_distinct} distinct samples, fewer than n_components={n_components}: "
             "several components will have the same samples. Decrease n_components."
         )
-    needed = structure.minimum_rows(n_components, n_features)
     if n_distinct >= needed:
         return None
     able = [

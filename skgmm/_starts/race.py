@@ -92,7 +92,7 @@ def race(
     starts = _candidates(on_sample, partitions, n_components, given)
     if len(starts) == 1:
         return starts
-    if objective.structure.minimum_rows(n_components, on_sample.rows.n_features) > len(sample):
+    if objective.minimum_rows(n_components) > len(sample):
         # Some component must be degenerate, and log-likelihoods then do not measure fit.
         return sorted(starts, key=lambda one: one.volume)
     collapse = _collapse_test(on_sample, starts[0], objective.rows.n_samples)
