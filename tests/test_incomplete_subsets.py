@@ -82,7 +82,7 @@ def test_the_e_step_is_that_of_the_oracle(name, subset, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fit_with_everything_ends_where_the_gradient_of_the_log_likelihood_is_zero(name):
-    X, weights, labels, background, errors = make(80, SUBSETS[-1], seed=1, size=0.12)
+    X, weights, labels, background, errors = make(110, SUBSETS[-1], seed=1, size=0.12)
     floor, options = np.full(D, 1e-3), {"covariance_type": name, "means_init": MEANS}
     mixture = GaussianMixtureEM(
         K, noise=UniformNoise(volume=VOLUME), tol=1e-12, max_iter=3000, reg_covar=1e-3, **options
