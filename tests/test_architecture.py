@@ -20,8 +20,10 @@ LAYERS = [
     "display",
     "testing",
     "__init__",
+    "onnx",
     "model_selection",
     "_mixture",
+    "_export",
     "_partial_fit",
     "_streaming",
     "_inference",
@@ -43,6 +45,7 @@ LAYERS = [
     "_threads",
     "_kernels",
     "_sklearn_compat",
+    "_output_file",
     "_linalg",
 ]
 
