@@ -20,7 +20,7 @@ from skgmm._linalg import Array
 _NOT_SAVED = frozenset({"_skl_callbacks", "_callback_fit_ctx", "_metadata_request"})
 
 _NUMBER = r"bool|u?int(8|16|32|64)|float(16|32|64)"
-_DTYPE = re.compile(rf"{_NUMBER}|object|U\d{1,6}|[mM]8(\[\w+\])?")
+_DTYPE = re.compile(_NUMBER + r"|object|U\d{1,6}|[mM]8(\[\w+\])?")
 _OF_JSON = {"b": (bool,), "i": (int,), "u": (int,), "f": (float, int), "U": (str,)}
 
 _NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -55,7 +55,9 @@ def decode_estimator(value: Any, cls: type, where: str) -> Any:
     ValueError
         If the value is not what `encode_estimator` returned.
     """
-    parts = [value.get(part) for part in ("parameters", "attributes")] if type(value) is dict else []
+    parts = (
+        [value.get(part) for part in ("parameters", "attributes")] if type(value) is dict else []
+    )
     if not all(type(part) is dict for part in parts) or not parts:
         raise ValueError(f"{where} should have 'parameters' and 'attributes'")
     parameters, attributes = (

@@ -135,23 +135,25 @@ class MixtureExport(JSONMixin, MixtureInference):
         """Raise ValueError unless attributes that were read agree with each other."""
         if not hasattr(self, "means_"):
             return
-        if np.ndim(self.means_) != 2:
-            raise ValueError("means_ should have two dimensions")
-        n_components, n_features = self.means_.shape
-        public = self._structure().shape(n_components, n_features)
+        sizes = np.shape(self.means_)
+        if len(sizes) != 2:
+            raise ValueError(f"means_ should have two dimensions, but has the shape {sizes}")
+        public = self._structure().shape(*sizes)
         shapes = {
-            "weights_": (n_components,),
+            "means_": sizes,
+            "weights_": sizes[:1],
             "covariances_": public,
             "precisions_": public,
             "precisions_cholesky_": public,
         }
-        for name, shape in {"means_": self.means_.shape, **shapes}.items():
-            array = getattr(self, name, None)
-            if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
-                raise ValueError(f"{name} should be an array of floating-point numbers")
-            if array.shape != shape or not np.isfinite(array).all():
-                raise ValueError(f"{name} should hold finite numbers of shape {shape}")
-        if self.n_features_in_ != n_features:
+        for name, shape in shapes.items():
+            # A mixture that was put together by setting attributes need not have all.
+            array = np.asarray(getattr(self, name, np.ones(shape)))
+            if array.dtype.kind not in "fiu" or array.shape != shape:
+                raise ValueError(f"{name} should be an array of numbers of shape {shape}")
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} should hold finite numbers")
+        if getattr(self, "n_features_in_", sizes[1]) != sizes[1]:
             raise ValueError("n_features_in_ should be the number of columns of means_")
 
 

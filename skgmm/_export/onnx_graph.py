@@ -24,8 +24,9 @@ OPSET = 13
 # log2 of a distance, in units of a small standard deviation, at which squares need no care yet.
 _FAR = 30
 
-# Bits between the largest number and the largest values of the graph, of which sums are taken.
-_SPARE_BITS = 28
+# Bits between the largest number of a dtype and the largest values of the graph, so that
+# differences of these are finite.
+_SPARE_BITS = 2
 
 _SQRT_HALF = float(np.sqrt(0.5))
 
@@ -140,8 +141,8 @@ def _half_squares(graph: Graph, parameters: MixtureParameters, X: str) -> tuple[
     scaled = graph.add("Mul", X, graph.constant(units))
     scaled = graph.add("Clip", scaled, graph.constant(-largest), graph.constant(largest))
     from_centre = graph.add("Sub", scaled, graph.constant(high.mean(axis=0, dtype=np.float64)))
-    distance = graph.sum(graph.add("Abs", from_centre), axis=1, keepdims=1)
-    scale = graph.add("Max", graph.add("Mul", distance, 2.0**-_FAR), 1.0)
+    distances = graph.add("Mul", graph.add("Abs", from_centre), 2.0**-_FAR)
+    scale = graph.add("Max", graph.sum(distances, axis=1, keepdims=1), 1.0)
     centred = graph.add("Sub", scaled, graph.constant(high[:, None, :]))  # (K, n, d)
     if low.any():
         centred = graph.add("Sub", centred, graph.constant(low[:, None, :]))
@@ -159,9 +160,7 @@ def _half_squares(graph: Graph, parameters: MixtureParameters, X: str) -> tuple[
     return halves, scale
 
 
-def _beside_noise(
-    graph: Graph, within: str, components: str, log_noise: float
-) -> tuple[str, str]:
+def _beside_noise(graph: Graph, within: str, components: str, log_noise: float) -> tuple[str, str]:
     """Probabilities with a column for noise, and the log-density of the whole.
 
     From the probabilities (n, K) and the log-density (n, 1) of the components.
