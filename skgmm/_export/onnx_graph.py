@@ -197,9 +197,10 @@ def _units(parameters: MixtureParameters, dtype: np.dtype) -> Array:
 def _two_parts(values: Array, dtype: np.dtype) -> tuple[Array, Array]:
     """Numbers of this dtype whose sum is the values, up to the square of its rounding error."""
     if np.abs(values).max() > _largest(dtype):
+        remedy = " Use dtype='float64'." if dtype == np.float32 else ""
         raise ValueError(
             f"dtype: means of the mixture are so many standard deviations from 0 that {dtype} "
-            "numbers cannot hold them"
+            f"numbers cannot hold them.{remedy}"
         )
     high = values.astype(dtype)
     return high, (values - high).astype(dtype)
