@@ -76,7 +76,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     numbers = [graph.add("Cast", given.full_name, to=to) for given in operator.inputs]
     X = numbers[0] if len(numbers) == 1 else graph.add("Concat", *numbers, axis=1)
     outputs = [output.full_name for output in operator.outputs]
-    add_mixture(graph, operator.raw_operator, X, tuple(outputs))  # type: ignore[arg-type]
+    add_mixture(graph, operator.raw_operator, X, tuple(outputs))
     for name, value in graph.constants.items():
         kind = helper.np_dtype_to_tensor_dtype(value.dtype)
         container.add_initializer(name, kind, list(value.shape), value.ravel().tolist())

@@ -37,7 +37,7 @@ def assert_identical(a, b, where=""):
     """Same types and same bits."""
     assert type(a) is type(b), where
     if isinstance(a, (np.ndarray, np.generic)):
-        assert a.dtype == b.dtype and a.shape == b.shape, where
+        assert (a.dtype, a.shape) == (b.dtype, b.shape), where
         if a.dtype == object:
             assert_identical(a.tolist(), b.tolist(), where)
         else:
@@ -392,7 +392,7 @@ def test_json_of_another_class_or_a_file_that_is_no_text(X, tmp_path):
     path.write_bytes(pickle.dumps(GaussianMixtureEM()))
     with pytest.raises(ValueError, match=r"mixture\.pickle is not JSON"):
         GaussianMixtureEM.from_json(path)
-    with pytest.raises(FileNotFoundError, match="mixture.json"):
+    with pytest.raises(FileNotFoundError, match=r"mixture\.json"):
         GaussianMixtureEM.from_json("mixture.json")
     with pytest.raises(TypeError, match="bytes"):
         GaussianMixtureEM.from_json(text.encode())

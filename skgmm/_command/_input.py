@@ -9,7 +9,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-
 from skgmm._command._streams import say
 from skgmm._output_file import status_of
 

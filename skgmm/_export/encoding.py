@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from itertools import chain
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -55,14 +55,13 @@ def decode_estimator(value: Any, cls: type, where: str) -> Any:
     ValueError
         If the value is not what `encode_estimator` returned.
     """
-    parts = (
-        [value.get(part) for part in ("parameters", "attributes")] if type(value) is dict else []
-    )
-    if not all(type(part) is dict for part in parts) or not parts:
-        raise ValueError(f"{where} should have 'parameters' and 'attributes'")
-    parameters, attributes = (
-        {name: decode(member, f"{where}.{name}") for name, member in part.items()} for part in parts
-    )
+    members = []
+    for part in ("parameters", "attributes"):
+        found = value.get(part) if type(value) is dict else None
+        if type(found) is not dict:
+            raise ValueError(f"{where} should have 'parameters' and 'attributes'")
+        members.append({name: decode(item, f"{where}.{name}") for name, item in found.items()})
+    parameters, attributes = members
     try:
         estimator = cls(**parameters)
     except TypeError as error:  # a parameter that this version does not have
@@ -115,7 +114,7 @@ def known_estimators() -> dict[str, type]:
     found: dict[str, type] = {}
     classes: list[type] = [BaseEstimator]
     while classes:
-        below = classes.pop().__subclasses__()
+        below: list[type] = classes.pop().__subclasses__()
         classes += below
         found |= {cls.__name__: cls for cls in below if cls.__module__.startswith("skgmm.")}
     return found
@@ -204,7 +203,7 @@ def _array_of(flat: list[Any], dtype: np.dtype, where: str) -> Array:
 
 
 def _encode_random_state(value: np.random.RandomState, where: str) -> Any:
-    state = cast(dict[str, Any], value.get_state(legacy=False))
+    state = value.get_state(legacy=False)
     if state["bit_generator"] != "MT19937":
         raise _not_json(f"uses the generator {state['bit_generator']}", where)
     return encode(state, where)

@@ -46,7 +46,7 @@ class Graph:
         return name
 
     def add(self, operator: str, *inputs: Any, output: str | None = None, **attributes: Any) -> str:
-        """Add a node; its inputs are names of values, or numbers. Returns the name of its output."""
+        """Add a node, whose inputs are names of values or numbers; the name of its output."""
         from onnx import helper
 
         names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
