@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -121,6 +122,9 @@ def _read(text_or_path: Any) -> tuple[str, str]:
     path = Path(text_or_path)
     try:
         return path.read_text(encoding="utf-8-sig"), f"The file {path}"
+    except FileNotFoundError as error:
+        message = "No such file, nor is this the text of to_json, which begins with '{'"
+        raise FileNotFoundError(errno.ENOENT, message, str(path)) from error
     except UnicodeDecodeError as error:
         raise ValueError(f"The file {path} is not JSON: it is not text in UTF-8") from error
 
