@@ -20,8 +20,8 @@ from skgmm._command._csv import oddities, read_csv
 from skgmm._command._input import choose_input, decode, statuses_of_inputs
 from skgmm._command._output import check_output, is_same_file
 from skgmm._command._streams import discard_what_cannot_be_written, print_text, say
+from skgmm._export.output_file import complete_file, is_open_file_path
 from skgmm._linalg import Array
-from skgmm._output_file import complete_file, is_open_file_path
 from skgmm.covariance import find_structure
 
 _INTERRUPTED = 130  # 128 and the number of the signal, as shells have it

@@ -45,7 +45,6 @@ LAYERS = [
     "_threads",
     "_kernels",
     "_sklearn_compat",
-    "_output_file",
     "_linalg",
 ]
 

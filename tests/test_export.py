@@ -17,7 +17,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from strategies import as_estimator, mixtures, random_mixture, structures
 
-from skgmm import GaussianMixtureEM, GaussianMixtureSearch, UniformNoise
+from skgmm import ConjugatePrior, GaussianMixtureEM, GaussianMixtureSearch, UniformNoise
 from skgmm._export.encoding import decode, encode
 from skgmm._export.json import JSONMixin
 
@@ -74,7 +74,7 @@ def X():
     noise=st.sampled_from([None, "auto", UniformNoise(weight=0.1)]),
     n_components=st.integers(1, 2),
 )
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_json_keeps_every_bit_of_a_fit(name, dtype, names, noise, n_components):
     X = np.random.default_rng(0).normal(size=(60, 2)).astype(dtype)
     data = X if names is None else pd.DataFrame(X, columns=names)
@@ -193,6 +193,26 @@ def test_json_of_an_estimator_with_others_within(X, classes, mixture):
         assert_identical(vars(fitted), vars(again))
     assert_identical(fitted.classes_, again.classes_)
     assert_identical(fitted.mixtures_[1].predict_proba(X), again.mixtures_[1].predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"prior": "auto"},
+        {"prior": ConjugatePrior(mean_rows=0.1, covariance=np.eye(3), covariance_rows=2.0)},
+        {"fixed": ["weights"]},
+        {
+            "fixed": {"means": np.array([True, False])},
+            "means_init": [[0, 0, 0], [4, 4, 4]],
+        },
+    ],
+    ids=str,
+)
+def test_json_keeps_priors_and_fixed_parameters(X, options):
+    mixture = GaussianMixtureEM(2, random_state=0, **options).fit(X)
+    again = GaussianMixtureEM.from_json(mixture.to_json())
+    assert_identical(vars(mixture), vars(again))
+    assert_identical(mixture.partial_fit(X).means_, again.partial_fit(X).means_)
 
 
 def test_json_of_a_search_within(X):

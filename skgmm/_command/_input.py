@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from skgmm._command._streams import say
-from skgmm._output_file import status_of
+from skgmm._export.output_file import status_of
 
 SECONDS_OF_SILENCE = 1.0
 """Without data for this long, the user is told what the command waits for."""

@@ -147,11 +147,12 @@ def _half_squares(graph: Graph, parameters: MixtureParameters, X: str) -> tuple[
     if low.any():
         centred = graph.add("Sub", centred, graph.constant(low[:, None, :]))
     centred = graph.add("Div", centred, scale)
-    factor = parameters.covariance.factor * _SQRT_HALF
+    whitening = parameters.covariance.whitening * _SQRT_HALF
     if parameters.covariance.diagonal:
-        white = graph.add("Mul", centred, graph.constant((factor / units)[:, None, :]))
+        white = graph.add("Mul", centred, graph.constant((whitening / units)[:, None, :]))
     else:
-        white = graph.add("MatMul", centred, graph.constant(factor / units[:, None]))
+        transposed = np.swapaxes(whitening / units, 1, 2)
+        white = graph.add("MatMul", centred, graph.constant(transposed))
     squares = graph.sum(graph.add("Mul", white, white), axis=2, keepdims=0)
     halves = graph.add("Transpose", squares, perm=[1, 0])
     without_weight = np.isneginf(parameters.log_weights)
