@@ -61,7 +61,7 @@ def _parse(scope: Any, mixture: Any, inputs: list[Any], custom_parsers: Any = No
 def _set_shapes(operator: Any) -> None:
     mixture = operator.raw_operator
     n_samples = operator.inputs[0].get_first_dimension()
-    columns = len(mixture.weights_) + (mixture._background() is not None)
+    columns = mixture._parameters().n_components + (mixture._background() is not None)
     label, probabilities, score = operator.outputs
     label.type.shape = [n_samples]
     probabilities.type.shape = [n_samples, columns]

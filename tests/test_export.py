@@ -264,6 +264,8 @@ def test_json_of_what_cannot_be_written_names_the_parameter():
         Classifier(mixture).to_json()
     with pytest.raises(TypeError, match=r"Classifier\.mixture is GaussianMixture,"):
         Classifier(GaussianMixture()).to_json()
+    with pytest.raises(TypeError, match=r"means_init is MaskedArray"):
+        GaussianMixtureEM(means_init=np.ma.masked_array([[0.0]], mask=[[True]])).to_json()
     with pytest.raises(TypeError, match=r"tol has the dtype complex"):
         GaussianMixtureEM(tol=np.complex128(1)).to_json()
 
@@ -588,6 +590,17 @@ def test_to_sklearn_keeps_parameters_that_mean_the_same(X):
     assert (default.reg_covar, default.init_params) == (1e-6, "kmeans")
     default.fit(X)
     GaussianMixtureEM(2, init_params=lambda X, n, rng, w: np.arange(len(X)) % 2).fit(X).to_sklearn()
+
+
+def test_conversions_share_nothing_that_changes(X):
+    start = np.array([[0.0, 0, 0], [4, 4, 4]])
+    ours = GaussianMixtureEM(2, means_init=start, random_state=np.random.RandomState(0)).fit(X)
+    theirs = ours.to_sklearn()
+    again = GaussianMixtureEM.from_sklearn(theirs)
+    for one, other in ((ours, theirs), (theirs, again)):
+        assert one.random_state is not other.random_state
+        assert not np.shares_memory(one.means_init, other.means_init)
+        assert not np.shares_memory(one.means_, other.means_)
 
 
 def test_to_sklearn_of_noise_or_nothing(X):

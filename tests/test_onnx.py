@@ -224,6 +224,11 @@ def test_a_pipeline(convert, steps, noise, dtype):
     np.testing.assert_allclose(score, pipeline.score_samples(X), rtol=1e-5)
 
 
+def test_a_pipeline_that_is_not_fitted(convert):
+    with pytest.raises(NotFittedError):
+        convert(GaussianMixtureEM(), np.zeros((1, 2), dtype=np.float32))
+
+
 def test_a_mixture_of_columns(convert):
     from skl2onnx.common.data_types import FloatTensorType
 

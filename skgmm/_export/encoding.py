@@ -90,7 +90,7 @@ def encode(value: Any, where: str) -> Any:
         return {"$estimator": encode_estimator(value, where)}
     if isinstance(value, np.random.RandomState):
         return {"$random_state": _encode_random_state(value, where)}
-    if hasattr(value, "__array__") and not isinstance(value, type):
+    if hasattr(value, "__array__") and not isinstance(value, (type, np.ma.MaskedArray)):
         return {"$array": _encode_array(np.asarray(value), where)}
     raise _not_json(f"is {'a function' if callable(value) else type(value).__name__}", where)
 

@@ -106,8 +106,9 @@ class MixtureExport(JSONMixin, MixtureInference):
         path : str or path, default=None
             The file to write, too. An existing file is replaced when the model is complete.
         dtype : {'float32', 'float64'}, default='float32'
-            Of input, computation and outputs. With float32, probabilities are accurate to about
-            1e-6 times the condition of the covariances' standard deviations.
+            Of input, computation and outputs. With float32, probabilities agree with
+            `predict_proba` to about 1e-6, less well if features of a component are nearly
+            collinear.
 
         Returns
         -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def to_sklearn(mixture: MixtureInference) -> GaussianMixture:
 
 def _parameters_for_sklearn(mixture: Any) -> dict[str, Any]:
     given = mixture.get_params(deep=False)
-    same = {name: given[name] for name in _SAME}
+    same = deepcopy({name: given[name] for name in _SAME})
     same["max_iter"] = max(1, same["max_iter"])
     if not isinstance(given["reg_covar"], str):
         same["reg_covar"] = given["reg_covar"]
@@ -77,7 +78,7 @@ def from_sklearn(cls: Any, mixture: Any) -> Any:
     given = mixture.get_params(deep=False)
     names = (*_SAME, "covariance_type", "init_params", "reg_covar")
     shape = np.shape(mixture.means_)
-    converted = cls(shape[0], **{name: given[name] for name in names})
+    converted = cls(shape[0], **deepcopy({name: given[name] for name in names}))
     structure = find_structure(mixture.covariance_type)
     parameters = MixtureParameters.from_weights(
         _validation.check_weights(mixture.weights_, shape[0]),
@@ -134,6 +135,4 @@ def _covariance(root: Any, structure: Structure, n_components: int, n_features: 
 def _copy_attributes(source: Any, target: Any, names: tuple[str, ...]) -> None:
     for name in names:
         if hasattr(source, name):
-            value = getattr(source, name)
-            copied = value.copy() if isinstance(value, (np.ndarray, list)) else value
-            setattr(target, name, copied)
+            setattr(target, name, deepcopy(getattr(source, name)))
