@@ -361,6 +361,13 @@ def test_json_that_is_foreign_or_damaged(text, message):
         GaussianMixtureEM.from_json(text)
 
 
+def nested_lists(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 def test_json_cut_off_anywhere_is_an_error():
     text = GaussianMixtureEM.from_parameters([1.0], [[0.0]], [[[1.0]]]).to_json()
     for length in range(0, len(text) - 1, 7):
@@ -381,6 +388,7 @@ def test_json_cut_off_anywhere_is_an_error():
         (["attributes", "means_", "$array", "values"], [["inf"]], "finite"),
         (["attributes", "means_", "$array", "values"], [[10**400]], "dtype float64"),
         (["attributes", "weights_"], {"$python": "1"}, "unknown form"),
+        (["attributes", "weights_"], nested_lists(600), "recursion"),
         (["attributes", "weights_"], {"$float": "1"}, "nan, inf"),
         (["attributes", "weights_"], {"$tuple": 1}, "should be a list"),
         (["attributes", "weights_"], {"$dict": [1]}, "keys and values"),
@@ -394,7 +402,7 @@ def test_json_cut_off_anywhere_is_an_error():
         (["parameters", "noise"], {"$estimator": {"class": "Popen"}}, "unknown class 'Popen'"),
         (["parameters", "noise"], {"$estimator": {"class": "UniformNoise"}}, "'parameters'"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:30],
 )
 def test_json_that_was_changed(path, value, message):
     content = json.loads(GaussianMixtureEM.from_parameters([1.0], [[0.0]], [[[1.0]]]).to_json())

@@ -100,7 +100,7 @@ class JSONMixin:
             )
         try:
             loaded: Self = decode_estimator(value, cls, cls.__name__)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(
                 f"{source} is damaged, or cannot be read by skgmm {__version__} (it was written by "
                 f"{content.get('skgmm_version')}): {error}"
