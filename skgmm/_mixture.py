@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from skgmm import _validation
 from skgmm._em.result import EMStatus
 from skgmm._em.settings import Settings
+from skgmm._export.mixture import MixtureExport
 from skgmm._fitted import replacing, undone_on_error, warn_after_fit
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._html import RepresentationMixin
@@ -44,6 +45,7 @@ _OPTIONAL = ("noise_weight_", "noise_volume_", "prior_", "log_prior_")
 class GaussianMixtureEM(
     CallbackSupportMixin,
     RepresentationMixin,
+    MixtureExport,
     MixtureStreams,
     VersionedPickleMixin,
     NamedParametersMixin,
