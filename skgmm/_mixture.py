@@ -11,10 +11,11 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 
 from skgmm import _validation
-from skgmm._em.result import EMStatus
+from skgmm._distribution.given import known_mixture
+from skgmm._distribution.mixin import DistributionMixin
 from skgmm._em.settings import Settings
 from skgmm._fitted import replacing, undone_on_error, warn_after_fit
-from skgmm._fitting import attributes_of, fit_mixture
+from skgmm._fitting import fit_mixture
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
@@ -45,6 +46,7 @@ class GaussianMixtureEM(
     CallbackSupportMixin,
     RepresentationMixin,
     MixtureStreams,
+    DistributionMixin,
     VersionedPickleMixin,
     NamedParametersMixin,
     DensityMixin,
@@ -356,15 +358,14 @@ default='auto'
             _validation.check_means(means, *shape),
             _validation.check_covariance(covariances, "covariance", structure, *shape),
         )
-        mixture = cls(shape[0], covariance_type=covariance_type)
-        background = None
-        if noise_volume is not None:
-            mixture.noise = UniformNoise(volume=noise_volume).checked()
+        if noise_volume is None:
+            mixture = known_mixture(cls, parameters, structure)
+        else:
+            noise = UniformNoise(volume=noise_volume).checked()
             background = Background.cube(parameters.means, float(noise_volume))
-        attributes = attributes_of(parameters, structure, np.dtype(np.float64), background)
-        mixture.__dict__.update(attributes)
-        mixture.n_features_in_ = shape[1]
-        mixture.status_ = EMStatus.GIVEN.value
+            mixture = known_mixture(cls, parameters, structure, background)
+            mixture.noise = noise
+        mixture.covariance_type = covariance_type
         return mixture
 
     @fit_context(prefer_skip_nested_validation=True)

@@ -22,6 +22,7 @@ LAYERS = [
     "__init__",
     "model_selection",
     "_mixture",
+    "_distribution",
     "_partial_fit",
     "_streaming",
     "_inference",

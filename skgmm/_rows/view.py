@@ -143,19 +143,24 @@ class Pushed:
         return completed
 
 
-def _conditioned(factor: Array, observed: Array) -> tuple[Array, Conditional]:
-    """Factor of the marginal precision, and the conditional distribution of the rest.
+def precision_factor(factor: Array, order: Array) -> Array:
+    """Factors (m, d, d) of the precisions of the features in another order, from (m, d, d).
 
-    With the observed features first, the precision is R R' with R upper triangular, and the leading
-    block of R is the factor of the marginal precision. R is the factor, its rows in that order,
+    The precision is R R' with R upper triangular, and the leading block of R is the factor of the
+    marginal precision of the features that come first. R is the factor, its rows in that order,
     turned by an orthogonal matrix: no precision is formed, which would square the condition number.
     """
-    n_observed = int(observed.sum())
-    order = np.r_[np.flatnonzero(observed), np.flatnonzero(~observed)]
     # R Q = A is the QR decomposition of the transpose of A with its rows reversed.
     lower = np.linalg.qr(np.swapaxes(factor[:, order[::-1]], 1, 2), mode="r")
     turned = np.swapaxes(lower, 1, 2)[:, ::-1, ::-1]
-    turned = turned * np.sign(np.diagonal(turned, axis1=1, axis2=2))[:, None, :]
+    return turned * np.sign(np.diagonal(turned, axis1=1, axis2=2))[:, None, :]
+
+
+def _conditioned(factor: Array, observed: Array) -> tuple[Array, Conditional]:
+    """Factor of the marginal precision, and the conditional distribution of the rest."""
+    n_observed = int(observed.sum())
+    order = np.r_[np.flatnonzero(observed), np.flatnonzero(~observed)]
+    turned = precision_factor(factor, order)
     own = np.ascontiguousarray(turned[:, :n_observed, :n_observed])
     shared, rest = turned[:, :n_observed, n_observed:], turned[:, n_observed:, n_observed:]
     root = triangular_inverse(np.ascontiguousarray(np.swapaxes(rest, 1, 2)))  # lower
