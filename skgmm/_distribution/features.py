@@ -88,7 +88,7 @@ def given_values(values: Any, names: Sequence[str]) -> Array:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or value != value  # noqa: PLR0124  (NaN)
+    return value is None or value != value
 
 
 def _of_mapping(values: Mapping[Any, Any], names: Sequence[str]) -> Array:

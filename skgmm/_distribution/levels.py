@@ -35,6 +35,4 @@ def log_density_levels(log_densities: Array, mass: Array) -> Array:
     upper = np.minimum(lower + 1, len(ordered) - 1)
     fraction = position - lower
     with np.errstate(divide="ignore"):  # a fraction of 0
-        return np.logaddexp(
-            np.log1p(-fraction) + ordered[lower], np.log(fraction) + ordered[upper]
-        )
+        return np.logaddexp(np.log1p(-fraction) + ordered[lower], np.log(fraction) + ordered[upper])

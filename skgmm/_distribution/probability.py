@@ -88,7 +88,8 @@ def _integrated(bounds: Array, lower: Array, points: Array) -> Array:
 
 def _lattice(n_dimensions: int) -> Array:
     """Points (N, dimensions) that fill the unit cube evenly: Richtmyer's, folded at 1/2."""
-    primes, number = [], 2
+    primes: list[int] = []
+    number = 2
     while len(primes) < n_dimensions:
         if all(number % prime for prime in primes):
             primes.append(number)

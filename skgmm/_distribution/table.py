@@ -31,7 +31,9 @@ def frame_of(
         i, j = np.tril_indices(len(names), -1)
         dense = covariance.dense()[:, i, j]
         columns.append(np.broadcast_to(dense, (K, len(i))))
-        labels += [f"covariance_{names[b]}_{names[a]}" for a, b in zip(i, j, strict=True)]
+        labels += [
+            f"covariance_{names[b]}_{names[a]}" for a, b in zip(i.tolist(), j.tolist(), strict=True)
+        ]
     index = pd.RangeIndex(K, name="component")
     frame = pd.DataFrame(np.concatenate(columns, axis=1), index=index, columns=labels)
     if noise_weight is not None:
