@@ -118,13 +118,12 @@ def test_features_by_name_and_their_names_follow(iris):
     assert part.feature_names_in_.tolist() == ["petal width (cm)", "sepal length (cm)"]
     assert iris.marginal(2).feature_names_in_.tolist() == ["petal length (cm)"]
     assert iris.marginal("petal length (cm)").n_features_in_ == 1
-    given_names = iris.condition({"petal width (cm)": 1.0, "sepal width (cm)": 3.0})
+    by_name = {"petal width (cm)": 1.0, "sepal width (cm)": 3.0}
+    given_names = iris.condition(by_name)
     assert given_names.feature_names_in_.tolist() == ["sepal length (cm)", "petal length (cm)"]
     by_number = iris.condition([np.nan, 3.0, np.nan, 1.0])
     assert np.array_equal(by_number.means_, given_names.means_)
-    series = pd.Series(
-        {"petal width (cm)": 1.0, "sepal width (cm)": 3.0, "sepal length (cm)": None}
-    )
+    series = pd.Series({**by_name, "sepal length (cm)": None})
     assert np.array_equal(iris.condition(series).means_, given_names.means_)
     assert iris.density_level(0.5, n_samples=10) < 0  # draws have no names, which is no matter
     assert given_names.predict(IRIS[given_names.feature_names_in_]).shape == (150,)
@@ -351,7 +350,7 @@ def test_quantiles_where_a_component_has_no_weight():
 
 @pytest.mark.parametrize("q", [-0.1, 1.1, np.nan, [0.5, 2], "a"])
 def test_wrong_probabilities(q):
-    with pytest.raises(ValueError, match="q should be (from 0 to 1|numbers from 0 to 1)"):
+    with pytest.raises(ValueError, match=r"q should be (from 0 to 1|numbers from 0 to 1)"):
         one_dimensional(0, 2).quantile(q)
 
 
@@ -395,7 +394,7 @@ def test_levels_do_not_underflow():
 
 def test_levels_of_incomplete_samples_are_an_error(iris):
     X = IRIS.mask(IRIS > 7)
-    with pytest.raises(ValueError, match="X contains NaN.*outlier_p_values"):
+    with pytest.raises(ValueError, match=r"X contains NaN.*outlier_p_values"):
         iris.density_level(0.9, X)
     with pytest.raises(ValueError, match="mass should be from 0 to 1, but got 90"):
         iris.density_level(90, IRIS)
@@ -480,5 +479,5 @@ def test_parameters_as_a_frame(iris, noisy):
 
 def test_without_pandas_the_error_names_it(iris, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match="to_frame needs pandas.*pip install pandas"):
+    with pytest.raises(ImportError, match=r"to_frame needs pandas.*pip install pandas"):
         iris.to_frame()

@@ -165,7 +165,7 @@ def test_a_later_fit_does_not_change_the_clusters(pair):
 
 @pytest.mark.parametrize("n_clusters", [0, 4, 2.0, "2", -1])
 def test_wrong_number_of_clusters(pair, n_clusters):
-    with pytest.raises(ValueError, match="n_clusters should be None or an integer from 1 to .* 3"):
+    with pytest.raises(ValueError, match=r"n_clusters should be .* from 1 to .* 3"):
         merge_components(*pair, n_clusters)
 
 
