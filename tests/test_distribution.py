@@ -273,8 +273,10 @@ def test_cdf_of_one_feature_is_the_integral_of_the_density(n_components, seed, x
     assert mixture.cdf([[x]])[0] == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize(("name", "d", "error"), [("full", 2, 1e-10), ("tied", 3, 5e-5),
-                                                  ("diag", 3, 1e-12), ("EVE", 4, 1e-4)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "d", "error"),
+    [("full", 2, 1e-10), ("tied", 3, 5e-5), ("diag", 3, 1e-12), ("EVE", 4, 1e-4)],
+)
 def test_cdf_of_several_features_is_that_of_scipy(name, d, error):
     mixture = as_estimator(random_mixture(1, 2, d, name), name)
     X = samples_of(mixture, 2, 8)
