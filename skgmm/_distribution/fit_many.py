@@ -70,12 +70,13 @@ def fit_many(
 
     Examples
     --------
-    >>>     >>> from skgmm import GaussianMixtureEM, fit_many
+    >>> import numpy as np
+    >>> from skgmm import GaussianMixtureEM, fit_many
     >>> rng = np.random.default_rng(0)
-    >>> datasets = [rng.normal(size=(100, 2)) + centre for centre in (0, 5, 9)]
+    >>> datasets = [rng.normal(size=(100, 2)) + centre for centre in (3, 5, 9)]
     >>> mixtures = fit_many(GaussianMixtureEM(1), datasets)
     >>> [float(mixture.means_[0, 0].round()) for mixture in mixtures]
-    [-0.0, 5.0, 9.0]
+    [3.0, 5.0, 9.0]
     """
     if not isinstance(mixture, MixtureInference):
         raise TypeError(
