@@ -107,7 +107,7 @@ class ProbabilityMixin:
 
         Exact to rounding for one and two features and for axis-aligned structures; otherwise
         computed by quasi-Monte Carlo (Genz 1992), the same at every call, with an error of about
-        1e-6 for a few features and 1e-5 for twenty.
+        1e-6 for three features and below 1e-4 for twenty.
 
         Parameters
         ----------
