@@ -25,7 +25,8 @@ def squared_distances(X: Array, parameters: MixtureParameters) -> Array:
     for numbers in _chunks(np.flatnonzero(n_missing == 0), X.shape[1]):
         samples = X[numbers].astype(np.float64)
         for k, component in enumerate(components):
-            distances[numbers, k] = _whole(samples - component.mean, component.factor)
+            whitened = parameters.covariance.whiten(samples - component.mean, k)
+            distances[numbers, k] = np.einsum("ij,ij->i", whitened, whitened)
     some = np.flatnonzero((n_missing > 0) & (n_missing < X.shape[1]))
     for batch in batches(X, np.ones(len(X)), missing, some):
         for k, component in enumerate(components):
@@ -36,11 +37,6 @@ def squared_distances(X: Array, parameters: MixtureParameters) -> Array:
 def _chunks(numbers: Array, n_features: int) -> list[Array]:
     size = max(1, _NUMBERS // n_features)
     return [numbers[start : start + size] for start in range(0, len(numbers), size)]
-
-
-def _whole(centred: Array, factor: Array) -> Array:
-    whitened = centred * factor if factor.ndim == 1 else centred @ factor
-    return np.einsum("ij,ij->i", whitened, whitened)
 
 
 def outlier_p_values(distances: Array, n_observed: Array, log_responsibilities: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.noise import Background
-from skgmm._rows.view import View, precision_factor
+from skgmm._rows.view import View
 from skgmm.covariance import AxisAligned, Ellipsoidal, Structure, find_structure
 
 # Structures of which a marginal distribution is of the same structure, with the same ties.
@@ -20,16 +20,8 @@ FULL = find_structure("VVV")
 
 def marginal_parameters(parameters: MixtureParameters, chosen: Array) -> MixtureParameters:
     """The mixture of some features, in the order in which they are chosen."""
-    covariance = parameters.covariance
-    if covariance.diagonal:
-        factor = covariance.factor[:, chosen]
-    else:
-        rest = np.setdiff1d(np.arange(parameters.n_features), chosen)
-        factor = precision_factor(covariance.factor, np.r_[chosen, rest])
-        factor = factor[:, : len(chosen), : len(chosen)]
-    factor = np.ascontiguousarray(factor)
-    own = AxisAligned(factor) if covariance.diagonal else Ellipsoidal(factor)
     means = np.ascontiguousarray(parameters.means[:, chosen])
+    own = parameters.covariance.marginal(chosen)
     return MixtureParameters(parameters.log_weights, means, own)
 
 
@@ -59,7 +51,7 @@ def conditional_parameters(
     assert conditional is not None
     means, within = parameters.means[:, ~given], conditional.covariance
     if conditional.regression is None:  # independent features
-        return MixtureParameters(log_responsibilities, means, AxisAligned(within**-0.5))
+        return MixtureParameters(log_responsibilities, means, AxisAligned.from_variances(within))
     apart = (values - parameters.means)[:, given, None]
     means = means + (conditional.regression @ apart)[:, :, 0]
     return MixtureParameters(log_responsibilities, means, Ellipsoidal.from_dense(within))

@@ -33,8 +33,7 @@ def mixture_cdf(X: Array, parameters: MixtureParameters) -> Array:
 
 
 def _whole(X: Array, parameters: MixtureParameters) -> Array:
-    factor = parameters.covariance.factor
-    if parameters.n_features == 1 or factor.ndim == 2:
+    if parameters.n_features == 1 or parameters.covariance.diagonal:
         return np.exp(log_cdf(X, parameters))
     dense = parameters.covariance.dense()
     probability = np.zeros(len(X))
@@ -50,10 +49,10 @@ def log_cdf(X: Array, parameters: MixtureParameters, sign: float = 1.0) -> Array
 
     With sign -1 that of larger values in every feature: of one feature, the survival function.
     """
-    factor = parameters.covariance.factor.reshape(-1, parameters.n_features)
+    deviations = np.sqrt(parameters.covariance.variances())
     joint = np.empty((parameters.n_components, len(X)))
     for k, mean in enumerate(parameters.means):
-        standardised = sign * (X - mean) * factor[k % len(factor)]
+        standardised = sign * (X - mean) / deviations[k % len(deviations)]
         joint[k] = parameters.log_weights[k] + log_ndtr(standardised).sum(axis=1)
     return np.minimum(np.logaddexp.reduce(joint, axis=0), 0.0)
 

@@ -58,7 +58,7 @@ def _solved(tail: Array, parameters: MixtureParameters, sign: float) -> Array:
 def _bracket(tail: Array, parameters: MixtureParameters, sign: float) -> tuple[Array, Array]:
     """The smallest and the largest of the components' own quantiles."""
     filled = np.isfinite(parameters.log_weights)
-    deviations = 1.0 / parameters.covariance.factor.reshape(-1, 1)
-    deviations = np.broadcast_to(deviations, (parameters.n_components, 1))[filled]
+    deviations = np.sqrt(parameters.covariance.variances())
+    deviations = np.broadcast_to(deviations, parameters.means.shape)[filled]
     own = parameters.means[filled] + sign * deviations * ndtri(tail)
     return own.min(axis=0), own.max(axis=0)
