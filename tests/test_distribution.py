@@ -299,6 +299,14 @@ def test_cdf_of_equally_correlated_features():
         assert mixture.cdf(np.zeros((1, d)))[0] == pytest.approx(1 / (d + 1), abs=error)
 
 
+def test_cdf_of_features_that_are_nearly_the_same():
+    """In very different units too."""
+    units = np.array([1e8, 1e-8])
+    covariance = np.array([[1.0, 1.0 - 1e-12], [1.0 - 1e-12, 1.0]]) * np.outer(units, units)
+    mixture = GaussianMixtureEM.from_parameters([1.0], [[0.0, 0.0]], [covariance])
+    assert mixture.cdf([[0.5, 0.7] * units])[0] == pytest.approx(stats.norm.cdf(0.5), abs=1e-9)
+
+
 def test_cdf_with_nan_is_that_of_the_marginal(iris):
     X = IRIS[::30].copy()
     X.iloc[:, [1, 3]] = np.nan

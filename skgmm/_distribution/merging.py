@@ -26,8 +26,7 @@ _TIE = 1e-10
 class MergedComponents:
     """Clusters that are made of one or more components of a mixture.
 
-    The result of :func:`merge_components`. Labels and plots of it:
-    :class:`skgmm.display.EntropyDisplay`.
+    The result of :func:`merge_components`; :class:`skgmm.display.EntropyDisplay` plots it.
 
     Attributes
     ----------

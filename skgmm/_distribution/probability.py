@@ -59,29 +59,32 @@ def log_cdf(X: Array, parameters: MixtureParameters, sign: float = 1.0) -> Array
 
 def _gaussian_cdf(centred: Array, covariance: Array) -> Array:
     """Distribution function (n,) of one Gaussian with mean 0 and covariance (d, d)."""
-    if len(covariance) == 2:
+    deviations = np.sqrt(np.diagonal(covariance))
+    bounds, correlation = centred / deviations, covariance / np.outer(deviations, deviations)
+    if len(correlation) == 2:
         # scipy.stats takes long to import, and for two features it is exact to rounding.
         from scipy.stats import multivariate_normal
 
-        return np.atleast_1d(multivariate_normal.cdf(centred, [0.0, 0.0], covariance))
-    points = _lattice(len(covariance) - 1)
+        normal = multivariate_normal([0.0, 0.0], correlation, allow_singular=True)
+        return np.atleast_1d(normal.cdf(bounds))
+    points = _lattice(len(correlation) - 1)
     parts = [
-        _integrated(centred[start : start + _SAMPLES], covariance, points)
-        for start in range(0, len(centred), _SAMPLES)
+        _integrated(bounds[start : start + _SAMPLES], correlation, points)
+        for start in range(0, len(bounds), _SAMPLES)
     ]
     return np.concatenate(parts)
 
 
-def _integrated(bounds: Array, covariance: Array, points: Array) -> Array:
+def _integrated(bounds: Array, correlation: Array, points: Array) -> Array:
     """The integral over the cube of the points (N, d - 1), by the transform of Genz (1992).
 
     One feature after another, given those before: their probabilities multiply. The least probable
     come first, so that those after them vary little.
     """
-    order = np.argsort(bounds / np.sqrt(np.diagonal(covariance)), axis=1)
+    order = np.argsort(bounds, axis=1)
     bounds = np.take_along_axis(bounds, order, axis=1)
-    lower = np.linalg.cholesky(covariance[order[:, :, None], order[:, None, :]])  # (n, d, d)
-    n_features = len(covariance)
+    lower = np.linalg.cholesky(correlation[order[:, :, None], order[:, None, :]])  # (n, d, d)
+    n_features = len(correlation)
     below = ndtr(bounds[:, :1] / lower[:, 0, :1])  # (n, N) of the feature, given those before
     product = np.broadcast_to(below, (len(bounds), len(points)))
     drawn = np.empty((len(bounds), n_features - 1, len(points)))
