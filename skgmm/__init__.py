@@ -1,5 +1,7 @@
 """Gaussian mixture models for scikit-learn, accurate to rounding error."""
 
+from skgmm._distribution.fit_many import fit_many
+from skgmm._distribution.merging import MergedComponents, merge_components
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._prior import ConjugatePrior
 from skgmm._rows.row_blocks import RowBlocks
@@ -21,6 +23,7 @@ __all__ = [
     "ConjugatePrior",
     "GaussianMixtureEM",
     "GaussianMixtureSearch",
+    "MergedComponents",
     "ParameterUncertainty",
     "RowBlocks",
     "UniformNoise",
@@ -28,7 +31,9 @@ __all__ = [
     "aic_scorer",
     "bic_scorer",
     "bootstrap_lrt",
+    "fit_many",
     "icl_scorer",
+    "merge_components",
     "parameter_uncertainty",
     "show_versions",
 ]

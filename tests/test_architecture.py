@@ -24,6 +24,7 @@ LAYERS = [
     "model_selection",
     "_mixture",
     "_export",
+    "_distribution",
     "_partial_fit",
     "_streaming",
     "_inference",

@@ -23,7 +23,7 @@ from skgmm._rows.imputation import Completion
 from skgmm._rows.labels import with_labels
 from skgmm._rows.missing import has_missing
 from skgmm._rows.noise import Background
-from skgmm._rows.sample import StartSample
+from skgmm._rows.sample import StartSample, Stream
 from skgmm._threads import cached_property, divide_threads
 
 # What a partition leaves to noise, as a part of all, if it is more than rounding.
@@ -192,8 +192,8 @@ class GroupedRows(ArrayRows):
         coded = sample.reservoir_for_scale(self._coded, self.sample_weight).sample()
         return self._coding.decoded(coded)
 
-    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
-        coded = sample.start_sample(self._coded, self.sample_weight, n_components, rng)
+    def start_sample(self, n_components: int, stream: Stream) -> StartSample:
+        coded = sample.start_sample(self._coded, self.sample_weight, n_components, stream)
         found = replace(self._coding.decoded(coded), background=self.background)
         return found if not np.isnan(found.rows).any() else self.completion.filled(found)
 

@@ -16,11 +16,11 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.grouped import RowsInMemory, noise_beside
-from skgmm._rows.sample import StartSample
+from skgmm._rows.sample import StartSample, Stream
 from skgmm._starts.given import GivenParameters, check_given, matched
 from skgmm._starts.methods import initial_parameters, start_of
 from skgmm._starts.race import Candidate, race
-from skgmm._starts.restarts import LeftOutError, Stream, as_it_is_now
+from skgmm._starts.restarts import LeftOutError, as_it_is_now
 from skgmm._validation import check_partition, check_responsibilities
 from skgmm.covariance import STRUCTURES, Structure
 
@@ -57,7 +57,7 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
         n_features,
     )
     stream = as_it_is_now(rng)  # even if the sample is drawn later
-    sample = cache(lambda: rows.start_sample(n_components, stream()))
+    sample = cache(lambda: rows.start_sample(n_components, stream))
     needed = max(n_components, objective.minimum_rows(n_components))
     n_distinct = _few_distinct(rows, sample, needed)
     given = replace(given, named=rows.labelled)
