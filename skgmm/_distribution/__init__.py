@@ -1,0 +1,1 @@
+"""The distribution that a mixture is: what follows from its parameters alone."""
