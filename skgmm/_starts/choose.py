@@ -64,6 +64,10 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     warning = _too_few(n_distinct, n_components, n_features, structure, needed)
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
 
+    if rows.fully_labelled(n_components):
+        # Responsibilities are known: nothing to choose from, and no better optimum to look for.
+        known["sample"] = None
+        return Start(_of_one_cluster("labels", objective, n_components, given), False, **known)
     if settings.responsibilities_init is not None:
         responsibilities = _given_responsibilities(settings, rows)
         fixed = given.imposed_on(start_of(objective.unfixed, responsibilities, n_components))
@@ -104,10 +108,12 @@ _LOOKED_AT = 4
 
 def _few_distinct(rows: Rows, sample: Callable[[], StartSample], needed: int) -> int | None:
     """The number of distinct samples, or None if there are at least `needed`."""
-    if isinstance(rows, InMemoryRows):
-        some = rows.part(slice(_LOOKED_AT * needed)).counted()
+    if isinstance(rows, RowsInMemory):
+        some = rows.X[: _LOOKED_AT * needed, 0]
+        if rows.sample_weight is not None:
+            some = some[rows.sample_weight[: len(some)] > 0]
         # Distinct values of a feature are a lower bound.
-        if len(np.unique(some.X[:, 0])) >= needed:
+        if len(np.unique(some)) >= needed:
             return None
     drawn = sample()
     # An incomplete sample shows that distinct samples are few, not how many there are.
