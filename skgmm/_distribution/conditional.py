@@ -137,7 +137,7 @@ class _Regression:
         return cls(mean, whitening, log_peak, intercept, slope, rest)
 
     def apply(self, x: Array) -> tuple[Array, Array]:
-        """Log-densities (n, K) of observed values (n, o), and means of the wanted ones (n, K, q)."""
+        """Log-densities (n, K) of observed values (n, o), and means (n, K, q) of the wanted."""
         whitened = (x - self.mean) @ np.swapaxes(self.whitening, 1, 2)  # (K, n, o)
         with np.errstate(over="ignore"):
             distance = np.einsum("kno,kno->nk", whitened, whitened)

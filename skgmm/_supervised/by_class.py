@@ -60,7 +60,9 @@ def fit_all(
     return best_of(fitted)
 
 
-def check_enough(mixture: AnyMixture, classes: Classes, n_features: int, across: bool) -> None:
+def check_enough(
+    mixture: AnyMixture, classes: Classes, weights: Array | None, n_features: int, across: bool
+) -> None:
     """Raise where a class has fewer samples than the structure needs, and is to be left out.
 
     Where the samples of all classes together are too few for one covariance, as in a table with
@@ -69,14 +71,16 @@ def check_enough(mixture: AnyMixture, classes: Classes, n_features: int, across:
     """
     if isinstance(mixture, GaussianMixtureSearch) or not isinstance(mixture.reg_covar, str):
         return
-    structure, counts = find_structure(mixture.covariance_type), classes.counts()
+    structure, counts = find_structure(mixture.covariance_type), classes.counts(weights)
     if getattr(mixture, "prior", None) is not None:
         return
     if counts.sum() < structure.minimum_rows(1, n_features):
         return
     if across:  # what a component more would need
-        sizes = classes.number + 1, classes.number
-        needed = int(np.subtract(*(structure.minimum_rows(K, n_features) for K in sizes)))
+        now, one_more = (
+            structure.minimum_rows(K, n_features) for K in (classes.number, classes.number + 1)
+        )
+        needed = one_more - now
         model = f"covariance_type={structure.name!r}"
     else:
         needed = structure.minimum_rows(mixture.n_components, n_features)
@@ -84,7 +88,7 @@ def check_enough(mixture: AnyMixture, classes: Classes, n_features: int, across:
     short = np.flatnonzero(counts < needed)
     if not len(short):
         return
-    listed = ", ".join(f"{classes.name(c)} has {counts[c]} samples" for c in short[:5])
+    listed = ", ".join(f"{classes.name(c)} has {counts[c]:g} samples" for c in short[:5])
     raise ValueError(
         f"{listed}, but {model} needs at least {needed} of each class in {n_features} features. "
         "Use a covariance_type with fewer parameters ('diag', 'spherical'), ties='across' with "
@@ -92,14 +96,14 @@ def check_enough(mixture: AnyMixture, classes: Classes, n_features: int, across:
     )
 
 
-def combined(mixtures: Sequence[GaussianMixtureEM], shares: Array) -> GaussianMixtureEM:
-    """All components of the classes' mixtures in one, whose weights are scaled by the shares."""
+def combined(mixtures: Sequence[GaussianMixtureEM], priors: Array) -> GaussianMixtureEM:
+    """All components of the classes' mixtures in one, scaled by the classes' priors."""
     parts = [mixture._parameters() for mixture in mixtures]
     diagonal = all(part.covariance.diagonal for part in parts)
     factors = [part.covariance.with_factors(part.n_components, not diagonal) for part in parts]
-    with np.errstate(divide="ignore"):  # the share of a class may be 0
-        log_shares = np.log(shares)
-    log_weights = [part.log_weights + own for part, own in zip(parts, log_shares, strict=True)]
+    with np.errstate(divide="ignore"):  # a prior may be 0
+        log_priors = np.log(priors)
+    log_weights = [part.log_weights + own for part, own in zip(parts, log_priors, strict=True)]
     parameters = MixtureParameters(
         np.concatenate(log_weights),
         np.concatenate([part.means for part in parts]),

@@ -58,15 +58,19 @@ class Classes:
     def all_known(self) -> bool:
         return bool((self.codes >= 0).all())
 
-    def counts(self) -> Array:
-        """Samples of each class, (C,)."""
-        return np.bincount(self.codes[self.codes >= 0], minlength=self.number)
-
-    def shares(self, weights: Array | None) -> Array:
-        """The part of each class in the weight of the samples whose class is known, (C,)."""
+    def mass(self, weights: Array | None) -> Array:
+        """The weight of the samples of each class, (C,)."""
         known = self.codes >= 0
         weights = None if weights is None else weights[known]
-        mass = np.bincount(self.codes[known], weights=weights, minlength=self.number)
+        return np.bincount(self.codes[known], weights=weights, minlength=self.number)
+
+    def counts(self, weights: Array | None) -> Array:
+        """Samples of each class, (C,): one of weight 3 is as good as three."""
+        return np.maximum(self.mass(None), self.mass(weights))
+
+    def proportions(self, weights: Array | None) -> Array:
+        """The proportion of each class in the weight of the samples whose class is known, (C,)."""
+        mass = self.mass(weights)
         return mass / mass.sum()
 
     def name(self, number: int) -> str:

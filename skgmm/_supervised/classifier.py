@@ -159,9 +159,8 @@ class GaussianMixtureClassifier(
         ConvergenceWarning
             As :meth:`GaussianMixtureEM.fit`, with the name of the class.
         """
-        with undone_on_error(self):
-            with single_threaded_blas(), replacing(self) as working:
-                messages = working._fit(X, y, sample_weight)
+        with undone_on_error(self), single_threaded_blas(), replacing(self) as working:
+            messages = working._fit(X, y, sample_weight)
         warn_after_fit(messages)
         return self
 
@@ -175,7 +174,7 @@ class GaussianMixtureClassifier(
         priors = None if self.priors is None else check_priors(self.priors, classes.number)
         across = self.ties == "across"
         if classes.all_known:
-            check_enough(model, classes, samples.shape[1], across)
+            check_enough(model, classes, weights, samples.shape[1], across)
         messages: list[str] = []
         self.classes_ = classes.values
         self.__dict__.pop("mixtures_", None)  # of an earlier fit
@@ -186,8 +185,10 @@ class GaussianMixtureClassifier(
             if priors is not None:
                 mixture.weights_ = priors.astype(mixture.weights_.dtype)
         else:
-            self.mixtures_, shares = self._fit_within(model, counted, weights, classes, messages)
-            self.priors_ = shares if priors is None else priors
+            self.mixtures_, proportions = self._fit_within(
+                model, counted, weights, classes, messages
+            )
+            self.priors_ = proportions if priors is None else priors
             mixture = combined(self.mixtures_, self.priors_)
             sizes = [len(own.means_) for own in self.mixtures_]
             self.component_classes_ = np.repeat(np.arange(classes.number), sizes)
@@ -203,13 +204,13 @@ class GaussianMixtureClassifier(
         classes: Classes,
         messages: list[str],
     ) -> tuple[list[GaussianMixtureEM], Array]:
-        """The mixtures of the classes, and the classes' shares."""
+        """The mixtures of the classes, and the classes' proportions."""
         if classes.all_known:
-            return fit_each(model, X, weights, classes, messages), classes.shares(weights)
+            return fit_each(model, X, weights, classes, messages), classes.proportions(weights)
         counts = np.ones(len(X)) if weights is None else weights
         found = PartlyLabelled(model, X, counts, classes).fit()
         messages += found.messages
-        return found.mixtures, found.shares
+        return found.mixtures, found.priors
 
     def _pass_on_names(self) -> None:
         """The mixtures know the names of the features."""

@@ -2,11 +2,11 @@
 
 The objective is the log-likelihood of samples and known classes (Dean, Murphy & Downey 2006),
 
-    sum over labelled i    log[ share_c(i) f_c(i)(x_i) ] +
-    sum over unlabelled i  log sum_c share_c f_c(x_i),
+    sum over labelled i    log[ prior_c(i) f_c(i)(x_i) ] +
+    sum over unlabelled i  log sum_c prior_c f_c(x_i),
 
 with f_c the mixture of class c. The missing data are classes. Given the E-step's probabilities r_ic
-of the classes of unlabelled samples, the shares are their means, and the mixture of class c is that
+of the classes of unlabelled samples, the priors are their means, and the mixture of class c is that
 of samples of weight r_ic: EM steps within it, from where it is. They do not decrease its weighted
 log-likelihood, so no iteration decreases the objective (generalised EM; Dempster, Laird & Rubin
 1977). Structures and numbers of components may differ between classes.
@@ -51,15 +51,15 @@ _NOT_CONVERGED = (
 
 @dataclass(frozen=True)
 class ClassMixtures:
-    """A mixture for each class, and the classes' shares."""
+    """A mixture for each class, and the classes' priors."""
 
     mixtures: list[GaussianMixtureEM]
-    shares: Array  # (C,)
+    priors: Array  # (C,)
     messages: list[str]
     log_likelihood: float = -np.inf  # total, of samples and known classes
 
     def bic(self, n_samples: float) -> float:
-        n_free = sum(mixture.n_parameters_ for mixture in self.mixtures) + len(self.shares) - 1
+        n_free = sum(mixture.n_parameters_ for mixture in self.mixtures) + len(self.priors) - 1
         return float(bic(self.log_likelihood, n_free, n_samples))
 
 
@@ -73,13 +73,13 @@ class PartlyLabelled:
     classes: Classes
 
     def fit(self) -> ClassMixtures:
-        """The better end of EM from labelled samples alone, and from Gaussians of equal shape.
+        """The best end of EM from labelled samples, Gaussians of equal covariance, and clusters.
 
-        The former is the better start with many labelled samples, the latter with few.
+        The first is a good start with many labelled samples, the others with few.
         """
         ends: list[ClassMixtures] = []
         errors: list[ValueError] = []
-        for start in (self._from_labelled, self._from_tied):
+        for start in (self._from_labelled, self._from_tied, self._from_clusters):
             try:
                 ends.append(self._run(start()))
             except ValueError as error:  # too few labelled samples
@@ -97,7 +97,25 @@ class PartlyLabelled:
         tied = GaussianMixtureEM(self.classes.number, covariance_type="tied", random_state=0)
         with collected_warnings():
             tied.fit(self.X, sample_weight=self.weights, labels=self.classes.codes)
-        return np.where(self._unlabelled[:, None], tied.predict_proba(self.X), self._known)
+        return self._with_known(tied.predict_proba(self.X))
+
+    def _from_clusters(self) -> Array:
+        """Those (n, C) of clusters of all samples, each with the classes of its labelled samples.
+
+        One sample in the proportions of the classes counts in addition.
+        """
+        clusters = clone(self.mixture)
+        if not isinstance(clusters, GaussianMixtureSearch):
+            clusters.set_params(n_components=clusters.n_components * self.classes.number)
+        with collected_warnings():
+            clusters.fit(self.X, sample_weight=self.weights)
+        responsibilities = clusters.predict_proba(self.X)
+        mass = (responsibilities * self.weights[:, None]).T @ self._known
+        mass += self.classes.proportions(self.weights)
+        return self._with_known(responsibilities @ (mass / mass.sum(axis=1, keepdims=True)))
+
+    def _with_known(self, probabilities: Array) -> Array:
+        return np.where(self._unlabelled[:, None], probabilities, self._known)
 
     @property
     def _unlabelled(self) -> Array:
@@ -139,11 +157,11 @@ class PartlyLabelled:
         """EM from mixtures of the classes; also the probabilities at its end."""
         total, max_iter = float(self.weights.sum()), max(self.mixture.max_iter, 1)
         steps = [_in_steps(mixture) for mixture in mixtures]
-        shares = self.weights @ probabilities / (self.weights @ probabilities).sum()
+        priors = self.weights @ probabilities / (self.weights @ probabilities).sum()
         gains: list[float] = []
         stop, level, messages = StopWhen(max_iter, self.mixture.tol), -np.inf, list[str]()
         for _ in range(max_iter):
-            reached, probabilities = self._e_step(steps, shares)
+            reached, probabilities = self._e_step(steps, priors)
             if np.isfinite(level):
                 gains.append((reached - level) / total)
             level = reached
@@ -152,22 +170,22 @@ class PartlyLabelled:
             ):
                 break
             messages = []
-            shares = self.weights @ probabilities / total
+            priors = self.weights @ probabilities / total
             for number, mixture in enumerate(steps):
                 self._fitted(mixture, number, probabilities, messages)
         else:
             messages.append(_NOT_CONVERGED.format(max_iter=max_iter))
         messages = [text for text in messages if _UNFINISHED not in text]
         ends = [_as_given(mixture, step) for mixture, step in zip(mixtures, steps, strict=True)]
-        return ClassMixtures(ends, shares, messages, level), probabilities
+        return ClassMixtures(ends, priors, messages, level), probabilities
 
-    def _e_step(self, mixtures: list[GaussianMixtureEM], shares: Array) -> tuple[float, Array]:
+    def _e_step(self, mixtures: list[GaussianMixtureEM], priors: Array) -> tuple[float, Array]:
         """Total log-likelihood, and probabilities of the classes (n, C)."""
         with np.errstate(divide="ignore"):
-            log_shares = np.log(shares)
+            log_priors = np.log(priors)
         joint = np.column_stack([mixture.score_samples(self.X) for mixture in mixtures])
         possible = self._unlabelled[:, None] | (self._known > 0)
-        joint = np.where(possible, joint + log_shares, -np.inf)
+        joint = np.where(possible, joint + log_priors, -np.inf)
         log_density = logsumexp(joint, axis=1)
         return float(self.weights @ log_density), np.exp(joint - log_density[:, None])
 

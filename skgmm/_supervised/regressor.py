@@ -139,9 +139,8 @@ class GaussianMixtureRegressor(
         ConvergenceWarning
             As :meth:`GaussianMixtureEM.fit`.
         """
-        with undone_on_error(self):
-            with single_threaded_blas(), replacing(self) as working:
-                messages = working._fit(X, y, sample_weight)
+        with undone_on_error(self), single_threaded_blas(), replacing(self) as working:
+            messages = working._fit(X, y, sample_weight)
         warn_after_fit(messages)
         return self
 

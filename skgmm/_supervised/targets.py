@@ -24,8 +24,6 @@ def check_targets(estimator: Any, y: Any, X: Array) -> Array:
         estimator=estimator,
         input_name="y",
     )
-    if array.ndim > 2:
-        raise ValueError(f"y should have one or two dimensions, but has {array.ndim}")
     check_consistent_length(X, array)
     missing = np.isnan(array) if array.ndim == 1 else np.isnan(array).any(axis=1)
     if missing.any():
