@@ -14,13 +14,15 @@ log space: the ratios of densities that underflow are exact.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from skgmm._kernels import LostRowError
-from skgmm._linalg import Array, cholesky, log_diagonal_sum, symmetrised, triangular_inverse
-
-_LOG_2_PI = float(np.log(2.0 * np.pi))
+from skgmm._linalg import Array, symmetrised
+from skgmm._parameters import MixtureParameters
+from skgmm._rows.e_step import log_responsibilities
+from skgmm.covariance import Ellipsoidal
 
 
 @dataclass(frozen=True)
@@ -83,19 +85,18 @@ def conditional(
     wanted = np.setdiff1d(np.arange(means.shape[1]), given)
     n_samples, n_components, n_wanted = len(values), len(means), len(wanted)
     observed, pattern = _patterns(values)
-    log_joint = np.empty((n_samples, n_components))
+    weights = np.empty((n_samples, n_components))
     expected = np.empty((n_samples, n_components, n_wanted))
     within = np.empty((len(observed), n_components, n_wanted, n_wanted))
-    order = np.argsort(pattern, kind="stable")
-    ends = np.cumsum(np.bincount(pattern, minlength=len(observed)))
-    for number, (seen, own) in enumerate(zip(observed, np.split(order, ends[:-1]), strict=True)):
-        known = given[seen]
-        regression = _Regression.of(means, covariances, known, wanted)
-        x = values[own][:, seen].astype(np.float64, copy=False)
-        log_density, found = regression.apply(x)
-        log_joint[own] = log_weights + log_density
-        expected[own], within[number] = found, regression.covariances
-    return Conditional(_normalised(log_joint), expected, within, pattern)
+    for number, (seen, own) in enumerate(zip(observed, _members(pattern), strict=True)):
+        regression = _Regression.of(log_weights, means, covariances, given[seen], wanted)
+        x = np.ascontiguousarray(values[own][:, seen], dtype=np.float64)
+        try:
+            weights[own], expected[own] = regression.apply(x)
+        except LostRowError as error:
+            raise LostRowError(int(np.arange(n_samples)[own][error.row])) from error
+        within[number] = regression.covariances
+    return Conditional(weights, expected, within, pattern)
 
 
 def _patterns(values: Array) -> tuple[Array, Array]:
@@ -108,47 +109,52 @@ def _patterns(values: Array) -> tuple[Array, Array]:
     return ~missing[first], pattern.ravel()
 
 
+def _members(pattern: Array) -> list[Any]:
+    """The samples of each pattern, as indices."""
+    counts = np.bincount(pattern)
+    if len(counts) == 1:
+        return [slice(None)]
+    return np.split(np.argsort(pattern, kind="stable"), np.cumsum(counts)[:-1])
+
+
 @dataclass(frozen=True)
 class _Regression:
     """The wanted features on those that are observed, in every component."""
 
-    mean: Array  # (K, 1, o) of the observed features
-    whitening: Array  # (K, o, o) inverses of lower Cholesky factors of their covariances
-    log_peak: Array  # (K,) log-density at that mean
-    intercept: Array  # (K, 1, q) mean of the wanted features
-    slope: Array  # (K, o, q) on whitened features
+    observed: MixtureParameters  # the mixture of the observed features
+    slope: Array  # (K, o, q)
+    wanted: Array  # (K, q) means
     covariances: Array  # (K, q, q)
 
     @classmethod
-    def of(cls, means: Array, covariances: Array, known: Array, wanted: Array) -> _Regression:
-        own = covariances[:, known[:, None], known]
-        factors, singular = cholesky(own)
-        if singular.any():
-            raise ValueError(
-                f"The covariances of components {np.flatnonzero(singular).tolist()} are singular "
-                "to rounding in the given features: fit with a larger reg_covar"
-            )
-        whitening = triangular_inverse(factors)
-        slope = whitening @ covariances[:, known[:, None], wanted]
-        explained = np.swapaxes(slope, 1, 2) @ slope
-        rest = symmetrised(covariances[:, wanted[:, None], wanted] - explained)
-        log_peak = -0.5 * len(known) * _LOG_2_PI - log_diagonal_sum(factors)
-        mean, intercept = means[:, None, known], means[:, None, wanted]
-        return cls(mean, whitening, log_peak, intercept, slope, rest)
+    def of(
+        cls, log_weights: Array, means: Array, covariances: Array, known: Array, wanted: Array
+    ) -> _Regression:
+        # Of no feature the factor is empty, too.
+        own = Ellipsoidal.from_dense(np.ascontiguousarray(covariances[:, known[:, None], known]))
+        whitened = np.swapaxes(own.factor, 1, 2) @ covariances[:, known[:, None], wanted]
+        explained = np.swapaxes(whitened, 1, 2) @ whitened
+        return cls(
+            MixtureParameters(log_weights, means[:, known], own),
+            own.factor @ whitened,
+            means[:, wanted],
+            symmetrised(covariances[:, wanted[:, None], wanted] - explained),
+        )
 
     def apply(self, x: Array) -> tuple[Array, Array]:
-        """Log-densities (n, K) of observed values (n, o), and means (n, K, q) of the wanted."""
-        whitened = (x - self.mean) @ np.swapaxes(self.whitening, 1, 2)  # (K, n, o)
-        with np.errstate(over="ignore"):
-            distance = np.einsum("kno,kno->nk", whitened, whitened)
-        expected = self.intercept + whitened @ self.slope
-        return self.log_peak - 0.5 * distance, np.swapaxes(expected, 0, 1)
-
-
-def _normalised(log_joint: Array) -> Array:
-    """Logarithms of weights that sum to 1 in every row."""
-    peak = log_joint.max(axis=1, keepdims=True)
-    if not np.isfinite(peak).all():
-        raise LostRowError(int(np.argmin(np.isfinite(peak[:, 0]))))
-    apart = log_joint - peak
-    return apart - np.log(np.exp(apart).sum(axis=1, keepdims=True))
+        """Log-weights (n, K) given observed values (n, o), and means (n, K, q) of the wanted."""
+        n_components, n_observed, n_wanted = self.slope.shape
+        means = self.observed.means
+        if not n_observed:
+            log_weights = self.observed.log_weights
+            log_weights = log_weights - np.logaddexp.reduce(log_weights)
+            size = len(x), n_components
+            return np.broadcast_to(log_weights, size), np.broadcast_to(
+                self.wanted, (*size, n_wanted)
+            )
+        # About a point among the means, so that distant samples do not suffer cancellation.
+        origin = means.mean(axis=0)
+        at_origin = self.wanted + ((origin - means)[:, None] @ self.slope)[:, 0]
+        slopes = np.swapaxes(self.slope, 0, 1).reshape(n_observed, -1)
+        expected = ((x - origin) @ slopes).reshape(-1, n_components, n_wanted) + at_origin
+        return log_responsibilities(x, self.observed), expected

@@ -20,6 +20,7 @@ from skgmm._fitted import (
     warn_after_fit,
 )
 from skgmm._html import RepresentationMixin
+from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._rows.missing import check_features_observed
@@ -239,7 +240,10 @@ n_samples)
         n_together = max(1, _NUMBERS // (size[0] * size[1]))
         for first in range(0, len(samples), n_together):
             block = samples[first : first + n_together]
-            yield conditional(mixture.log_weights, mixture.means, covariances, given, block)
+            try:
+                yield conditional(mixture.log_weights, mixture.means, covariances, given, block)
+            except LostRowError as error:
+                raise LostRowError(first + error.row) from error
 
     def _shaped(self, values: Array, dtype: np.dtype) -> Array:
         """In the shape and dtype that users see: no axis for a single target."""
