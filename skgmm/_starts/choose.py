@@ -89,8 +89,23 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     name = kind if random else "given"
     if (complete := given.complete()) is not None:
         return Start(lambda _: single_candidate(name, complete), random, **known)
+    if n_components == 1 and random and kind == "kmeans" and isinstance(rows, InMemoryRows):
+        return Start(_of_one_cluster(name, objective, 1, given), random, **known)
     named = partial(initial_parameters, kind, objective, sample(), n_components, given)
     return Start(lambda stream: single_candidate(name, named(rng=stream())), random, **known)
+
+
+def _of_one_cluster(
+    kind: str, objective: Objective, n_components: int, given: GivenParameters
+) -> Make:
+    """Start from all samples in one cluster, but for what labels say of them."""
+    partition = np.zeros(objective.rows.n_samples, dtype=np.int64)
+
+    def start(_: Stream) -> list[Candidate]:
+        parameters = given.imposed_on(start_of(objective.unfixed, partition, n_components))
+        return single_candidate(kind, parameters)
+
+    return start
 
 
 def _given_responsibilities(settings: Settings, rows: Rows) -> Array:
