@@ -4,11 +4,10 @@
 
 `discriminant`: time of a fit of GaussianMixtureClassifier by maximum likelihood (`reg_covar=0`),
 against scikit-learn's linear and quadratic discriminant analysis, and how often both predict the
-same label. `gmr`: the mean
-of one feature of a mixture given all others, for 10,000 samples, against the package gmr (`predict`
-for all samples in one call; `condition` and its mean for one after the other, on 500 of them, the
-time scaled). Processor time in one thread, the programs in turn; medians of the ratios. Prints tables, and
-writes results/on_top.json.
+same label. `gmr`: the mean of one feature of a mixture given all others, for 10,000 samples,
+against the package gmr (`predict` for all samples in one call; `condition` and its mean for one
+after the other, on 500 of them, the time scaled). Processor time in one thread, the programs in
+turn; medians of the ratios. Prints a table, and writes results/on_top.json.
 """
 
 import argparse
