@@ -266,7 +266,7 @@ def test_one_gaussian_for_each_class_is_the_fit_with_labels(ties, unlabeled):
     "mixture",
     [
         GaussianMixtureEM(2, random_state=0),
-        GaussianMixtureEM(2, covariance_type="tied", random_state=0),
+        GaussianMixtureEM(2, covariance_type="tied", prior="auto", random_state=0),
         GaussianMixtureSearch([1, 2, 3], ["tied-spherical", "spherical"], random_state=0),
     ],
 )
@@ -412,6 +412,7 @@ def test_a_class_with_too_few_samples_is_named(options, message):
         {"mixture": GaussianMixtureEM(covariance_type="diag")},
         {"mixture": GaussianMixtureEM(covariance_type="tied"), "ties": "across"},
         {"mixture": GaussianMixtureEM(reg_covar=0.1)},
+        {"mixture": GaussianMixtureEM(prior="auto")},
         {"mixture": GaussianMixtureSearch([1, 2], random_state=0)},
     ],
 )

@@ -1,6 +1,5 @@
 """GaussianMixtureRegressor, and the conditional distribution that it predicts with."""
 
-import inspect
 import pickle
 import warnings
 
@@ -25,15 +24,12 @@ from strategies import random_mixture, seeds
 from skgmm import GaussianMixtureEM, GaussianMixtureRegressor, GaussianMixtureSearch, RowBlocks
 from skgmm._distribution.conditional import conditional
 
-# The default of the regressor needs the parameter `prior`; without it one check cannot pass.
-HAS_PRIOR = "prior" in inspect.signature(GaussianMixtureEM).parameters
-
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.slow
 @parametrize_with_checks(
     [
-        GaussianMixtureRegressor(None if HAS_PRIOR else GaussianMixtureEM(reg_covar=1e-3)),
+        GaussianMixtureRegressor(),
         GaussianMixtureRegressor(GaussianMixtureEM(2, covariance_type="diag", random_state=0)),
     ]
 )

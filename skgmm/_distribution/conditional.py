@@ -132,11 +132,11 @@ class _Regression:
     ) -> _Regression:
         # Of no feature the factor is empty, too.
         own = Ellipsoidal.from_dense(np.ascontiguousarray(covariances[:, known[:, None], known]))
-        whitened = np.swapaxes(own.factor, 1, 2) @ covariances[:, known[:, None], wanted]
+        whitened = own.whitening @ covariances[:, known[:, None], wanted]
         explained = np.swapaxes(whitened, 1, 2) @ whitened
         return cls(
             MixtureParameters(log_weights, means[:, known], own),
-            own.factor @ whitened,
+            np.swapaxes(own.whitening, 1, 2) @ whitened,
             means[:, wanted],
             symmetrised(covariances[:, wanted[:, None], wanted] - explained),
         )

@@ -55,10 +55,6 @@ class Rows(ABC):
     labelled: bool = False  # whether components are known
     background: Background | None = None  # noise beside the components of every mixture
 
-    def fully_labelled(self, n_components: int) -> bool:
-        """Whether the component of each sample is known, and each of so many has a sample."""
-        return False
-
     @property
     def constant(self) -> Array | None:
         """Features whose observed values are the same, (d,) bool; None where Moments tell."""

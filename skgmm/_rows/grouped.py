@@ -99,6 +99,7 @@ class GroupedRows(ArrayRows):
         return GroupedRows.of(self._plain, background=self.background, errors=self.errors)
 
     def fully_labelled(self, n_components: int) -> bool:
+        """Whether the component of each sample is known, and each of so many has a sample."""
         if self.known is None or self.known.min() < 0:
             return False
         mass = np.bincount(self.known, weights=self.weights, minlength=n_components)

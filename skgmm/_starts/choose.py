@@ -15,7 +15,7 @@ from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows, Rows
-from skgmm._rows.grouped import RowsInMemory, noise_beside
+from skgmm._rows.grouped import GroupedRows, RowsInMemory, noise_beside
 from skgmm._rows.sample import StartSample
 from skgmm._starts.given import GivenParameters, check_given, matched
 from skgmm._starts.methods import initial_parameters, start_of
@@ -64,7 +64,7 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     warning = _too_few(n_distinct, n_components, n_features, structure, needed)
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
 
-    if rows.fully_labelled(n_components):
+    if isinstance(rows, GroupedRows) and rows.fully_labelled(n_components):
         # Responsibilities are known: nothing to choose from, and no better optimum to look for.
         known["sample"] = None
         return Start(_of_one_cluster("labels", objective, n_components, given), False, **known)

@@ -69,11 +69,10 @@ def check_enough(
     more features than samples, the fits warn instead. Searches choose a structure that can be
     fitted. A prior or a given `reg_covar` makes up for what samples do not tell.
     """
-    if isinstance(mixture, GaussianMixtureSearch) or not isinstance(mixture.reg_covar, str):
+    regularised = mixture.prior is not None or not isinstance(mixture.reg_covar, str)
+    if isinstance(mixture, GaussianMixtureSearch) or regularised:
         return
     structure, counts = find_structure(mixture.covariance_type), classes.counts(weights)
-    if getattr(mixture, "prior", None) is not None:
-        return
     if counts.sum() < structure.minimum_rows(1, n_features):
         return
     if across:  # what a component more would need
@@ -91,8 +90,8 @@ def check_enough(
     listed = ", ".join(f"{classes.name(c)} has {counts[c]:g} samples" for c in short[:5])
     raise ValueError(
         f"{listed}, but {model} needs at least {needed} of each class in {n_features} features. "
-        "Use a covariance_type with fewer parameters ('diag', 'spherical'), ties='across' with "
-        "covariance_type='tied', a larger reg_covar, or leave such classes out."
+        "Use prior='auto', a covariance_type with fewer parameters ('diag', 'spherical'), "
+        "ties='across' with covariance_type='tied', or leave such classes out."
     )
 
 
@@ -107,7 +106,7 @@ def combined(mixtures: Sequence[GaussianMixtureEM], priors: Array) -> GaussianMi
     parameters = MixtureParameters(
         np.concatenate(log_weights),
         np.concatenate([part.means for part in parts]),
-        covariance_of(np.concatenate([covariance.factor for covariance in factors])),
+        covariance_of(np.concatenate([covariance.kernel_factors for covariance in factors])),
     )
     structure = find_structure("diag" if diagonal else "full")
     mixture = GaussianMixtureEM(parameters.n_components, covariance_type=structure.name)

@@ -193,6 +193,8 @@ class PartlyLabelled:
 def _in_steps(mixture: GaussianMixtureEM) -> GaussianMixtureEM:
     """The mixture, each fit of which makes some steps of EM from where it is."""
     steps = clone(mixture).set_params(warm_start=True, escape=False, max_iter=_STEPS)
+    if mixture.prior is not None:  # one prior for all iterations, or they could go back and forth
+        steps.set_params(prior=mixture.prior_)
     fitted = {name: value for name, value in vars(mixture).items() if name not in vars(steps)}
     steps.__dict__.update(fitted)
     return steps

@@ -43,7 +43,7 @@ _NUMBERS = 2**18
 
 def default_mixture() -> GaussianMixtureEM:
     """What None stands for."""
-    return GaussianMixtureEM(reg_covar="auto")
+    return GaussianMixtureEM(prior="auto")
 
 
 class GaussianMixtureRegressor(
