@@ -122,18 +122,15 @@ def test_tied_across_classes_is_linear_discriminant_analysis(solver):
         ours = GaussianMixtureClassifier(TIED, ties="across").fit(X, y)
         theirs = LinearDiscriminantAnalysis(solver=solver).fit(X, y)
         np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
-        # Their svd solver divides the covariance by n - C, which rescales the log-odds.
-        if solver == "lsqr":
-            np.testing.assert_allclose(
-                ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-6, atol=1e-12
-            )
+        np.testing.assert_allclose(
+            ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-6, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("ties", ["within", "across"])
 def test_full_is_quadratic_discriminant_analysis(ties):
-    """Theirs divides covariances by n - 1. With as many samples in each class that is one factor,
-    which `sample_weight` cannot undo, so the comparison is with densities of ML covariances; and
-    with theirs, whose labels are the same.
+    """Theirs divides covariances by n - 1: the densities are compared with those of ML covariances,
+    and the labels with theirs.
     """
     X, y = IRIS
     ours = GaussianMixtureClassifier(EXACT, ties=ties).fit(X, y)

@@ -17,7 +17,7 @@ probabilities that EM ends with, until it makes the same choice (structural EM; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import logsumexp
@@ -140,6 +140,7 @@ class PartlyLabelled:
             end, probabilities = self._em(mixtures, probabilities)
             if not isinstance(self.mixture, GaussianMixtureSearch):
                 break
+            end = replace(end, messages=messages + end.messages)  # those of the search
         return end
 
     def _fitted(
