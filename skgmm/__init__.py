@@ -6,6 +6,8 @@ from skgmm._mixture import GaussianMixtureEM
 from skgmm._prior import ConjugatePrior
 from skgmm._rows.row_blocks import RowBlocks
 from skgmm._rows.uniform_noise import UniformNoise
+from skgmm._supervised.classifier import GaussianMixtureClassifier
+from skgmm._supervised.regressor import GaussianMixtureRegressor
 from skgmm._version import __version__, show_versions
 from skgmm.model_selection import (
     BootstrapLRT,
@@ -21,7 +23,9 @@ from skgmm.model_selection import (
 __all__ = [
     "BootstrapLRT",
     "ConjugatePrior",
+    "GaussianMixtureClassifier",
     "GaussianMixtureEM",
+    "GaussianMixtureRegressor",
     "GaussianMixtureSearch",
     "MergedComponents",
     "ParameterUncertainty",
