@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from decimal import Decimal
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,6 @@ import polars as pl
 import pytest
 
 from skgmm import GaussianMixtureEM, RowBlocks
-from skgmm._rows.intake import array_of
-from skgmm.display import MixtureDisplay
 from skgmm.model_selection import GaussianMixtureSearch
 
 pa = pytest.importorskip("pyarrow")
@@ -144,20 +141,6 @@ def test_remedy_in_the_error_works(given):
     the_remedy_works(GaussianMixtureEM(1).fit, given)
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        put(np.nan, dtype=float),
-        frame(b=put(np.nan, dtype=float)[:, 1]),
-        frame(b=pd.array([None if n % 2 else n for n in range(2 * HALF)], dtype="Int64")),
-        np.ma.array(X, mask=X > 1),
-    ],
-    ids=lambda given: type(given).__name__,
-)
-def test_remedy_works_where_missing_values_are_not_supported(given):
-    the_remedy_works(partial(array_of, GaussianMixtureEM(1), reset=True), given)
-
-
 def the_remedy_works(method, given):
     with pytest.raises(ValueError, match="Drop such samples") as caught:
         method(given)
@@ -204,17 +187,6 @@ def test_dates_as_weights():
 # Masked arrays
 
 MASKED = np.ma.array(X, mask=X > 1)
-
-
-@pytest.mark.parametrize("given", [MASKED, list(MASKED)], ids=["array", "list of arrays"])
-def test_masked_samples(given, mixture):
-    message = r"X is a masked array with \d+ masked values \(first at \[\d+, \d\]\).*Drop such samp"
-    for method in (
-        lambda masked: MixtureDisplay.from_estimator(mixture, masked),
-        partial(array_of, mixture, reset=False),
-    ):
-        with pytest.raises(ValueError, match=message):
-            method(given)
 
 
 def test_other_masked_arrays(mixture):

@@ -75,11 +75,19 @@ def test_missing_values_are_read_as_nan(given, array):
     [put(np.nan, dtype=float), put(pd.NA), np.ma.array(X, mask=X > 1)],
     ids=["NaN", "NA", "masked"],
 )
-def test_what_does_not_take_missing_values_says_so(given):
-    mixture = GaussianMixtureEM(1).fit(X)
-    message = "issing values are not supported with displays yet"
-    with pytest.raises((ValueError, TypeError), match=message):
-        MixtureDisplay.from_estimator(mixture, given)
+def test_plots_show_incomplete_samples_where_they_can_be(given):
+    collections = pytest.importorskip("matplotlib.collections")
+    mixture = GaussianMixtureEM(2, random_state=0).fit(given)
+    plane = MixtureDisplay.from_estimator(mixture, given, features=[0, 1])
+    n_complete = int((~np.isnan(plane.rows)).all(axis=1).sum())
+    markers = [c for c in plane.ax_.collections if isinstance(c, collections.PathCollection)]
+    n_drawn = sum(np.isfinite(m.get_offsets()).all(axis=1).sum() for m in markers)
+    assert n_drawn == n_complete < N
+    principal = MixtureDisplay.from_estimator(mixture, given, features="principal")
+    assert np.isfinite(principal.rows).all()
+    histogram = MixtureDisplay.from_estimator(mixture, given, features=[1])
+    area = sum(bar.get_height() * bar.get_width() for bar in histogram.ax_.patches)
+    assert area == pytest.approx(1.0)
 
 
 def test_a_feature_never_observed_is_named():

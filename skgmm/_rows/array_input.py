@@ -19,10 +19,8 @@ def is_plain(value: Any, *dtypes: Any) -> TypeGuard[Array]:
     return type(value) is np.ndarray and value.dtype in dtypes
 
 
-def plain(value: Any, name: str, unsupported: str | None = None) -> Any:
+def plain(value: Any, name: str) -> Any:
     """The same, where NumPy reads it as it is meant; arrays of other libraries as NumPy's.
-
-    `unsupported` is what does not take missing values, for errors.
 
     Raises
     ------
@@ -33,8 +31,8 @@ def plain(value: Any, name: str, unsupported: str | None = None) -> Any:
         cannot read.
     """
     if isinstance(value, (list, tuple)):
-        value = _array_of_list(value, name, unsupported)
-    _refuse_masked(value, name, unsupported)
+        value = _array_of_list(value, name)
+    _refuse_masked(value, name)
     if _is_foreign(value):
         value = _to_numpy(value, name)
     if isinstance(value, np.ndarray) and value.dtype.names is not None:
@@ -54,10 +52,10 @@ def plain(value: Any, name: str, unsupported: str | None = None) -> Any:
     return value
 
 
-def _array_of_list(values: list[Any] | tuple[Any, ...], name: str, unsupported: str | None) -> Any:
+def _array_of_list(values: list[Any] | tuple[Any, ...], name: str) -> Any:
     """An array of a list of numbers or dates; anything else is scikit-learn's to judge."""
     if any(isinstance(value, np.ma.MaskedArray) for value in values):
-        _refuse_masked(np.ma.stack(values), name, unsupported)
+        _refuse_masked(np.ma.stack(values), name)
     try:
         array = np.asarray(values)
     except (TypeError, ValueError):
@@ -65,7 +63,7 @@ def _array_of_list(values: list[Any] | tuple[Any, ...], name: str, unsupported: 
     return array if array.dtype.kind in "biufmM" or holds_dates(array) else values
 
 
-def _refuse_masked(value: Any, name: str, unsupported: str | None) -> None:
+def _refuse_masked(value: Any, name: str) -> None:
     if not np.ma.isMaskedArray(value) or not np.ma.is_masked(value):
         return
     mask = np.ma.getmaskarray(value)
@@ -81,10 +79,9 @@ def _refuse_masked(value: Any, name: str, unsupported: str | None) -> None:
             " Drop such samples of X and sample_weight, with "
             "keep = ~np.ma.getmaskarray(sample_weight)."
         )
-    where = "" if unsupported is None else f" with {unsupported} yet"
     raise ValueError(
         f"{name} is a masked array with {np.count_nonzero(mask)} masked values (first at "
-        f"[{first}]). Missing values are not supported{where}.{how}"
+        f"[{first}]). Missing values are not supported.{how}"
     )
 
 
@@ -105,7 +102,7 @@ def _to_numpy(value: Any, name: str) -> Array:
         ) from error
 
 
-def converted(X: Any, convert: Callable[[Any], Array], unsupported: str | None = None) -> Array:
+def converted(X: Any, convert: Callable[[Any], Array]) -> Array:
     """What `convert` makes of X; errors name the columns that are not numbers, and say where."""
     try:
         with np.errstate(over="ignore"):  # longer floats become infinite, which is told later
@@ -116,7 +113,7 @@ def converted(X: Any, convert: Callable[[Any], Array], unsupported: str | None =
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         what = str(error).partition("\n")[0].rstrip(".")
-        advice = remedy(found, X, unsupported)
+        advice = remedy(found, X)
         raise kind(f"{what}. X has {described(found, X)}.{advice}") from error
 
 
@@ -127,9 +124,3 @@ def _culprits(X: Any, error: Exception) -> list[BadColumn]:
     if isinstance(error, OverflowError) or "NAType" in str(error):
         return found
     return no_numbers
-
-
-def refuse_not_finite(X: Any, array: Array, unsupported: str | None = None) -> None:
-    """Raise for NaN and infinity in X, which is the array before it was converted."""
-    found = bad_columns(X) or bad_columns(array)
-    raise ValueError(f"Input X contains {described(found, X)}.{remedy(found, X, unsupported)}")

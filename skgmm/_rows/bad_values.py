@@ -177,12 +177,10 @@ def _where(bad: BadColumn, X: Any) -> str:
     return f"first in {row}{value}"
 
 
-def remedy(found: list[BadColumn], X: Any, unsupported: str | None = None) -> str:
-    """What to do about such columns; `unsupported` is what does not take missing values."""
+def remedy(found: list[BadColumn], X: Any) -> str:
+    """What to do about such columns."""
     kinds = {bad.kind for bad in found}
     advice = [text for kind, text in _REMEDIES.items() if kind in kinds]
-    if "NaN" in kinds and unsupported is not None:
-        advice[0] = f"Missing values are not supported with {unsupported} yet"
     if kinds & {"NaN", "infinity"}:
         advice.append(f"Drop such samples{_how_to_drop(X)}, or replace the values")
     return "".join(f" {text}." for text in advice)

@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from skgmm._linalg import Array
 from skgmm._rows import checks
-from skgmm._rows.array_input import converted, is_plain, plain, refuse_not_finite
+from skgmm._rows.array_input import converted, is_plain, plain
 from skgmm._rows.bad_values import names_of
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.block import Features
@@ -173,24 +173,12 @@ def _in_memory(
     return InMemoryRows(checks.readable(array), weights, n_threads), largest, whole
 
 
-def array_of(
-    estimator: BaseEstimator, X: Any, reset: bool, unsupported: str | None = None
-) -> tuple[Array, float]:
-    """X as float64 or float32, in place where it is that, and its largest magnitude.
-
-    Sets the features of the estimator, or checks them. `unsupported` is what does not take missing
-    values; they are an error that says so.
-    """
-    convert = partial(_validated, estimator, reset)
-    array = converted(plain(X, "X", unsupported), convert, unsupported)
-    largest = checks.magnitude(array)
-    if not np.isfinite(largest):
-        refuse_not_finite(X, array, unsupported)
-    return array, largest
-
-
 def array_with_missing(estimator: BaseEstimator, X: Any, reset: bool) -> tuple[Array, float, bool]:
-    """As `array_of`, NaN where a value is missing; and whether none is."""
+    """X as float64 or float32, in place where it is that, NaN where a value is missing; its largest
+    magnitude, and whether no value is missing.
+
+    Sets the features of the estimator, or checks them.
+    """
     X = plain(unmasked(X), "X")
     try:
         array = converted(X, partial(_validated, estimator, reset))

@@ -28,6 +28,7 @@ class Drawing:
     view : View
         With m coordinates.
     rows : ndarray of shape (n, m)
+        Samples without a value (NaN) in some coordinate are left out of the panels that show it.
     responsibilities : ndarray of shape (n, K)
         Responsibilities; with noise in one more column, the last.
     weights : ndarray of shape (n,) or None
@@ -54,14 +55,15 @@ class Drawing:
 
     def histogram(self, ax: Any, coordinate: int) -> None:
         """Stacked histograms weighted by responsibilities, with the densities."""
-        view, rows = self.view.of([coordinate]), self.rows[:, coordinate]
-        edges = _bin_edges(view, rows, self.weights.sum())
+        view, seen = self.view.of([coordinate]), ~np.isnan(self.rows[:, coordinate])
+        rows, weights = self.rows[seen, coordinate], self.weights[seen]
+        edges = _bin_edges(view, rows, weights.sum())
         bottom = np.zeros(len(edges) - 1)
-        scale = 1.0 / (self.weights.sum() * np.diff(edges))
+        scale = 1.0 / (max(weights.sum(), np.finfo(float).tiny) * np.diff(edges))
         low, high = self.spans[coordinate]
         x = _points(view, low, high)
         for k in [*view.filled, *([view.n_components] if self.noisy else [])]:
-            soft = self.weights * self.responsibilities[:, k]
+            soft = weights * self.responsibilities[seen, k]
             height = scale * np.histogram(rows, edges, weights=soft)[0]
             bars = ax.bar(
                 edges[:-1], height, np.diff(edges), bottom, align="edge",
@@ -192,6 +194,8 @@ def _bin_edges(view: View, rows: Array, total: float) -> Array:
     deviations = np.sqrt(view.covariances[:, 0, 0])
     sizes = np.maximum(view.weights * total, 1.0)
     width = (3.49 * deviations / np.cbrt(sizes))[view.filled].min()
+    if not len(rows):
+        rows = view.means[view.filled, 0]
     low, high = float(rows.min()), float(rows.max())
     if low == high:
         return np.linspace(low - 2.0 * width, high + 2.0 * width, _FEWEST_BINS + 1)

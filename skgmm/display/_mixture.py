@@ -27,6 +27,8 @@ class MixtureDisplay:
     95 % of the mass (Hyndman 1996). One feature: a histogram, in which each sample counts in each
     component with its responsibility, and the densities. More features: a scatter-plot matrix.
     Noise is shown as grey crosses or bars; densities are those of the components without it.
+    Samples with missing values are in the panels whose features were observed; in the principal
+    plane they are at their conditional means.
 
     Create it with `from_estimator`.
 

@@ -15,7 +15,8 @@ from skgmm._inference import MixtureInference
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.e_step import log_densities
-from skgmm._rows.intake import array_of
+from skgmm._rows.imputation import imputed
+from skgmm._rows.intake import array_with_missing
 from skgmm._threads import cached_property
 from skgmm.covariance import Ellipsoidal
 
@@ -95,8 +96,11 @@ class View:
         # In each coordinate a 95 % ellipse extends to 2.45 standard deviations.
         reach = 2.45 * np.sqrt(np.diagonal(self.covariances, axis1=1, axis2=2))[self.filled]
         means = self.means[self.filled]
-        low = np.minimum((means - reach).min(axis=0), rows.min(axis=0))
-        high = np.maximum((means + reach).max(axis=0), rows.max(axis=0))
+        seen = ~np.isnan(rows)
+        low = np.minimum((means - reach).min(axis=0), rows.min(axis=0, where=seen, initial=np.inf))
+        high = np.maximum(
+            (means + reach).max(axis=0), rows.max(axis=0, where=seen, initial=-np.inf)
+        )
         margin = 0.04 * (high - low)
         return np.column_stack([low - margin, high + margin])
 
@@ -104,9 +108,13 @@ class View:
 def view_of(
     mixture: MixtureInference, X: ArrayLike, features: str | Sequence[int | str] | None
 ) -> tuple[View, Array]:
-    """The mixture and the samples X, (n, m), along the directions of `features`."""
+    """The mixture and the samples X, (n, m), along the directions of `features`.
+
+    Of features, NaN where a value is missing; in the principal plane incomplete samples are at
+    their conditional means.
+    """
     check_is_fitted(mixture)
-    array, _ = array_of(mixture, X, reset=False, unsupported="displays")
+    array, _, whole_samples = array_with_missing(mixture, X, reset=False)
     rows = array.astype(np.float64, copy=False)
     parameters = mixture._parameters()
     n_components, n_features = parameters.means.shape
@@ -117,6 +125,8 @@ def view_of(
     if isinstance(features, str) and features != "principal":
         raise ValueError(_allowed(features, names))
     if features == "principal" or (features is None and n_features > 2):
+        if not whole_samples:
+            rows = imputed(rows, parameters)
         return _principal_plane(whole, parameters.proportions, rows)
     chosen = _numbers(range(n_features) if features is None else features, names)
     return whole.of(chosen), rows[:, chosen]
