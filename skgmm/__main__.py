@@ -18,8 +18,9 @@ import numpy as np
 from skgmm import GaussianMixtureEM, __version__
 from skgmm._command._csv import oddities, read_csv
 from skgmm._command._input import choose_input, decode, statuses_of_inputs
-from skgmm._command._output import check_output, complete_file, is_open_file_path, is_same_file
+from skgmm._command._output import check_output, is_same_file
 from skgmm._command._streams import discard_what_cannot_be_written, print_text, say
+from skgmm._export.output_file import complete_file, is_open_file_path
 from skgmm._linalg import Array
 from skgmm.covariance import find_structure
 

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from skgmm import _validation
 from skgmm._em.result import EMStatus
 from skgmm._em.settings import Settings
+from skgmm._export.mixture import MixtureExport
 from skgmm._fitted import replacing, undone_on_error, warn_after_fit
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._html import RepresentationMixin
@@ -44,6 +45,7 @@ _OPTIONAL = ("noise_weight_", "noise_volume_", "prior_", "log_prior_")
 class GaussianMixtureEM(
     CallbackSupportMixin,
     RepresentationMixin,
+    MixtureExport,
     MixtureStreams,
     VersionedPickleMixin,
     NamedParametersMixin,
@@ -383,9 +385,8 @@ default='auto'
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
             A float64 or float32 array, which may be memory-mapped, is read in place. NaN is a
             missing value (missing at random), and so are None and NA of data frames and masked
-            values of masked arrays; so far only for arrays and data frames in memory.
-            :class:`RowBlocks` are read one block at a time; a Dask array or data frame is computed
-            where its chunks are.
+            values of masked arrays. :class:`RowBlocks` are read one block at a time; a Dask array
+            or data frame is computed where its chunks are.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sample counts: a weight of 3 means three times, 0 means never.
@@ -393,11 +394,11 @@ default='auto'
         labels : array-like of int, shape (n_samples,), default=None
             The component of each sample if it is known, from 0 to `n_components` - 1, otherwise
             -1. Labels name the components, which are never renumbered. `lower_bound_`
-            is then the mean log-likelihood of samples and labels. So far only for X in memory.
+            is then the mean log-likelihood of samples and labels. Not for Dask.
         error_covariance : array-like, default=None
             Variances (n_samples, n_features), or covariances (n_samples, n_features, n_features),
             of the errors with which X was measured: the mixture is that of the true values (extreme
-            deconvolution). So far only for X in memory.
+            deconvolution). Only for X in memory.
 
         Returns
         -------

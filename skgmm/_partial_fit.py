@@ -31,7 +31,8 @@ class MixtureStreams(MixtureInference):
         (K (d + 1) for 'full'), again whenever their number has doubled, and a last time when all
         are there. From then on every call updates the mixture and discards its samples; a call can
         have any number of them. After `fit` or `from_parameters` (whose parameters count as
-        `warm_up` samples) there is no warm-up. `fit` starts from scratch.
+        `warm_up` samples) there is no warm-up. `fit` starts from scratch. NaN is a missing value,
+        as in `fit`.
 
         Parameters
         ----------
@@ -47,8 +48,8 @@ class MixtureStreams(MixtureInference):
         Raises
         ------
         ValueError
-            If the input is invalid, or `n_components` or `covariance_type` changed between calls;
-            in the warm-up for the same reasons as `fit`.
+            If the input is invalid, if `n_components` or `covariance_type` changed between calls,
+            or noise was added or removed; in the warm-up for the same reasons as `fit`.
 
         Warns
         -----
@@ -95,8 +96,8 @@ class MixtureStreams(MixtureInference):
         Parameters
         ----------
         mixtures : sequence of GaussianMixtureEM
-            Fitted, with the same features, number of components and structure. They are not
-            changed.
+            Fitted, with the same features, number of components and structure; with noise, of the
+            same volume, `UniformNoise(volume=...)`. They are not changed.
 
         Returns
         -------
@@ -109,8 +110,8 @@ class MixtureStreams(MixtureInference):
         Raises
         ------
         ValueError
-            If a mixture differs from the first in features, number of components or structure, or
-            is in the warm-up of `partial_fit`.
+            If a mixture differs from the first in features, number of components, structure or
+            volume of the noise, or is in the warm-up of `partial_fit`.
 
         Warns
         -----

@@ -7,6 +7,7 @@ Dense covariances, inverses, no kernel and no shortcut.
 import numpy as np
 
 from skgmm._moments import Moments
+from skgmm.covariance import find_structure
 
 
 def dense(parameters):
@@ -114,3 +115,61 @@ def impute(X, weights, means, covariances):
         centres = np.array([completed(x, mean, covariance, floor)[0] for mean, covariance in pairs])
         filled[i] = np.where(np.isnan(x), shares @ centres, x)
     return filled
+
+
+def directions_of(name, parameters, noise=False):
+    """Functions t -> (weights, means, covariances): the free directions of a structure."""
+    weights, means = parameters.weights, parameters.means
+    covariances, code = dense(parameters), find_structure(name).code
+    K, D = means.shape
+    roots = np.linalg.cholesky(covariances)
+    for k in range(0 if noise else 1, K):  # noise has the rest
+        step = 0.1 * (np.eye(K)[k] - (0.0 if noise else np.eye(K)[0]))
+        yield lambda t, step=step: (weights + t * step, means, covariances)
+    for k, j in np.ndindex(K, D):
+        step = np.zeros((K, D))
+        step[k] = roots[k][:, j]
+        yield lambda t, step=step: (weights, means + t * step, covariances)
+    for factor in np.eye(K) if code[0] == "V" else [np.ones(K)]:
+        grown = factor[:, None, None]
+        yield lambda t, grown=grown: (weights, means, covariances * np.exp(t * grown))
+    each = [[k] for k in range(K)]
+    together = [list(range(K))]
+    if code in ("VVV", "EEE"):
+        for components in each if code == "VVV" else together:
+            for i, j in np.ndindex(D, D):
+                if i <= j:
+                    step = np.zeros((K, D, D))
+                    for k in components:
+                        one = np.outer(roots[k][:, i], roots[k][:, j])
+                        step[k] = 0.5 * (one + one.T)
+                    yield lambda t, step=step: (weights, means, covariances + t * step)
+    if code[2] != "I":  # orientations: turn in one plane
+        for components in each if code[2] == "V" else together:
+            for i, j in np.ndindex(D, D):
+                if i < j:
+                    yield lambda t, ks=components, i=i, j=j: (
+                        weights,
+                        means,
+                        turned(covariances, ks, i, j, t),
+                    )
+    if code[1:] in ("EI", "VI"):  # shapes along the features
+        for components in each if code[1] == "V" else together:
+            for j in range(1, D):
+                step = np.zeros((K, D))
+                step[components, 0], step[components, j] = 1.0, -1.0
+                yield lambda t, step=step: (
+                    weights,
+                    means,
+                    covariances * np.exp(t * step)[:, :, None] * np.eye(D),
+                )
+
+
+def turned(covariances, components, i, j, t):
+    turn = np.eye(covariances.shape[-1])
+    turn[[i, j], [i, j]] = np.cos(t)
+    turn[i, j], turn[j, i] = -np.sin(t), np.sin(t)
+    moved = covariances.copy()
+    for k in components:
+        moved[k] = turn @ covariances[k] @ turn.T
+    return moved

@@ -13,7 +13,7 @@ import pytest
 
 from skgmm import GaussianMixtureEM
 from skgmm.__main__ import main
-from skgmm._command._output import complete_file, is_open_file_path
+from skgmm._export.output_file import complete_file, is_open_file_path
 
 COMMAND = [sys.executable, "-P", "-m", "skgmm"]
 DEADLINE = 120  # seconds; only against hanging

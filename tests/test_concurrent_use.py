@@ -15,7 +15,7 @@ from skgmm import (
     parameter_uncertainty,
 )
 from skgmm._inference import predict
-from skgmm.model_selection import _search
+from skgmm.model_selection import _answers
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -75,7 +75,7 @@ def test_method_uses_one_fit_during_concurrent_fits(method, near, far, monkeypat
 def test_a_search_predicts_by_one_fit(near, far, monkeypatch):
     search = GaussianMixtureSearch((1, 2), "full", random_state=0).fit(near)
     expected = search.score_samples(near)
-    monkeypatch.setattr(_search, "check_is_fitted", lambda _: search.fit(far))
+    monkeypatch.setattr(_answers, "check_is_fitted", lambda _: search.fit(far))
     np.testing.assert_array_equal(search.score_samples(near), expected)
 
 

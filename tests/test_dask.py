@@ -303,6 +303,18 @@ def test_cluster_gives_the_result_in_memory(client):
     np.testing.assert_array_equal(got.predict(X).compute(), expected.predict(local))
     with pytest.raises(ValueError, match="X, chunk 2: contains inf"):
         got.score(X.map_blocks(_spoilt, dtype=float))
+    holes = X.map_blocks(_with_holes, dtype=float).persist()
+    steps = {"n_components": 2, "noise": "auto", "acceleration": None, "escape": False}
+    got = GaussianMixtureEM(**{**START, **steps}).fit(holes)
+    expected = GaussianMixtureEM(**{**START, **steps}).fit(holes.compute())
+    np.testing.assert_allclose(got.means_, expected.means_, rtol=1e-8)
+    assert got.noise_volume_ == expected.noise_volume_
+    np.testing.assert_array_equal(got.predict(holes).compute(), expected.predict(holes.compute()))
+
+
+def _with_holes(chunk):
+    """One feature is missing where the other one is small."""
+    return np.where([[False, True]] * (chunk[:, :1] < 0.1), np.nan, chunk)
 
 
 def _spoilt(chunk, block_id=None):

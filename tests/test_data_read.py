@@ -88,14 +88,16 @@ def test_parquet_types_are_promoted(files, columns, expected, dtype):
     ids=lambda column: str(column.type)[:10],
 )
 def test_parquet_missing_values(files, column):
+    """Whatever the type of the column, its missing values are those of the same data in memory."""
+    values = [5.0, 6.0, float(column[0].as_py()), np.nan, float(column[2].as_py())]
+    expected = GaussianMixtureEM(1).fit(np.array(values)[:, None])
     blocks = RowBlocks.from_parquet(files(pa.array([5, 6]), column))
-    message = r"1.parquet, rows 0 to 2: contains nan in row 1 of the block, column 'x'"
-    with pytest.raises(ValueError, match=message):
-        GaussianMixtureEM(1).fit(blocks)
+    got = [GaussianMixtureEM(1).fit(blocks)]
     tables = [pa.table({"x": part}) for part in (pa.array([5, 6]), column)]
     if not pa.types.is_dictionary(column.type):
-        with pytest.raises(ValueError, match=r"X, block 1: contains nan in row 1 .* column 'x'"):
-            GaussianMixtureEM(1).fit(blocks_of(*tables))
+        got.append(GaussianMixtureEM(1).fit(blocks_of(*tables)))
+    for mixture in got:
+        np.testing.assert_allclose(mixture.covariances_, expected.covariances_, rtol=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -183,9 +185,9 @@ def test_names_after_an_array_without():
 
 def test_all_bad_columns_of_a_block_are_named():
     bad = X.copy()
-    bad[7] = np.nan
+    bad[7] = np.inf
     with pytest.raises(
-        ValueError, match=r"nan in row 7 of the block, feature 0 \(and in feature 1\)"
+        ValueError, match=r"inf.* in row 7 of the block, feature 0 \(and in feature 1\)"
     ):
         GaussianMixtureEM(1).fit(blocks_of(bad))
     frame = pd.DataFrame(X, columns=["a", "b"]).assign(b="x")
@@ -453,7 +455,7 @@ def test_readers_are_closed(kind):
         break
     assert not opened
     bad = MANY[:3000].copy()
-    bad[5, 1] = np.nan
+    bad[5, 1] = np.inf
     for parts in (
         [MANY, bad, MANY],
         [MANY[:3000], OSError("the disk is gone"), MANY],

@@ -23,6 +23,7 @@ OPTIONAL = {
     "skgmm._rows.dask_rows": "dask",
     "skgmm._rows.dask_input": "dask",
     "skgmm._rows.parquet": "pyarrow",
+    "skgmm.onnx": "skl2onnx",
 }
 
 

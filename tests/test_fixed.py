@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 
-from skgmm import ConjugatePrior, GaussianMixtureEM, GaussianMixtureSearch, RowBlocks, UniformNoise
+from skgmm import (
+    ConjugatePrior,
+    GaussianMixtureEM,
+    GaussianMixtureSearch,
+    RowBlocks,
+    UniformNoise,
+    parameter_uncertainty,
+)
 from skgmm._em.quasi_newton import coordinates_around
 from skgmm._fixed import Fixed, fixed_masks
 from skgmm._moments import Scatter
@@ -311,3 +318,16 @@ def test_blocks_streams_and_the_search_take_fixed_parameters():
 def test_bad_values_are_refused(fixed, values, message):
     with pytest.raises(ValueError, match=message):
         GaussianMixtureEM(3, fixed=fixed, **values).fit(IRIS)
+
+
+@pytest.mark.parametrize("method", ["information", "bootstrap"])
+def test_what_is_fixed_has_no_standard_error(method):
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(150, 1)), rng.normal(size=(50, 1)) + 6.0]
+    values = {"means_init": [[0.0], [6.0]], "tol": 1e-10}
+    mixture = GaussianMixtureEM(2, fixed={"means": np.array([True, False])}, **values).fit(X)
+    options = {"n_bootstrap": 60, "random_state": 0} if method == "bootstrap" else {}
+    found = parameter_uncertainty(mixture, X, method=method, **options)
+    assert found.means.standard_error[0, 0] == 0.0
+    assert found.means.standard_error[1, 0] == pytest.approx(1 / np.sqrt(50), rel=0.4)
+    assert (found.weights.standard_error > 0.01).all()

@@ -236,6 +236,22 @@ def test_fit_predict_does_not_use_labels():
     assert (predicted == -1).any()
 
 
+@pytest.mark.parametrize("share", [0.0, 0.2])
+def test_moments_of_all_samples_do_not_depend_on_labels(share):
+    X, weights, known = problem(share=share)
+    X[0] = 0.0  # with share=0 no value is missing
+    rng = np.random.RandomState(0)
+    rows = rows_to_fit(GaussianMixtureEM(K), blocks_of(X, weights), None, rng, known)
+    plain = rows_to_fit(GaussianMixtureEM(K), blocks_of(X, weights), None, rng)
+    assert rows.unlabelled().scale_sample().rows.shape[1] == D
+    for form in (Scatter.FULL, Scatter.DIAGONAL):
+        expected = plain.overall_moments(form)
+        for own in (rows, rows.unlabelled()):
+            got = own.overall_moments(form)
+            np.testing.assert_allclose(got.mean, expected.mean, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(got.scatter, expected.scatter, rtol=1e-9, atol=1e-8)
+
+
 # Files
 
 

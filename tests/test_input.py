@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import polars as pl
 import pytest
 
 from skgmm import GaussianMixtureEM, RowBlocks
+from skgmm._rows.intake import array_of
 from skgmm.display import MixtureDisplay
 from skgmm.model_selection import GaussianMixtureSearch
 
@@ -153,7 +155,7 @@ def test_remedy_in_the_error_works(given):
     ids=lambda given: type(given).__name__,
 )
 def test_remedy_works_where_missing_values_are_not_supported(given):
-    the_remedy_works(GaussianMixtureEM(1).partial_fit, given)
+    the_remedy_works(partial(array_of, GaussianMixtureEM(1), reset=True), given)
 
 
 def the_remedy_works(method, given):
@@ -208,9 +210,8 @@ MASKED = np.ma.array(X, mask=X > 1)
 def test_masked_samples(given, mixture):
     message = r"X is a masked array with \d+ masked values \(first at \[\d+, \d\]\).*Drop such samp"
     for method in (
-        GaussianMixtureEM(2).partial_fit,
         lambda masked: MixtureDisplay.from_estimator(mixture, masked),
-        lambda masked: GaussianMixtureEM(1).fit(RowBlocks.from_iterable(lambda: [X, masked])),
+        partial(array_of, mixture, reset=False),
     ):
         with pytest.raises(ValueError, match=message):
             method(given)

@@ -104,63 +104,6 @@ def test_no_step_of_em_lowers_the_objective(name, reg_covar):
     assert np.diff(objectives).min() > -1e-12
 
 
-def directions_of(name, parameters):
-    """Functions t -> (weights, means, covariances): the free directions of a structure."""
-    weights, means = parameters.weights, parameters.means
-    covariances, code = oracle_incomplete.dense(parameters), find_structure(name).code
-    roots = np.linalg.cholesky(covariances)
-    for k in range(1, K):
-        step = 0.1 * (np.eye(K)[k] - np.eye(K)[0])
-        yield lambda t, step=step: (weights + t * step, means, covariances)
-    for k, j in np.ndindex(K, D):
-        step = np.zeros((K, D))
-        step[k] = roots[k][:, j]
-        yield lambda t, step=step: (weights, means + t * step, covariances)
-    for factor in np.eye(K) if code[0] == "V" else [np.ones(K)]:
-        grown = factor[:, None, None]
-        yield lambda t, grown=grown: (weights, means, covariances * np.exp(t * grown))
-    each = [[k] for k in range(K)]
-    together = [list(range(K))]
-    if code in ("VVV", "EEE"):
-        for components in each if code == "VVV" else together:
-            for i, j in np.ndindex(D, D):
-                if i <= j:
-                    step = np.zeros((K, D, D))
-                    for k in components:
-                        one = np.outer(roots[k][:, i], roots[k][:, j])
-                        step[k] = 0.5 * (one + one.T)
-                    yield lambda t, step=step: (weights, means, covariances + t * step)
-    if code[2] != "I":  # orientations: turn in one plane
-        for components in each if code[2] == "V" else together:
-            for i, j in np.ndindex(D, D):
-                if i < j:
-                    yield lambda t, ks=components, i=i, j=j: (
-                        weights,
-                        means,
-                        turned(covariances, ks, i, j, t),
-                    )
-    if code[1:] in ("EI", "VI"):  # shapes along the features
-        for components in each if code[1] == "V" else together:
-            for j in range(1, D):
-                step = np.zeros((K, D))
-                step[components, 0], step[components, j] = 1.0, -1.0
-                yield lambda t, step=step: (
-                    weights,
-                    means,
-                    covariances * np.exp(t * step)[:, :, None] * np.eye(D),
-                )
-
-
-def turned(covariances, components, i, j, t):
-    turn = np.eye(D)
-    turn[[i, j], [i, j]] = np.cos(t)
-    turn[i, j], turn[j, i] = -np.sin(t), np.sin(t)
-    moved = covariances.copy()
-    for k in components:
-        moved[k] = turn @ covariances[k] @ turn.T
-    return moved
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fit_ends_where_the_gradient_of_the_observed_log_likelihood_is_zero(name):
@@ -178,7 +121,7 @@ def test_a_fit_ends_where_the_gradient_of_the_observed_log_likelihood_is_zero(na
         return oracle_incomplete.log_likelihood(X, weights, *moved, floor=floor) / weights.sum()
 
     step = 1e-4
-    for along in directions_of(name, parameters):
+    for along in oracle_incomplete.directions_of(name, parameters):
         slope = (objective(*along(step)) - objective(*along(-step))) / (2 * step)
         assert abs(slope) < 2e-5
     public = parameters.weights, parameters.means, oracle_incomplete.dense(parameters)

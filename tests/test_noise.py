@@ -290,13 +290,6 @@ def test_parameters_of_noise_are_parameters_of_the_mixture():
     assert clone(mixture).noise.weight == 0.3
 
 
-def test_what_does_not_take_noise_yet_says_so():
-    X = contaminated(100)[0]
-    mixture = GaussianMixtureEM(K, noise="auto", random_state=0).fit(X)
-    with pytest.raises(ValueError, match="noise is not supported with parameter_uncertainty yet"):
-        parameter_uncertainty(mixture, X)
-
-
 def test_float32():
     X = contaminated(300)[0].astype(np.float32)
     mixture = GaussianMixtureEM(K, noise="auto", random_state=0).fit(X)
@@ -449,3 +442,62 @@ def test_with_more_features_than_samples_the_box_is_that_of_the_features(covaria
     assert mixture.noise_volume_ == pytest.approx(np.ptp(X, axis=0).prod())
     assert adjusted_rand_score(np.arange(3, 40) % 2, labels[3:]) == 1.0
     assert (labels[:3] == -1).all()
+
+
+def known_information(of_sample, at, n_samples):
+    """Standard errors from the outer products of numeric slopes of each sample's log-density."""
+    slopes = np.empty((n_samples, len(at)))
+    for i in range(len(at)):
+        step = 1e-5 * np.eye(len(at))[i]
+        slopes[:, i] = (of_sample(at + step) - of_sample(at - step)) / 2e-5
+    return np.sqrt(np.diagonal(np.linalg.inv(slopes.T @ slopes)))
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_parameter_uncertainty_beside_noise(missing):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 1)) + 5.0 * rng.integers(2, size=(4000, 1))
+    X = np.hstack([X, rng.normal(size=X.shape)])
+    X[:400] = rng.uniform(-20, 20, size=(400, 2))
+    if missing:
+        X[rng.random(4000) < 0.2, 1] = np.nan
+    noise = UniformNoise(volume=1600.0)
+    mixture = GaussianMixtureEM(
+        2, covariance_type="diag", noise=noise, tol=1e-12, means_init=[[0.0, 0], [5, 0]]
+    ).fit(X)
+    found = parameter_uncertainty(mixture, X)
+    sides = np.exp(Background.from_state(mixture._noise).log_sides)
+
+    def of_sample(vector):
+        weights, means, variances = vector[:2], vector[2:6].reshape(2, 2), vector[6:].reshape(2, 2)
+        joint = np.log(weights)[:, None] + np.nansum(
+            -0.5 * (X - means[:, None]) ** 2 / variances[:, None]
+            - 0.5 * np.log(2 * np.pi * variances[:, None]) * ~np.isnan(X),
+            axis=2,
+        )
+        left = np.log(1 - weights.sum()) - (~np.isnan(X)) @ np.log(sides)
+        return np.logaddexp.reduce(np.vstack([joint, left]), axis=0)
+
+    at = np.concatenate([a.ravel() for a in (mixture.weights_, mixture.means_)])
+    at = np.append(at, mixture.covariances_.ravel())
+    errors = known_information(of_sample, at, 4000)
+    parts = (found.weights, found.means, found.covariances)
+    got = np.concatenate([part.standard_error.ravel() for part in parts])
+    np.testing.assert_allclose(got, errors, rtol=0.1)
+    assert found.noise_weight.estimate == pytest.approx(mixture.noise_weight_)
+    binomial = np.sqrt(0.1 * 0.9 / 4000)
+    assert binomial < found.noise_weight.standard_error < 1.3 * binomial
+    assert found.noise_weight.lower < 0.1 < found.noise_weight.upper
+    drawn = parameter_uncertainty(mixture, X, method="bootstrap", n_bootstrap=40, random_state=0)
+    assert drawn.draws["noise_weight"].shape == (40,)
+    np.testing.assert_allclose(drawn.means.standard_error, found.means.standard_error, rtol=0.6)
+
+
+def test_no_information_where_the_weight_of_noise_is_zero():
+    X = contaminated(200, share=0.0)[0]
+    mixture = GaussianMixtureEM(K, noise=UniformNoise(volume=1e12), tol=1e-10, means_init=MEANS)
+    mixture.fit(X)
+    with pytest.raises(ValueError, match=r"observed information .* the weight of noise is 0"):
+        parameter_uncertainty(mixture, X)
+    drawn = parameter_uncertainty(mixture, X, method="bootstrap", n_bootstrap=10, random_state=0)
+    assert np.isfinite(drawn.means.standard_error).all()

@@ -12,7 +12,13 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
-from skgmm import ConjugatePrior, GaussianMixtureEM, GaussianMixtureSearch, RowBlocks
+from skgmm import (
+    ConjugatePrior,
+    GaussianMixtureEM,
+    GaussianMixtureSearch,
+    RowBlocks,
+    parameter_uncertainty,
+)
 from skgmm._moments import Scatter
 from skgmm._objective import Objective
 from skgmm._prior import OneGaussian, Prior, prior_of
@@ -308,3 +314,12 @@ def test_moments_of_a_prior_add_up(form):
     np.testing.assert_allclose(twice.scatter, 2 * once.scatter)
     np.testing.assert_allclose(twice.counted.covariances, 12.0)
     assert twice.total_weight == 0.0
+
+
+def test_standard_errors_are_those_of_the_posterior_density():
+    X = np.random.default_rng(0).normal(size=(200, 1))
+    prior = ConjugatePrior(mean=[0.0], mean_rows=600.0, covariance_rows=0.0)
+    mixture = GaussianMixtureEM(1, prior=prior).fit(X)
+    found = parameter_uncertainty(mixture, X).means.standard_error
+    # Of a mean that rests on 200 samples and 600 seen before.
+    np.testing.assert_allclose(found, np.sqrt(mixture.covariances_[0] / 800), rtol=1e-4)

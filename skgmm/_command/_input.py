@@ -9,8 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-from skgmm._command._output import status_of
 from skgmm._command._streams import say
+from skgmm._export.output_file import status_of
 
 SECONDS_OF_SILENCE = 1.0
 """Without data for this long, the user is told what the command waits for."""

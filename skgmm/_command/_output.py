@@ -1,18 +1,14 @@
-"""Output files: never an input, and an existing file is replaced only by a complete one."""
+"""Output files of the command line: never an input, and never where nothing can be written."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePath
-from typing import TextIO
+from collections.abc import Mapping
+from pathlib import Path
 
-_OPEN_FILES = ("/dev/std*", "/dev/fd/*", "/proc/*/fd/*")
+from skgmm._export.output_file import is_written_in_place, status_of
 
 
 def check_output(path: Path, others: Mapping[str, os.stat_result | None]) -> None:
@@ -36,16 +32,8 @@ def check_output(path: Path, others: Mapping[str, os.stat_result | None]) -> Non
             raise ValueError(f"would overwrite {name}; give another path")
     if status is not None and not os.access(path, os.W_OK):
         raise ValueError("cannot be written: the file is read-only")
-    if not _is_written_in_place(path, status):
+    if not is_written_in_place(path, status):
         _check_folder(Path(os.path.realpath(path)).parent)
-
-
-def status_of(path: Path) -> os.stat_result | None:
-    """Status of the file behind all links, None without a file."""
-    try:
-        return path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
 
 
 def is_same_file(one: os.stat_result | None, other: os.stat_result | None) -> bool:
@@ -56,16 +44,6 @@ def is_same_file(one: os.stat_result | None, other: os.stat_result | None) -> bo
         and stat.S_ISREG(one.st_mode)
         and os.path.samestat(one, other)
     )
-
-
-def is_open_file_path(path: Path) -> bool:
-    """Whether this is a path such as /dev/stdout, of a file that a process has open."""
-    return any(map(PurePath(os.path.abspath(path)).match, _OPEN_FILES))
-
-
-def _is_written_in_place(path: Path, status: os.stat_result | None) -> bool:
-    """Whether there is nothing to replace: a device, a pipe or an open file of the process."""
-    return status is not None and (not stat.S_ISREG(status.st_mode) or is_open_file_path(path))
 
 
 def _check_folder(folder: Path) -> None:
@@ -79,49 +57,3 @@ def _check_folder(folder: Path) -> None:
         raise ValueError(
             f"cannot be written: no file can be made in the folder {folder} ({error.strerror})"
         ) from error
-
-
-@contextlib.contextmanager
-def complete_file(path: Path) -> Iterator[TextIO]:
-    """Open `path` for writing; an error within the block leaves it as it was.
-
-    Text goes to a temporary file in the same folder, which is moved to `path` at the end. A
-    symbolic link is kept, and its target replaced; an existing file's permissions are kept.
-
-    Raises
-    ------
-    OSError
-        With `path` as its file name.
-    """
-    try:
-        status = status_of(path)
-        if _is_written_in_place(path, status):
-            # Appended, as /dev/stdout may be a file that holds what was printed before.
-            with path.open("a", newline="", encoding="utf-8") as file:
-                yield file
-        else:
-            yield from _replace(Path(os.path.realpath(path)), status)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def _replace(target: Path, status: os.stat_result | None) -> Iterator[TextIO]:
-    temporary = target.with_name(f".skgmm-{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("x", newline="", encoding="utf-8") as file:
-            if status is not None:
-                _copy_owner_and_mode(target, status, temporary)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())  # else a crash could leave an empty file under the name
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _copy_owner_and_mode(target: Path, status: os.stat_result, temporary: Path) -> None:
-    if hasattr(os, "chown"):
-        with contextlib.suppress(PermissionError):  # only root gives files away
-            os.chown(temporary, status.st_uid, status.st_gid)
-    shutil.copymode(target, temporary)

@@ -13,9 +13,10 @@ from skgmm._fitted import of_one_fit
 from skgmm._html import named_after
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
+from skgmm._rows.deconvolution import denoised
 from skgmm._rows.imputation import drawn, imputed
 from skgmm._rows.intake import complete_or_not
-from skgmm._rows.measurement_errors import check_errors, denoised
+from skgmm._rows.measurement_errors import check_errors
 
 
 @named_after("GaussianMixtureEM")

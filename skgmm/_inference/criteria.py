@@ -20,14 +20,24 @@ class CriteriaMixin:
 
     if TYPE_CHECKING:
 
-        def _rows(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Rows: ...
+        def _rows(
+            self,
+            X: ArrayLike,
+            sample_weight: ArrayLike | None = None,
+            error_covariance: ArrayLike | None = None,
+        ) -> Rows: ...
 
         def _parameters(self) -> MixtureParameters: ...
 
         def _n_free(self) -> int: ...
 
     @of_one_fit
-    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def bic(
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        error_covariance: ArrayLike | None = None,
+    ) -> float:
         """Bayesian information criterion; lower is better.
 
         -2 log-likelihood + ``n_parameters_`` x log(n) (Schwarz 1978), n the sum of the weights.
@@ -38,6 +48,9 @@ class CriteriaMixin:
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sample counts; the number of samples is the sum of the weights.
+        error_covariance : array-like, default=None
+            Variances (n_samples, n_features), or covariances (n_samples, n_features, n_features),
+            of the errors with which X was measured.
 
         Returns
         -------
@@ -49,10 +62,15 @@ class CriteriaMixin:
             If the weights sum to far less than the effective number of samples, or to less than the
             number of parameters.
         """
-        return float(bic(*self._totals(self._rows(X, sample_weight))))
+        return float(bic(*self._totals(self._rows(X, sample_weight, error_covariance))))
 
     @of_one_fit
-    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def aic(
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        error_covariance: ArrayLike | None = None,
+    ) -> float:
         """Akaike information criterion; lower is better.
 
         -2 log-likelihood + 2 ``n_parameters_`` (Akaike 1974).
@@ -62,6 +80,9 @@ class CriteriaMixin:
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sample counts; the number of samples is the sum of the weights.
+        error_covariance : array-like, default=None
+            Variances (n_samples, n_features), or covariances (n_samples, n_features, n_features),
+            of the errors with which X was measured.
 
         Returns
         -------
@@ -73,11 +94,16 @@ class CriteriaMixin:
             If the weights sum to far less than the effective number of samples, or to less than the
             number of parameters.
         """
-        log_likelihood, n_free, _ = self._totals(self._rows(X, sample_weight))
+        log_likelihood, n_free, _ = self._totals(self._rows(X, sample_weight, error_covariance))
         return float(aic(log_likelihood, n_free))
 
     @of_one_fit
-    def icl(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def icl(
+        self,
+        X: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        error_covariance: ArrayLike | None = None,
+    ) -> float:
         """Integrated completed likelihood; lower is better.
 
         BIC - 2 sum_i log(largest responsibility of sample i) (Biernacki, Celeux & Govaert 2000):
@@ -88,6 +114,9 @@ class CriteriaMixin:
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sample counts; the number of samples is the sum of the weights.
+        error_covariance : array-like, default=None
+            Variances (n_samples, n_features), or covariances (n_samples, n_features, n_features),
+            of the errors with which X was measured.
 
         Returns
         -------
@@ -99,7 +128,7 @@ class CriteriaMixin:
             If the weights sum to far less than the effective number of samples, or to less than the
             number of parameters.
         """
-        rows = self._rows(X, sample_weight)
+        rows = self._rows(X, sample_weight, error_covariance)
         penalty = -2.0 * rows.log_certainty(self._parameters())
         return float(bic(*self._totals(rows))) + penalty
 

@@ -166,12 +166,15 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
         return rows.responsibilities(self._parameters())
 
     @of_one_fit
-    def predict_log_proba(self, X: ArrayLike) -> Array:
+    def predict_log_proba(self, X: ArrayLike, error_covariance: ArrayLike | None = None) -> Array:
         """Logarithms of the soft assignment, exact where probabilities underflow.
 
         Parameters
         ----------
         X : array-like, RowBlocks or Dask collection of shape (n_samples, n_features)
+        error_covariance : array-like, default=None
+            Variances (n_samples, n_features), or covariances (n_samples, n_features, n_features),
+            of the errors with which X was measured.
 
         Returns
         -------
@@ -179,7 +182,7 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
             In nats; float64 if float32 cannot represent them. A lazy Dask array for a Dask
             collection, always of float64.
         """
-        rows = self._rows(X)
+        rows = self._rows(X, error_covariance=error_covariance)
         return as_dtype(rows.log_responsibilities(self._parameters()), rows.dtype)
 
     @of_one_fit

@@ -76,7 +76,7 @@ def _row(label: str, values: Array, width: int, form: str = ".5g") -> str:
 
 
 def _ending(mixture: BaseEstimator, n_free: int) -> list[str]:
-    if not hasattr(mixture, "lower_bound_"):
+    if not hasattr(mixture, "total_weight_"):  # not fitted here
         return [f"Ended: {mixture.status_}"]
     total = mixture.lower_bound_ * mixture.total_weight_
     return [

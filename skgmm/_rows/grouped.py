@@ -15,9 +15,10 @@ from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import sample
 from skgmm._rows.base import ArrayRows, InMemoryRows, Rows, Sum
+from skgmm._rows.beside import no_moments
 from skgmm._rows.checks import as_dtype
 from skgmm._rows.coding import Coding
-from skgmm._rows.groups import Group, PatternGroup, all_groups, no_moments
+from skgmm._rows.groups import Group, all_groups, with_threads
 from skgmm._rows.imputation import Completion
 from skgmm._rows.labels import with_labels
 from skgmm._rows.missing import has_missing
@@ -179,7 +180,8 @@ class GroupedRows(ArrayRows):
     @cached_property
     def completion(self) -> Completion:
         """One Gaussian, from which starts complete samples."""
-        return self.common or Completion.of(self.scale_sample())
+        noise = self.background is not None
+        return self.common or Completion.of(self.scale_sample(), noise)
 
     @property
     def constant(self) -> Array:
@@ -214,11 +216,11 @@ class GroupedRows(ArrayRows):
         return replace(self._plain, X=filled)
 
     def completed_beside(self, parameters: MixtureParameters) -> InMemoryRows:
-        """Completed samples, each with the part of its weight that is not noise."""
+        """Completed samples, each with the part of its weight that is not noise, if any is left."""
         if self.background is None:
             return self.completed
         part = self.component_responsibilities(parameters).sum(axis=1)
-        return self.completed.reweighted(self.weights * part)
+        return self.completed.reweighted(self.weights * part).counted()
 
     @property
     def origin(self) -> Array:
@@ -255,12 +257,7 @@ class GroupedRows(ArrayRows):
 
     def split_threads(self, n_starts: int) -> tuple[int, GroupedRows]:
         n_parallel, n_threads = divide_threads(self.n_threads, n_starts)
-        groups = tuple(
-            replace(group, rows=replace(group.rows, n_threads=n_threads))
-            if isinstance(group, PatternGroup)
-            else group
-            for group in self.groups
-        )
+        groups = tuple(with_threads(group, n_threads) for group in self.groups)
         return n_parallel, replace(self, n_threads=n_threads, groups=groups)
 
 

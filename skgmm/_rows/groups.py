@@ -14,15 +14,16 @@ from typing import Protocol
 
 import numpy as np
 
-from skgmm import _kernels
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
-from skgmm._rows import incomplete
+from skgmm._rows import e_step, incomplete
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.beside import beside_noise, log_parts_beside
+from skgmm._rows.deconvolution import ErrorGroup
 from skgmm._rows.incomplete import Batch, batches
-from skgmm._rows.measurement_errors import error_groups
+from skgmm._rows.measurement_errors import shared_errors
 from skgmm._rows.noise import Background
 from skgmm._rows.view import View
 
@@ -64,11 +65,9 @@ class PatternGroup:
     def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
         seen = self.view.push(mixture).seen
         with self._numbered():
-            log_density = self.rows.log_densities(seen)
-            log_responsibilities = self.rows.log_responsibilities(seen)
-        if self.view.background is None:
-            return log_density, log_responsibilities
-        return with_noise(log_density, log_responsibilities, self.view.log_noise(mixture))
+            if self.view.background is not None:
+                return log_parts_beside(self.rows, seen, self.view.log_noise(mixture))
+            return e_step.log_parts(self.rows.X, seen, self.rows.n_threads)
 
     @contextmanager
     def _numbered(self) -> Iterator[None]:
@@ -126,56 +125,8 @@ class BatchGroup:
         return incomplete.expectation(self.batch, mixture, form, floor)
 
     def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
-        log_joint = incomplete.log_joint(self.batch, mixture)
-        log_noise = incomplete.log_noise(self.batch, mixture)
-        log_density = incomplete.log_sums(self.batch, log_joint, log_noise)
-        if log_noise is not None:
-            log_joint = np.vstack([log_joint, log_noise])
-        return log_density, (log_joint - log_density).T
-
-
-def beside_noise(
-    rows: InMemoryRows,
-    mixture: MixtureParameters,
-    form: Scatter,
-    floor: Array,
-    log_noise: float,
-) -> Moments:
-    """The E-step beside noise: each sample counts for what is not noise of it.
-
-    Two passes: log-densities give the part, and the Moments are those of samples with such weights.
-    """
-    factors = mixture.covariance.kernel_factors
-    log_weights = np.ascontiguousarray(mixture.log_weights)
-    means = np.ascontiguousarray(mixture.means)
-    log_density = np.empty(rows.n_samples)
-    log_peak = _kernels.log_peak(log_weights, factors, np.ascontiguousarray(floor))
-    n_threads = rows.n_threads
-    _kernels.values(rows.X, means, factors, log_peak, log_density=log_density, n_threads=n_threads)
-    total = np.logaddexp(log_density, log_noise)
-    weights = np.ones(len(total)) if rows.sample_weight is None else rows.sample_weight
-    counted = weights * np.exp(log_density - total)
-    moments = no_moments(mixture, form)
-    if counted.any():
-        moments = rows.reweighted(counted).expectation(mixture, form, floor)
-    objective = float(weights @ total)
-    return replace(moments, objective=objective, total_weight=float(weights.sum()))
-
-
-def no_moments(mixture: MixtureParameters, form: Scatter) -> Moments:
-    """Of no sample."""
-    n_components, d = mixture.means.shape
-    nothing = form.from_dense(np.zeros((n_components, d, d)))
-    return Moments(form, np.zeros(n_components), mixture.means, nothing, 0.0, 0.0)
-
-
-def with_noise(
-    log_density: Array, log_responsibilities: Array, log_noise: float
-) -> tuple[Array, Array]:
-    """Log-densities (b,) and log-responsibilities (b, K + 1) beside noise, which is last."""
-    total = np.logaddexp(log_density, log_noise)
-    own = log_responsibilities + (log_density - total)[:, None]
-    return total, np.column_stack([own, log_noise - total])
+        found = incomplete.all_completed(self.batch, mixture)
+        return incomplete.log_parts(self.batch, mixture, found, np.zeros(mixture.n_features))
 
 
 def all_groups(
@@ -184,27 +135,48 @@ def all_groups(
     background: Background | None = None,
     errors: Array | None = None,
 ) -> list[Group]:
-    """The groups of samples, also of those with measurement errors, (n, d) or (n, d, d)."""
+    """The groups of samples, also of those with measurement errors, (n, d) or (n, d, d).
+
+    Samples that share an error covariance, and a pattern of missing values, are seen in one way.
+    """
     if errors is None:
         return groups_of(rows, known, background)
-    inexact = errors.reshape(len(errors), -1).any(axis=1)
-    exact, numbers = np.flatnonzero(~inexact), np.flatnonzero(inexact)
+    inexact = np.asarray(errors.reshape(len(errors), -1).any(axis=1))
+    together = [np.flatnonzero(~inexact)] if not inexact.all() else []
+    numbers = np.flatnonzero(inexact)
+    together += [numbers[own] for own in shared_errors(errors[numbers], _MANY)]
+    alone = np.ones(rows.n_samples, dtype=bool)
+    groups: list[Group] = []
+    for own in together:
+        labels = None if known is None else known[own]
+        for group in groups_of(rows.taken(own), labels, background):
+            if inexact[own[0]] and isinstance(group, BatchGroup):
+                continue  # too few of a pattern
+            alone[own[group.numbers]] = False
+            groups.append(_renumbered(group, own, errors[own[0]] if inexact[own[0]] else None))
     weights = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
-    groups: list[Group] = list(error_groups(rows.X, weights, errors, numbers, known, background))
-    if len(exact):
-        own = None if known is None else known[exact]
-        groups += (
-            _renumbered(group, exact) for group in groups_of(rows.taken(exact), own, background)
-        )
+    left = np.flatnonzero(alone)
+    if len(left):
+        data = rows.X, weights, errors, left, known, background
+        groups.append(ErrorGroup.of(*data, n_threads=rows.n_threads))
     return groups
 
 
-def _renumbered(group: Group, numbers: Array) -> Group:
-    """A group of some samples, by their numbers among all."""
+def with_threads(group: Group, n_threads: int) -> Group:
+    """The same, visited by so many threads, if they are of use."""
+    if isinstance(group, PatternGroup):
+        return replace(group, rows=replace(group.rows, n_threads=n_threads))
+    return replace(group, n_threads=n_threads) if isinstance(group, ErrorGroup) else group
+
+
+def _renumbered(group: Group, numbers: Array, errors: Array | None) -> Group:
+    """A group of some samples, by their numbers among all, with the errors that they share."""
     if isinstance(group, BatchGroup):
         batch = replace(group.batch, numbers=numbers[group.batch.numbers])
         return replace(group, batch=batch)
     assert isinstance(group, (PatternGroup, EmptyGroup))
+    if isinstance(group, PatternGroup) and errors is not None:
+        group = replace(group, view=replace(group.view, errors=errors))
     return replace(group, numbers=numbers[group.numbers])
 
 
@@ -236,14 +208,23 @@ def groups_of(
         if not view.observed.any():
             groups.append(EmptyGroup(own, weights[own], view))
             continue
-        X = rows.X[own] if view.observed.all() else rows.X[np.ix_(own, view.observed)]
-        own_weights = None if rows.sample_weight is None else weights[own]
-        groups.append(PatternGroup(own, view, InMemoryRows(X, own_weights, rows.n_threads)))
+        groups.append(PatternGroup(own, view, _observed(rows, own, view)))
     if rest:
         few = np.sort(np.concatenate(rest))
         found = batches(rows.X, weights, missing, few, known, background)
         groups += [BatchGroup(batch) for batch in found]
     return groups
+
+
+def _observed(rows: InMemoryRows, numbers: Array, view: View) -> InMemoryRows:
+    """What is observed of the samples with these numbers; without a copy where that is all."""
+    whole = view.observed.all()
+    if whole and len(numbers) == rows.n_samples:
+        return rows
+    X = np.take(rows.X, numbers, axis=0)
+    X = X if whole else np.compress(view.observed, X, axis=1)  # faster than np.ix_
+    weights = None if rows.sample_weight is None else rows.sample_weight[numbers]
+    return InMemoryRows(X, weights, rows.n_threads)
 
 
 # Bytes of the integers that are sorted fastest.

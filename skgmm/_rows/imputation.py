@@ -14,7 +14,7 @@ from skgmm._parameters import MixtureParameters, one_gaussian
 from skgmm._rows import incomplete
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.groups import groups_of
-from skgmm._rows.incomplete import Batch, Completed, Component, batches
+from skgmm._rows.incomplete import Batch, Completed, batches
 from skgmm._rows.row_draws import row_normals
 from skgmm._rows.sample import StartSample
 
@@ -25,6 +25,9 @@ _GAIN, _ITERATIONS = 1e-4, 50
 # Variance that is added along each axis, in units of the features' own variances. Of features that
 # hardly any sample has together, nothing is known of how they vary together.
 _RIDGE = 1e-3
+
+# Distance from most of the values of a feature, in units of the range of their middle half.
+_DISTANT = 10.0
 
 # Features up to which starts look at how they vary together, which takes matrices of all of them.
 _MOST = 200
@@ -42,8 +45,9 @@ class Completion:
     constant: Array  # (d,) bool, features whose observed values are all the same
 
     @classmethod
-    def of(cls, sample: StartSample) -> Completion:
-        """From samples (m, d) with NaN and their positive weights."""
+    def of(cls, sample: StartSample, noise: bool = False) -> Completion:
+        """From samples (m, d) with NaN and their positive weights; beside noise, or not."""
+        sample = _without_distant_values(sample) if noise else sample
         mean, variances, constant = _of_features(sample)
         scale = np.sqrt(np.where(variances > 0, variances, 1.0))
         scaled = (sample.rows - mean) / scale
@@ -72,6 +76,16 @@ class Completion:
             only = np.zeros(len(batch.X), dtype=np.int64)
             _fill_draws(filled, batch, only, found, self.gaussian, _roots_of(found), noise)
         return np.where(self.constant & np.isnan(samples), self.gaussian.means, filled)
+
+
+def _without_distant_values(sample: StartSample) -> StartSample:
+    """The samples without values that are far from most of their feature: beside noise, these are
+    noise, and one Gaussian of all would be that of the noise.
+    """
+    low, high = np.nanquantile(sample.rows, [0.25, 0.75], axis=0)
+    reach = np.where(high > low, _DISTANT * (high - low), np.inf)
+    near = (sample.rows >= low - reach) & (sample.rows <= high + reach)
+    return replace(sample, rows=np.where(near, sample.rows, np.nan))
 
 
 def _of_features(sample: StartSample) -> tuple[Array, Array, Array]:
@@ -161,9 +175,11 @@ def _incomplete(X: Array) -> list[Batch]:
 
 def _completed(batch: Batch, mixture: MixtureParameters) -> tuple[list[Completed], Array]:
     """The samples as each component completes them, and the responsibilities (K, b)."""
-    found = [incomplete.completed(batch, component) for component in Component.each(mixture)]
-    log_joint = incomplete.log_joint_of(batch, mixture, found)
-    return found, np.exp(log_joint - incomplete.log_sums(batch, log_joint))
+    found = incomplete.all_completed(batch, mixture)
+    if len(found) == 1:  # at any distance
+        return found, np.ones((1, len(batch.X)))
+    logs = incomplete.log_parts(batch, mixture, found, np.zeros(mixture.n_features))[1]
+    return found, np.exp(logs.T)
 
 
 def _roots_of(found: list[Completed]) -> list[Array]:

@@ -26,6 +26,7 @@ from skgmm._kernels._native import add_uncertain, complete
 from skgmm._linalg import Array, symmetrised
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import LOG_2_PI, MixtureParameters
+from skgmm._rows.far import Known, separate
 from skgmm._rows.noise import Background
 from skgmm._threads import cached_property
 
@@ -170,8 +171,10 @@ def completed(batch: Batch, component: Component, floor: Array | None = None) ->
     precision = factor @ factor.T
     out = within, regression, log_det, penalty
     complete(batch.patterns, batch.counts, batch.X, component.mean, precision, floor, centred, *out)
-    whitened = centred @ factor
-    distance = np.einsum("ij,ij->i", whitened, whitened)
+    with np.errstate(over="ignore", invalid="ignore"):
+        whitened = centred @ factor
+        distance = np.einsum("ij,ij->i", whitened, whitened)
+    distance[np.isnan(distance)] = np.inf  # of differences between infinite numbers
     return Completed(centred, distance, component.log_det + log_det, within, penalty, regression)
 
 
@@ -179,7 +182,8 @@ def _completed_by_feature(batch: Batch, component: Component, floor: Array | Non
     """The same where features are independent: what is missing is expected at its mean."""
     factor, observed = component.factor, batch.pattern_observed
     centred = (batch.X - component.mean) * batch.observed
-    distance = np.square(centred * factor).sum(axis=1)
+    with np.errstate(over="ignore"):
+        distance = np.square(centred * factor).sum(axis=1)
     log_det = observed @ (-2.0 * np.log(factor))
     penalty = np.zeros(len(observed))
     if floor is not None:
@@ -187,14 +191,15 @@ def _completed_by_feature(batch: Batch, component: Component, floor: Array | Non
     return Completed(centred, distance, log_det, factor[batch.patterns.T] ** -2.0, penalty, None)
 
 
-def log_joint(batch: Batch, mixture: MixtureParameters) -> Array:
-    """Log of weight x density of what is observed, (K, b)."""
-    found = [completed(batch, component) for component in Component.each(mixture)]
-    return log_joint_of(batch, mixture, found)
+def all_completed(
+    batch: Batch, mixture: MixtureParameters, floor: Array | None = None
+) -> list[Completed]:
+    """The samples as each component completes them."""
+    return [completed(batch, component, floor) for component in Component.each(mixture)]
 
 
 def log_joint_of(batch: Batch, mixture: MixtureParameters, found: list[Completed]) -> Array:
-    """The same, of samples that the components have completed, less what they pay for `floor`."""
+    """Log of weight x density of what is observed, less what is paid for `floor`, (K, b)."""
     n_observed = batch.X.shape[1] - batch.patterns.shape[1]
     log_joint = np.empty((len(found), len(batch.X)))
     for k, own in enumerate(found):
@@ -208,22 +213,31 @@ def log_noise(batch: Batch, mixture: MixtureParameters) -> Array | None:
     return None if batch.background is None else mixture.log_noise_weight + batch.background
 
 
-def log_sums(batch: Batch, log_joint: Array, noise: Array | None = None) -> Array:
-    """Log-densities (b,) from the log joint (K, b), and that of noise (b,)."""
+def log_parts(
+    batch: Batch, mixture: MixtureParameters, found: list[Completed], floor: Array
+) -> tuple[Array, Array]:
+    """Log-densities (b,) and logarithms of the responsibilities (b, K), noise last (b, K + 1)."""
+    log_joint, noise = log_joint_of(batch, mixture, found), log_noise(batch, mixture)
     if noise is not None:
         log_joint = np.vstack([log_joint, noise])
     peak = log_joint.max(axis=0)
-    if not np.isfinite(peak).all():
-        raise LostRowError(int(batch.numbers[np.argmin(np.isfinite(peak))]))
-    return peak + np.log(np.exp(log_joint - peak).sum(axis=0))
+    lost = ~np.isfinite(peak)
+    if (lost & (batch.weights > 0)).any():
+        raise LostRowError(int(batch.numbers[np.argmax(lost & (batch.weights > 0))]))
+    peak = np.where(lost, 0.0, peak)
+    total = np.where(lost, 1.0, np.exp(log_joint - peak).sum(axis=0))
+    log_density = peak + np.log(total)
+    logs = (log_joint - log_density).T
+    known = Known(batch.X, batch.observed == 0.0, labels=batch.labels)
+    separate(log_density, logs, known, batch.weights, mixture, floor)
+    return log_density, logs
 
 
 def expectation(batch: Batch, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
     """The E-step of a batch: Moments of the completed samples."""
-    found = [completed(batch, component, floor) for component in Component.each(mixture)]
-    log_joint = log_joint_of(batch, mixture, found)
-    log_density = log_sums(batch, log_joint, log_noise(batch, mixture))
-    responsibilities = np.exp(log_joint - log_density) * batch.weights
+    found = all_completed(batch, mixture, floor)
+    log_density, logs = log_parts(batch, mixture, found, floor)
+    responsibilities = np.exp(logs.T[: len(found)]) * batch.weights
     mass = responsibilities.sum(axis=1)
     shift = np.stack(
         [share @ own.centred for share, own in zip(responsibilities, found, strict=True)]

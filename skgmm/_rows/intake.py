@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -70,6 +70,14 @@ def labelled(rows: RowsInMemory, labels: ArrayLike | None, n_components: int) ->
     return GroupedRows.knowing(rows, known=known)
 
 
+@overload
+def with_errors(rows: RowsInMemory, error_covariance: ArrayLike | None) -> RowsInMemory: ...
+
+
+@overload
+def with_errors(rows: Rows, error_covariance: ArrayLike | None) -> Rows: ...
+
+
 def with_errors(rows: Rows, error_covariance: ArrayLike | None) -> Rows:
     """The samples with measurement errors, if there are any."""
     if error_covariance is None:
@@ -87,7 +95,6 @@ def rows_in_memory(
     X: Any,
     sample_weight: ArrayLike | None,
     n_components: int,
-    unsupported: str | None = None,
 ) -> RowsInMemory:
     """Rows that so many components can be fitted to, as `rows_to_fit`."""
     if isinstance(X, RowBlocks) or _is_dask(X):
@@ -95,7 +102,7 @@ def rows_in_memory(
             f"{type(estimator).__name__} takes X in memory, but got a {type(X).__name__}: "
             "search on a random sample of the data, and fit the chosen GaussianMixtureEM to all"
         )
-    rows, largest, whole = _in_memory(estimator, X, sample_weight, n_components, True, unsupported)
+    rows, largest, whole = _in_memory(estimator, X, sample_weight, n_components, reset=True)
     if not whole:
         check_features_observed(estimator, rows.X, rows.sample_weight)
     n_counted = total_weight = float(rows.n_samples)
@@ -149,7 +156,6 @@ def _in_memory(
     sample_weight: ArrayLike | None,
     n_components: int,
     reset: bool,
-    unsupported: str | None = None,
 ) -> tuple[InMemoryRows, float, bool]:
     """Rows as float64 or float32, in place where they are that, NaN where a value is missing.
 
@@ -160,7 +166,7 @@ def _in_memory(
             f"X is an iterator ({type(X).__name__}), which can be read only once. Use "
             "RowBlocks.from_iterable with a function that returns a new one at every call."
         )
-    array, largest, whole = array_with_missing(mixture, X, reset, unsupported)
+    array, largest, whole = array_with_missing(mixture, X, reset)
     checks.check_magnitude(largest)
     weights = checks.check_weights_of_rows(sample_weight, array)
     n_threads = threads_for(mixture.n_jobs, array, n_components)
@@ -183,12 +189,8 @@ def array_of(
     return array, largest
 
 
-def array_with_missing(
-    estimator: BaseEstimator, X: Any, reset: bool, unsupported: str | None = None
-) -> tuple[Array, float, bool]:
+def array_with_missing(estimator: BaseEstimator, X: Any, reset: bool) -> tuple[Array, float, bool]:
     """As `array_of`, NaN where a value is missing; and whether none is."""
-    if unsupported is not None:
-        return *array_of(estimator, X, reset, unsupported), True
     X = plain(unmasked(X), "X")
     try:
         array = converted(X, partial(_validated, estimator, reset))

@@ -178,7 +178,8 @@ def isolated(samples: Array, weights: Array, fraction: float) -> Array:
     distances = np.empty(len(samples))
     for start in range(0, len(samples), 1024):
         part = scaled[start : start + 1024]
-        squares = np.square(part[:, None, :] - scaled[references][None]).sum(axis=2)
+        with np.errstate(over="ignore"):  # infinitely far is isolated too
+            squares = np.square(part[:, None, :] - scaled[references][None]).sum(axis=2)
         distances[start : start + 1024] = np.partition(squares, near, axis=1)[:, near]
     order = np.argsort(-distances, kind="stable")
     found = np.zeros(len(samples), dtype=bool)

@@ -49,7 +49,7 @@ class OutOfCoreRows(Rows):
     @cached_property
     def completion(self) -> Completion:
         """One Gaussian, from which starts complete samples."""
-        return Completion.of(self.scale_sample())
+        return Completion.of(self.scale_sample(), noise=self.background is not None)
 
     @property
     def after_first_pass(self) -> FirstPass:
@@ -118,7 +118,7 @@ class OutOfCoreRows(Rows):
 
     def _decoded(self, reservoir: Reservoir) -> StartSample:
         sample = reservoir.sample()
-        if not (self.incomplete or self.labelled):
+        if not self.incomplete and sample.rows.shape[1] == self.n_features:  # they were not coded
             return sample
         return Coding(self.n_features, self.labelled).decoded(sample)
 

@@ -26,7 +26,8 @@ class RowBlocks:
     Create it with `from_npy`, `from_parquet` or `from_iterable`, and pass it to the methods of
     :class:`GaussianMixtureEM` as X. A fit reads every sample once per pass, in order. The next
     block is read while one is computed, so no more than two blocks are in memory. The result is
-    bit-identical to that of the same data in memory. Iterating yields the data of each block, for
+    bit-identical to that of the same data in memory; equal to rounding if values are missing (NaN),
+    or with labels or noise. Iterating yields the data of each block, for
     results that do not fit in memory either: ``for X in blocks: mixture.predict_proba(X)``.
 
     Examples
@@ -111,8 +112,8 @@ class RowBlocks:
             If pyarrow is not installed.
         ValueError
             If a file is not a Parquet file or lacks a column, or if columns are not given
-            and a file has others than the first. A fit raises it for missing values,
-            text, and dates and times.
+            and a file has others than the first. A fit raises it for text, and dates and
+            times; nulls are missing values.
         """
         try:
             from skgmm._rows.parquet import ParquetFiles

@@ -14,6 +14,10 @@ C_k = Sigma_k - G_k A Sigma_k. These are the Moments that the M-step of complete
 (Ghahramani & Jordan 1994; Little & Rubin, Statistical Analysis with Missing Data). Moments of
 samples with different views add, so that nothing else has to know of views.
 
+Samples that were measured with the same error covariance S are seen in the same way: A is then the
+identity, and S is added to A Sigma_k A' (Bovy, Hogg & Roweis 2011). With both, the true values of
+the observed features come first (see `inexact`), and the missing ones follow from these.
+
 Each *observed* value is a small cloud of variance `floor`, as in complete samples (see
 `_objective.Objective`): the kernel lowers the log-density of y by half the trace of
 (A Sigma_k A')^-1 x floor and adds `floor` to scatter(y), which `pull` carries on to the missing
@@ -33,6 +37,7 @@ import numpy as np
 from skgmm._linalg import Array, symmetrised, triangular_inverse
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
+from skgmm._rows.inexact import Inexact, measured
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class View:
     observed: Array  # (d,) bool, which features
     allowed: tuple[int, ...] | None = None  # which components; None: all
     background: float | None = None  # log-density of noise beside them, -inf where it is ruled out
+    errors: Array | None = None  # (d,) variances or (d, d) of the errors of measurement
 
     def log_noise(self, mixture: MixtureParameters) -> float:
         """Log of weight x density of the noise."""
@@ -53,17 +59,27 @@ class View:
         if self.allowed is not None:
             numbers = np.arange(mixture.n_components)
             log_weights = np.where(np.isin(numbers, self.allowed), log_weights, -np.inf)
-        means, covariance = mixture.means[:, self.observed], mixture.covariance
-        if self.observed.all():
-            seen = MixtureParameters(log_weights, mixture.means, covariance)
-            return Pushed(self.observed, mixture, seen, None)
-        if covariance.factor.ndim == 2:
-            factor = covariance.factor[:, self.observed]
-            conditional = Conditional(None, covariance.factor[:, ~self.observed] ** -2.0)
-        else:
-            factor, conditional = _conditioned(covariance.factor, self.observed)
-        seen = MixtureParameters(log_weights, means, replace(covariance, factor=factor))
-        return Pushed(self.observed, mixture, seen, conditional)
+        means, conditional = mixture.means[:, self.observed], None
+        covariance = mixture.covariance
+        if not self.observed.all():
+            factor, conditional = self._conditional(covariance.factor)
+            covariance = replace(covariance, factor=factor)
+        true, inexact = MixtureParameters(log_weights, means, covariance), None
+        seen = true
+        if self.errors is not None:
+            seen, inexact = measured(true, self._observed_errors(self.errors))
+        return Pushed(self.observed, mixture, true, seen, conditional, inexact)
+
+    def _conditional(self, factor: Array) -> tuple[Array, Conditional]:
+        """Factor of the precision of what is observed, and the rest given that."""
+        if factor.ndim == 3:
+            return _conditioned(factor, self.observed)
+        within = factor[:, ~self.observed] ** -2.0
+        return factor[:, self.observed], Conditional(None, within)
+
+    def _observed_errors(self, errors: Array) -> Array:
+        """Those of the observed features."""
+        return errors[self.observed] if errors.ndim == 1 else errors[np.ix_(*2 * [self.observed])]
 
 
 @dataclass(frozen=True)
@@ -80,11 +96,18 @@ class Pushed:
 
     observed: Array  # (d,) bool
     whole: MixtureParameters
-    seen: MixtureParameters  # of the observed features
+    true: MixtureParameters  # of the observed features
+    seen: MixtureParameters  # of what is measured of these
     conditional: Conditional | None  # None: nothing is missing
+    inexact: Inexact | None  # None: they are measured without errors
 
     def form(self, form: Scatter) -> Scatter:
         """The scatter of y from which `pull` makes that of x in this form."""
+        form = self._true_form(form)
+        return form if self.inexact is None else self.inexact.form(form)
+
+    def _true_form(self, form: Scatter) -> Scatter:
+        """The same of the true values of the observed features."""
         if self.conditional is None or self.conditional.regression is None:
             return form
         if form is Scatter.POOLED and len(self.conditional.regression) == 1:
@@ -93,6 +116,8 @@ class Pushed:
 
     def pull(self, moments: Moments, form: Scatter) -> Moments:
         """Moments of complete samples from those of what is observed, with scatter in `form`."""
+        if self.inexact is not None:
+            moments = self.inexact.pull(moments, self.true.means, self._true_form(form))
         if self.conditional is None:
             return moments
         return replace(
@@ -106,7 +131,7 @@ class Pushed:
         mean = self.whole.means.copy()
         mean[:, self.observed] = seen
         if regression is not None:
-            apart = (seen - self.seen.means)[:, :, None]
+            apart = (seen - self.true.means)[:, :, None]
             mean[:, ~self.observed] += (regression @ apart)[:, :, 0]
         return mean
 

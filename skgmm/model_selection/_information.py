@@ -16,6 +16,7 @@ from skgmm._em.quasi_newton import coordinates_around
 from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._rows.grouped import noise_beside
 
 # In units of the complete-data standard errors of one sample.
 _STEP = 1e-3
@@ -26,7 +27,7 @@ _GAIN, _GAIN_PER_ROW = 0.5, 2e-5
 
 _NO_MAXIMUM = (
     "so the mixture is not at a maximum of the log-likelihood of X. Fit it to X with the same "
-    "sample_weight (and a smaller tol), or use method='bootstrap'."
+    "sample_weight and error_covariance (and a smaller tol), or use method='bootstrap'."
 )
 
 Natural = Callable[[MixtureParameters], Array]
@@ -51,6 +52,9 @@ def covariance_of_estimates(
 
     hessian = _differences(gradient, coordinates.size)
     n_free = n_parameters(objective.structure, *parameters.means.shape)
+    n_free += noise_beside(objective.rows) is not None  # its weight
+    if objective.fixed is not None:
+        n_free -= objective.fixed.n_parameters(objective.structure, parameters.n_features)
     inverse = _inverse(-0.5 * (hessian + hessian.T), n_free)
     slope = gradient(np.zeros(coordinates.size))
     if 0.5 * slope @ inverse @ slope > max(_GAIN, _GAIN_PER_ROW * moments.total_weight):
@@ -75,6 +79,6 @@ def _inverse(information: Array, n_free: int) -> Array:
     """
     values, vectors = np.linalg.eigh(information)
     kept = np.argsort(-np.abs(values))[:n_free]
-    if values[kept].min() <= 0:
+    if values[kept].min(initial=np.inf) <= 0:
         raise ValueError(f"The observed information is not positive definite, {_NO_MAXIMUM}")
     return (vectors[:, kept] / values[kept]) @ vectors[:, kept].T

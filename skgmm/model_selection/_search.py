@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import wraps
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -11,20 +10,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from skgmm._fitted import replacing, snapshot, undone_on_error, warn_after_fit
+from skgmm._fitted import replacing, undone_on_error, warn_after_fit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
-from skgmm._mixture import GaussianMixtureEM
 from skgmm._prior import ConjugatePrior
 from skgmm._rows.grouped import RowsInMemory
-from skgmm._rows.intake import labelled, rows_in_memory
+from skgmm._rows.intake import labelled, rows_in_memory, with_errors
 from skgmm._rows.uniform_noise import UniformNoise, beside_noise, noise_of
 from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.model_selection._advice import advice, interrupted
+from skgmm.model_selection._answers import AnswersAsTheBest
 from skgmm.model_selection._best import as_estimator
 from skgmm.model_selection._cross_validation import cross_validated
 from skgmm.model_selection._grid import sizes_of, structures_of
@@ -36,20 +34,13 @@ from skgmm.model_selection._tasks import SearchTasks
 HELD_OUT = "log_likelihood"
 
 
-def _as_the_best(name: str) -> Callable[..., Any]:
-    """The method of that name of the best model."""
-
-    @wraps(getattr(GaussianMixtureEM, name))
-    def method(self: GaussianMixtureSearch, *args: Any, **kwargs: Any) -> Any:
-        fitted = snapshot(self)  # whatever a fit in another thread does
-        check_is_fitted(fitted)
-        return getattr(fitted.best_estimator_, name)(*args, **kwargs)
-
-    return method
-
-
 class GaussianMixtureSearch(
-    CallbackSupportMixin, RepresentationMixin, VersionedPickleMixin, DensityMixin, BaseEstimator
+    CallbackSupportMixin,
+    RepresentationMixin,
+    AnswersAsTheBest,
+    VersionedPickleMixin,
+    DensityMixin,
+    BaseEstimator,
 ):
     """Search over numbers of components and covariance structures.
 
@@ -203,6 +194,7 @@ class GaussianMixtureSearch(
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         labels: ArrayLike | None = None,
+        error_covariance: ArrayLike | None = None,
     ) -> GaussianMixtureSearch:
         """Fit all models, and keep the best.
 
@@ -217,6 +209,10 @@ class GaussianMixtureSearch(
             :meth:`GaussianMixtureEM.fit`: a component of every model, so less than the smallest
             of `n_components`. The log-likelihoods and criteria are then those of samples and
             labels.
+        error_covariance : array-like, default=None
+            Variances (n_samples, n_features), or covariances (n_samples, n_features, n_features),
+            of the errors with which X was measured: the mixtures are those of the true values, and
+            the log-likelihoods and criteria those of the measurements.
 
         Returns
         -------
@@ -242,7 +238,7 @@ class GaussianMixtureSearch(
         tasks = SearchTasks(self, X, y, sample_weight, n_models * (1 + n_folds))
         with undone_on_error(self):
             with single_threaded_blas(), replacing(self) as working:
-                messages = working._fit(X, sample_weight, labels, folds, tasks)
+                messages = working._fit(X, sample_weight, labels, error_covariance, folds, tasks)
             tasks.done()
         warn_after_fit(messages)
         return self
@@ -254,6 +250,7 @@ class GaussianMixtureSearch(
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         labels: ArrayLike | None = None,
+        error_covariance: ArrayLike | None = None,
     ) -> Array:
         """Fit all models, and return the most probable component of each sample under the best.
 
@@ -265,42 +262,34 @@ class GaussianMixtureSearch(
             How often each sample counts.
         labels : array-like of int, shape (n_samples,), default=None
             The component of each sample if it is known, otherwise -1, as in `fit`.
+        error_covariance : array-like, default=None
+            Variances or covariances of the errors with which X was measured, as in `fit`.
 
         Returns
         -------
         labels : ndarray of int64, shape (n_samples,)
         """
-        return self.fit(X, sample_weight=sample_weight, labels=labels).predict(X)
+        self.fit(X, None, sample_weight, labels, error_covariance)
+        return self.predict(X, error_covariance)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 
-    predict = _as_the_best("predict")
-    predict_proba = _as_the_best("predict_proba")
-    predict_log_proba = _as_the_best("predict_log_proba")
-    score_samples = _as_the_best("score_samples")
-    score = _as_the_best("score")
-    bic = _as_the_best("bic")
-    aic = _as_the_best("aic")
-    icl = _as_the_best("icl")
-    impute = _as_the_best("impute")
-    sample = _as_the_best("sample")
-    summary = _as_the_best("summary")
-
     def _fit(
         self,
         X: ArrayLike,
         sample_weight: ArrayLike | None,
         labels: ArrayLike | None,
+        error_covariance: ArrayLike | None,
         folds: Any,
         tasks: SearchTasks,
     ) -> list[str]:
         """Set the fitted attributes, and return the messages of warnings."""
         sizes, structures = sizes_of(self.n_components), structures_of(self.covariance_types)
         rows = rows_in_memory(self, X, sample_weight, min(sizes))
-        rows = labelled(rows, labels, min(sizes))
+        rows = with_errors(labelled(rows, labels, min(sizes)), error_covariance)
         rows = beside_noise(rows, noise_of(self.noise))
         rng = check_random_state(self.random_state)
 

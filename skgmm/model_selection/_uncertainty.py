@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
@@ -16,19 +16,22 @@ from sklearn.utils import check_random_state
 
 from skgmm._em.loop import run_em
 from skgmm._em.result import EMStatus
+from skgmm._em.settings import Settings
 from skgmm._inference import mixture_of
 from skgmm._linalg import Array, best_matching
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._rows.grouped import RowsInMemory
-from skgmm._rows.intake import rows_to_ask_about
+from skgmm._prior import Prior
+from skgmm._rows.grouped import RowsInMemory, noise_beside
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
+from skgmm._starts.given import fixed_by
 from skgmm._threads import run_in_workers, single_threaded_blas
 from skgmm._validation import scale_of_weights
-from skgmm.covariance import IllDefinedCovarianceError, Structure
+from skgmm.covariance import IllDefinedCovarianceError
 from skgmm.model_selection._information import covariance_of_estimates
 
-_NAMES = ("weights", "means", "covariances")
+# Less is no noise: EM approaches a weight of 0 without end.
+_SOME_NOISE = 1e-8
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,11 @@ class ParameterUncertainty:
     level : float
         Level of the confidence intervals.
     draws : dict of ndarrays or None
-        With method='bootstrap': 'weights' (b, K), 'means' (b, K, d) and 'covariances' (b, ...),
-        with components in the order of the mixture. Failed fits are omitted.
+        With method='bootstrap': 'weights' (b, K), 'means' (b, K, d), 'covariances' (b, ...) and
+        'noise_weight' (b,) where there is noise, with components in the order of the mixture.
+        Failed fits are omitted.
+    noise_weight : Uncertainty or None
+        Of the mixture's `noise_weight_`, if it has noise.
     """
 
     weights: Uncertainty
@@ -74,6 +80,7 @@ class ParameterUncertainty:
     method: str
     level: float
     draws: dict[str, Array] | None = None
+    noise_weight: Uncertainty | None = None
 
 
 @validate_params(
@@ -92,6 +99,7 @@ def parameter_uncertainty(
     *,
     method: str = "information",
     sample_weight: ArrayLike | None = None,
+    error_covariance: ArrayLike | None = None,
     level: float = 0.95,
     n_bootstrap: int = 499,
     random_state: int | np.random.RandomState | None = None,
@@ -105,7 +113,8 @@ def parameter_uncertainty(
         Fitted to X.
     X : array-like of shape (n_samples, n_features)
     method : {'information', 'bootstrap'}, default='information'
-        'information': from the Hessian of the log-likelihood at its maximum, accurate for many
+        'information': from the Hessian of the log-likelihood (with a prior, of the posterior
+        density; what is fixed has no standard error) at its maximum, accurate for many
         samples and separated clusters. 'bootstrap': the mixture is fitted again, from the fitted
         parameters, to X with random weights (exponential, with the same mean for each sample).
         Unlike resampling, this never leaves a cluster without samples (Newton & Raftery 1994;
@@ -113,6 +122,9 @@ def parameter_uncertainty(
         responsibilities.
     sample_weight : array-like of shape (n_samples,), default=None
         How often each sample counts.
+    error_covariance : array-like, default=None
+        Variances (n_samples, n_features), or covariances (n_samples, n_features, n_features), of
+        the errors with which X was measured, as in the fit.
     level : float, default=0.95
         Level of the confidence intervals. With 'information' they are normal on the scale of
         log-odds for weights, on the log scale for variances, and on the original scale for means
@@ -133,7 +145,8 @@ def parameter_uncertainty(
     ------
     ValueError
         If the input is invalid; with 'information' if the mixture is not at a maximum of the
-        log-likelihood of X with these weights; with 'bootstrap' if fewer than two fits succeed.
+        log-likelihood of X with these weights and errors, or if the weight of its noise is 0, where
+        the information is not defined; with 'bootstrap' if fewer than two fits succeed.
     TypeError
         If `mixture` is not a mixture; with 'bootstrap' if X is not in memory.
 
@@ -153,12 +166,18 @@ def parameter_uncertainty(
     array([[0.05]])
     """
     fitted: Any = mixture_of(mixture)
-    fitted._refuse_noise("parameter_uncertainty")
     parameters, structure = fitted._parameters(), fitted._structure()
-    rows = rows_to_ask_about(fitted, X, sample_weight, parameters.n_components)
+    rows = fitted._rows(X, sample_weight, error_covariance)
     floor = getattr(fitted, "reg_covar_", np.zeros(parameters.n_features))
-    objective = Objective(rows, structure, floor)
-    estimates = _natural(parameters, structure)
+    prior = getattr(fitted, "prior_", None)
+    objective = Objective(
+        rows,
+        structure,
+        floor,
+        prior=None if prior is None else Prior.of(prior),
+        fixed=fixed_by(Settings.of(fitted), parameters.n_features),
+    )
+    estimates = _natural(objective, parameters)
     draws = None
     with single_threaded_blas():
         if method == "information":
@@ -180,12 +199,17 @@ def parameter_uncertainty(
     return ParameterUncertainty(**found, method=method, level=level, draws=draws)
 
 
-def _natural(parameters: MixtureParameters, structure: Structure) -> dict[str, Array]:
-    """Weights, means and covariances as users see them."""
-    covariances, _, _ = structure.public(parameters.covariance, parameters.n_components)
-    return dict(
-        zip(_NAMES, (parameters.weights, parameters.means, np.array(covariances)), strict=True)
-    )
+def _natural(objective: Objective, parameters: MixtureParameters) -> dict[str, Array]:
+    """Weights, means, covariances and the weight of noise as users see them."""
+    covariances, _, _ = objective.structure.public(parameters.covariance, parameters.n_components)
+    found = {
+        "weights": parameters.weights,
+        "means": parameters.means,
+        "covariances": np.array(covariances),
+    }
+    if noise_beside(objective.rows) is not None:
+        found["noise_weight"] = np.array(np.exp(parameters.log_noise_weight))
+    return found
 
 
 def _normal(
@@ -194,10 +218,14 @@ def _normal(
     """Intervals from the observed information."""
 
     def flat(some: MixtureParameters) -> Array:
-        return np.concatenate(
-            [part.ravel() for part in _natural(some, objective.structure).values()]
-        )
+        return np.concatenate([part.ravel() for part in _natural(objective, some).values()])
 
+    if (noise := estimates.get("noise_weight")) is not None and noise < _SOME_NOISE:
+        raise ValueError(
+            "The observed information is not defined where the weight of noise is 0 "
+            f"(noise_weight_={float(noise):.3g}): a weight that cannot be negative has no standard "
+            "error there. Fit with noise=None, or use method='bootstrap'."
+        )
     variances = np.diagonal(covariance_of_estimates(objective, parameters, flat))
     errors = np.split(
         np.sqrt(np.maximum(variances, 0.0)),
@@ -208,7 +236,8 @@ def _normal(
     found = {}
     for (name, estimate), flat_error in zip(estimates.items(), errors, strict=True):
         error = flat_error.reshape(estimate.shape)
-        lower, upper = _interval(name, estimate, reach * error, dense)
+        scale = "proportions" if "weight" in name and (estimate < 1.0).all() else name
+        lower, upper = _interval(scale, estimate, reach * error, dense)
         found[name] = Uncertainty(estimate, error, lower, upper)
     return found
 
@@ -216,7 +245,7 @@ def _normal(
 def _interval(name: str, estimate: Array, reach: Array, dense: bool) -> tuple[Array, Array]:
     """Limits of an interval of half-width `reach`, on the scale for this array."""
     lower, upper = estimate - reach, estimate + reach
-    if name == "weights" and len(estimate) > 1:
+    if name == "proportions":
         centre, distance = logit(estimate), reach / (estimate * (1.0 - estimate))
         return expit(centre - distance), expit(centre + distance)
     if name == "covariances":
@@ -263,13 +292,13 @@ def _bootstrap(
     """Weights, means and covariances of each fit, (b, ...)."""
     seeds = rng.randint(2**31 - 1, size=n_bootstrap)
     outcomes = run_in_workers(partial(_refitted, objective, parameters), seeds, n_jobs)
-    draws = [_natural(outcome, objective.structure) for outcome in outcomes if outcome is not None]
+    draws = [_natural(objective, outcome) for outcome in outcomes if outcome is not None]
     if len(draws) < 2:
         raise ValueError(
             f"Of {n_bootstrap} fits to X with random weights all but {len(draws)} collapsed. "
             "Increase reg_covar, or decrease n_components."
         )
-    return {name: np.array([draw[name] for draw in draws]) for name in _NAMES}
+    return {name: np.array([draw[name] for draw in draws]) for name in draws[0]}
 
 
 def _refitted(
@@ -285,7 +314,7 @@ def _refitted(
     if not drawn.any():  # of tiny weights most draws are 0
         return None
     drawn *= own.sum() / drawn.sum()
-    again = Objective(rows.reweighted(drawn), objective.structure, objective.floor)
+    again = replace(objective, rows=rows.reweighted(drawn))
     try:
         with single_threaded_blas():
             end = run_em(again, parameters, tol=1e-6, max_iter=1000)
@@ -301,10 +330,15 @@ def _refitted(
 def _matched(
     objective: Objective, parameters: MixtureParameters, drawn: MixtureParameters
 ) -> MixtureParameters:
-    """The components in the order of those that they match, by responsibilities."""
+    """The components in the order of those that they match, by responsibilities.
+
+    Those of which something is fixed stay where they are, and so do the others beside them.
+    """
+    if objective.held is not None and objective.held.any():
+        return drawn
     rows = objective.rows
     assert isinstance(rows, RowsInMemory)
-    ours, theirs = (rows.responsibilities(some) for some in (parameters, drawn))
+    ours, theirs = (rows.component_responsibilities(some) for some in (parameters, drawn))
     if rows.sample_weight is not None:
         ours = ours * rows.sample_weight[:, None]
     return drawn.reordered(best_matching(theirs.T @ ours))

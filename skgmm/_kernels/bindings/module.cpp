@@ -16,6 +16,7 @@
 #include "passes/packed.hpp"
 #include "passes/passes.hpp"
 #include "passes/processor.hpp"
+#include "bindings/bind_deconvolution.hpp"
 #include "bindings/bind_incomplete.hpp"
 #include "bindings/bind_kmeans.hpp"
 
@@ -234,6 +235,7 @@ NB_MODULE(_native, m) {
           nb::arg("floor"), nb::arg("out").noconvert());
     bind_estimates(m);
     bind_searching(m);
+    bind_deconvolution(m);
     bind_incomplete(m);
     bind_iterations(m);
     bind_stop(m);

@@ -26,6 +26,8 @@ namespace {
 #include "block/far.hpp"
 #include "block/find.hpp"
 #include "block/m_step_sums.hpp"
+#include "block/measurement.hpp"
+#include "block/deconvolve.hpp"
 
 const double* densest_mean(const Mixture& mixture) {
     int64_t best = 0;
@@ -159,7 +161,7 @@ int64_t values(const Rows<T>& in, const Mixture& mixture, int64_t first, int64_t
 
 extern const Kernel kernel;
 const Kernel kernel = {SKGMM_NAME,   SKGMM_WIDTH,   sums<float>,
-                       sums<double>, values<float>, values<double>};
+                       sums<double>, values<float>, values<double>, deconvolve};
 
 }  // namespace SKGMM_TARGET
 }  // namespace skgmm

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include "block/measured.hpp"
+
 namespace skgmm {
 
 enum class Factor { triangular, diagonal };
@@ -99,6 +101,10 @@ template <typename T>
 using ValuesOf = std::int64_t (*)(const Rows<T>&, const Mixture&, std::int64_t first,
                                   std::int64_t last, const Values<T>&);
 
+// Samples with errors first .. last - 1; their sums are added to `sums`, or it is null.
+using DeconvolveOf = void (*)(const Measured&, const TrueMixture&, std::int64_t first,
+                              std::int64_t last, const Deconvolved&, double* sums);
+
 struct Kernel {
     const char* name;
     int width;  // doubles to a register
@@ -106,6 +112,7 @@ struct Kernel {
     SumsOf<double> sums_double;
     ValuesOf<float> values_float;
     ValuesOf<double> values_double;
+    DeconvolveOf deconvolve;
 };
 
 // Factors are packed in tiles of this many columns.

@@ -1,0 +1,1 @@
+"""Fitted mixtures in other formats: scikit-learn, JSON and ONNX."""
