@@ -1,9 +1,13 @@
 """Gaussian mixture models for scikit-learn, accurate to rounding error."""
 
+from skgmm._distribution.fit_many import fit_many
+from skgmm._distribution.merging import MergedComponents, merge_components
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._prior import ConjugatePrior
 from skgmm._rows.row_blocks import RowBlocks
 from skgmm._rows.uniform_noise import UniformNoise
+from skgmm._supervised.classifier import GaussianMixtureClassifier
+from skgmm._supervised.regressor import GaussianMixtureRegressor
 from skgmm._version import __version__, show_versions
 from skgmm.model_selection import (
     BootstrapLRT,
@@ -19,8 +23,11 @@ from skgmm.model_selection import (
 __all__ = [
     "BootstrapLRT",
     "ConjugatePrior",
+    "GaussianMixtureClassifier",
     "GaussianMixtureEM",
+    "GaussianMixtureRegressor",
     "GaussianMixtureSearch",
+    "MergedComponents",
     "ParameterUncertainty",
     "RowBlocks",
     "UniformNoise",
@@ -28,7 +35,9 @@ __all__ = [
     "aic_scorer",
     "bic_scorer",
     "bootstrap_lrt",
+    "fit_many",
     "icl_scorer",
+    "merge_components",
     "parameter_uncertainty",
     "show_versions",
 ]

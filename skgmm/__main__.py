@@ -115,6 +115,11 @@ class _Parser(argparse.ArgumentParser):
             default="allow",
             help="whether empty cells and NA are missing values or an error; default: allow",
         )
+        self.add_argument(
+            "--prior",
+            choices=("auto", "mclust"),
+            help="samples that each component has seen before; default: none",
+        )
         self.add_argument("--version", action="version", version=f"skgmm {__version__}")
 
     def error(self, message: str) -> NoReturn:
@@ -145,7 +150,10 @@ def _run(options: argparse.Namespace) -> None:
     for text in oddities(names, X):
         say(f"note: {text}")
     mixture = GaussianMixtureEM(
-        options.components, covariance_type=structure.name, random_state=options.seed
+        options.components,
+        covariance_type=structure.name,
+        prior=options.prior,
+        random_state=options.seed,
     )
     for text in _fit(mixture, X):
         say(f"warning: {text}")

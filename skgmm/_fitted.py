@@ -7,6 +7,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -68,10 +69,28 @@ def undone_on_error(estimator: object) -> Iterator[None]:
         raise
 
 
+# Where the warnings of fits go that are steps of another fit.
+_collected: ContextVar[list[str] | None] = ContextVar("skgmm_collected_warnings", default=None)
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """The messages of fits in this thread, which then do not warn."""
+    messages: list[str] = []
+    token = _collected.set(messages)
+    try:
+        yield messages
+    finally:
+        _collected.reset(token)
+
+
 def warn_after_fit(messages: Iterable[str], stacklevel: int = 4) -> None:
     """Warn the caller of `fit`. The fit is done: a warning that is made an error must not undo it.
 
     The level is that of a public method behind a decorator, which calls this function.
     """
+    if (collected := _collected.get()) is not None:
+        collected.extend(messages)
+        return
     for message in messages:
         warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)

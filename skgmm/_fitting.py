@@ -25,11 +25,12 @@ from skgmm._rows.base import Rows
 from skgmm._rows.checks import representable
 from skgmm._rows.grouped import noise_beside, with_noise
 from skgmm._rows.noise import Background
+from skgmm._rows.sample import Stream
 from skgmm._rows.uniform_noise import refuse_only_noise
 from skgmm._starts.choose import Start, choose_start, single_candidate, table_of_starts
 from skgmm._starts.given import fixed_by
 from skgmm._starts.race import Candidate
-from skgmm._starts.restarts import Stream, best_of
+from skgmm._starts.restarts import best_of
 from skgmm._starts.split_merge import split_and_merge
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 

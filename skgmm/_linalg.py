@@ -58,6 +58,19 @@ def triangular_inverse(factors: Array) -> Array:
     return inverses
 
 
+def reordered_factors(factors: Array, order: Array) -> Array:
+    """Upper triangular R (m, d, d), R R' = F F' with rows and columns in another order.
+
+    Of factors F of precisions, the leading block of R is a factor of the marginal precision of the
+    features that come first. R is F, its rows in that order, turned by an orthogonal matrix: no
+    precision is formed, which would square the condition number.
+    """
+    # R Q = A is the QR decomposition of the transpose of A with its rows reversed.
+    lower = np.linalg.qr(np.swapaxes(factors[:, order[::-1]], 1, 2), mode="r")
+    turned = np.swapaxes(lower, 1, 2)[:, ::-1, ::-1]
+    return turned * np.sign(np.diagonal(turned, axis1=1, axis2=2))[:, None, :]
+
+
 def log_diagonal_sum(factors: Array) -> Array:
     """Log-determinants of a stack of triangular matrices with positive diagonal, shape (m,)."""
     return np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)

@@ -11,11 +11,12 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 
 from skgmm import _validation
-from skgmm._em.result import EMStatus
+from skgmm._distribution.given import known_mixture
+from skgmm._distribution.mixin import DistributionMixin
 from skgmm._em.settings import Settings
 from skgmm._export.mixture import MixtureExport
 from skgmm._fitted import replacing, undone_on_error, warn_after_fit
-from skgmm._fitting import attributes_of, fit_mixture
+from skgmm._fitting import fit_mixture
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
@@ -47,6 +48,7 @@ class GaussianMixtureEM(
     RepresentationMixin,
     MixtureExport,
     MixtureStreams,
+    DistributionMixin,
     VersionedPickleMixin,
     NamedParametersMixin,
     DensityMixin,
@@ -358,15 +360,14 @@ default='auto'
             _validation.check_means(means, *shape),
             _validation.check_covariance(covariances, "covariance", structure, *shape),
         )
-        mixture = cls(shape[0], covariance_type=covariance_type)
-        background = None
-        if noise_volume is not None:
-            mixture.noise = UniformNoise(volume=noise_volume).checked()
+        if noise_volume is None:
+            mixture = known_mixture(cls, parameters, structure)
+        else:
+            noise = UniformNoise(volume=noise_volume).checked()
             background = Background.cube(parameters.means, float(noise_volume))
-        attributes = attributes_of(parameters, structure, np.dtype(np.float64), background)
-        mixture.__dict__.update(attributes)
-        mixture.n_features_in_ = shape[1]
-        mixture.status_ = EMStatus.GIVEN.value
+            mixture = known_mixture(cls, parameters, structure, background)
+            mixture.noise = noise
+        mixture.covariance_type = covariance_type
         return mixture
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -449,15 +450,21 @@ default='auto'
         rows, fitted = self._fit(X, y, sample_weight, labels, error_covariance)
         return rows.unlabelled().labels(fitted._parameters())
 
-    def _fit(
+    def _fit(self, *arguments: Any) -> tuple[Rows, Any]:
+        """Fit, warn, and return the validated samples and the mixture fitted by this call."""
+        rows, fitted, messages = self._fit_without_warnings(*arguments)
+        warn_after_fit(messages, stacklevel=5)
+        return rows, fitted
+
+    def _fit_without_warnings(
         self,
         X: ArrayLike,
-        y: Any,
-        sample_weight: ArrayLike | None,
-        labels: ArrayLike | None,
-        error_covariance: ArrayLike | None,
-    ) -> tuple[Rows, Any]:
-        """Fit, and return the validated samples and the mixture fitted to them by this call.
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        error_covariance: ArrayLike | None = None,
+    ) -> tuple[Rows, Any, list[str]]:
+        """Fit, and return the samples, the mixture fitted by this call, and what to warn of.
 
         A failure leaves the estimator as it was.
         """
@@ -475,8 +482,7 @@ default='auto'
                 working.__dict__.update(fit.attributes())
             if tasks is not None:
                 tasks.done()
-        warn_after_fit(messages + fit.messages, stacklevel=5)
-        return rows, working
+        return rows, working, messages + fit.messages
 
     def _previous(self, n_features: int) -> tuple[MixtureParameters | None, list[str]]:
         """The fitted parameters that a warm start continues from, or why there are none to use."""

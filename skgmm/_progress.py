@@ -13,7 +13,8 @@ from skgmm._em.result import EMResult
 from skgmm._em.settings import Settings
 from skgmm._em.watch import Progress, Watch
 from skgmm._parameters import MixtureParameters
-from skgmm._starts.restarts import LeftOutError, Run, Stream
+from skgmm._rows.sample import Stream
+from skgmm._starts.restarts import LeftOutError, Run
 
 logger = logging.getLogger("skgmm")
 

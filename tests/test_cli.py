@@ -221,3 +221,12 @@ def test_warnings_are_shown(tmp_path, capsys):
     path.write_text("1,2\n1,2\n3,4\n3,4\n")
     assert main([str(path), "--components", "3"]) == 0
     assert "warning: X has 2 distinct samples" in capsys.readouterr().err
+
+
+def test_a_prior(tmp_path, capsys):
+    path = tmp_path / "two.csv"
+    path.write_text("x,y\n" + "1,1\n1,1\n5,6\n6,4\n7,5\n5,7\n")
+    assert main([str(path), "--components", "2", "--prior", "auto"]) == 0
+    assert "reg_covar" not in capsys.readouterr().err
+    assert main([str(path), "--prior", "strong"]) == 2
+    assert "--prior" in capsys.readouterr().err

@@ -13,11 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
+from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from strategies import as_estimator, mixtures, random_mixture, structures
 
-from skgmm import ConjugatePrior, GaussianMixtureEM, GaussianMixtureSearch, UniformNoise
+from skgmm import (
+    ConjugatePrior,
+    GaussianMixtureClassifier,
+    GaussianMixtureEM,
+    GaussianMixtureRegressor,
+    GaussianMixtureSearch,
+    UniformNoise,
+)
 from skgmm._export.encoding import decode, encode
 from skgmm._export.json import JSONMixin
 
@@ -633,3 +641,24 @@ def test_skops_needs_to_trust_our_classes_only(X, noise):
     }
     again = skops.loads(data, trusted=untrusted)
     assert_identical(mixture.predict_proba(X), again.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        GaussianMixtureClassifier(),
+        GaussianMixtureClassifier(GaussianMixtureEM(covariance_type="tied"), ties="across"),
+        GaussianMixtureClassifier(GaussianMixtureSearch(range(1, 3), ["full"], random_state=0)),
+        GaussianMixtureRegressor(),
+        GaussianMixtureEM(prior=ConjugatePrior(mean_rows=1.0), fixed="weights"),
+    ],
+    ids=["classifier", "ties", "search", "regressor", "prior"],
+)
+def test_estimators_on_top_and_priors_are_written_as_json(estimator):
+    X, y = load_iris(return_X_y=True)
+    names = np.array(["setosa", "versicolor", "virginica"])[y]
+    fitted = estimator.fit(X, y if isinstance(estimator, GaussianMixtureRegressor) else names)
+    again = type(estimator).from_json(fitted.to_json())
+    np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
+    assert repr(again) == repr(fitted)
+    assert again.to_json() == fitted.to_json()

@@ -197,3 +197,24 @@ def test_moments_of_all_samples_do_not_depend_on_labels(missing):
     labelled = GroupedRows.of(rows, np.arange(60) % 3).overall_moments(form)
     plain = (GroupedRows.of(rows) if missing else rows).overall_moments(form)
     np.testing.assert_allclose(labelled.scatter, plain.scatter, rtol=1e-12)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_fit_with_all_labels_looks_for_no_start(missing, monkeypatch):
+    """Responsibilities are known, so that neither starts nor moves could find anything."""
+    X, holes, _, z = overlapping(200)
+    monkeypatch.setattr(GroupedRows, "start_sample", None)
+    mixture = GaussianMixtureEM(K, random_state=0).fit(holes if missing else X, labels=z)
+    assert mixture.starts_["kind"] == ["labels"]
+    assert mixture.converged_
+    if not missing:
+        np.testing.assert_allclose(mixture.weights_, np.bincount(z) / 200, rtol=1e-12)
+        assert mixture.n_iter_ <= 2
+
+
+def test_one_component_starts_from_all_samples(monkeypatch):
+    X = overlapping(200)[0]
+    monkeypatch.setattr(InMemoryRows, "start_sample", None)
+    mixture = GaussianMixtureEM(reg_covar=0).fit(X)
+    np.testing.assert_allclose(mixture.covariances_[0], np.cov(X.T, bias=True), rtol=1e-10)
+    assert mixture.n_iter_ <= 2

@@ -84,6 +84,8 @@ def encode(value: Any, where: str) -> Any:
         return [encode(item, where) for item in value]
     if isinstance(value, tuple):
         return {"$tuple": [encode(item, where) for item in value]}
+    if isinstance(value, range):
+        return {"$range": [value.start, value.stop, value.step]}
     if isinstance(value, dict):
         return _encode_dict(value, where)
     if isinstance(value, BaseEstimator) and type(value) in known_estimators().values():
@@ -228,6 +230,13 @@ def _decode_tuple(value: Any, where: str) -> tuple[Any, ...]:
     return tuple(_decode_list(value, where))
 
 
+def _decode_range(value: Any, where: str) -> range:
+    numbers = _decode_list(value, where)
+    if len(numbers) != 3 or any(type(number) is not int for number in numbers) or not numbers[2]:
+        raise ValueError(f"{where} should be start, stop and step of a range, but is {numbers}")
+    return range(*numbers)
+
+
 def _decode_list(value: Any, where: str) -> list[Any]:
     if type(value) is not list:
         raise ValueError(f"{where} should be a list")
@@ -255,5 +264,6 @@ _DECODERS = {
     "$estimator": _decode_nested,
     "$float": _decode_float,
     "$random_state": _decode_random_state,
+    "$range": _decode_range,
     "$tuple": _decode_tuple,
 }

@@ -24,6 +24,7 @@ from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.noise import Background
 from skgmm._rows.sample import (
     StartSample,
+    Stream,
     all_distinct,
     few_for_scale,
     n_counted,
@@ -83,7 +84,7 @@ class Rows(ABC):
         """One pass: what the function gives for each row, in an array (n, *shape)."""
 
     @abstractmethod
-    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+    def start_sample(self, n_components: int, stream: Stream) -> StartSample:
         """The rows that starts look at: all distinct ones, or a weighted random sample of them."""
 
     @abstractmethod
@@ -284,10 +285,10 @@ class InMemoryRows(ArrayRows):
     def origin(self) -> Array:
         return some_row(self.X, self.sample_weight)
 
-    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+    def start_sample(self, n_components: int, stream: Stream) -> StartSample:
         if self._n_counted <= sample_size(n_components):
             return self._distinct
-        return start_sample(self.X, self.sample_weight, n_components, rng)
+        return start_sample(self.X, self.sample_weight, n_components, stream)
 
     def scale_sample(self) -> StartSample:
         if few_for_scale(self._n_counted):

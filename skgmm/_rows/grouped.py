@@ -23,7 +23,7 @@ from skgmm._rows.imputation import Completion
 from skgmm._rows.labels import with_labels
 from skgmm._rows.missing import has_missing
 from skgmm._rows.noise import Background
-from skgmm._rows.sample import StartSample
+from skgmm._rows.sample import StartSample, Stream
 from skgmm._threads import cached_property, divide_threads
 
 # What a partition leaves to noise, as a part of all, if it is more than rounding.
@@ -98,6 +98,13 @@ class GroupedRows(ArrayRows):
         if self.background is None and self.errors is None and not np.isnan(self.X).any():
             return self._plain
         return GroupedRows.of(self._plain, background=self.background, errors=self.errors)
+
+    def fully_labelled(self, n_components: int) -> bool:
+        """Whether the component of each sample is known, and each of so many has a sample."""
+        if self.known is None or self.known.min() < 0:
+            return False
+        mass = np.bincount(self.known, weights=self.weights, minlength=n_components)
+        return bool((mass > 0).all())
 
     @property
     def _plain(self) -> InMemoryRows:
@@ -184,16 +191,24 @@ class GroupedRows(ArrayRows):
         return self.common or Completion.of(self.scale_sample(), noise)
 
     @property
-    def constant(self) -> Array:
-        return self.completion.constant
+    def constant(self) -> Array | None:
+        return None if self._only_labelled else self.completion.constant
+
+    @cached_property
+    def _only_labelled(self) -> bool:
+        """Whether the samples are complete, and only their labels are known in addition."""
+        more = self.background is not None or self.errors is not None
+        return not more and not np.isnan(self.X).any()
 
     def scale_sample(self) -> StartSample:
         """Samples with their missing values; equal ones are one with a weight."""
+        if self._only_labelled:
+            return self._plain.scale_sample()
         coded = sample.reservoir_for_scale(self._coded, self.sample_weight).sample()
         return self._coding.decoded(coded)
 
-    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
-        coded = sample.start_sample(self._coded, self.sample_weight, n_components, rng)
+    def start_sample(self, n_components: int, stream: Stream) -> StartSample:
+        coded = sample.start_sample(self._coded, self.sample_weight, n_components, stream)
         found = replace(self._coding.decoded(coded), background=self.background)
         return found if not np.isnan(found.rows).any() else self.completion.filled(found)
 

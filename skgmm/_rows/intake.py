@@ -141,10 +141,10 @@ def rows_to_ask_about(
     return rows if whole else GroupedRows.of(rows)
 
 
-def complete_or_not(mixture: BaseEstimator, X: Any) -> Array:
+def complete_or_not(mixture: BaseEstimator, X: Any, method: str = "impute") -> Array:
     """Samples in memory with the features of the fit, NaN where a value is missing."""
     if isinstance(X, RowBlocks) or _is_dask(X):
-        raise TypeError(f"impute takes X in memory, but got a {type(X).__name__}")
+        raise TypeError(f"{method} takes X in memory, but got a {type(X).__name__}")
     array, largest, _ = array_with_missing(mixture, X, reset=False)
     checks.check_magnitude(largest)
     return array

@@ -17,7 +17,7 @@ from skgmm._rows.grouped import GroupedRows, RowsInMemory, beside_known, finishe
 from skgmm._rows.imputation import Completion
 from skgmm._rows.noise import Background
 from skgmm._rows.parts import Known
-from skgmm._rows.sample import Reservoir, StartSample
+from skgmm._rows.sample import Reservoir, StartSample, Stream
 from skgmm._threads import cached_property
 
 
@@ -108,7 +108,7 @@ class OutOfCoreRows(Rows):
             return self
         return replace(self, component_labels=labels)  # type: ignore[type-var]
 
-    def start_sample(self, n_components: int, rng: np.random.RandomState) -> StartSample:
+    def start_sample(self, n_components: int, stream: Stream) -> StartSample:
         found = self._decoded(self.after_first_pass.reservoir)
         found = replace(found, background=self.background)
         return self.completion.filled(found) if np.isnan(found.rows).any() else found

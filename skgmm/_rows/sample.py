@@ -7,6 +7,7 @@ selection is used, and then these properties hold on average.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,9 @@ from skgmm._linalg import Array
 from skgmm._rows.e_step import slices
 from skgmm._rows.noise import Background, isolated
 from skgmm._threads import cached_property
+
+# Random numbers, made when they are first asked for: that takes 0.1 ms, and few samples need none.
+Stream = Callable[[], np.random.RandomState]
 
 SAMPLE_ROWS = 25_000
 """A start looks at no more than this many rows, or at 250 for each component."""
@@ -211,12 +215,12 @@ def _uniform(key: int, first: int, n_draws: int) -> Array:
 
 
 def start_sample(
-    X: Array, sample_weight: Array | None, n_components: int, rng: np.random.RandomState
+    X: Array, sample_weight: Array | None, n_components: int, stream: Stream
 ) -> StartSample:
     """The rows that starts look at: all distinct ones, or a weighted random sample of them."""
     size = sample_size(n_components)
     if n_counted(X, sample_weight) > size:
-        return reservoir(X, sample_weight, size, sample_key(rng)).sample()
+        return reservoir(X, sample_weight, size, sample_key(stream())).sample()
     return all_distinct(X, sample_weight)
 
 

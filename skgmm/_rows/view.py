@@ -34,7 +34,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skgmm._linalg import Array, symmetrised, triangular_inverse
+from skgmm._linalg import Array, reordered_factors, symmetrised, triangular_inverse
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.inexact import Inexact, measured
@@ -171,16 +171,11 @@ class Pushed:
 def _conditioned(factor: Array, observed: Array) -> tuple[Array, Conditional]:
     """Factor of the marginal precision, and the conditional distribution of the rest.
 
-    With the observed features first, the precision is R R' with R upper triangular, and the leading
-    block of R is the factor of the marginal precision. R is the factor, its rows in that order,
-    turned by an orthogonal matrix: no precision is formed, which would square the condition number.
+    With the observed features first, the leading block of the factor is that of the marginal.
     """
     n_observed = int(observed.sum())
     order = np.r_[np.flatnonzero(observed), np.flatnonzero(~observed)]
-    # R Q = A is the QR decomposition of the transpose of A with its rows reversed.
-    lower = np.linalg.qr(np.swapaxes(factor[:, order[::-1]], 1, 2), mode="r")
-    turned = np.swapaxes(lower, 1, 2)[:, ::-1, ::-1]
-    turned = turned * np.sign(np.diagonal(turned, axis1=1, axis2=2))[:, None, :]
+    turned = reordered_factors(factor, order)
     own = np.ascontiguousarray(turned[:, :n_observed, :n_observed])
     shared, rest = turned[:, :n_observed, n_observed:], turned[:, n_observed:, n_observed:]
     root = triangular_inverse(np.ascontiguousarray(np.swapaxes(rest, 1, 2)))  # lower

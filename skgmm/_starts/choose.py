@@ -15,12 +15,12 @@ from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows, Rows
-from skgmm._rows.grouped import RowsInMemory, noise_beside
-from skgmm._rows.sample import StartSample
+from skgmm._rows.grouped import GroupedRows, RowsInMemory, noise_beside
+from skgmm._rows.sample import StartSample, Stream
 from skgmm._starts.given import GivenParameters, check_given, matched
 from skgmm._starts.methods import initial_parameters, start_of
 from skgmm._starts.race import Candidate, race
-from skgmm._starts.restarts import LeftOutError, Stream, as_it_is_now
+from skgmm._starts.restarts import LeftOutError, as_it_is_now
 from skgmm._validation import check_partition, check_responsibilities
 from skgmm.covariance import STRUCTURES, Structure
 
@@ -57,13 +57,17 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
         n_features,
     )
     stream = as_it_is_now(rng)  # even if the sample is drawn later
-    sample = cache(lambda: rows.start_sample(n_components, stream()))
+    sample = cache(lambda: rows.start_sample(n_components, stream))
     needed = max(n_components, objective.minimum_rows(n_components))
     n_distinct = _few_distinct(rows, sample, needed)
     given = replace(given, named=rows.labelled)
     warning = _too_few(n_distinct, n_components, n_features, structure, needed)
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
 
+    if isinstance(rows, GroupedRows) and rows.fully_labelled(n_components):
+        # Responsibilities are known: nothing to choose from, and no better optimum to look for.
+        known["sample"] = None
+        return Start(_of_one_cluster("labels", objective, n_components, given), False, **known)
     if settings.responsibilities_init is not None:
         responsibilities = _given_responsibilities(settings, rows)
         fixed = given.imposed_on(start_of(objective.unfixed, responsibilities, n_components))
@@ -85,8 +89,23 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     name = kind if random else "given"
     if (complete := given.complete()) is not None:
         return Start(lambda _: single_candidate(name, complete), random, **known)
+    if n_components == 1 and random and kind == "kmeans" and isinstance(rows, InMemoryRows):
+        return Start(_of_one_cluster(name, objective, 1, given), random, **known)
     named = partial(initial_parameters, kind, objective, sample(), n_components, given)
     return Start(lambda stream: single_candidate(name, named(rng=stream())), random, **known)
+
+
+def _of_one_cluster(
+    kind: str, objective: Objective, n_components: int, given: GivenParameters
+) -> Make:
+    """Start from all samples in one cluster, but for what labels say of them."""
+    partition = np.zeros(objective.rows.n_samples, dtype=np.int64)
+
+    def start(_: Stream) -> list[Candidate]:
+        parameters = given.imposed_on(start_of(objective.unfixed, partition, n_components))
+        return single_candidate(kind, parameters)
+
+    return start
 
 
 def _given_responsibilities(settings: Settings, rows: Rows) -> Array:
@@ -104,10 +123,12 @@ _LOOKED_AT = 4
 
 def _few_distinct(rows: Rows, sample: Callable[[], StartSample], needed: int) -> int | None:
     """The number of distinct samples, or None if there are at least `needed`."""
-    if isinstance(rows, InMemoryRows):
-        some = rows.part(slice(_LOOKED_AT * needed)).counted()
+    if isinstance(rows, RowsInMemory):
+        some = rows.X[: _LOOKED_AT * needed, 0]
+        if rows.sample_weight is not None:
+            some = some[rows.sample_weight[: len(some)] > 0]
         # Distinct values of a feature are a lower bound.
-        if len(np.unique(some.X[:, 0])) >= needed:
+        if len(np.unique(some)) >= needed:
             return None
     drawn = sample()
     # An incomplete sample shows that distinct samples are few, not how many there are.

@@ -9,6 +9,7 @@ from functools import cache, partial
 import numpy as np
 
 from skgmm._em.result import EMResult
+from skgmm._rows.sample import Stream
 from skgmm._starts.methods import EmptyStartError
 from skgmm._threads import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError
@@ -20,9 +21,6 @@ class LeftOutError(ValueError):
     def __init__(self) -> None:
         super().__init__("stopped by callback before it began")
 
-
-# Created when it is first used: that takes 0.1 ms, and a given start needs none.
-Stream = Callable[[], np.random.RandomState]
 
 Run = Callable[[int, Stream], EMResult]
 

@@ -15,7 +15,13 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from skgmm._kernels._native import factors_of_axes, factors_of_matrices
-from skgmm._linalg import Array, log_diagonal_sum, symmetrised, triangular_inverse
+from skgmm._linalg import (
+    Array,
+    log_diagonal_sum,
+    reordered_factors,
+    symmetrised,
+    triangular_inverse,
+)
 
 # Of a variance whose inverse is a float64 number with all its digits.
 _SMALLEST = float(np.finfo(np.float64).tiny)
@@ -122,6 +128,10 @@ class Covariance(ABC):
         traces = (self.of(k).precision_traces(scatter) for k in range(n_components))
         return np.stack(list(traces), axis=1)
 
+    @abstractmethod
+    def marginal(self, features: Array) -> Covariance:
+        """Those of some of the features, in this order."""
+
     def of(self, component: int) -> Self:
         """That of one component."""
         k = component % len(self.factor)
@@ -197,6 +207,12 @@ class Ellipsoidal(Covariance):
     def precision_diagonal(self) -> Array:
         return np.einsum("mij,mij->mi", self.factor, self.factor)
 
+    def marginal(self, features: Array) -> Ellipsoidal:
+        n_features, n_kept = self.factor.shape[-1], len(features)
+        rest = np.setdiff1d(np.arange(n_features), features)
+        factor = reordered_factors(self.factor, np.r_[features, rest])
+        return Ellipsoidal(np.ascontiguousarray(factor[:, :n_kept, :n_kept]))
+
     def precision_traces(self, scatter: Array) -> Array:
         return ((scatter @ self.factor) * self.factor).sum(axis=(-2, -1))
 
@@ -238,6 +254,9 @@ class AxisAligned(Covariance):
 
     def precision_diagonal(self) -> Array:
         return self.factor**2
+
+    def marginal(self, features: Array) -> AxisAligned:
+        return AxisAligned(np.ascontiguousarray(self.factor[:, features]))
 
     def precision_traces(self, scatter: Array) -> Array:
         if scatter.ndim == 3:

@@ -6,7 +6,14 @@ additions. Plots need matplotlib, which is imported on use.
 
 from skgmm.display._convergence import ConvergenceDisplay
 from skgmm.display._criterion import CriterionDisplay
+from skgmm.display._entropy import EntropyDisplay
 from skgmm.display._mixture import MixtureDisplay
 from skgmm.display._uncertainty import UncertaintyDisplay
 
-__all__ = ["ConvergenceDisplay", "CriterionDisplay", "MixtureDisplay", "UncertaintyDisplay"]
+__all__ = [
+    "ConvergenceDisplay",
+    "CriterionDisplay",
+    "EntropyDisplay",
+    "MixtureDisplay",
+    "UncertaintyDisplay",
+]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from skgmm._distribution.features import feature_number
 from skgmm._em.result import EMPTY_WEIGHT
 from skgmm._inference import MixtureInference
 from skgmm._linalg import Array
@@ -147,13 +148,8 @@ def _numbers(features: Sequence[int | str], names: list[str]) -> list[int]:
     """Column numbers of features given by number or name."""
     chosen = []
     for feature in features:
-        if isinstance(feature, str):
-            known = feature in names
-            number = names.index(feature) if known else -1
-        else:
-            number = int(feature)
-            known = 0 <= number < len(names)
-        if not known:
+        number = feature_number(feature, names)
+        if number is None:
             raise ValueError(_allowed(feature, names))
         chosen.append(number)
     if not 1 <= len(chosen) <= MOST_FEATURES or len(set(chosen)) < len(chosen):

@@ -74,7 +74,7 @@ class SearchData:
         admissible_only: bool = False,
     ) -> SearchData:
         """Compute partitions for each number of components, once for all structures."""
-        sample, n_samples = rows.start_sample(max(sizes), rng), rows.n_samples
+        sample, n_samples = rows.start_sample(max(sizes), lambda: rng), rows.n_samples
         few = thinned(sample, max(sizes), rng)
         streams = [np.random.RandomState(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
         trial = rows_of(few, 1)

@@ -1,0 +1,113 @@
+"""The classes of samples: labels of y as codes from 0 on, and -1 where the class is unknown."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from numbers import Number
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from skgmm._linalg import Array
+from skgmm._supervised.samples import check_target_given
+
+# By how much given priors may miss a sum of 1.
+_ROUNDING = 1e-5
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a fit."""
+
+    values: Array  # (C,) sorted
+    codes: Array  # (n,) the class of each sample, -1 where it is unknown
+
+    @classmethod
+    def of(cls, estimator: Any, y: Any, unlabeled: Any, X: Array, counted: Any) -> Classes:
+        """From the target of all samples X, those of the `counted` ones."""
+        check_target_given(estimator, y)
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(X, y)
+        y = y[counted]
+        unknown = _is_unknown(y, unlabeled)
+        known = y[~unknown]
+        if len(known):
+            assert_all_finite(known, estimator_name=type(estimator).__name__, input_name="y")
+            check_classification_targets(known)
+        values, own = np.unique(known, return_inverse=True)
+        if len(values) < 2:
+            found = f"one class, {_named(values[0])}" if len(values) else "no class"
+            among = " among samples of positive weight" if isinstance(counted, np.ndarray) else ""
+            raise ValueError(
+                f"{type(estimator).__name__} needs samples of at least two classes, but y has "
+                f"{found}{among}"
+            )
+        codes = np.full(len(y), -1, dtype=np.int64)
+        codes[~unknown] = own
+        return cls(values, codes)
+
+    @property
+    def number(self) -> int:
+        return len(self.values)
+
+    @property
+    def all_known(self) -> bool:
+        return bool((self.codes >= 0).all())
+
+    def mass(self, weights: Array | None) -> Array:
+        """The weight of the samples of each class, (C,)."""
+        known = self.codes >= 0
+        weights = None if weights is None else weights[known]
+        return np.bincount(self.codes[known], weights=weights, minlength=self.number)
+
+    def counts(self, weights: Array | None) -> Array:
+        """Samples of each class, (C,): one of weight 3 is as good as three."""
+        return np.maximum(self.mass(None), self.mass(weights))
+
+    def proportions(self, weights: Array | None) -> Array:
+        """The proportion of each class in the weight of the samples whose class is known, (C,)."""
+        mass = self.mass(weights)
+        return mass / mass.sum()
+
+    def name(self, number: int) -> str:
+        """How messages call a class."""
+        return f"class {_named(self.values[number])}"
+
+
+def _named(value: Any) -> str:
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def _is_unknown(y: Array, unlabeled: Any) -> Array:
+    """Which values of y mark samples without a class."""
+    if unlabeled is None:
+        return np.zeros(len(y), dtype=bool)
+    if unlabeled != unlabeled:  # NaN
+        return np.asarray(y != y, dtype=bool)
+    comparable = y.dtype.kind in "biuf" and isinstance(unlabeled, Number)
+    return np.asarray((y if comparable else y.astype(object)) == unlabeled, dtype=bool)
+
+
+def check_priors(priors: ArrayLike, n_classes: int) -> Array:
+    """Given priors (C,), scaled to sum 1, as LinearDiscriminantAnalysis takes them."""
+    array = np.asarray(priors, dtype=np.float64)
+    if array.shape != (n_classes,):
+        raise ValueError(
+            f"priors should have a number for each of the {n_classes} classes, in the order of "
+            f"classes_, but has the shape {array.shape}"
+        )
+    if not np.isfinite(array).all() or array.min() < 0 or array.sum() == 0:
+        raise ValueError(
+            f"priors must be non-negative, with a positive sum, but got {array.tolist()}"
+        )
+    if abs(array.sum() - 1.0) > _ROUNDING:
+        warnings.warn(
+            f"The priors do not sum to 1 but to {array.sum():.5g}. Renormalizing.",
+            UserWarning,
+            stacklevel=5,
+        )
+    return array / array.sum()
