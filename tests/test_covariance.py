@@ -79,6 +79,13 @@ def test_covariances_answer_for_one_component_and_for_each(structure, size, seed
     np.testing.assert_allclose(stacked(covariance.per_component(K), K), matrices, **same)
     order = rng.permutation(K)
     np.testing.assert_allclose(stacked(covariance.reordered(order), K), matrices[order], **same)
+    inverses, means = np.linalg.inv(matrices), rng.normal(size=(K, d))
+    apart = rows[:, None] - means
+    distances = np.einsum("nka,kab,nkb->nk", apart, inverses, apart)
+    np.testing.assert_allclose(covariance.squared_distances(rows, means), distances, rtol=1e-6)
+    scatter = np.einsum("na,nb->nab", rows, rows)
+    traces = np.einsum("nab,kab->nk", scatter, inverses)
+    np.testing.assert_allclose(covariance.cross_traces(scatter, K), traces, rtol=1e-6)
     for k in range(K):
         np.testing.assert_allclose(covariance.of(k).dense()[0], matrices[k], **same)
         whitened_rows = covariance.whiten(rows, k)

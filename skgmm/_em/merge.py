@@ -77,13 +77,10 @@ def component_values(moments: Moments, parameters: MixtureParameters) -> Array:
 
     On the diagonal the components are where they are, so its sum is the ECLL.
     """
-    n_components = parameters.n_components
-    precisions = np.linalg.inv(parameters.covariance.dense())  # (m, d, d)
-    spread = np.einsum("jab,kab->jk", moments.form.dense(moments.scatter), precisions)
+    n_components, covariance = parameters.n_components, parameters.covariance
+    spread = covariance.cross_traces(moments.form.dense(moments.scatter), n_components)
     if moments.form is Scatter.POOLED:
         spread = spread / n_components
-    apart = moments.mean[:, None] - parameters.means
-    metric = np.broadcast_to(precisions, (n_components, *precisions.shape[1:]))
-    distance = np.einsum("jka,kab,jkb->jk", apart, metric, apart)
+    distance = covariance.squared_distances(moments.mean, parameters.means)
     log_peak = np.maximum(parameters.log_peak, np.log(np.finfo(np.float64).tiny))
     return moments.mass[:, None] * (log_peak - 0.5 * distance) - 0.5 * spread

@@ -89,14 +89,11 @@ def matched(start: MixtureParameters, given: GivenParameters) -> MixtureParamete
     value = np.zeros((start.n_components, start.n_components))  # start's component x given one
     if given.weights is not None:
         value += np.log(np.maximum(given.weights, np.finfo(np.float64).tiny))
-    # Without given covariances, those of the start's components measure the distances.
-    precisions = np.linalg.inv((given.covariance or start.covariance).dense())
     if given.covariance is not None:
-        spread = np.einsum("jab,kab->jk", start.covariance.dense(), precisions)
+        spread = given.covariance.cross_traces(start.covariance.dense(), start.n_components)
         value -= 0.5 * (given.covariance.log_det + spread)
-    if given.means is not None:
-        apart = start.means[:, None] - given.means
-        metric = "kab" if given.covariance is not None else "jab"
-        metric_of = np.broadcast_to(precisions, (start.n_components, *precisions.shape[1:]))
-        value -= 0.5 * np.einsum(f"jka,{metric},jkb->jk", apart, metric_of, apart)
+    if given.means is not None and given.covariance is not None:
+        value -= 0.5 * given.covariance.squared_distances(start.means, given.means)
+    elif given.means is not None:  # the covariances of the start measure the distances
+        value -= 0.5 * start.covariance.squared_distances(given.means, start.means).T
     return start.reordered(best_matching(start.weights[:, None] * value))

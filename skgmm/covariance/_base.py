@@ -118,6 +118,16 @@ class Covariance(ABC):
     def precision_traces(self, scatter: Array) -> Array:
         """tr(Sigma^-1 scatter) of each scatter, matrices (..., d, d) or diagonals (m, d)."""
 
+    def squared_distances(self, points: Array, means: Array) -> Array:
+        """Squared Mahalanobis distances of points (n, d) from the components' means, (n, K)."""
+        whitened = (self.whiten(points - mean, k) for k, mean in enumerate(means))
+        return np.stack([np.square(rows).sum(axis=1) for rows in whitened], axis=1)
+
+    def cross_traces(self, scatter: Array, n_components: int) -> Array:
+        """tr(Sigma_k^-1 scatter) of each matrix (n, d, d) and component, (n, K)."""
+        traces = (self.of(k).precision_traces(scatter) for k in range(n_components))
+        return np.stack(list(traces), axis=1)
+
     @abstractmethod
     def marginal(self, features: Array) -> Covariance:
         """Those of some of the features, in this order."""

@@ -29,9 +29,9 @@ kernel = 1.0 * RBF(0.2) + WhiteKernel(0.05)
 process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0).fit(X, y)
 
 # %%
-# The density of :math:`y` given :math:`x` is that of both over that of :math:`x`. The log-density of
-# both is ``score_samples`` of the joint mixture; with :math:`y` missing, it is that of :math:`x`
-# alone. The mean of this over new samples says how good the predictive distributions are.
+# The density of :math:`y` given :math:`x` is that of both over that of :math:`x`. The log-density
+# of both is ``score_samples`` of the joint mixture; with :math:`y` missing, it is that of
+# :math:`x` alone. The mean of this over new samples says how good the predictive distributions are.
 
 
 def log_density(regressor, X, y):
@@ -64,7 +64,8 @@ mean, std = process.predict(places, return_std=True)
 axes[0].fill_between(places[:, 0], mean - 2 * std, mean + 2 * std, color="#0072B2", alpha=0.2)
 axes[0].plot(places, mean, color="#0072B2", label="mean, and 2 standard deviations")
 axes[0].set_title("Gaussian process")
-axes[1].contourf(grid_x, grid_y, density, levels=[0.25, 0.5, 1, 2, 4, 8], cmap="Blues", extend="max")
+levels = [0.25, 0.5, 1, 2, 4, 8]
+axes[1].contourf(grid_x, grid_y, density, levels=levels, cmap="Blues", extend="max")
 axes[1].plot(places, mixture.predict(places), color="#0072B2", label="mean")
 chosen = np.array([[0.2], [0.5], [0.8]])
 draws = mixture.sample_y(chosen, 40)
