@@ -67,7 +67,7 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     if isinstance(rows, GroupedRows) and rows.fully_labelled(n_components):
         # Responsibilities are known: nothing to choose from, and no better optimum to look for.
         known["sample"] = None
-        return Start(_of_one_cluster("labels", objective, n_components, given), False, **known)
+        return Start(_of_labels("labels", objective, n_components, given), False, **known)
     if settings.responsibilities_init is not None:
         responsibilities = _given_responsibilities(settings, rows)
         fixed = given.imposed_on(start_of(objective.unfixed, responsibilities, n_components))
@@ -89,13 +89,24 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     name = kind if random else "given"
     if (complete := given.complete()) is not None:
         return Start(lambda _: single_candidate(name, complete), random, **known)
-    if n_components == 1 and random and kind == "kmeans" and isinstance(rows, InMemoryRows):
-        return Start(_of_one_cluster(name, objective, 1, given), random, **known)
+    if n_components == 1 and random and kind == "kmeans" and rows.whole:
+        return Start(_of_all_samples(name, objective, given), random, **known)
     named = partial(initial_parameters, kind, objective, sample(), n_components, given)
     return Start(lambda stream: single_candidate(name, named(rng=stream())), random, **known)
 
 
-def _of_one_cluster(
+def _of_all_samples(kind: str, objective: Objective, given: GivenParameters) -> Make:
+    """One component starts from the moments of all samples."""
+
+    def start(_: Stream) -> list[Candidate]:
+        overall = objective.rows.overall_moments(objective.structure.scatter)
+        parameters = objective.unfixed.maximise(overall.regularised(objective.floor), None)
+        return single_candidate(kind, given.imposed_on(parameters))
+
+    return start
+
+
+def _of_labels(
     kind: str, objective: Objective, n_components: int, given: GivenParameters
 ) -> Make:
     """Start from all samples in one cluster, but for what labels say of them."""

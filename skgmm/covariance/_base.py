@@ -202,7 +202,8 @@ class Ellipsoidal(Covariance):
         # SVD of the factor, because the precision could overflow and has half of its accuracy.
         factor = units[:, None] * self.factor[component % len(self.factor)]
         axes, lengths, _ = np.linalg.svd(factor)
-        return axes, 1.0 / lengths
+        with np.errstate(divide="ignore"):  # lengths of 1e-300 may be 0 beside those of 1
+            return axes, 1.0 / lengths
 
     def precision_diagonal(self) -> Array:
         return np.einsum("mij,mij->mi", self.factor, self.factor)
