@@ -261,6 +261,17 @@ def test_the_prior_of_known_parameters_does_not_count_noise():
     np.testing.assert_allclose(mixture.prior_.covariance, np.diag([10.0, 1.0]), rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("prior", ["auto", "mclust"])
+@pytest.mark.parametrize("errors", [[9.0] * 4, [9.0, 0.01, 9.0, 0.01], [0.3, 0.01, 0.01, 0.01]])
+def test_the_default_covariance_is_one_where_errors_explain_all_variance(prior, errors):
+    errors = np.tile(errors, (150, 1))
+    mixture = GaussianMixtureEM(1, prior=prior).fit(IRIS, error_covariance=errors)
+    assert np.linalg.eigvalsh(mixture.prior_.covariance).min() >= -1e-15
+    again = GaussianMixtureEM(1, prior=mixture.prior_).fit(IRIS, error_covariance=errors)
+    np.testing.assert_allclose(again.covariances_, mixture.covariances_, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
