@@ -54,14 +54,7 @@ class Fit:
             result.moments.with_objective(log_likelihood), objective.rows.n_samples
         )
         return {
-            **attributes_of(
-                result.parameters,
-                objective.structure,
-                objective.rows.dtype,
-                noise_beside(objective.rows),
-                self.prior,
-                objective.fixed,
-            ),
+            **_attributes(result.parameters, objective, self.prior),
             "converged_": result.status.converged,
             "status_": result.description,
             "n_iter_": len(result.objectives),
@@ -119,6 +112,15 @@ def attributes_of(
     return found if fixed is None else fixed.attributes(found, structure)
 
 
+def _attributes(
+    parameters: MixtureParameters, objective: Objective, prior: ConjugatePrior | None
+) -> dict[str, Any]:
+    """Those that describe a mixture, and the noise beside it, of a fit."""
+    rows, structure = objective.rows, objective.structure
+    beside = noise_beside(rows)
+    return attributes_of(parameters, structure, rows.dtype, beside, prior, objective.fixed)
+
+
 def fit_mixture(
     settings: Settings,
     rows: Rows,
@@ -142,7 +144,7 @@ def fit_mixture(
         start = choose_start(settings, objective, rng)
     else:
         start = Start(lambda _: single_candidate("previous fit", previous), random=False)
-    result, starts = _best(settings, objective, start, previous is not None, rng, tasks)
+    result, starts = _best(settings, objective, prior, start, previous is not None, rng, tasks)
     messages = result.advice(settings.feature_names)
     return Fit(objective, result, starts, messages, prior, settings.random_state)
 
@@ -156,6 +158,8 @@ def _objective(settings: Settings, rows: Rows) -> tuple[Objective, ConjugatePrio
     prior = None
     if settings.prior is not None:
         prior = prior_of(settings.prior, one_gaussian_of(objective), structure, K)
+        if fixed is not None:
+            fixed.check_prior_of_weights(np.asarray(prior.weight_rows))
     return replace(objective, prior=prior and Prior.of(prior), fixed=fixed), prior
 
 
@@ -202,6 +206,7 @@ def _run(
 def _best(
     settings: Settings,
     objective: Objective,
+    prior: ConjugatePrior | None,
     start: Start,
     resumed: bool,
     rng: np.random.RandomState,
@@ -222,7 +227,7 @@ def _best(
         features["feature_names_in_"] = settings.feature_names
 
     def fitted(parameters: MixtureParameters) -> dict[str, Any]:
-        return features | attributes_of(parameters, objective.structure, rows.dtype)
+        return features | _attributes(parameters, objective, prior)
 
     run_followed = followed(run, settings, tasks, fitted)
     result, outcomes = best_of(run_followed, n_init, rng, n_parallel)

@@ -117,6 +117,18 @@ class Fixed:
         weights = self.weights & (not (self.weights.all() and same))
         return weights | self.means | self.covariances
 
+    def check_prior_of_weights(self, weight_rows: Array) -> None:
+        """Raise ValueError where a weight is 0 and the prior has seen samples of it, (K,)."""
+        n_components = len(self.weights)
+        weights = self._imposed_weights(np.full(n_components, 1.0 / n_components))
+        zero = np.flatnonzero((weights == 0.0) & (weight_rows > 0.0))
+        if zero.size:
+            raise ValueError(
+                f"fixed: the weights of components {zero.tolist()} are held at 0, but weight_rows "
+                "of the prior is positive, so the log prior is -inf. Set weight_rows to 0 there, "
+                "or hold positive weights."
+            )
+
     def n_parameters(self, structure: Structure, n_features: int) -> int:
         """Free parameters that there would be without."""
         K = len(self.weights)

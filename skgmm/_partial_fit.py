@@ -49,7 +49,8 @@ class MixtureStreams(MixtureInference):
         ------
         ValueError
             If the input is invalid, if `n_components` or `covariance_type` changed between calls,
-            or noise was added or removed; in the warm-up for the same reasons as `fit`.
+            noise was added or removed, or `prior` changed; in the warm-up for the same reasons as
+            `fit`.
 
         Warns
         -----

@@ -17,14 +17,14 @@ from skgmm._em.merge import explained, merged
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.settings import Settings
 from skgmm._em.stepwise import StepSize, StreamState
+from skgmm._em.stream_prior import prior_changed, prior_of_memory
 from skgmm._fitted import snapshot
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._inference import MixtureInference
 from skgmm._linalg import Array
-from skgmm._moments import Scatter
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, seeded_draws
-from skgmm._prior import ConjugatePrior, OneGaussian, Prior, prior_of
+from skgmm._prior import ConjugatePrior, Prior
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.grouped import as_observed
@@ -65,7 +65,8 @@ def _check_unchanged(mixture: MixtureInference, settings: Settings) -> None:
     ]
     if (mixture._background() is None) != (noise_of(mixture.noise) is None):
         changed.append("noise")
-    if hasattr(mixture, "prior_") and mixture.prior is None:
+    used = getattr(mixture, "prior_", None)
+    if prior_changed(mixture.prior, used, mixture._structure(), len(mixture.means_)):
         changed.append("prior")
     if changed:
         raise ValueError(
@@ -118,6 +119,8 @@ def _learn(mixture: MixtureInference, settings: Settings, rows: InMemoryRows) ->
     step_size = StepSize(settings.step_exponent, settings.warm_up)
     background = mixture._background()
     prior, fixed = _prior(mixture, memory, reg), fixed_by(settings, rows.n_features)
+    if prior is not None and fixed is not None:
+        fixed.check_prior_of_weights(np.asarray(prior.weight_rows))
     of_rows = partial(
         Objective,
         structure=structure,
@@ -177,10 +180,8 @@ def _prior(
     """The prior of the start, where there was one."""
     if mixture.prior is None or hasattr(mixture, "prior_"):
         return getattr(mixture, "prior_", None)
-    overall = memory.moments.overall(Scatter.FULL)
-    covariance = overall.scatter[0] / overall.total_weight - np.diag(reg.variances)
-    data = OneGaussian(overall.mean[0], covariance, overall.total_weight)
-    return prior_of(mixture.prior, data, mixture._structure(), len(mixture.means_))
+    structure, n_components = mixture._structure(), len(mixture.means_)
+    return prior_of_memory(mixture.prior, memory, reg.variances, structure, n_components)
 
 
 def merge_into(

@@ -24,6 +24,8 @@ from skgmm._objective import Objective
 from skgmm._prior import OneGaussian, Prior, prior_of
 from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES, find_structure
+from skgmm.model_selection import _search
+from skgmm.model_selection._nesting import contains
 
 NAMES = list(STRUCTURES)
 IRIS = load_iris().data
@@ -249,6 +251,58 @@ def test_blocks_and_streams_take_a_prior():
         GaussianMixtureEM.merge([whole, whole])
 
 
+def test_the_prior_of_known_parameters_does_not_count_noise():
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    covariances = [np.eye(2), np.eye(2)]
+    mixture = GaussianMixtureEM.from_parameters(
+        [0.4, 0.4], [[0, 0], [6, 0]], covariances, noise_volume=100.0
+    )
+    mixture.set_params(prior="auto").partial_fit(X)
+    np.testing.assert_allclose(mixture.prior_.covariance, np.diag([10.0, 1.0]), rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("prior", ["auto", "mclust"])
+@pytest.mark.parametrize("errors", [[9.0] * 4, [9.0, 0.01, 9.0, 0.01], [0.3, 0.01, 0.01, 0.01]])
+def test_the_default_covariance_is_one_where_errors_explain_all_variance(prior, errors):
+    errors = np.tile(errors, (150, 1))
+    mixture = GaussianMixtureEM(1, prior=prior).fit(IRIS, error_covariance=errors)
+    assert np.linalg.eigvalsh(mixture.prior_.covariance).min() >= -1e-15
+    again = GaussianMixtureEM(1, prior=mixture.prior_).fit(IRIS, error_covariance=errors)
+    np.testing.assert_allclose(again.covariances_, mixture.covariances_, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("auto", ConjugatePrior(mean_rows=3.0)),
+        ("auto", "mclust"),
+        ("mclust", "auto"),
+        (ConjugatePrior(covariance=1.0), ConjugatePrior(covariance=2.0)),
+        (ConjugatePrior(weight_rows=1.0), "auto"),
+    ],
+)
+def test_a_stream_refuses_another_prior(first, second):
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    mixture = GaussianMixtureEM(2, prior=first, random_state=0).fit(X)
+    mixture.partial_fit(X)
+    with pytest.raises(ValueError, match="partial_fit cannot continue after a change of prior"):
+        mixture.set_params(prior=second).partial_fit(X)
+    mixture.set_params(prior=first).partial_fit(X)
+
+
+def test_a_weight_held_at_zero_and_a_prior_for_it_are_refused():
+    prior = ConjugatePrior(weight_rows=1.0)
+    held = {"fixed": {"weights": [True, True, False]}, "weights_init": [0.5, 0.5, 0.0]}
+    mixture = GaussianMixtureEM(3, prior=prior, random_state=0, **held)
+    with pytest.raises(ValueError, match=r"fixed: the weights of components \[2\] are held at 0"):
+        mixture.fit(IRIS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is empty, as was asked for
+        mixture.set_params(prior=ConjugatePrior(weight_rows=[1.0, 1.0, 0.0])).fit(IRIS)
+    assert np.isfinite(mixture.lower_bounds_).all()
+
+
 def test_a_search_takes_a_prior():
     search = GaussianMixtureSearch([1, 2, 3], ["full", "tied", "diag"], prior="auto")
     search.set_params(random_state=0).fit(IRIS)
@@ -259,13 +313,26 @@ def test_a_search_takes_a_prior():
         search.set_params(prior=ConjugatePrior(weight_rows=[1.0, 2.0])).fit(IRIS)
 
 
-def test_richer_structures_have_a_higher_posterior_density():
-    search = GaussianMixtureSearch([3], prior=strong(), random_state=0)
-    search.set_params(prior=ConjugatePrior(covariance_rows=5.0, mean_rows=2.0)).fit(IRIS)
-    data = search.results_
-    ends = dict(zip(data["covariance_type"], data["log_likelihood"], strict=True))
-    assert len(ends) == len(NAMES)
-    assert np.isfinite(list(ends.values())).all()
+@pytest.mark.parametrize("prior", ["auto", ConjugatePrior(covariance_rows=5.0, mean_rows=2.0)])
+def test_richer_structures_have_a_higher_posterior_density(prior, monkeypatch):
+    found = {}
+    table_of = _search.table_of
+
+    def noted(table, *arguments):
+        found.update(table)
+        return table_of(table, *arguments)
+
+    monkeypatch.setattr(_search, "table_of", noted)
+    GaussianMixtureSearch([2, 3], prior=prior, random_state=0).fit(IRIS)
+    assert len(found) == 2 * len(NAMES)
+    reached = {model: fit.result.objective for model, fit in found.items()}
+    compared = 0
+    for (rich, K), high in reached.items():
+        for (simple, fewer), low in reached.items():
+            if rich != simple and fewer == K and contains(STRUCTURES[rich], STRUCTURES[simple]):
+                assert low <= high + 1e-6, (simple, rich, K)
+                compared += 1
+    assert compared > 80
 
 
 def test_scikit_learn_tools():

@@ -568,3 +568,21 @@ def test_all_listeners_get_the_last_iteration():
     assert first.end.call_count == second.end.call_count == 2
     first.end.return_value = False
     assert not Watchers([first, second]).end("progress")
+
+
+@needs_callbacks
+@pytest.mark.parametrize("parameters", [{"noise": "auto"}, {"prior": "auto"}, {"fixed": "weights"}])
+def test_callbacks_see_the_noise_the_prior_and_what_is_fixed(rows, parameters):
+    class Last(Recorder):
+        def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
+            if context.task_name == "start":
+                self.mixtures.append(fitted_estimator)
+
+    last = Last()
+    rows = np.concatenate([rows, [[40.0, -30.0], [-25.0, 35.0]]])
+    mixture = GaussianMixtureEM(2, random_state=0, **parameters).set_callbacks(last).fit(rows)
+    (seen,) = last.mixtures
+    assert seen.score(rows) == pytest.approx(mixture.score(rows))
+    assert seen.bic(rows) == pytest.approx(mixture.bic(rows))
+    for name in ("noise_weight_", "log_prior_", "n_parameters_"):
+        assert getattr(seen, name, None) == pytest.approx(getattr(mixture, name, None))
