@@ -14,7 +14,9 @@ import numpy as np
 from skgmm import ConjugatePrior, GaussianMixtureEM
 
 rng = np.random.default_rng(11)
-spread = np.array([[1.0, 0.6, 0.3, 0.2], [0.6, 1.0, 0.4, 0.3], [0.3, 0.4, 1.0, 0.5], [0.2, 0.3, 0.5, 1.0]])
+spread = np.array(
+    [[1.0, 0.6, 0.3, 0.2], [0.6, 1.0, 0.4, 0.3], [0.3, 0.4, 1.0, 0.5], [0.2, 0.3, 0.5, 1.0]]
+)
 
 
 def leaves(n):

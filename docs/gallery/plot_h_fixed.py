@@ -44,7 +44,9 @@ figure, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
 ax.hist(energy[:, 0], bins=60, density=True, color="0.85")
 for mixture, colour, name in ((held, "C0", "background fixed"), (free, "C1", "everything free")):
     ax.plot(grid, np.exp(mixture.score_samples(grid[:, None])), color=colour, label=name)
-ax.plot(grid, held.weights_[0] * norm.pdf(grid, 5, 2), color="C0", linestyle="--", label="background")
+ax.plot(
+    grid, held.weights_[0] * norm.pdf(grid, 5, 2), color="C0", linestyle="--", label="background"
+)
 ax.set(xlabel="energy", ylabel="density")
 ax.legend()
 plt.show()

@@ -106,9 +106,7 @@ def _of_all_samples(kind: str, objective: Objective, given: GivenParameters) -> 
     return start
 
 
-def _of_labels(
-    kind: str, objective: Objective, n_components: int, given: GivenParameters
-) -> Make:
+def _of_labels(kind: str, objective: Objective, n_components: int, given: GivenParameters) -> Make:
     """Start from all samples in one cluster, but for what labels say of them."""
     partition = np.zeros(objective.rows.n_samples, dtype=np.int64)
 
