@@ -21,8 +21,8 @@ X = np.vstack([first, second, background])
 source = np.repeat([0, 1, -1], [260, 220, 120])
 
 # %%
-# The window of the detector is 10 by 10, so the volume is known. ``noise="auto"`` would take that of
-# a box about the events. Events that are more probably background get the label -1.
+# The window of the detector is 10 by 10, so the volume is known. ``noise="auto"`` would take that
+# of a box about the events. Events that are more probably background get the label -1.
 
 plain = GaussianMixtureEM(2, random_state=0).fit(X)
 mixture = GaussianMixtureEM(2, noise=UniformNoise(volume=100), random_state=0).fit(X)
@@ -31,8 +31,8 @@ labels = mixture.predict(X)
 print(f"{np.mean((labels == -1) == (source == -1)):.0%} of the events are told apart correctly")
 
 # %%
-# The standard deviations of the second source are 1.0 and 0.9. Without noise its component takes most
-# of the background, and is far too wide.
+# The standard deviations of the second source are 1.0 and 0.9. Without noise its component takes
+# most of the background, and is far too wide.
 
 for name, fitted in {"without noise": plain, "with noise": mixture}.items():
     nearest = np.square(fitted.means_ - [7, 3]).sum(axis=1).argmin()
@@ -44,7 +44,9 @@ for name, fitted in {"without noise": plain, "with noise": mixture}.items():
 figure, axs = plt.subplots(1, 2, figsize=(8.4, 4.2), layout="constrained", sharey=True)
 angle = np.linspace(0, 2 * np.pi, 200)
 circle = np.sqrt(-2 * np.log(0.1)) * np.array([np.cos(angle), np.sin(angle)])
-for ax, (title, fitted) in zip(axs, {"without noise": plain, "with noise": mixture}.items()):
+for ax, (title, fitted) in zip(
+    axs, {"without noise": plain, "with noise": mixture}.items(), strict=True
+):
     found = fitted.predict(X)
     for k, colour in enumerate(["C0", "C1"]):
         ax.scatter(*X[found == k].T, s=8, color=colour, alpha=0.6)

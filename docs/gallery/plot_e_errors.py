@@ -23,9 +23,9 @@ errors = np.column_stack([deviation, 0.7 * deviation]) ** 2  # variances, by sta
 colours = truth + np.sqrt(errors) * rng.normal(size=truth.shape)
 
 # %%
-# With ``error_covariance`` the mixture is that of the true colours (extreme deconvolution; Bovy, Hogg
-# & Roweis 2011). It takes variances, not standard deviations. The width of the main sequence across
-# its direction is the square root of the smallest eigenvalue of its covariance.
+# With ``error_covariance`` the mixture is that of the true colours (extreme deconvolution; Bovy,
+# Hogg & Roweis 2011). It takes variances, not standard deviations. The width of the main sequence
+# across its direction is the square root of the smallest eigenvalue of its covariance.
 
 plain = GaussianMixtureEM(2, random_state=0).fit(colours)
 mixture = GaussianMixtureEM(2, random_state=0).fit(colours, error_covariance=errors)
@@ -45,8 +45,8 @@ print(f"                             measured  {width(plain.covariances_[main(pl
 print(f"                             deconvolved {width(mixture.covariances_[main(mixture)]):.3f}")
 
 # %%
-# ``denoise`` gives the expected true colours. A star with a large error moves towards the population
-# to which it probably belongs; one that was measured well stays where it is.
+# ``denoise`` gives the expected true colours. A star with a large error moves towards the
+# population to which it probably belongs; one that was measured well stays where it is.
 
 better = mixture.denoise(colours, errors)
 faint = magnitude > 20
@@ -66,6 +66,7 @@ circle = np.sqrt(-2 * np.log(0.1)) * np.array([np.cos(angle), np.sin(angle)])
 for ax, (title, points, fitted) in zip(
     axs,
     [("measured", colours, plain), ("denoised", better, mixture), ("true", truth, mixture)],
+    strict=True,
 ):
     ax.scatter(*points.T, s=2, color="0.5", alpha=0.5)
     for k in range(2):

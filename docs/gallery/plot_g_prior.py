@@ -29,9 +29,9 @@ X, kind = leaves(24)
 X_new, kind_new = leaves(2000)
 
 # %%
-# ``prior="auto"`` is worth 2 / 24 of a leaf in each covariance. It keeps components from collapsing,
-# and otherwise lets the leaves speak. ``ConjugatePrior`` can be worth more: here each kind has seen
-# 10 leaves, whose covariance is a guess, variance 1 of each length.
+# ``prior="auto"`` is worth 2 / 24 of a leaf in each covariance. It keeps components from
+# collapsing, and otherwise lets the leaves speak. ``ConjugatePrior`` can be worth more: here each
+# kind has seen 10 leaves, whose covariance is a guess, variance 1 of each length.
 
 priors = {
     "maximum likelihood": None,
@@ -44,16 +44,16 @@ for name, prior in priors.items():
     print(f"{name:22} log-likelihood of new leaves: {mixture.score(X_new):7.3f}")
 
 # %%
-# The ellipses hold 90 % of a component, in the first two lengths. New leaves are drawn as dots. They
-# show how much too thin the ellipses of maximum likelihood are.
+# The ellipses hold 90 % of a component, in the first two lengths. New leaves are drawn as dots.
+# They show how much too thin the ellipses of maximum likelihood are.
 
 figure, axs = plt.subplots(1, 3, figsize=(9.6, 3.6), layout="constrained", sharex=True, sharey=True)
 angle = np.linspace(0, 2 * np.pi, 200)
 circle = np.sqrt(-2 * np.log(0.1)) * np.array([np.cos(angle), np.sin(angle)])
-for ax, (title, mixture) in zip(axs, fits.items()):
+for ax, (title, mixture) in zip(axs, fits.items(), strict=True):
     ax.scatter(*X_new[:300, :2].T, s=4, color="0.8")
     ax.scatter(*X[:, :2].T, s=14, color="k")
-    for mean, covariance in zip(mixture.means_, mixture.covariances_):
+    for mean, covariance in zip(mixture.means_, mixture.covariances_, strict=True):
         ellipse = np.linalg.cholesky(covariance[:2, :2]) @ circle + mean[:2, None]
         ax.plot(*ellipse, color="C0")
     ax.set(title=title, xlabel="length 1")

@@ -18,8 +18,8 @@ rng = np.random.default_rng(5)
 energy = np.concatenate([rng.normal(5, 2, size=850), rng.normal(6.2, 0.4, size=150)])[:, None]
 
 # %%
-# What is fixed is held at the initial values. A mask says in which components: mean and covariance of
-# the first one. The initial values of the second component are only where EM starts.
+# What is fixed is held at the initial values. A mask says in which components: mean and covariance
+# of the first one. The initial values of the second component are only where EM starts.
 
 known = np.array([True, False])
 initial = {"means_init": [[5.0], [6.0]], "precisions_init": [[[1 / 4]], [[1.0]]]}

@@ -43,13 +43,13 @@ def gaussian_log_density(mean, deviation, y):
     return -0.5 * ((y - mean) / deviation) ** 2 - np.log(deviation * np.sqrt(2 * np.pi))
 
 
-new_X, new_y = observed(2000, seed=1)
-process_density = gaussian_log_density(*process.predict(new_X, return_std=True), new_y)
+new, new_y = observed(2000, seed=1)
+process_density = gaussian_log_density(*process.predict(new, return_std=True), new_y)
 for name, regressor, density in (
-    ("Gaussian mixture", mixture, log_density(mixture, new_X, new_y)),
+    ("Gaussian mixture", mixture, log_density(mixture, new, new_y)),
     ("Gaussian process", process, process_density),
 ):
-    print(f"{name}: R2 {regressor.score(new_X, new_y):.2f}, log-density {density.mean():.2f}")
+    print(f"{name}: R2 {regressor.score(new, new_y):.2f}, log-density {density.mean():.2f}")
 
 # %%
 # The squared error of the means is the same: no mean can be better. The density of the mixture is
