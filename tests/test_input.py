@@ -271,3 +271,11 @@ def test_an_array_that_numpy_cannot_read(mixture):
 
     with pytest.raises(TypeError, match=r"X is a .*OnADevice, which NumPy cannot read \(it is on"):
         mixture.predict(OnADevice())
+
+
+def test_missing_values_beside_dates_are_not_blamed():
+    X = pd.DataFrame({"a": [np.nan, 1.0, 2.0], "b": pd.Timestamp("2020")})
+    with pytest.raises(ValueError, match=r"^X has dates or times in column 'b'") as caught:
+        GaussianMixtureEM().fit(X)
+    assert "NaN" not in str(caught.value)
+    assert "Missing" not in str(caught.value)

@@ -218,3 +218,9 @@ def test_one_component_starts_from_all_samples(monkeypatch):
     mixture = GaussianMixtureEM(reg_covar=0).fit(X)
     np.testing.assert_allclose(mixture.covariances_[0], np.cov(X.T, bias=True), rtol=1e-10)
     assert mixture.n_iter_ <= 2
+
+
+def test_a_label_too_large_for_an_integer_is_named_as_it_was_given():
+    X, labels = np.random.default_rng(0).normal(size=(20, 2)), np.full(20, 2**63, dtype=np.uint64)
+    with pytest.raises(ValueError, match="that of sample 0 is 9223372036854775808"):
+        GaussianMixtureEM(2).fit(X, labels=labels)

@@ -501,3 +501,17 @@ def test_no_information_where_the_weight_of_noise_is_zero():
         parameter_uncertainty(mixture, X)
     drawn = parameter_uncertainty(mixture, X, method="bootstrap", n_bootstrap=10, random_state=0)
     assert np.isfinite(drawn.means.standard_error).all()
+
+
+def test_a_volume_in_single_precision_is_that_number():
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    noise = UniformNoise(volume=np.float32(1000))
+    fitted = GaussianMixtureEM(noise=noise, random_state=0).fit(X)
+    assert fitted.noise_volume_ == pytest.approx(1000.0, rel=1e-14)
+
+
+def test_a_volume_too_large_for_a_number_is_infinite_without_a_warning():
+    X = 1e100 * np.random.default_rng(0).normal(size=(100, 6))
+    fitted = GaussianMixtureEM(noise="auto", random_state=0).fit(X)
+    assert fitted.noise_volume_ == np.inf
+    assert np.isfinite(fitted.score(X))

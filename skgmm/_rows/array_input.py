@@ -45,7 +45,7 @@ def plain(value: Any, name: str) -> Any:
     if hasattr(value, "iloc") and hasattr(value, "sparse"):  # of pandas, all columns are sparse
         raise TypeError(f"{name} is sparse, but dense data is required. Use .sparse.to_dense().")
     if holds_dates(value):
-        found = bad_columns(value)
+        found = [bad for bad in bad_columns(value) if bad.kind != "NaN"]  # which X may hold
         if not found:  # not of two dimensions
             raise ValueError(f"{name} should hold numbers, but holds dates or times")
         raise ValueError(f"{name} has {described(found, value)}.{remedy(found, value)}")

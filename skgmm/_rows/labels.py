@@ -26,7 +26,7 @@ def check_labels(labels: ArrayLike | None, n_samples: int, n_components: int) ->
     if len(wrong):
         raise ValueError(
             f"labels should be components from 0 to n_components - 1 = {n_components - 1}, or -1 "
-            f"where the component is unknown, but that of sample {wrong[0]} is {known[wrong[0]]}"
+            f"where the component is unknown, but that of sample {wrong[0]} is {array[wrong[0]]}"
         )
     return known if (known >= 0).any() else None
 

@@ -78,7 +78,7 @@ class Background:
         box: Box = rows.summed(Box.of)
         low, high = box.low, box.high
         if volume is not None:
-            return cls(float(np.log(volume)), low, high, weight, 1)
+            return cls(float(np.log(float(volume))), low, high, weight, 1)
         if not (high > low).all():
             feature = int(np.argmin(high > low))
             raise ValueError(
@@ -135,7 +135,8 @@ class Background:
 
     @property
     def volume(self) -> float:
-        return float(np.exp(self.log_volume))
+        with np.errstate(over="ignore"):  # of many features in small units it is infinite
+            return float(np.exp(self.log_volume))
 
     @cached_property
     def log_sides(self) -> Array:
