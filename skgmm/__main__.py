@@ -76,6 +76,17 @@ class _Parser(argparse.ArgumentParser):
             epilog="Without a file, data are read from standard input. If standard input is a "
             "terminal or empty, the embedded Old Faithful eruptions are fitted.",
         )
+        self._add_data()
+        self._add_model()
+        self.add_argument(
+            "--labels",
+            type=Path,
+            metavar="OUT",
+            help="write labels and responsibilities to this file, as CSV",
+        )
+        self.add_argument("--version", action="version", version=f"skgmm {__version__}")
+
+    def _add_data(self) -> None:
         data = self.add_mutually_exclusive_group()
         data.add_argument(
             "file",
@@ -83,6 +94,14 @@ class _Parser(argparse.ArgumentParser):
             help="CSV file of numbers, with or without a header; - reads standard input",
         )
         data.add_argument("--demo", action="store_true", help="fit the embedded data")
+        self.add_argument(
+            "--missing",
+            choices=("allow", "refuse"),
+            default="allow",
+            help="whether empty cells and NA are missing values or an error; default: allow",
+        )
+
+    def _add_model(self) -> None:
         self.add_argument(
             "--components",
             type=_integer(1, None),
@@ -104,23 +123,10 @@ class _Parser(argparse.ArgumentParser):
             help="seed of the random initialisation; default: 0",
         )
         self.add_argument(
-            "--labels",
-            type=Path,
-            metavar="OUT",
-            help="write labels and responsibilities to this file, as CSV",
-        )
-        self.add_argument(
-            "--missing",
-            choices=("allow", "refuse"),
-            default="allow",
-            help="whether empty cells and NA are missing values or an error; default: allow",
-        )
-        self.add_argument(
             "--prior",
             choices=("auto", "mclust"),
             help="samples that each component has seen before; default: none",
         )
-        self.add_argument("--version", action="version", version=f"skgmm {__version__}")
 
     def error(self, message: str) -> NoReturn:
         raise ValueError(f"{message} (skgmm --help lists the options)")
