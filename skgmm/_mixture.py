@@ -450,21 +450,15 @@ default='auto'
         rows, fitted = self._fit(X, y, sample_weight, labels, error_covariance)
         return rows.unlabelled().labels(fitted._parameters())
 
-    def _fit(self, *arguments: Any) -> tuple[Rows, Any]:
-        """Fit, warn, and return the validated samples and the mixture fitted by this call."""
-        rows, fitted, messages = self._fit_without_warnings(*arguments)
-        warn_after_fit(messages, stacklevel=5)
-        return rows, fitted
-
-    def _fit_without_warnings(
+    def _fit(
         self,
         X: ArrayLike,
         y: Any = None,
         sample_weight: ArrayLike | None = None,
         labels: ArrayLike | None = None,
         error_covariance: ArrayLike | None = None,
-    ) -> tuple[Rows, Any, list[str]]:
-        """Fit, and return the samples, the mixture fitted by this call, and what to warn of.
+    ) -> tuple[Rows, Any]:
+        """Fit, and return the validated samples and the mixture fitted to them by this call.
 
         A failure leaves the estimator as it was.
         """
@@ -482,7 +476,8 @@ default='auto'
                 working.__dict__.update(fit.attributes())
             if tasks is not None:
                 tasks.done()
-        return rows, working, messages + fit.messages
+        warn_after_fit(messages + fit.messages, stacklevel=5)
+        return rows, working
 
     def _previous(self, n_features: int) -> tuple[MixtureParameters | None, list[str]]:
         """The fitted parameters that a warm start continues from, or why there are none to use."""

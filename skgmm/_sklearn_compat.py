@@ -1,6 +1,7 @@
 """Every private, experimental or new scikit-learn name that we use, in one place."""
 
 from functools import cache
+from typing import Any
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
@@ -28,10 +29,20 @@ class NamedParametersMixin:
         return super()._get_param_names()  # type: ignore[misc]
 
 
+class MissingValuesMixin:
+    """The tag of scikit-learn that NaN is a missing value."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags: Any = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.allow_nan = True
+        return tags
+
+
 __all__ = [
     "BaseScorer",
     "CallbackSupportMixin",
     "Interval",
+    "MissingValuesMixin",
     "NamedParametersMixin",
     "StrOptions",
     "check_sample_weight",

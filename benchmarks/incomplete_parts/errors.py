@@ -48,10 +48,10 @@ def by_numpy(X, errors, weights, means, covariances):
         joint.append(np.log(weight) - 0.5 * (distance + np.linalg.slogdet(total)[1]))
         found.append((own, covariance - gain @ covariance))
     joint = np.array(joint)
-    shares = np.exp(joint - np.logaddexp.reduce(joint, axis=0))
-    for share, (own, within) in zip(shares, found, strict=True):
-        apart = own - share @ own / share.sum()
-        yield (share * apart.T) @ apart + np.einsum("n,nij->ij", share, within)
+    responsibilities = np.exp(joint - np.logaddexp.reduce(joint, axis=0))
+    for own_part, (own, within) in zip(responsibilities, found, strict=True):
+        apart = own - own_part @ own / own_part.sum()
+        yield (own_part * apart.T) @ apart + np.einsum("n,nij->ij", own_part, within)
 
 
 def median_seconds(function, repeats=REPEATS):

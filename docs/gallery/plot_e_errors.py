@@ -57,8 +57,9 @@ for name, found in {"measured": colours, "denoised": better}.items():
 # %%
 # Known errors also make assignments honest: of a faint star less is known.
 
-doubt = 1 - mixture.predict_proba(colours, errors).max(axis=1)
-print(f"mean uncertainty: bright {doubt[~faint].mean():.3f}, faint {doubt[faint].mean():.3f}")
+uncertainty = 1 - mixture.predict_proba(colours, errors).max(axis=1)
+bright, dim = uncertainty[~faint].mean(), uncertainty[faint].mean()
+print(f"mean uncertainty: bright {bright:.3f}, faint {dim:.3f}")
 
 figure, axs = plt.subplots(1, 3, figsize=(9.6, 3.4), layout="constrained", sharex=True, sharey=True)
 angle = np.linspace(0, 2 * np.pi, 200)

@@ -20,17 +20,17 @@ def bend_of(entropies: Array) -> int:
     scale = float(np.ptp(entropies)) if n else 0.0
     if n < 3 or scale == 0.0:
         return n
-    heights = entropies / scale
+    values = entropies / scale
     best, least = n, np.inf
     for m in range(n - 1, 1, -1):
-        (before, left), (after, right) = _line(heights[:m]), _line(heights[m - 1 :])
+        (before, left), (after, right) = _line(values[:m]), _line(values[m - 1 :])
         if after > before + _TIE and left + right < least - _TIE:
             best, least = m, left + right
     return best
 
 
 def lines_of(entropies: Array, bend: int) -> list[tuple[Array, Array]]:
-    """Numbers of clusters and heights of the two lines."""
+    """Numbers of clusters and values on the two lines."""
     lines = []
     for first, last in ((1, bend), (bend, len(entropies))):
         if last > first:
@@ -41,9 +41,9 @@ def lines_of(entropies: Array, bend: int) -> list[tuple[Array, Array]]:
     return lines
 
 
-def _line(heights: Array) -> tuple[float, float]:
+def _line(values: Array) -> tuple[float, float]:
     """Slope of the least-squares line through points at 0, 1, ..., and its sum of squares."""
-    x = np.arange(len(heights)) - 0.5 * (len(heights) - 1)
-    centred = heights - heights.mean()
+    x = np.arange(len(values)) - 0.5 * (len(values) - 1)
+    centred = values - values.mean()
     slope = float(x @ centred) / max(float(x @ x), 0.5)
     return slope, float(np.square(centred - slope * x).sum())

@@ -11,6 +11,7 @@ from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
+from skgmm._fitted import collected_warnings
 from skgmm._inference import MixtureInference
 from skgmm._threads import run_in_workers, single_threaded_blas
 
@@ -121,7 +122,8 @@ def _fitted(prototype: Any, tasks: Sequence[tuple[Any, Any]]) -> list[Outcome]:
 
 def _attempt(mixture: Any, X: Any, sample_weight: Any) -> Outcome:
     try:
-        _, _, messages = mixture._fit_without_warnings(X, sample_weight=sample_weight)
+        with collected_warnings() as messages:
+            mixture._fit(X, sample_weight=sample_weight)
     except Exception as error:  # whatever is wrong with these data, others are fitted
         mixture.status_ = f"failed: {error}"
         return mixture, [], error

@@ -21,12 +21,13 @@ from skgmm._rows.checks import as_dtype
 from skgmm._rows.intake import rows_to_ask_about, with_errors
 from skgmm._rows.noise import Background
 from skgmm._rows.out_of_core import beside
+from skgmm._sklearn_compat import MissingValuesMixin
 from skgmm._validation import check_responsibilities
 from skgmm.covariance import Structure, find_structure
 
 
 @named_after("GaussianMixtureEM")
-class MixtureInference(CriteriaMixin, CompletionMixin):
+class MixtureInference(MissingValuesMixin, CriteriaMixin, CompletionMixin):
     """Assignment, densities, imputation and sampling from fitted attributes.
 
     Methods that return a value for each sample return an array, for Dask collections a lazy one.
@@ -65,11 +66,6 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
         # partial_fit sets n_features_in_ before there are enough samples for the first fit.
         return hasattr(self, "means_")
 
-    def __sklearn_tags__(self) -> Any:
-        tags: Any = super().__sklearn_tags__()  # type: ignore[misc]
-        tags.input_tags.allow_nan = True
-        return tags
-
     def _structure(self) -> Structure:
         # The fitted one: set_params(covariance_type=...) must not change what a fit means.
         return find_structure(getattr(self, "covariance_type_", self.covariance_type))
@@ -107,11 +103,6 @@ class MixtureInference(CriteriaMixin, CompletionMixin):
         """The noise beside the components, if the model has any."""
         state = getattr(self, "_noise", None)
         return None if state is None else Background.from_state(state)
-
-    def _refuse_noise(self, what: str) -> None:
-        """Raise where the model has noise, which something does not know of."""
-        if getattr(self, "_noise", None) is not None or getattr(self, "noise", None) is not None:
-            raise ValueError(f"noise is not supported with {what} yet: use noise=None")
 
     def _rows(
         self,

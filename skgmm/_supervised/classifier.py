@@ -15,7 +15,7 @@ from skgmm._fitted import of_one_fit, replacing, undone_on_error, warn_after_fit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
-from skgmm._sklearn_compat import NamedParametersMixin, StrOptions, fit_context
+from skgmm._sklearn_compat import MissingValuesMixin, NamedParametersMixin, StrOptions, fit_context
 from skgmm._supervised.by_class import check_enough, combined, fit_all, fit_each
 from skgmm._supervised.classes import Classes, check_priors
 from skgmm._supervised.partly_labelled import PartlyLabelled
@@ -34,6 +34,7 @@ from skgmm.model_selection import GaussianMixtureSearch
 class GaussianMixtureClassifier(
     JSONMixin,
     RepresentationMixin,
+    MissingValuesMixin,
     VersionedPickleMixin,
     NamedParametersMixin,
     ClassifierMixin,
@@ -126,11 +127,6 @@ class GaussianMixtureClassifier(
         self.ties = ties
         self.priors = priors
         self.unlabeled = unlabeled
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(

@@ -25,7 +25,7 @@ from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._rows.missing import check_features_observed
-from skgmm._sklearn_compat import NamedParametersMixin, fit_context
+from skgmm._sklearn_compat import MissingValuesMixin, NamedParametersMixin, fit_context
 from skgmm._supervised.samples import (
     AnyMixture,
     best_of,
@@ -50,6 +50,7 @@ def default_mixture() -> GaussianMixtureEM:
 class GaussianMixtureRegressor(
     JSONMixin,
     RepresentationMixin,
+    MissingValuesMixin,
     VersionedPickleMixin,
     NamedParametersMixin,
     MultiOutputMixin,
@@ -108,11 +109,6 @@ class GaussianMixtureRegressor(
 
     def __init__(self, mixture: AnyMixture | None = None) -> None:
         self.mixture = mixture
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(

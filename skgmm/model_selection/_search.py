@@ -18,7 +18,13 @@ from skgmm._prior import ConjugatePrior
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.intake import labelled, rows_in_memory, with_errors
 from skgmm._rows.uniform_noise import UniformNoise, beside_noise, noise_of
-from skgmm._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
+from skgmm._sklearn_compat import (
+    CallbackSupportMixin,
+    Interval,
+    MissingValuesMixin,
+    StrOptions,
+    fit_context,
+)
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.model_selection._advice import advice, interrupted
@@ -38,6 +44,7 @@ class GaussianMixtureSearch(
     CallbackSupportMixin,
     RepresentationMixin,
     AnswersAsTheBest,
+    MissingValuesMixin,
     VersionedPickleMixin,
     DensityMixin,
     BaseEstimator,
@@ -271,11 +278,6 @@ class GaussianMixtureSearch(
         """
         self.fit(X, None, sample_weight, labels, error_covariance)
         return self.predict(X, error_covariance)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
     def _fit(
         self,
