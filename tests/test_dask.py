@@ -303,7 +303,8 @@ def test_cluster_gives_the_result_in_memory(client):
     np.testing.assert_array_equal(got.predict(X).compute(), expected.predict(local))
     with pytest.raises(ValueError, match="X, chunk 2: contains inf"):
         got.score(X.map_blocks(_spoilt, dtype=float))
-    holes = X.map_blocks(_with_holes, dtype=float).persist()
+    # A lambda goes by value; a function of this file would be looked up by name first.
+    holes = X.map_blocks(lambda chunk: _with_holes(chunk), dtype=float).persist()
     steps = {"n_components": 2, "noise": "auto", "acceleration": None, "escape": False}
     got = GaussianMixtureEM(**{**START, **steps}).fit(holes)
     expected = GaussianMixtureEM(**{**START, **steps}).fit(holes.compute())

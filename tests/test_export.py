@@ -326,7 +326,7 @@ def test_json_file_is_complete_whenever_the_process_is_killed(tmp_path):
         "    mixture.to_json(sys.argv[1])\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-P", "-c", program, str(path)], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout.readline() == "written\n"
