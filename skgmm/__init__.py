@@ -1,7 +1,7 @@
 """Gaussian mixture models for scikit-learn, accurate to rounding error."""
 
-from skgmm._distribution.fit_many import fit_many
-from skgmm._distribution.merging import MergedComponents, merge_components
+from skgmm._inference.fit_many import fit_many
+from skgmm._inference.merging import MergedComponents, merge_components
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._prior import ConjugatePrior
 from skgmm._rows.row_blocks import RowBlocks

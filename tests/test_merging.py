@@ -1,5 +1,7 @@
 """Components combined into clusters."""
 
+import pickle
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 from strategies import as_estimator, mixtures, random_mixture, seeds
 
 from skgmm import GaussianMixtureEM, GaussianMixtureSearch, merge_components
-from skgmm._distribution.bend import bend_of, lines_of
+from skgmm._inference.bend import bend_of, lines_of
 from skgmm.display import EntropyDisplay
 
 
@@ -227,3 +229,13 @@ def test_plot_of_a_single_component():
     mixture = GaussianMixtureEM(1).fit(np.arange(20.0)[:, None])
     display = EntropyDisplay.from_estimator(mixture, np.arange(20.0)[:, None])
     display.figure_.canvas.draw()
+
+
+def test_pickles_from_before_the_module_moved_still_load(pair):
+    mixture, X = pair
+    merged = merge_components(mixture, X)
+    before = pickle.dumps(merged, protocol=0).replace(
+        b"skgmm._inference.merging", b"skgmm._distribution.merging"
+    )
+    assert b"skgmm._distribution" in before
+    np.testing.assert_array_equal(pickle.loads(before).predict(X), merged.predict(X))

@@ -22,7 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from strategies import random_mixture, seeds
 
 from skgmm import GaussianMixtureEM, GaussianMixtureRegressor, GaussianMixtureSearch, RowBlocks
-from skgmm._distribution.conditional import conditional
+from skgmm._inference.conditional import conditional
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

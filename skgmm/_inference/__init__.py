@@ -1,4 +1,4 @@
-"""Methods of a mixture with known parameters: assignment, criteria, imputation, summary."""
+"""Questions to a fitted mixture: what can be asked once its parameters are known."""
 
 from skgmm._inference.predict import MixtureInference, mixture_of
 

@@ -11,7 +11,6 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skgmm._distribution.conditional import Conditional, conditional
 from skgmm._export.json import JSONMixin
 from skgmm._fitted import (
     collected_warnings,
@@ -21,6 +20,7 @@ from skgmm._fitted import (
     warn_after_fit,
 )
 from skgmm._html import RepresentationMixin
+from skgmm._inference.conditional import Conditional, conditional
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from skgmm._distribution.bend import lines_of
-from skgmm._distribution.merging import MergedComponents, merge_components
+from skgmm._inference.bend import lines_of
+from skgmm._inference.merging import MergedComponents, merge_components
 from skgmm.display import _style
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from skgmm._distribution.features import feature_number
 from skgmm._em.result import EMPTY_WEIGHT
 from skgmm._inference import MixtureInference
+from skgmm._inference.features import feature_number
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.e_step import log_densities

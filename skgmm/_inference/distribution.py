@@ -10,20 +10,20 @@ from numpy.typing import ArrayLike
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skgmm._distribution.features import feature_numbers, given_values, names_of_features
-from skgmm._distribution.given import known_mixture
-from skgmm._distribution.parts import (
+from skgmm._fitted import of_one_fit
+from skgmm._html import named_after
+from skgmm._inference.conditional import conditional_parameters
+from skgmm._inference.features import feature_numbers, given_values, names_of_features
+from skgmm._inference.known_mixture import known_mixture
+from skgmm._inference.marginal import (
     FULL,
     as_full,
     background_of,
-    conditional_parameters,
     marginal_parameters,
     marginal_structure,
 )
-from skgmm._distribution.probability_mixin import ProbabilityMixin
-from skgmm._distribution.table import frame_of
-from skgmm._fitted import of_one_fit
-from skgmm._html import named_after
+from skgmm._inference.parameter_table import frame_of
+from skgmm._inference.probabilities import ProbabilityMixin
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import Structure

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
 from skgmm._fitted import collected_warnings
-from skgmm._inference import MixtureInference
+from skgmm._inference.predict import MixtureInference
 from skgmm._threads import run_in_workers, single_threaded_blas
 
 # Pieces of work for each process, so that one with slow fits does not keep the others waiting.

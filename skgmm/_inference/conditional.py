@@ -22,7 +22,8 @@ from skgmm._kernels import LostRowError
 from skgmm._linalg import Array, symmetrised
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.e_step import log_responsibilities
-from skgmm.covariance import Ellipsoidal
+from skgmm._rows.view import View
+from skgmm.covariance import AxisAligned, Ellipsoidal
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,27 @@ class Conditional:
         roots = np.linalg.cholesky(self.covariances)[self.pattern, component]
         chosen = self.means[np.arange(len(levels)), component]
         return chosen + (roots @ noise[..., None])[..., 0]
+
+
+def conditional_parameters(
+    parameters: MixtureParameters, values: Array, log_responsibilities: Array
+) -> MixtureParameters:
+    """The mixture of the features that are NaN in `values` (d,), given the others.
+
+    Parameters
+    ----------
+    log_responsibilities : ndarray of shape (K,)
+        Of the components, given those values.
+    """
+    given = ~np.isnan(values)
+    conditional = View(given).push(parameters).conditional
+    assert conditional is not None
+    means, within = parameters.means[:, ~given], conditional.covariance
+    if conditional.regression is None:  # independent features
+        return MixtureParameters(log_responsibilities, means, AxisAligned.from_variances(within))
+    apart = (values - parameters.means)[:, given, None]
+    means = means + (conditional.regression @ apart)[:, :, 0]
+    return MixtureParameters(log_responsibilities, means, Ellipsoidal.from_dense(within))
 
 
 def conditional(

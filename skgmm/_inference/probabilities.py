@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from skgmm._distribution.distances import outlier_p_values, squared_distances
-from skgmm._distribution.levels import check_fractions, log_density_levels
-from skgmm._distribution.probability import mixture_cdf
-from skgmm._distribution.quantiles import mixture_quantiles
 from skgmm._fitted import of_one_fit
 from skgmm._html import named_after
+from skgmm._inference.cdf import mixture_cdf
+from skgmm._inference.density_levels import check_fractions, log_density_levels
+from skgmm._inference.distances import outlier_p_values, squared_distances
+from skgmm._inference.quantiles import mixture_quantiles
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
@@ -24,7 +24,7 @@ from skgmm._rows.noise import Background
 
 @named_after("GaussianMixtureEM")
 class ProbabilityMixin:
-    """How far, how probable, how dense (`skgmm._distribution.mixin.DistributionMixin`)."""
+    """How far, how probable, how dense (`skgmm._inference.distribution.DistributionMixin`)."""
 
     if TYPE_CHECKING:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -11,8 +12,8 @@ from numpy.typing import ArrayLike
 from scipy.special import entr
 from sklearn.utils.validation import check_is_fitted
 
-from skgmm._distribution.bend import bend_of
-from skgmm._inference import MixtureInference, mixture_of
+from skgmm._inference.bend import bend_of
+from skgmm._inference.predict import MixtureInference, mixture_of
 from skgmm._linalg import Array
 from skgmm._rows.checks import check_weights_of_rows
 from skgmm._rows.intake import complete_or_not
@@ -215,3 +216,8 @@ def _sums(responsibilities: Array, labels: Array, n_clusters: int) -> Array:
     """Responsibilities of clusters (n, n_clusters) from those of components."""
     belongs = np.eye(n_clusters, dtype=responsibilities.dtype)[labels]
     return responsibilities[:, : len(labels)] @ belongs
+
+
+# Pickles of MergedComponents that were made before this module moved name its old place.
+sys.modules["skgmm._distribution"] = sys.modules[__name__]
+sys.modules["skgmm._distribution.merging"] = sys.modules[__name__]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtri
 
-from skgmm._distribution.probability import log_cdf
+from skgmm._inference.cdf import log_cdf
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.e_step import log_densities

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
-from skgmm._distribution.parts import marginal_parameters
+from skgmm._inference.marginal import marginal_parameters
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 

@@ -1,4 +1,4 @@
-"""The mixture of some features: marginal, or conditional on the others."""
+"""The marginal distribution of some features, as parameters of a mixture."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.noise import Background
-from skgmm._rows.view import View
-from skgmm.covariance import AxisAligned, Ellipsoidal, Structure, find_structure
+from skgmm.covariance import Structure, find_structure
 
 # Structures of which a marginal distribution is of the same structure, with the same ties.
 _CLOSED = frozenset({"EII", "VII", "EEI", "VVI", "EEE"})
@@ -34,27 +33,6 @@ def as_full(parameters: MixtureParameters) -> MixtureParameters:
     """The same mixture with a covariance matrix for each component."""
     covariance = parameters.covariance.with_factors(parameters.n_components, dense=True)
     return replace(parameters, covariance=covariance)
-
-
-def conditional_parameters(
-    parameters: MixtureParameters, values: Array, log_responsibilities: Array
-) -> MixtureParameters:
-    """The mixture of the features that are NaN in `values` (d,), given the others.
-
-    Parameters
-    ----------
-    log_responsibilities : ndarray of shape (K,)
-        Of the components, given those values.
-    """
-    given = ~np.isnan(values)
-    conditional = View(given).push(parameters).conditional
-    assert conditional is not None
-    means, within = parameters.means[:, ~given], conditional.covariance
-    if conditional.regression is None:  # independent features
-        return MixtureParameters(log_responsibilities, means, AxisAligned.from_variances(within))
-    apart = (values - parameters.means)[:, given, None]
-    means = means + (conditional.regression @ apart)[:, :, 0]
-    return MixtureParameters(log_responsibilities, means, Ellipsoidal.from_dense(within))
 
 
 def background_of(background: Background | None, chosen: Array) -> Background | None:

@@ -1,1 +1,0 @@
-"""A mixture as a distribution: marginal, conditional, distances, cdf; and functions on mixtures."""
