@@ -65,6 +65,8 @@ def reordered_factors(factors: Array, order: Array) -> Array:
     features that come first. R is F, its rows in that order, turned by an orthogonal matrix: no
     precision is formed, which would square the condition number.
     """
+    if np.array_equal(order, np.arange(len(order))):
+        return factors
     # R Q = A is the QR decomposition of the transpose of A with its rows reversed.
     lower = np.linalg.qr(np.swapaxes(factors[:, order[::-1]], 1, 2), mode="r")
     turned = np.swapaxes(lower, 1, 2)[:, ::-1, ::-1]

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from strategies import random_mixture, seeds
 
 from skgmm import GaussianMixtureEM, GaussianMixtureRegressor, GaussianMixtureSearch, RowBlocks
-from skgmm._inference.conditional import conditional
+from skgmm._inference.conditional import Conditioning
+from skgmm._parameters import MixtureParameters
+from skgmm._rows.view import View
+from skgmm.covariance import AxisAligned, Ellipsoidal
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -77,7 +81,9 @@ def conditionings(draw):
 @given(problem=conditionings())
 def test_conditional_is_that_of_the_definition(problem):
     parameters, chosen, X = problem
-    found = conditional(parameters.log_weights, parameters.means, dense(parameters), chosen, X)
+    conditioning = Conditioning(parameters, chosen)
+    found = conditioning.distribution(X)
+    np.testing.assert_allclose(conditioning.mean(X), found.mean(), rtol=1e-9, atol=1e-9)
     for i, x in enumerate(X):
         log_weights, means, covariances = conditional_by_definition(parameters, chosen, x)
         np.testing.assert_allclose(found.log_weights[i], log_weights, atol=1e-8)
@@ -101,18 +107,14 @@ def test_conditional_means_are_those_of_impute(seed):
     )
     X = np.random.default_rng(seed).normal(size=(30, 3))
     joint = np.column_stack([X[:, :1], np.full(30, np.nan), X[:, 1:]])
-    found = conditional(
-        parameters.log_weights, parameters.means, dense(parameters), np.array([0, 2, 3]), X
-    )
+    found = Conditioning(parameters, np.array([0, 2, 3])).distribution(X)
     np.testing.assert_allclose(found.mean()[:, 0], mixture.impute(joint)[:, 1], rtol=1e-8)
 
 
 def test_draws_have_the_moments_of_the_conditional():
     parameters = random_mixture(1, 3, 4, "full")
     X = np.array([[0.5, 1.0], [np.nan, -1.0], [np.nan, np.nan]])
-    found = conditional(
-        parameters.log_weights, parameters.means, dense(parameters), np.array([0, 3]), X
-    )
+    found = Conditioning(parameters, np.array([0, 3])).distribution(X)
     draws = found.draw(40_000, np.random.RandomState(0))
     assert draws.shape == (40_000, 3, 2)
     scale = np.sqrt(found.variances())
@@ -125,12 +127,65 @@ def test_draws_have_the_moments_of_the_conditional():
 def test_weights_of_a_sample_far_from_all_components():
     """Densities underflow, their ratios are exact."""
     means = np.array([[0.0, 0.0], [1.0, 5.0]])
-    covariances = np.array([np.eye(2)] * 2)
-    found = conditional(np.log([0.5, 0.5]), means, covariances, np.array([0]), np.array([[1e5]]))
+    parameters = MixtureParameters(
+        np.log([0.5, 0.5]), means, AxisAligned.from_variances(np.ones((1, 2)))
+    )
+    conditioning = Conditioning(parameters, np.array([0]))
+    found = conditioning.distribution(np.array([[1e5]]))
     np.testing.assert_allclose(found.log_weights[0], [-(1e5 - 0.5), 0.0])
     np.testing.assert_allclose(found.mean(), [[5.0]])
-    with pytest.raises(ValueError, match="Row 0 of X is so many standard deviations"):
-        conditional(np.log([0.5, 0.5]), means, covariances, np.array([0]), np.array([[1e300]]))
+    for method in (conditioning.distribution, conditioning.mean):
+        with pytest.raises(ValueError, match="Row 0 of X is so many standard deviations"):
+            method(np.array([[1e300]]))
+
+
+def test_errors_number_a_lost_sample_among_all():
+    X = np.array([[0.0, 1.0], [np.nan, 1.0], [0.0, np.nan], [np.nan, 1e300]])
+    conditioning = Conditioning(random_mixture(0, 2, 3, "full"), np.array([0, 1]))
+    for method in (conditioning.distribution, conditioning.mean):
+        with pytest.raises(ValueError, match="Row 3 of X"):
+            method(X)
+
+
+def test_a_pattern_of_missing_values_is_looked_at_once(monkeypatch):
+    """However many blocks of samples have it."""
+    parameters = random_mixture(1, 3, 4, "full")
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    X[::2, 1] = np.nan
+    patterns = []
+    push = View.push
+    monkeypatch.setattr(View, "push", lambda self, *a: patterns.append(1) or push(self, *a))
+    conditioning = Conditioning(parameters, np.arange(3))
+    blocks = [conditioning.mean(X[first : first + 10]) for first in range(0, 50, 10)]
+    assert len(patterns) == 2
+    np.testing.assert_allclose(np.concatenate(blocks), conditioning.mean(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("covariance_type", ["tied", "diag", "spherical"])
+def test_structures_condition_as_their_full_matrices(covariance_type):
+    X, y = curve(n_targets=2)
+    regressor = GaussianMixtureRegressor(
+        GaussianMixtureEM(2, covariance_type=covariance_type, random_state=0)
+    ).fit(X, y)
+    parameters = regressor.mixture_._parameters()
+    covariances = np.broadcast_to(parameters.covariance.dense(), (2, 4, 4))
+    full = MixtureParameters(
+        parameters.log_weights, parameters.means, Ellipsoidal.from_dense(covariances.copy())
+    )
+    expected = Conditioning(full, np.arange(2)).distribution(X)
+    mean, std = regressor.predict(X, return_std=True)
+    np.testing.assert_allclose(mean, expected.mean(), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(std**2, expected.variances(), rtol=1e-9)
+    np.testing.assert_allclose(regressor.predict(X), mean, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e7])
+def test_offsets_lose_no_digits_of_means(shift):
+    parameters = random_mixture(2, 3, 3, "full")
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    moved = replace(parameters, means=parameters.means + shift)
+    found = Conditioning(moved, np.arange(2)).mean(X + shift) - shift
+    np.testing.assert_allclose(found, Conditioning(parameters, np.arange(2)).mean(X), atol=1e-6)
 
 
 # The estimator

@@ -13,15 +13,18 @@ log space: the ratios of densities that underflow are exact.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from skgmm._inference.marginal import as_full, marginal_parameters
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array, symmetrised
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.e_step import log_responsibilities
+from skgmm._rows.e_step import log_responsibilities, responsibilities
 from skgmm._rows.view import View
 from skgmm.covariance import AxisAligned, Ellipsoidal
 
@@ -89,36 +92,65 @@ def conditional_parameters(
     return MixtureParameters(log_responsibilities, means, Ellipsoidal.from_dense(within))
 
 
-def conditional(
-    log_weights: Array, means: Array, covariances: Array, given: Array, values: Array
-) -> Conditional:
-    """The distribution of the features that are not given, for each sample.
+@dataclass(frozen=True)
+class Conditioning:
+    """Samples of some features of a mixture (given), and the distribution of the others (wanted).
 
-    Parameters
-    ----------
-    log_weights : ndarray of shape (K,)
-    means : ndarray of shape (K, d)
-    covariances : ndarray of shape (K, d, d)
-    given : ndarray of int, shape (g,)
-        The features that are given.
-    values : ndarray of shape (n, g)
-        Their values; NaN where one is missing.
+    What depends on the pattern of missing values alone is computed once for each pattern.
     """
-    wanted = np.setdiff1d(np.arange(means.shape[1]), given)
-    n_samples, n_components, n_wanted = len(values), len(means), len(wanted)
-    observed, pattern = _patterns(values)
-    weights = np.empty((n_samples, n_components))
-    expected = np.empty((n_samples, n_components, n_wanted))
-    within = np.empty((len(observed), n_components, n_wanted, n_wanted))
-    for number, (seen, own) in enumerate(zip(observed, _members(pattern), strict=True)):
-        regression = _Regression.of(log_weights, means, covariances, given[seen], wanted)
-        x = np.ascontiguousarray(values[own][:, seen], dtype=np.float64)
-        try:
-            weights[own], expected[own] = regression.apply(x)
-        except LostRowError as error:
-            raise LostRowError(int(np.arange(n_samples)[own][error.row])) from error
-        within[number] = regression.covariances
-    return Conditional(weights, expected, within, pattern)
+
+    mixture: MixtureParameters
+    given: Array  # (g,) the features that are given
+    _regressions: dict[bytes, _Regression] = field(default_factory=dict)
+
+    def distribution(self, values: Array) -> Conditional:
+        """That of the wanted features, for values (n, g) of the given ones; NaN is missing."""
+        n_samples, n_components = len(values), self.mixture.n_components
+        n_wanted = self.mixture.n_features - len(self.given)
+        observed, pattern = _patterns(values)
+        weights = np.empty((n_samples, n_components))
+        expected = np.empty((n_samples, n_components, n_wanted))
+        within = np.empty((len(observed), n_components, n_wanted, n_wanted))
+        for number, (own, regression, x) in enumerate(self._parts(values, observed, pattern)):
+            with _numbered(own, n_samples):
+                weights[own], expected[own] = regression.apply(x)
+            within[number] = regression.covariances
+        return Conditional(weights, expected, within, pattern)
+
+    def mean(self, values: Array) -> Array:
+        """`distribution(values).mean()`, (n, q), without the distributions of the components."""
+        n_samples = len(values)
+        observed, pattern = _patterns(values)
+        mean = np.empty((n_samples, self.mixture.n_features - len(self.given)))
+        for own, regression, x in self._parts(values, observed, pattern):
+            with _numbered(own, n_samples):
+                mean[own] = regression.mean(x)
+        return mean
+
+    def _parts(
+        self, values: Array, observed: Array, pattern: Array
+    ) -> Iterator[tuple[Any, _Regression, Array]]:
+        """Samples of each pattern as an index, their regression and their observed values."""
+        for seen, own in zip(observed, _members(pattern), strict=True):
+            x = values if isinstance(own, slice) else values[own]
+            x = x if seen.all() else x[:, seen]
+            yield own, self._regression(seen), x.astype(np.float64, copy=False)
+
+    def _regression(self, seen: Array) -> _Regression:
+        """That on the given features of which a value is observed."""
+        key = seen.tobytes()
+        if key not in self._regressions:
+            self._regressions[key] = _Regression.of(self.mixture, self.given, seen)
+        return self._regressions[key]
+
+
+@contextmanager
+def _numbered(own: Any, n_samples: int) -> Iterator[None]:
+    """Errors that name a sample number it among all samples, not among its `own` ones."""
+    try:
+        yield
+    except LostRowError as error:
+        raise LostRowError(int(np.arange(n_samples)[own][error.row])) from error
 
 
 def _patterns(values: Array) -> tuple[Array, Array]:
@@ -144,39 +176,64 @@ class _Regression:
     """The wanted features on those that are observed, in every component."""
 
     observed: MixtureParameters  # the mixture of the observed features
-    slope: Array  # (K, o, q)
-    wanted: Array  # (K, q) means
+    # About a point among the means, so that distant samples do not suffer cancellation.
+    origin: Array  # (o,)
+    at_origin: Array  # (K, q) means of the wanted features where the observed ones are there
+    slopes: Array  # (K, q, o)
     covariances: Array  # (K, q, q)
 
     @classmethod
-    def of(
-        cls, log_weights: Array, means: Array, covariances: Array, known: Array, wanted: Array
-    ) -> _Regression:
-        # Of no feature the factor is empty, too.
-        own = Ellipsoidal.from_dense(np.ascontiguousarray(covariances[:, known[:, None], known]))
-        whitened = own.whitening @ covariances[:, known[:, None], wanted]
-        explained = np.swapaxes(whitened, 1, 2) @ whitened
+    def of(cls, mixture: MixtureParameters, given: Array, seen: Array) -> _Regression:
+        wanted = np.ones(mixture.n_features, dtype=bool)
+        wanted[given] = False
+        known, wanted = given[seen], np.flatnonzero(wanted)
+        order = np.concatenate([known, wanted])
+        both = as_full(mixture)
+        if not np.array_equal(order, np.arange(mixture.n_features)):
+            both = marginal_parameters(both, order)
+        # The observed features come first.
+        pushed = View(np.arange(len(order)) < len(known)).push(both)
+        conditional, means = pushed.conditional, pushed.true.means
+        assert conditional is not None
+        assert conditional.regression is not None
+        origin = means.mean(axis=0)
+        apart = (conditional.regression @ (origin - means)[:, :, None])[:, :, 0]
         return cls(
-            MixtureParameters(log_weights, means[:, known], own),
-            np.swapaxes(own.whitening, 1, 2) @ whitened,
-            means[:, wanted],
-            symmetrised(covariances[:, wanted[:, None], wanted] - explained),
+            pushed.true,
+            origin,
+            both.means[:, len(known) :] + apart,
+            conditional.regression,
+            conditional.covariance,
         )
 
     def apply(self, x: Array) -> tuple[Array, Array]:
         """Log-weights (n, K) given observed values (n, o), and means (n, K, q) of the wanted."""
-        n_components, n_observed, n_wanted = self.slope.shape
-        means = self.observed.means
+        n_components, n_wanted, n_observed = self.slopes.shape
         if not n_observed:
-            log_weights = self.observed.log_weights
-            log_weights = log_weights - np.logaddexp.reduce(log_weights)
             size = len(x), n_components
-            return np.broadcast_to(log_weights, size), np.broadcast_to(
-                self.wanted, (*size, n_wanted)
-            )
-        # About a point among the means, so that distant samples do not suffer cancellation.
-        origin = means.mean(axis=0)
-        at_origin = self.wanted + ((origin - means)[:, None] @ self.slope)[:, 0]
-        slopes = np.swapaxes(self.slope, 0, 1).reshape(n_observed, -1)
-        expected = ((x - origin) @ slopes).reshape(-1, n_components, n_wanted) + at_origin
-        return log_responsibilities(x, self.observed), expected
+            log_weights = np.broadcast_to(self._log_proportions(), size)
+            return log_weights, np.broadcast_to(self.at_origin, (*size, n_wanted))
+        slopes = self.slopes.reshape(-1, n_observed).T
+        expected = ((x - self.origin) @ slopes).reshape(-1, n_components, n_wanted)
+        return log_responsibilities(x, self.observed), expected + self.at_origin
+
+    def mean(self, x: Array) -> Array:
+        """Mean of the wanted features (n, q) given observed values (n, o).
+
+        Intercepts and slopes are first averaged over the components, in one matrix product.
+        """
+        n_components, n_wanted, n_observed = self.slopes.shape
+        if not n_observed:
+            mean = np.exp(self._log_proportions()) @ self.at_origin
+            return np.broadcast_to(mean, (len(x), n_wanted))
+        lines = np.concatenate([self.at_origin[:, :, None], self.slopes], axis=2)
+        weights = responsibilities(x, self.observed)
+        averaged = lines.reshape(n_components, -1).T @ weights.T
+        averaged = averaged.reshape(n_wanted, n_observed + 1, -1)
+        # Samples are the last axis: NumPy is slow where that is short.
+        apart = np.subtract(x.T, self.origin[:, None], order="C")
+        return (averaged[:, 0] + np.einsum("qon,on->qn", averaged[:, 1:], apart)).T
+
+    def _log_proportions(self) -> Array:
+        log_weights = self.observed.log_weights
+        return log_weights - np.logaddexp.reduce(log_weights)

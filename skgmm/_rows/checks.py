@@ -22,7 +22,7 @@ def magnitude(X: Array) -> float:
     """The largest absolute value: one pass, which also tells (by nan or inf) what is not finite."""
     largest, n_rows = 0.0, max(1, _NUMBERS // X.shape[1])
     for start in range(0, len(X), n_rows):
-        rows = X[start : start + n_rows]
+        rows = np.ascontiguousarray(X[start : start + n_rows])  # NumPy is slow on some columns
         low, high = float(rows.min()), float(rows.max())
         if np.isnan(low) or np.isnan(high):
             return np.nan

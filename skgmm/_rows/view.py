@@ -174,8 +174,7 @@ def _conditioned(factor: Array, observed: Array) -> tuple[Array, Conditional]:
     With the observed features first, the leading block of the factor is that of the marginal.
     """
     n_observed = int(observed.sum())
-    order = np.r_[np.flatnonzero(observed), np.flatnonzero(~observed)]
-    turned = reordered_factors(factor, order)
+    turned = reordered_factors(factor, np.argsort(~observed, kind="stable"))
     own = np.ascontiguousarray(turned[:, :n_observed, :n_observed])
     shared, rest = turned[:, :n_observed, n_observed:], turned[:, n_observed:, n_observed:]
     root = triangular_inverse(np.ascontiguousarray(np.swapaxes(rest, 1, 2)))  # lower

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +20,7 @@ from skgmm._fitted import (
     warn_after_fit,
 )
 from skgmm._html import RepresentationMixin
-from skgmm._inference.conditional import Conditional, conditional
+from skgmm._inference.conditional import Conditioning
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
@@ -39,7 +39,9 @@ from skgmm._version import VersionedPickleMixin
 from skgmm.model_selection import GaussianMixtureSearch
 
 # Numbers (samples x components x features) of the samples that are looked at together.
-_NUMBERS = 2**18
+_NUMBERS = 2**20
+
+Found = TypeVar("Found")
 
 
 def default_mixture() -> GaussianMixtureEM:
@@ -186,10 +188,12 @@ class GaussianMixtureRegressor(
             raise ValueError("return_std and return_cov cannot both be True: call predict twice")
         check_is_fitted(self)
         samples = check_samples(self, X, reset=False)
-        found = list(self._conditionals(samples))
-        mean = self._shaped(np.concatenate([part.mean() for part in found]), samples.dtype)
+        conditioning = self._conditioning()
+        means = list(self._by_block(conditioning.mean, samples))
+        mean = self._shaped(np.concatenate(means), samples.dtype)
         if not (return_std or return_cov):
             return mean
+        found = self._by_block(conditioning.distribution, samples)
         variances = np.concatenate([part.variances() for part in found])
         if return_std:
             return mean, self._shaped(np.sqrt(variances), samples.dtype)
@@ -224,22 +228,22 @@ n_samples)
             raise ValueError(f"n_samples should be a positive integer, but got {n_samples!r}")
         rng = check_random_state(random_state)
         samples = check_samples(self, X, reset=False)
-        draws = [part.draw(int(n_samples), rng) for part in self._conditionals(samples)]
+        found = self._by_block(self._conditioning().distribution, samples)
+        draws = [part.draw(int(n_samples), rng) for part in found]
         drawn = np.moveaxis(np.concatenate(draws, axis=1), 0, -1)  # (n, targets, draws)
         drawn = drawn[:, 0] if self.n_targets_ == 1 else drawn
         return drawn.astype(samples.dtype, copy=False)
 
-    def _conditionals(self, samples: Array) -> Iterator[Conditional]:
-        """The distribution of the targets, for a block of samples after the other."""
-        mixture = self.mixture_._parameters()
-        size = mixture.means.shape
-        covariances = np.broadcast_to(mixture.covariance.dense(), (*size, size[1]))
-        given = np.arange(self.n_features_in_)
-        n_together = max(1, _NUMBERS // (size[0] * size[1]))
+    def _conditioning(self) -> Conditioning:
+        """The mixture of targets given features."""
+        return Conditioning(self.mixture_._parameters(), np.arange(self.n_features_in_))
+
+    def _by_block(self, function: Callable[[Array], Found], samples: Array) -> Iterator[Found]:
+        """What a function finds for a block of samples after the other."""
+        n_together = max(1, _NUMBERS // self.mixture_.means_.size)
         for first in range(0, len(samples), n_together):
-            block = samples[first : first + n_together]
             try:
-                yield conditional(mixture.log_weights, mixture.means, covariances, given, block)
+                yield function(samples[first : first + n_together])
             except LostRowError as error:
                 raise LostRowError(first + error.row) from error
 
