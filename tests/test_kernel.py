@@ -86,6 +86,22 @@ def test_values_equal_the_oracle(case):
     assert (shares.T[np.arange(len(X)), labels] >= shares.max(axis=0) - 10 * slack).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", ["full", "tied", "diag"])
+@pytest.mark.parametrize(
+    ("n", "d", "n_targets"), [(1, 1, 1), (33, 3, 2), (300, 8, 1), (301, 11, 3)]
+)
+def test_averaged_lines_equal_the_oracle(instructions, name, n, d, n_targets, dtype):
+    parameters, rng = random_mixture(d, 4, d, name), np.random.default_rng(n)
+    X = parameters.draw(n, np.random.RandomState(0))[0].astype(dtype)
+    _, shares = oracle.responsibilities(X, parameters)
+    lines, origin = rng.normal(size=(4, n_targets, 1 + d)), parameters.means[0]
+    values = np.einsum("kqj,nj->nkq", lines[:, :, 1:], X - origin) + lines[:, :, 0]
+    expected = np.einsum("kn,nkq->nq", shares, values)
+    got = e_step.averaged_lines(X, parameters, origin, lines)
+    np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12 * np.abs(values).max())
+
+
 @pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
 def test_first_of_equally_probable_components_is_predicted(instructions, name):
     """As argmax does."""

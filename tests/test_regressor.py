@@ -161,6 +161,31 @@ def test_a_pattern_of_missing_values_is_looked_at_once(monkeypatch):
     np.testing.assert_allclose(np.concatenate(blocks), conditioning.mean(X), rtol=1e-12)
 
 
+def test_regressions_are_kept_until_parameters_change(monkeypatch):
+    X, y = curve()
+    regressor = GaussianMixtureRegressor(GaussianMixtureEM(2, random_state=0)).fit(X, y)
+    regressions = []
+    push = View.push
+    monkeypatch.setattr(View, "push", lambda self, *a: regressions.append(1) or push(self, *a))
+    before = regressor.predict(X)
+    np.testing.assert_array_equal(regressor.predict(X), before)
+    assert len(regressions) == 1
+    regressor.mixture_.means_[:, -1] += 1.0  # in place
+    np.testing.assert_allclose(regressor.predict(X), before + 1.0)
+    assert len(regressions) == 2
+    assert set(vars(pickle.loads(pickle.dumps(regressor)))) == set(vars(regressor))
+
+
+def test_few_regressions_are_kept():
+    """However many patterns of missing values there are."""
+    X = np.random.default_rng(0).normal(size=(3000, 12))
+    X[np.random.default_rng(1).random(X.shape) < 0.5] = np.nan
+    conditioning = Conditioning(random_mixture(0, 1, 13, "full"), np.arange(12))
+    mean = conditioning.mean(X)
+    assert len(conditioning._regressions) <= 1000
+    np.testing.assert_allclose(mean[-5:], conditioning.mean(X[-5:]))
+
+
 @pytest.mark.parametrize("covariance_type", ["tied", "diag", "spherical"])
 def test_structures_condition_as_their_full_matrices(covariance_type):
     X, y = curve(n_targets=2)

@@ -9,6 +9,9 @@ Of a component with mean (m_g, m_w) and covariance S, features w given that feat
 (Ghahramani & Jordan 1994, Supervised learning from incomplete data via an EM approach). A given
 feature whose value is missing is integrated out, so that g are the observed ones. Weights stay in
 log space: the ratios of densities that underflow are exact.
+
+Means and covariances come from `View`, as those of missing values in a fit do. What is here is for
+many samples at once: a regression for each pattern of missing values, applied to all its samples.
 """
 
 from __future__ import annotations
@@ -24,9 +27,12 @@ from skgmm._inference.marginal import as_full, marginal_parameters
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array, symmetrised
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.e_step import log_responsibilities, responsibilities
+from skgmm._rows.e_step import averaged_lines, log_responsibilities
 from skgmm._rows.view import View
 from skgmm.covariance import AxisAligned, Ellipsoidal
+
+# Patterns of missing values whose regressions are kept.
+_MOST_PATTERNS = 1000
 
 
 @dataclass(frozen=True)
@@ -103,11 +109,14 @@ class Conditioning:
     given: Array  # (g,) the features that are given
     _regressions: dict[bytes, _Regression] = field(default_factory=dict)
 
-    def distribution(self, values: Array) -> Conditional:
-        """That of the wanted features, for values (n, g) of the given ones; NaN is missing."""
+    def distribution(self, values: Array, complete: bool = False) -> Conditional:
+        """That of the wanted features, for values (n, g) of the given ones.
+
+        NaN is missing; `complete` tells that there is none.
+        """
         n_samples, n_components = len(values), self.mixture.n_components
         n_wanted = self.mixture.n_features - len(self.given)
-        observed, pattern = _patterns(values)
+        observed, pattern = _patterns(values, complete)
         weights = np.empty((n_samples, n_components))
         expected = np.empty((n_samples, n_components, n_wanted))
         within = np.empty((len(observed), n_components, n_wanted, n_wanted))
@@ -117,10 +126,12 @@ class Conditioning:
             within[number] = regression.covariances
         return Conditional(weights, expected, within, pattern)
 
-    def mean(self, values: Array) -> Array:
+    def mean(self, values: Array, complete: bool = False) -> Array:
         """`distribution(values).mean()`, (n, q), without the distributions of the components."""
+        if complete:
+            return self._regression(np.ones(len(self.given), dtype=bool)).mean(values)
         n_samples = len(values)
-        observed, pattern = _patterns(values)
+        observed, pattern = _patterns(values, complete)
         mean = np.empty((n_samples, self.mixture.n_features - len(self.given)))
         for own, regression, x in self._parts(values, observed, pattern):
             with _numbered(own, n_samples):
@@ -133,15 +144,17 @@ class Conditioning:
         """Samples of each pattern as an index, their regression and their observed values."""
         for seen, own in zip(observed, _members(pattern), strict=True):
             x = values if isinstance(own, slice) else values[own]
-            x = x if seen.all() else x[:, seen]
-            yield own, self._regression(seen), x.astype(np.float64, copy=False)
+            yield own, self._regression(seen), x if seen.all() else x[:, seen]
 
     def _regression(self, seen: Array) -> _Regression:
         """That on the given features of which a value is observed."""
         key = seen.tobytes()
-        if key not in self._regressions:
-            self._regressions[key] = _Regression.of(self.mixture, self.given, seen)
-        return self._regressions[key]
+        found = self._regressions.get(key)
+        if found is None:
+            if len(self._regressions) >= _MOST_PATTERNS:
+                self._regressions.clear()
+            found = self._regressions[key] = _Regression.of(self.mixture, self.given, seen)
+        return found
 
 
 @contextmanager
@@ -153,10 +166,10 @@ def _numbered(own: Any, n_samples: int) -> Iterator[None]:
         raise LostRowError(int(np.arange(n_samples)[own][error.row])) from error
 
 
-def _patterns(values: Array) -> tuple[Array, Array]:
+def _patterns(values: Array, complete: bool) -> tuple[Array, Array]:
     """Which values are observed in each pattern (p, g), and the pattern of each sample (n,)."""
-    missing = np.isnan(values)
-    if not missing.any():
+    missing = None if complete else np.isnan(values)
+    if missing is None or not missing.any():
         return np.ones((1, values.shape[1]), dtype=bool), np.zeros(len(values), dtype=np.intp)
     packed = np.packbits(missing, axis=1)
     _, first, pattern = np.unique(packed, axis=0, return_index=True, return_inverse=True)
@@ -178,8 +191,7 @@ class _Regression:
     observed: MixtureParameters  # the mixture of the observed features
     # About a point among the means, so that distant samples do not suffer cancellation.
     origin: Array  # (o,)
-    at_origin: Array  # (K, q) means of the wanted features where the observed ones are there
-    slopes: Array  # (K, q, o)
+    lines: Array  # (K, q, 1 + o) means of the wanted features there, and slopes
     covariances: Array  # (K, q, q)
 
     @classmethod
@@ -198,41 +210,27 @@ class _Regression:
         assert conditional.regression is not None
         origin = means.mean(axis=0)
         apart = (conditional.regression @ (origin - means)[:, :, None])[:, :, 0]
-        return cls(
-            pushed.true,
-            origin,
-            both.means[:, len(known) :] + apart,
-            conditional.regression,
-            conditional.covariance,
-        )
+        at_origin = both.means[:, len(known) :] + apart
+        lines = np.concatenate([at_origin[:, :, None], conditional.regression], axis=2)
+        return cls(pushed.true, origin, lines, conditional.covariance)
 
     def apply(self, x: Array) -> tuple[Array, Array]:
         """Log-weights (n, K) given observed values (n, o), and means (n, K, q) of the wanted."""
-        n_components, n_wanted, n_observed = self.slopes.shape
-        if not n_observed:
+        n_components, n_wanted, _ = self.lines.shape
+        at_origin, slopes = self.lines[:, :, 0], self.lines[:, :, 1:]
+        if not x.shape[1]:
             size = len(x), n_components
             log_weights = np.broadcast_to(self._log_proportions(), size)
-            return log_weights, np.broadcast_to(self.at_origin, (*size, n_wanted))
-        slopes = self.slopes.reshape(-1, n_observed).T
-        expected = ((x - self.origin) @ slopes).reshape(-1, n_components, n_wanted)
-        return log_responsibilities(x, self.observed), expected + self.at_origin
+            return log_weights, np.broadcast_to(at_origin, (*size, n_wanted))
+        expected = (x - self.origin) @ slopes.reshape(-1, x.shape[1]).T
+        expected = expected.reshape(-1, n_components, n_wanted) + at_origin
+        return log_responsibilities(x, self.observed), expected
 
     def mean(self, x: Array) -> Array:
-        """Mean of the wanted features (n, q) given observed values (n, o).
-
-        Intercepts and slopes are first averaged over the components, in one matrix product.
-        """
-        n_components, n_wanted, n_observed = self.slopes.shape
-        if not n_observed:
-            mean = np.exp(self._log_proportions()) @ self.at_origin
-            return np.broadcast_to(mean, (len(x), n_wanted))
-        lines = np.concatenate([self.at_origin[:, :, None], self.slopes], axis=2)
-        weights = responsibilities(x, self.observed)
-        averaged = lines.reshape(n_components, -1).T @ weights.T
-        averaged = averaged.reshape(n_wanted, n_observed + 1, -1)
-        # Samples are the last axis: NumPy is slow where that is short.
-        apart = np.subtract(x.T, self.origin[:, None], order="C")
-        return (averaged[:, 0] + np.einsum("qon,on->qn", averaged[:, 1:], apart)).T
+        """Mean of the wanted features (n, q) given observed values (n, o)."""
+        if not x.shape[1]:
+            return np.exp(self._log_proportions()) @ self.lines[:, :, 0]
+        return averaged_lines(x, self.observed, self.origin, self.lines)
 
     def _log_proportions(self) -> Array:
         log_weights = self.observed.log_weights

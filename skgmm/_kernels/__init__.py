@@ -67,6 +67,7 @@ __all__ = [
     "Total",
     "active",
     "available",
+    "averaged_lines",
     "iterate",
     "log_peak",
     "m_step",
@@ -299,7 +300,41 @@ def values(
         responsibilities,
         log_responsibilities,
         labels,
+        None,
+        None,
+        None,
         n_threads,
     )
     if lost >= 0:
         raise LostRowError(lost)
+
+
+def averaged_lines(
+    X: Array,
+    means: Array,
+    factors: Array,
+    log_peak: Array,
+    *,
+    origin: Array,
+    lines: Array,
+    n_threads: int,
+) -> Array:
+    """Linear functions of each row, averaged over the components by responsibility, (n, q).
+
+    Parameters
+    ----------
+    origin : ndarray of shape (d,)
+    lines : ndarray of shape (K, q, 1 + d)
+        Values at the origin and, after these, slopes.
+
+    Raises
+    ------
+    LostRowError
+    """
+    out = np.empty((len(X), lines.shape[1]))
+    lost = write_values(
+        X, means, factors, log_peak, None, None, None, None, origin, lines, out, n_threads
+    )
+    if lost >= 0:
+        raise LostRowError(lost)
+    return out

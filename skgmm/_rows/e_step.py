@@ -238,6 +238,22 @@ def log_parts(X: Array, parameters: MixtureParameters, n_threads: int = 1) -> tu
     return log_density, out
 
 
+def averaged_lines(
+    X: Array, parameters: MixtureParameters, origin: Array, lines: Array, n_threads: int = 1
+) -> Array:
+    """Linear functions of each row, averaged over the components by responsibility, (n, q).
+
+    Parameters
+    ----------
+    origin : ndarray of shape (d,)
+    lines : ndarray of shape (K, q, 1 + d)
+        Values at the origin and, after these, slopes.
+    """
+    return _kernels.averaged_lines(
+        X, *_packed(parameters), origin=origin, lines=lines, n_threads=n_threads
+    )
+
+
 def labels(X: Array, parameters: MixtureParameters, n_threads: int = 1) -> Array:
     """The most probable component of each row, shape (n,)."""
     out = np.empty(len(X), dtype=np.int64)

@@ -166,7 +166,7 @@ class GaussianMixtureClassifier(
         """Set the fitted attributes, and return the messages of warnings."""
         model = GaussianMixtureEM() if self.mixture is None else self.mixture
         refuse_noise(self, model)
-        samples = check_samples(self, X, reset=True)
+        samples, _ = check_samples(self, X, reset=True)
         counted, weights, chosen = check_weights(sample_weight, samples)
         classes = Classes.of(self, y, self.unlabeled, samples, chosen)
         priors = None if self.priors is None else check_priors(self.priors, classes.number)
@@ -263,7 +263,8 @@ class GaussianMixtureClassifier(
         """
         check_is_fitted(self)
         # In float64, so that probabilities and their logarithms agree to rounding error.
-        samples = check_samples(self, X, reset=False).astype(np.float64, copy=False)
+        samples, _ = check_samples(self, X, reset=False)
+        samples = samples.astype(np.float64, copy=False)
         by_component = without_names(self.mixture_).predict_log_proba(samples)
         if len(self.component_classes_) == len(self.classes_):
             return by_component

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Iterator
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +21,7 @@ from skgmm._fitted import (
     warn_after_fit,
 )
 from skgmm._html import RepresentationMixin
-from skgmm._inference.conditional import Conditioning
+from skgmm._inference.conditional import Conditional, Conditioning
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
@@ -39,9 +40,14 @@ from skgmm._version import VersionedPickleMixin
 from skgmm.model_selection import GaussianMixtureSearch
 
 # Numbers (samples x components x features) of the samples that are looked at together.
-_NUMBERS = 2**20
+_NUMBERS = 2**18
 
-Found = TypeVar("Found")
+
+# Regressions by mixture, with the parameters that they are of. Not an attribute of the regressor,
+# so that they are neither copied nor saved with it.
+_kept: WeakKeyDictionary[GaussianMixtureEM, tuple[tuple[Any, ...], Conditioning]] = (
+    WeakKeyDictionary()
+)
 
 
 def default_mixture() -> GaussianMixtureEM:
@@ -149,7 +155,7 @@ class GaussianMixtureRegressor(
         """Set the fitted attributes, and return the messages of warnings."""
         model = default_mixture() if self.mixture is None else self.mixture
         refuse_noise(self, model)
-        samples = check_samples(self, X, reset=True)
+        samples, _ = check_samples(self, X, reset=True)
         targets = check_targets(self, y, samples)
         counted, weights, chosen = check_weights(sample_weight, samples)
         check_features_observed(self, counted, None)
@@ -187,13 +193,12 @@ class GaussianMixtureRegressor(
         if return_std and return_cov:
             raise ValueError("return_std and return_cov cannot both be True: call predict twice")
         check_is_fitted(self)
-        samples = check_samples(self, X, reset=False)
+        samples, complete = check_samples(self, X, reset=False)
         conditioning = self._conditioning()
-        means = list(self._by_block(conditioning.mean, samples))
-        mean = self._shaped(np.concatenate(means), samples.dtype)
+        mean = self._shaped(conditioning.mean(samples, complete), samples.dtype)
         if not (return_std or return_cov):
             return mean
-        found = self._by_block(conditioning.distribution, samples)
+        found = _by_block(conditioning, samples, complete)
         variances = np.concatenate([part.variances() for part in found])
         if return_std:
             return mean, self._shaped(np.sqrt(variances), samples.dtype)
@@ -227,27 +232,41 @@ n_samples)
         if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
             raise ValueError(f"n_samples should be a positive integer, but got {n_samples!r}")
         rng = check_random_state(random_state)
-        samples = check_samples(self, X, reset=False)
-        found = self._by_block(self._conditioning().distribution, samples)
+        samples, complete = check_samples(self, X, reset=False)
+        found = _by_block(self._conditioning(), samples, complete)
         draws = [part.draw(int(n_samples), rng) for part in found]
         drawn = np.moveaxis(np.concatenate(draws, axis=1), 0, -1)  # (n, targets, draws)
         drawn = drawn[:, 0] if self.n_targets_ == 1 else drawn
         return drawn.astype(samples.dtype, copy=False)
 
     def _conditioning(self) -> Conditioning:
-        """The mixture of targets given features."""
-        return Conditioning(self.mixture_._parameters(), np.arange(self.n_features_in_))
-
-    def _by_block(self, function: Callable[[Array], Found], samples: Array) -> Iterator[Found]:
-        """What a function finds for a block of samples after the other."""
-        n_together = max(1, _NUMBERS // self.mixture_.means_.size)
-        for first in range(0, len(samples), n_together):
-            try:
-                yield function(samples[first : first + n_together])
-            except LostRowError as error:
-                raise LostRowError(first + error.row) from error
+        """The mixture of targets given features; regressions are kept until parameters change."""
+        parameters = _parameters_as_bytes(self.mixture_)
+        before, conditioning = _kept.get(self.mixture_, (None, None))
+        if conditioning is None or before != parameters:
+            given = np.arange(self.n_features_in_)
+            conditioning = Conditioning(self.mixture_._parameters(), given)
+            _kept[self.mixture_] = parameters, conditioning
+        return conditioning
 
     def _shaped(self, values: Array, dtype: np.dtype) -> Array:
         """In the shape and dtype that users see: no axis for a single target."""
         values = values[..., 0] if self.n_targets_ == 1 else values
         return values.astype(dtype, copy=False)
+
+
+def _parameters_as_bytes(mixture: GaussianMixtureEM) -> tuple[Any, ...]:
+    """Equal for equal parameters, whoever has set them."""
+    factors = getattr(mixture, "precisions_cholesky_", mixture.covariances_)
+    arrays = mixture.weights_, mixture.means_, factors
+    return mixture._structure(), *(np.asarray(array).tobytes() for array in arrays)
+
+
+def _by_block(conditioning: Conditioning, samples: Array, complete: bool) -> Iterator[Conditional]:
+    """The distribution of the targets, for a block of samples after the other."""
+    n_together = max(1, _NUMBERS // conditioning.mixture.means.size)
+    for first in range(0, len(samples), n_together):
+        try:
+            yield conditioning.distribution(samples[first : first + n_together], complete)
+        except LostRowError as error:
+            raise LostRowError(first + error.row) from error

@@ -19,8 +19,8 @@ Mixture = TypeVar("Mixture", GaussianMixtureEM, GaussianMixtureSearch)
 AnyMixture = GaussianMixtureEM | GaussianMixtureSearch
 
 
-def check_samples(estimator: Any, X: Any, reset: bool) -> Array:
-    """X in memory as float64 or float32, NaN where a value is missing.
+def check_samples(estimator: Any, X: Any, reset: bool) -> tuple[Array, bool]:
+    """X in memory as float64 or float32, NaN where a value is missing; and whether none is.
 
     Sets the features of the estimator, or checks them.
     """
@@ -29,9 +29,9 @@ def check_samples(estimator: Any, X: Any, reset: bool) -> Array:
             f"{type(estimator).__name__} takes X in memory, but got a {type(X).__name__}: fit on a "
             "random sample, and predict one block at a time"
         )
-    array, largest, _ = array_with_missing(estimator, X, reset)
+    array, largest, whole = array_with_missing(estimator, X, reset)
     check_magnitude(largest)
-    return readable(array)
+    return readable(array), whole
 
 
 def check_target_given(estimator: Any, y: Any) -> None:

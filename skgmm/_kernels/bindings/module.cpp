@@ -145,11 +145,21 @@ void add_group_moments(Matrix<T> X, std::optional<Vector> weight, std::optional<
     });
 }
 
+Lines lines_of(const Factors& coefficients, const Vector& origin, int64_t K) {
+    const int64_t d = origin.shape(0);
+    require(coefficients.ndim() == 3 && int64_t(coefficients.shape(0)) == K &&
+                int64_t(coefficients.shape(2)) == 1 + d,
+            "lines: (K, targets, 1 + features)");
+    return {int64_t(coefficients.shape(1)), origin.data(), coefficients.data()};
+}
+
 template <typename T>
 int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_peak,
                      std::optional<Out<double>> log_density, std::optional<Out<T>> responsibilities,
                      std::optional<Out<double>> log_responsibilities,
-                     std::optional<Out<int64_t>> labels, int64_t n_threads) {
+                     std::optional<Out<int64_t>> labels, std::optional<Vector> origin,
+                     std::optional<Factors> lines, std::optional<Out<double>> averages,
+                     int64_t n_threads) {
     const Rows<T> rows = rows_of<T>(X, std::nullopt);
     require(log_peak.shape(0) == means.shape(0), "log_peak: one for each component");
     PackedMixture mixture = packed(means, factors, log_peak.data());
@@ -161,10 +171,17 @@ int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_peak,
             "responsibilities: (n, K)");
     require(!log_responsibilities || int64_t(log_responsibilities->size()) == n * K,
             "log_responsibilities: (n, K)");
+    const Lines linear_functions = averages ? lines_of(*lines, *origin, K) : Lines{};
+    require(!origin || int64_t(origin->shape(0)) == rows.n_features,
+            "origin: as many features as X");
+    require(!averages || int64_t(averages->size()) == n * linear_functions.n_targets,
+            "averages: one for each row and target");
     const Values<T> values{log_density ? log_density->data() : nullptr,
                            responsibilities ? responsibilities->data() : nullptr,
                            log_responsibilities ? log_responsibilities->data() : nullptr,
-                           labels ? labels->data() : nullptr};
+                           labels ? labels->data() : nullptr,
+                           averages ? averages->data() : nullptr,
+                           linear_functions};
     const auto attempt = [&] {
         return write_rows(rows, mixture.mixture, values, n_threads);
     };
@@ -212,7 +229,8 @@ void bind(nb::module_& m) {
     m.def("write_values", &write_values<T>, nb::arg("X").noconvert(), nb::arg("means"),
           nb::arg("factors"), nb::arg("log_peak"), nb::arg("log_density").none(),
           nb::arg("responsibilities").none(), nb::arg("log_responsibilities").none(),
-          nb::arg("labels").none(), nb::arg("n_threads"));
+          nb::arg("labels").none(), nb::arg("origin").none(), nb::arg("lines").none(),
+          nb::arg("averages").none(), nb::arg("n_threads"));
 }
 
 }  // namespace

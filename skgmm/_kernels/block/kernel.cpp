@@ -26,6 +26,7 @@ namespace {
 #include "block/far.hpp"
 #include "block/find.hpp"
 #include "block/m_step_sums.hpp"
+#include "block/averages.hpp"
 #include "block/measurement.hpp"
 #include "block/deconvolve.hpp"
 
@@ -146,6 +147,8 @@ int64_t values(const Rows<T>& in, const Mixture& mixture, int64_t first, int64_t
         if (out.log_density)
             for (int64_t lane = 0; lane < count; ++lane)
                 out.log_density[start + lane] = w.density[lane];
+        if (out.averages)
+            write_averages(out.lines, K, in.n_features, start, count, w, out.averages);
         if (out.log_responsibilities) {
             take_density(K, log_joint, peak, w);
             write_by_component(w, K, start, count, out.log_responsibilities);

@@ -83,6 +83,14 @@ inline void add_exactly(double value, double& high, double& low) {
     high = sum;
 }
 
+// Linear functions of a row x for each component: target q is there
+// coefficients[k, q, 0] + coefficients[k, q, 1:] . (x - origin).
+struct Lines {
+    std::int64_t n_targets;
+    const double* origin;        // (d,)
+    const double* coefficients;  // (K, n_targets, 1 + d)
+};
+
 // Values by row; a null pointer is not asked for.
 template <typename T>
 struct Values {
@@ -90,6 +98,8 @@ struct Values {
     T* responsibilities;           // (n, K)
     double* log_responsibilities;  // (n, K), which a float need not hold
     std::int64_t* labels;          // (n,)
+    double* averages;              // (n, n_targets), of the lines by responsibility
+    Lines lines;
 };
 
 // One compilation of the kernel, over rows first .. last - 1. Each function returns the first row
