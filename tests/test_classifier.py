@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from conftest import SKLEARN
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import logsumexp
@@ -118,6 +119,8 @@ def test_units_do_not_matter(seed, scale):
 
 @pytest.mark.parametrize("solver", ["svd", "lsqr"])
 def test_tied_across_classes_is_linear_discriminant_analysis(solver):
+    if solver == "svd" and SKLEARN < (1, 9):
+        pytest.skip("divides the covariance by n - n_classes before scikit-learn 1.9")
     for X, y in (IRIS, load_wine(return_X_y=True), overlapping(1)):
         ours = GaussianMixtureClassifier(TIED, ties="across").fit(X, y)
         theirs = LinearDiscriminantAnalysis(solver=solver).fit(X, y)

@@ -142,7 +142,7 @@ def test_regression_of_one_gaussian_is_least_squares():
     X = np.random.default_rng(0).normal(size=(100, 3)) @ np.array([[1, 2, 0], [0, 1, 1], [0, 0, 1]])
     mixture = GaussianMixtureEM(1, reg_covar=0).fit(X)
     design = np.column_stack([np.ones(100), X[:, :2]])
-    coefficients, residual, *_ = np.linalg.lstsq(design, X[:, 2])
+    coefficients, residual, *_ = np.linalg.lstsq(design, X[:, 2], rcond=None)
     found = mixture.condition({0: 0.5, 1: -1.0})
     np.testing.assert_allclose(found.means_[0, 0], coefficients @ [1, 0.5, -1.0], rtol=1e-9)
     np.testing.assert_allclose(found.covariances_[0, 0, 0], residual[0] / 100, rtol=1e-9)

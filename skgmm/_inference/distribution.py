@@ -39,6 +39,7 @@ class DistributionMixin(ProbabilityMixin, TransformerMixin):
     if TYPE_CHECKING:
         means_: Array
         n_features_in_: int
+        weights_: Array
         noise_weight_: float
 
         def _structure(self) -> Structure: ...
@@ -83,7 +84,9 @@ class DistributionMixin(ProbabilityMixin, TransformerMixin):
         chosen = feature_numbers(features, names, "features")
         structure = marginal_structure(self._structure())
         part = marginal_parameters(parameters, chosen)
-        return self._part(part if structure is not FULL else as_full(part), chosen, structure)
+        mixture = self._part(part if structure is not FULL else as_full(part), chosen, structure)
+        mixture.weights_ = self.weights_.copy()  # the logarithm and back may round
+        return mixture
 
     @of_one_fit
     def condition(self, values: ArrayLike | Mapping[int | str, float]) -> Self:

@@ -209,7 +209,8 @@ def _validated(estimator: BaseEstimator, reset: bool, X: Any) -> Array:
 
 def _is_dask(X: Any) -> bool:
     """Told by the name of its module, so that Dask is imported for nobody else."""
-    return type(X).__module__.partition(".")[0] == "dask"
+    # Data frames of Dask 2024 are of a package of its own.
+    return type(X).__module__.partition(".")[0] in {"dask", "dask_expr"}
 
 
 def _chunks(mixture: BaseEstimator, X: Any, sample_weight: Any, reset: bool) -> DaskRows:
