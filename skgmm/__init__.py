@@ -10,6 +10,7 @@ from skgmm._supervised.classifier import GaussianMixtureClassifier
 from skgmm._supervised.regressor import GaussianMixtureRegressor
 from skgmm._version import __version__, show_versions
 from skgmm.model_selection import (
+    AllSamples,
     BootstrapLRT,
     GaussianMixtureSearch,
     ParameterUncertainty,
@@ -21,6 +22,7 @@ from skgmm.model_selection import (
 )
 
 __all__ = [
+    "AllSamples",
     "BootstrapLRT",
     "ConjugatePrior",
     "GaussianMixtureClassifier",

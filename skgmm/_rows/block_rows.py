@@ -21,7 +21,6 @@ from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.noise import Background
 from skgmm._rows.out_of_core import OutOfCoreRows
 from skgmm._rows.row_blocks import RowBlocks
-from skgmm._rows.sample import sample_key, sample_size
 from skgmm._rows.totals import Totals, totals_of
 from skgmm._rows.unchanged_files import FileState, check_unchanged
 
@@ -80,10 +79,9 @@ class BlockRows(OutOfCoreRows):
     def split_threads(self, n_starts: int) -> tuple[int, BlockRows]:
         return 1, self  # side by side, each start would read the source for itself
 
-    def with_first_pass(self, n_components: int, rng: np.random.RandomState) -> BlockRows:
-        """The same rows, with what a fit must know of them: one pass."""
-        size, key, n_before = sample_size(n_components), sample_key(rng), 0
-        files, dtypes = self.blocks.source.files(), set()
+    def with_first_pass(self, n_components: int, size: int, key: int) -> BlockRows:
+        """The same rows, with what a fit must know of them, and `size` of them drawn: one pass."""
+        n_before, files, dtypes = 0, self.blocks.source.files(), set()
         total: FirstPass | None = None
         with closing(self._visited()) as visited:
             for part, largest in visited:

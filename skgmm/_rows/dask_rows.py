@@ -39,7 +39,7 @@ from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.noise import Background
 from skgmm._rows.out_of_core import OutOfCoreRows
 from skgmm._rows.parts import Known
-from skgmm._rows.sample import Reservoir, sample_key, sample_size
+from skgmm._rows.sample import Reservoir
 from skgmm._rows.totals import Totals, WithTotals, totals_of, with_totals
 
 # Results that one task adds up.
@@ -115,9 +115,8 @@ class DaskRows(OutOfCoreRows):
     def split_threads(self, n_starts: int) -> tuple[int, DaskRows]:
         return 1, self  # one start keeps all workers busy
 
-    def with_first_pass(self, n_components: int, rng: np.random.RandomState) -> DaskRows:
-        """The same rows, with what a fit must know of them: one pass."""
-        size, key = sample_size(n_components), sample_key(rng)
+    def with_first_pass(self, n_components: int, size: int, key: int) -> DaskRows:
+        """The same rows, with what a fit must know of them, and `size` of them drawn: one pass."""
         chunks = numbered = chunks_of(self.X, self.sample_weight)
         if self.sample_weight is not None:  # rows of weight 0 are not numbered
             count = dask.delayed(np.count_nonzero)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
@@ -31,6 +31,7 @@ from skgmm._rows.missing import (
     with_nan,
 )
 from skgmm._rows.row_blocks import RowBlocks
+from skgmm._rows.sample import sample_key, sample_size
 from skgmm._threads import available_threads, threads_for
 
 if TYPE_CHECKING:
@@ -45,19 +46,35 @@ def rows_to_fit(
     labels: ArrayLike | None = None,
 ) -> Rows:
     """Rows that the mixture is fitted to; sets its `n_features_in_` and `feature_names_in_`."""
-    n_components = mixture.n_components
+    size, key = sample_size(mixture.n_components), partial(sample_key, rng)
+    return rows_and_sample(mixture, X, sample_weight, labels, mixture.n_components, size, key)
+
+
+def rows_and_sample(
+    mixture: BaseEstimator,
+    X: Any,
+    sample_weight: ArrayLike | None,
+    labels: ArrayLike | None,
+    n_components: int,
+    size: int,
+    key: Callable[[], int],
+) -> Rows:
+    """Rows that so many components can be fitted to; `size` of them are drawn if they are not in
+    memory.
+    """
     if isinstance(X, RowBlocks):
         blocks = _blocks(mixture, X, sample_weight, reset=True)
         if labels is not None:
             blocks = blocks.with_labels(check_labels(labels, blocks.n_samples, n_components))
-        return blocks.with_first_pass(n_components, rng)
+        return blocks.with_first_pass(n_components, size, key())
     if _is_dask(X):
         if labels is not None:
             raise ValueError(
                 "labels are not supported with Dask yet: use RowBlocks, give X in memory, or "
                 "means_init from a fit to a labelled sample"
             )
-        return _chunks(mixture, X, sample_weight, reset=True).with_first_pass(n_components, rng)
+        chunks = _chunks(mixture, X, sample_weight, reset=True)
+        return chunks.with_first_pass(n_components, size, key())
     rows = rows_in_memory(mixture, X, sample_weight, n_components)
     return labelled(rows, labels, n_components)
 
@@ -218,7 +235,7 @@ def _chunks(mixture: BaseEstimator, X: Any, sample_weight: Any, reset: bool) -> 
     from skgmm._rows.dask_input import dask_rows, header_of
 
     validate_data(mixture, header_of(X), skip_check_array=True, reset=reset)
-    if reset and mixture.responsibilities_init is not None:
+    if reset and getattr(mixture, "responsibilities_init", None) is not None:
         raise ValueError(
             "responsibilities_init is not supported with Dask arrays, because it would have to be "
             "sent to the workers. Use means_init, or the parameters of a fit to a random sample."

@@ -109,9 +109,12 @@ class OutOfCoreRows(Rows):
         return replace(self, component_labels=labels)  # type: ignore[type-var]
 
     def start_sample(self, n_components: int, stream: Stream) -> StartSample:
-        found = self._decoded(self.after_first_pass.reservoir)
-        found = replace(found, background=self.background)
+        found = replace(self.drawn(), background=self.background)
         return self.completion.filled(found) if np.isnan(found.rows).any() else found
+
+    def drawn(self) -> StartSample:
+        """The samples that the first pass has drawn."""
+        return self._decoded(self.after_first_pass.reservoir)
 
     def scale_sample(self) -> StartSample:
         return self._decoded(self.after_first_pass.for_scale)

@@ -1,5 +1,6 @@
 """Model selection: number of components, covariance structure, and uncertainty."""
 
+from skgmm.model_selection._all_samples import AllSamples
 from skgmm.model_selection._bootstrap import BootstrapLRT, bootstrap_lrt
 from skgmm.model_selection._scorers import CriterionScorer, aic_scorer, bic_scorer, icl_scorer
 from skgmm.model_selection._search import GaussianMixtureSearch
@@ -10,6 +11,7 @@ from skgmm.model_selection._uncertainty import (
 )
 
 __all__ = [
+    "AllSamples",
     "BootstrapLRT",
     "CriterionScorer",
     "GaussianMixtureSearch",

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from skgmm._fitting import Fit
+import numpy as np
+
+from skgmm._em.settings import Settings
+from skgmm._fitting import Fit, fit_mixture
 from skgmm._mixture import GaussianMixtureEM
+from skgmm._rows.base import Rows
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._starts.choose import single_candidate, table_of_starts
 from skgmm.model_selection._search_data import SearchData
@@ -16,8 +20,28 @@ from skgmm.model_selection._table import ModelFit
 def as_estimator(
     search: Any, chosen: ModelFit, rows: RowsInMemory, data: SearchData
 ) -> GaussianMixtureEM:
-    """A model of the table, fitted to the rows, with the constructor parameters of the search."""
+    """A model of the table as an estimator."""
     assert chosen.result is not None
+    starts = single_candidate("search", chosen.result.parameters)
+    objective = replace(data.objective(chosen.structure, chosen.n_components), rows=rows)
+    prior = data.knowledge.prior_of(chosen.structure, chosen.n_components)
+    table = table_of_starts([starts], [chosen.result])
+    fit = Fit(objective, chosen.result, table, [], prior, search.random_state)
+    return _with(_unfitted(search, chosen), fit)
+
+
+def refitted(
+    search: Any, chosen: ModelFit, rows: Rows, rng: np.random.RandomState
+) -> tuple[GaussianMixtureEM, list[str]]:
+    """A model of the table, fitted on to all samples; and what the user should know of the fit."""
+    assert chosen.result is not None
+    mixture = _unfitted(search, chosen)
+    fit = fit_mixture(Settings.of(mixture), rows, rng, chosen.result.parameters)
+    return _with(mixture, fit), fit.messages
+
+
+def _unfitted(search: Any, chosen: ModelFit) -> GaussianMixtureEM:
+    """With the constructor parameters of the search, and the names of its features."""
     mixture = GaussianMixtureEM(
         chosen.n_components,
         covariance_type=chosen.structure.name,
@@ -30,13 +54,12 @@ def as_estimator(
         random_state=search.random_state,
         n_jobs=search.n_jobs,
     )
-    starts = single_candidate("search", chosen.result.parameters)
-    objective = replace(data.objective(chosen.structure, chosen.n_components), rows=rows)
-    prior = data.knowledge.prior_of(chosen.structure, chosen.n_components)
-    table = table_of_starts([starts], [chosen.result])
-    fit = Fit(objective, chosen.result, table, [], prior, search.random_state)
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(search, name):
             setattr(mixture, name, getattr(search, name))
+    return mixture
+
+
+def _with(mixture: GaussianMixtureEM, fit: Fit) -> GaussianMixtureEM:
     mixture.__dict__.update(fit.attributes())
     return mixture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -20,7 +19,7 @@ Prepare = Callable[[RowsInMemory], SearchData]
 
 def cross_validated(
     rows: RowsInMemory,
-    folds: Any,
+    folds: Iterable[tuple[Array, Array]],
     structures: Sequence[Structure],
     prepare: Prepare,
     n_parallel: int,
@@ -33,7 +32,8 @@ def cross_validated(
 
     Parameters
     ----------
-    folds : cross-validation generator
+    folds : iterable of (train, test)
+        Numbers of samples.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def cross_validated(
     """
     scores: list[dict[tuple[str, int], float]] = []
     sizes: list[float] = []
-    for fold, (train, test) in enumerate(folds.split(rows.X)):
+    for fold, (train, test) in enumerate(folds):
         known, held_out = rows.taken(train), rows.taken(test)
         _check_fold(fold, known, held_out)
         try:

@@ -18,8 +18,8 @@ class CriterionScorer(BaseScorer):
     """A negative criterion, for the parameter `scoring` of scikit-learn's GridSearchCV and others.
 
     The three instances are `bic_scorer`, `aic_scorer` and `icl_scorer`. Criteria are computed on
-    the samples that a model was fitted to, so pass all samples as both parts of a single split, as
-    in the example; with folds the criterion is that of the held-out samples.
+    the samples that a model was fitted to, so pass ``cv=AllSamples()``, as in the example; with
+    folds the criterion is that of the held-out samples.
 
     The score of a mixture with a collapsed or degenerate component is NaN, with a warning, because
     its likelihood does not measure fit: such a model cannot win.
@@ -30,16 +30,14 @@ class CriterionScorer(BaseScorer):
 
     Examples
     --------
-    >>> import numpy as np
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.model_selection import GridSearchCV
-    >>> from skgmm import GaussianMixtureEM, bic_scorer
+    >>> from skgmm import AllSamples, GaussianMixtureEM, bic_scorer
     >>> X = load_iris().data
-    >>> all_samples = np.arange(len(X))
     >>> grid = {"n_components": [1, 2, 3], "covariance_type": ["full", "VEV"]}
     >>> search = GridSearchCV(
     ...     GaussianMixtureEM(random_state=0), grid, scoring=bic_scorer,
-    ...     cv=[(all_samples, all_samples)])
+    ...     cv=AllSamples())
     >>> search.fit(X).best_params_
     {'covariance_type': 'VEV', 'n_components': 2}
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -15,8 +16,9 @@ from skgmm._fitted import replacing, undone_on_error, warn_after_fit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._prior import ConjugatePrior
-from skgmm._rows.grouped import RowsInMemory
-from skgmm._rows.intake import labelled, rows_in_memory, with_errors
+from skgmm._rows.base import Rows
+from skgmm._rows.intake import rows_and_sample, with_errors
+from skgmm._rows.sample import sample_key
 from skgmm._rows.uniform_noise import UniformNoise, beside_noise, noise_of
 from skgmm._sklearn_compat import (
     CallbackSupportMixin,
@@ -27,17 +29,11 @@ from skgmm._sklearn_compat import (
 )
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
-from skgmm.model_selection._advice import advice, interrupted
 from skgmm.model_selection._answers import AnswersAsTheBest
-from skgmm.model_selection._best import as_estimator
-from skgmm.model_selection._cross_validation import cross_validated
+from skgmm.model_selection._drawn import SAMPLES_OUT_OF_CORE
 from skgmm.model_selection._grid import sizes_of, structures_of
-from skgmm.model_selection._search_data import SearchData
-from skgmm.model_selection._sweep import sweep
-from skgmm.model_selection._table import add_held_out, best_row, table_of
+from skgmm.model_selection._run import HELD_OUT, searched
 from skgmm.model_selection._tasks import SearchTasks
-
-HELD_OUT = "log_likelihood"
 
 
 class GaussianMixtureSearch(
@@ -70,9 +66,14 @@ class GaussianMixtureSearch(
         is higher for better models (Smyth 2000).
     cv : int, cross-validation generator, iterable or None, default=None
         Folds of the cross-validation, as in scikit-learn. None means 5 folds, and a number
-        splits without shuffling, so use ``KFold(5, shuffle=True)`` for sorted data. For grouped
-        samples, pass the splits: ``list(GroupKFold(5).split(X, groups=groups))``. Ignored by the
-        other criteria.
+        splits without shuffling, so use ``KFold(5, shuffle=True)`` for sorted data, and
+        ``GroupKFold(5)`` with `groups` in `fit` for grouped samples. Ignored by the other criteria.
+    max_samples : int or None, default=None
+        The models are compared on no more than so many samples, drawn at random without
+        replacement (with weights, heavy ones rather than light ones), and the best one is then
+        fitted to all samples. None means all samples if they are in memory, and 50,000 of
+        :class:`RowBlocks` and Dask arrays or data frames. A component of a very small part of the
+        samples may be missing from the sample.
     tol : float, default=1e-5
         See :class:`GaussianMixtureEM`. Larger by default, because models differ by more.
     reg_covar : 'auto' or float, default='auto'
@@ -108,7 +109,8 @@ class GaussianMixtureSearch(
     best_covariance_type_ : str
         Covariance structure of the best model.
     best_score_ : float
-        Value of the criterion for the best model.
+        Value of the criterion for the best model: the lowest of all models if the criterion is
+        'bic', 'icl' or 'aic', the highest if it is 'log_likelihood'.
     best_index_ : int
         Index of the best model in `results_`.
     results_ : dict of ndarrays
@@ -116,7 +118,8 @@ class GaussianMixtureSearch(
         'covariance_type', 'log_likelihood' (total, in nats), 'n_parameters', 'bic', 'aic', 'icl',
         'converged', 'status' (how the fit ended, or why there is no fit) and 'fit_time'
         (seconds); with criterion='log_likelihood' also 'held_out_log_likelihood' and its standard
-        error over folds 'held_out_error', in nats per sample. NaN if there is no fit.
+        error over folds 'held_out_error', in nats per sample. NaN if there is no fit. With
+        `max_samples` all this is of the samples that were drawn.
     n_features_in_ : int
         Number of features of the fit.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -148,6 +151,7 @@ class GaussianMixtureSearch(
         "covariance_types": [str, "array-like"],
         "criterion": [StrOptions({"bic", "icl", "aic", HELD_OUT})],
         "cv": ["cv_object"],
+        "max_samples": [Interval(Integral, 2, None, closed="left"), None],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -170,6 +174,7 @@ class GaussianMixtureSearch(
         criterion: str = "bic",
         *,
         cv: Any = None,
+        max_samples: int | None = None,
         tol: float = 1e-5,
         reg_covar: float | str = "auto",
         max_iter: int = 1000,
@@ -184,6 +189,7 @@ class GaussianMixtureSearch(
         self.covariance_types = covariance_types
         self.criterion = criterion
         self.cv = cv
+        self.max_samples = max_samples
         self.tol = tol
         self.reg_covar = reg_covar
         self.max_iter = max_iter
@@ -202,12 +208,14 @@ class GaussianMixtureSearch(
         sample_weight: ArrayLike | None = None,
         labels: ArrayLike | None = None,
         error_covariance: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> GaussianMixtureSearch:
         """Fit all models, and keep the best.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), RowBlocks, Dask array or data frame
+            NaN is a missing value.
         y : Ignored
         sample_weight : array-like of shape (n_samples,), default=None
             How often each sample counts: a weight of 3 means three times, 0 means never.
@@ -220,6 +228,8 @@ class GaussianMixtureSearch(
             Variances (n_samples, n_features), or covariances (n_samples, n_features, n_features),
             of the errors with which X was measured: the mixtures are those of the true values, and
             the log-likelihoods and criteria those of the measurements.
+        groups : array-like of shape (n_samples,), default=None
+            The group of each sample, for a `cv` that does not divide groups.
 
         Returns
         -------
@@ -241,11 +251,14 @@ class GaussianMixtureSearch(
         """
         n_models = len(sizes_of(self.n_components)) * len(structures_of(self.covariance_types))
         folds = self._folds()
-        n_folds = 0 if folds is None else folds.get_n_splits(X)
+        n_folds = 0 if folds is None else folds.get_n_splits(X, groups=groups)
         tasks = SearchTasks(self, X, y, sample_weight, n_models * (1 + n_folds))
         with undone_on_error(self):
             with single_threaded_blas(), replacing(self) as working:
-                messages = working._fit(X, sample_weight, labels, error_covariance, folds, tasks)
+                rng = check_random_state(self.random_state)
+                source = working._source(X, sample_weight, labels, error_covariance, rng)
+                found, messages = searched(working, source, folds, groups, tasks, rng)
+                working.__dict__.update(found)
             tasks.done()
         warn_after_fit(messages)
         return self
@@ -279,57 +292,19 @@ class GaussianMixtureSearch(
         self.fit(X, None, sample_weight, labels, error_covariance)
         return self.predict(X, error_covariance)
 
-    def _fit(
+    def _source(
         self,
         X: ArrayLike,
         sample_weight: ArrayLike | None,
         labels: ArrayLike | None,
         error_covariance: ArrayLike | None,
-        folds: Any,
-        tasks: SearchTasks,
-    ) -> list[str]:
-        """Set the fitted attributes, and return the messages of warnings."""
-        sizes, structures = sizes_of(self.n_components), structures_of(self.covariance_types)
-        rows = rows_in_memory(self, X, sample_weight, min(sizes))
-        rows = with_errors(labelled(rows, labels, min(sizes)), error_covariance)
-        rows = beside_noise(rows, noise_of(self.noise))
-        rng = check_random_state(self.random_state)
-
-        def prepare(some: RowsInMemory) -> SearchData:
-            options = {"tol": self.tol, "max_iter": self.max_iter}
-            return SearchData.prepare(
-                some,
-                self.reg_covar,
-                sizes,
-                rng,
-                options,
-                structures,
-                prior=self.prior,
-                equal_weights=self.fixed is not None,
-                admissible_only=True,
-            )
-
-        data = prepare(rows)
-        table, complete = sweep(data, structures, rows.n_threads, tasks)
-        results = table_of(table, structures, sizes, rows, self.fixed is not None)
-        column = self.criterion
-        if column == HELD_OUT:
-            if not complete:
-                raise tasks.interruption
-            held_out, complete = cross_validated(
-                rows, folds, structures, prepare, rows.n_threads, tasks
-            )
-            column = add_held_out(results, held_out)
-        best = best_row(results, column, higher_is_better=self.criterion == HELD_OUT)
-        self.results_, self.best_index_ = results, best
-        self.best_score_ = float(results[column][best])
-        self.best_n_components_ = int(results["n_components"][best])
-        self.best_covariance_type_ = str(results["covariance_type"][best])
-        chosen = table[self.best_covariance_type_, self.best_n_components_]
-        self.best_estimator_ = as_estimator(self, chosen, rows, data)
-        names = getattr(self, "feature_names_in_", None)
-        messages = advice(data, table, results, best, self.criterion, names)
-        return messages if complete else [*messages, interrupted(results)]
+        rng: np.random.RandomState,
+    ) -> Rows:
+        """All samples, of which some have been drawn if they are not in memory."""
+        K, size = min(sizes_of(self.n_components)), self.max_samples or SAMPLES_OUT_OF_CORE
+        key = partial(sample_key, rng)
+        rows = rows_and_sample(self, X, sample_weight, labels, K, size, key)
+        return beside_noise(with_errors(rows, error_covariance), noise_of(self.noise))
 
     def _folds(self) -> Any:
         """The splitter, if the criterion is cross-validated."""

@@ -1,0 +1,93 @@
+"""A search from end to end: samples drawn, models compared, the best as an estimator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skgmm._rows.base import Rows
+from skgmm._rows.grouped import RowsInMemory
+from skgmm._rows.uniform_noise import noise_of
+from skgmm.model_selection._advice import advice, interrupted
+from skgmm.model_selection._best import as_estimator, refitted
+from skgmm.model_selection._cross_validation import cross_validated
+from skgmm.model_selection._drawn import drawn
+from skgmm.model_selection._grid import sizes_of, structures_of
+from skgmm.model_selection._search_data import SearchData
+from skgmm.model_selection._sweep import sweep
+from skgmm.model_selection._table import add_held_out, best_row, table_of
+from skgmm.model_selection._tasks import SearchTasks
+
+HELD_OUT = "log_likelihood"
+"""The criterion of cross-validation."""
+
+
+def searched(
+    search: Any,
+    source: Rows,
+    folds: Any,
+    groups: ArrayLike | None,
+    tasks: SearchTasks,
+    rng: np.random.RandomState,
+) -> tuple[dict[str, Any], list[str]]:
+    """The fitted attributes of a search, and the messages of its warnings.
+
+    Parameters
+    ----------
+    search : GaussianMixtureSearch
+        Whose constructor parameters are read.
+    source : Rows
+        All samples.
+    folds : cross-validation generator or None
+    """
+    sizes, structures = sizes_of(search.n_components), structures_of(search.covariance_types)
+    rows, groups = drawn(source, search.max_samples, noise_of(search.noise), groups, rng)
+    equal_weights = search.fixed is not None
+
+    def prepare(some: RowsInMemory) -> SearchData:
+        return SearchData.prepare(
+            some,
+            search.reg_covar,
+            sizes,
+            rng,
+            {"tol": search.tol, "max_iter": search.max_iter},
+            structures,
+            prior=search.prior,
+            equal_weights=equal_weights,
+            admissible_only=True,
+        )
+
+    data = prepare(rows)
+    table, complete = sweep(data, structures, rows.n_threads, tasks)
+    results = table_of(table, structures, sizes, rows, equal_weights)
+    column = search.criterion
+    if column == HELD_OUT:
+        if not complete:
+            raise tasks.interruption
+        splits = folds.split(rows.X, groups=groups)
+        held_out, complete = cross_validated(
+            rows, splits, structures, prepare, rows.n_threads, tasks
+        )
+        column = add_held_out(results, held_out)
+    best = best_row(results, column, higher_is_better=search.criterion == HELD_OUT)
+    names = getattr(search, "feature_names_in_", None)
+    messages = advice(data, table, results, best, search.criterion, names)
+    if not complete:
+        messages.append(interrupted(results))
+    size, name = int(results["n_components"][best]), str(results["covariance_type"][best])
+    if rows is source:
+        estimator = as_estimator(search, table[name, size], rows, data)
+    else:
+        estimator, more = refitted(search, table[name, size], source, rng)
+        messages += more
+    found = {
+        "results_": results,
+        "best_index_": best,
+        "best_score_": float(results[column][best]),
+        "best_n_components_": size,
+        "best_covariance_type_": name,
+        "best_estimator_": estimator,
+    }
+    return found, messages
