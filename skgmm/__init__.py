@@ -9,6 +9,7 @@ from skgmm._rows.uniform_noise import UniformNoise
 from skgmm._supervised.classifier import GaussianMixtureClassifier
 from skgmm._supervised.regressor import GaussianMixtureRegressor
 from skgmm._version import __version__, show_versions
+from skgmm.data import load_faithful
 from skgmm.model_selection import (
     AllSamples,
     BootstrapLRT,
@@ -39,6 +40,7 @@ __all__ = [
     "bootstrap_lrt",
     "fit_many",
     "icl_scorer",
+    "load_faithful",
     "merge_components",
     "parameter_uncertainty",
     "show_versions",

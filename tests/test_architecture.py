@@ -47,6 +47,7 @@ LAYERS = [
     "_kernels",
     "_sklearn_compat",
     "_linalg",
+    "data",
 ]
 
 MODULES = sorted(

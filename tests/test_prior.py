@@ -24,7 +24,7 @@ from skgmm._objective import Objective
 from skgmm._prior import OneGaussian, Prior, prior_of
 from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES, find_structure
-from skgmm.model_selection import _search
+from skgmm.model_selection import _run
 from skgmm.model_selection._nesting import contains
 
 NAMES = list(STRUCTURES)
@@ -316,13 +316,13 @@ def test_a_search_takes_a_prior():
 @pytest.mark.parametrize("prior", ["auto", ConjugatePrior(covariance_rows=5.0, mean_rows=2.0)])
 def test_richer_structures_have_a_higher_posterior_density(prior, monkeypatch):
     found = {}
-    table_of = _search.table_of
+    table_of = _run.table_of
 
     def noted(table, *arguments):
         found.update(table)
         return table_of(table, *arguments)
 
-    monkeypatch.setattr(_search, "table_of", noted)
+    monkeypatch.setattr(_run, "table_of", noted)
     GaussianMixtureSearch([2, 3], prior=prior, random_state=0).fit(IRIS)
     assert len(found) == 2 * len(NAMES)
     reached = {model: fit.result.objective for model, fit in found.items()}

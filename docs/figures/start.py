@@ -1,13 +1,9 @@
 """Old Faithful with three components, as on the front page and in the README."""
 
-from importlib.resources import files
-
-import numpy as np
-
-from skgmm import GaussianMixtureEM
+from skgmm import GaussianMixtureEM, load_faithful
 from skgmm.display import MixtureDisplay
 
-X = np.loadtxt(files("skgmm") / "data" / "faithful.csv", delimiter=",", skiprows=1)
+X = load_faithful().data
 mixture = GaussianMixtureEM(3, covariance_type="tied", random_state=0).fit(X)
 display = MixtureDisplay.from_estimator(mixture, X)
 display.figure_.set_size_inches(6.4, 3.8)

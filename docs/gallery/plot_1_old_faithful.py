@@ -8,14 +8,10 @@ kinds of eruption, as a scatter plot suggests, or three? The criterion BIC balan
 the number of parameters; lower is better.
 """
 
-from importlib.resources import files
-
-import pandas as pd
-
-from skgmm import GaussianMixtureSearch
+from skgmm import GaussianMixtureSearch, load_faithful
 from skgmm.display import CriterionDisplay, MixtureDisplay
 
-faithful = pd.read_csv(files("skgmm") / "data" / "faithful.csv")
+faithful = load_faithful(as_frame=True).data
 search = GaussianMixtureSearch(n_components=range(1, 8), random_state=0).fit(faithful)
 CriterionDisplay.from_estimator(search)
 

@@ -7,15 +7,12 @@ can be fitted directly. Here the waiting times of Old Faithful are rounded to fi
 samples become eleven values with counts.
 """
 
-from importlib.resources import files
-
 import matplotlib.pyplot as plt
-import pandas as pd
 
-from skgmm import GaussianMixtureEM
+from skgmm import GaussianMixtureEM, load_faithful
 from skgmm.display import MixtureDisplay
 
-waiting = pd.read_csv(files("skgmm") / "data" / "faithful.csv")[["waiting"]]
+waiting = load_faithful(as_frame=True).data[["waiting"]]
 counts = (waiting / 5).round().mul(5).value_counts().sort_index()
 binned = counts.index.to_frame(index=False)
 print(counts.to_string())

@@ -7,17 +7,15 @@ or a device. ONNX is the format for this. Here a mixture of the Old Faithful eru
 and onnxruntime answers, without skgmm.
 """
 
-from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from timeit import timeit
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.colors import ListedColormap
 
-from skgmm import GaussianMixtureEM
+from skgmm import GaussianMixtureEM, load_faithful
 
 try:
     import onnxruntime
@@ -25,7 +23,7 @@ except ImportError:
     onnxruntime = None
     print("This example needs onnx and onnxruntime: pip install 'skgmm[onnx]' onnxruntime")
 
-X = pd.read_csv(files("skgmm") / "data" / "faithful.csv")
+X = load_faithful(as_frame=True).data
 mixture = GaussianMixtureEM(2, noise="auto", random_state=0).fit(X)
 
 # %%

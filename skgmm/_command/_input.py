@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
 from skgmm._command._streams import say
 from skgmm._export.output_file import status_of
+from skgmm.data import FAITHFUL
 
 SECONDS_OF_SILENCE = 1.0
 """Without data for this long, the user is told what the command waits for."""
@@ -43,7 +43,7 @@ def statuses_of_inputs(file: str | None) -> dict[str, os.stat_result | None]:
     """What is read, by name, with the status of each file; for `check_output`."""
     if file is not None and file != "-":
         return {f"the data file {file}": status_of(Path(file))}
-    embedded = {"the embedded data": status_of(_embedded_path())}
+    embedded = {"the embedded data": status_of(FAITHFUL)}
     if sys.stdin is None:
         return embedded
     return {**embedded, "the file on standard input": os.fstat(0)}
@@ -80,12 +80,8 @@ def choose_input(file: str | None, demo: bool, needs_data: bool) -> Input:
     return _embedded()
 
 
-def _embedded_path() -> Path:
-    return Path(str(files("skgmm") / "data" / "faithful.csv"))
-
-
 def _embedded() -> Input:
-    return Input(_EMBEDDED, _embedded_path().read_bytes())
+    return Input(_EMBEDDED, FAITHFUL.read_bytes())
 
 
 def _read_standard_input() -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from glob import glob, has_magic
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,12 +24,12 @@ Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 class RowBlocks:
     """Data larger than memory, read one block at a time in every pass.
 
-    Create it with `from_npy`, `from_parquet` or `from_iterable`, and pass it to the methods of
-    :class:`GaussianMixtureEM` as X. A fit reads every sample once per pass, in order. The next
-    block is read while one is computed, so no more than two blocks are in memory. The result is
-    bit-identical to that of the same data in memory; equal to rounding if values are missing (NaN),
-    or with labels or noise. Iterating yields the data of each block, for
-    results that do not fit in memory either: ``for X in blocks: mixture.predict_proba(X)``.
+    Create it with `from_npy`, `from_parquet`, `from_csv`, `from_arrow` or `from_iterable`, and pass
+    it to the methods of :class:`GaussianMixtureEM` as X. A fit reads every sample once per pass, in
+    order. The next block is read while one is computed, so no more than two blocks are in memory.
+    The result is bit-identical to that of the same data in memory; equal to rounding if values are
+    missing (NaN), or with labels or noise. Iterating yields the data of each block, for results
+    that do not fit in memory either: ``for X in blocks: mixture.predict_proba(X)``.
 
     Examples
     --------
@@ -58,7 +59,8 @@ class RowBlocks:
         Parameters
         ----------
         paths : path or list of paths
-            Arrays of shape (n_samples, n_features) of real numbers, in C or Fortran order.
+            Arrays of shape (n_samples, n_features) of real numbers, in C or Fortran order. A path
+            may have wildcards ("part-*.npy"), whose files are read in the order of their names.
         sample_weight : path or list of paths, default=None
             For each of `paths` the file of its weights, of shape (n_samples,).
         block_rows : int, default=None
@@ -97,7 +99,8 @@ class RowBlocks:
         Parameters
         ----------
         path : path or list of paths
-            A file, a folder (all ``*.parquet`` in it and below it, sorted), or several.
+            A file, a folder (all ``*.parquet`` in it and below it, sorted), a path with wildcards
+            ("part-*.parquet"), or several.
         columns : list of str, default=None
             The features; None means all columns except that of the weights, which must then be the
             same in all files.
@@ -115,12 +118,8 @@ class RowBlocks:
             and a file has others than the first. A fit raises it for text, and dates and
             times; nulls are missing values.
         """
-        try:
+        with _needs_pyarrow("from_parquet"):
             from skgmm._rows.parquet import ParquetFiles
-        except ModuleNotFoundError as error:
-            raise ImportError(
-                "RowBlocks.from_parquet needs pyarrow, which is not installed: pip install pyarrow"
-            ) from error
         files = tuple(
             str(file)
             for name in _paths(path, "path")
@@ -128,10 +127,104 @@ class RowBlocks:
         )
         if not files:
             raise ValueError(f"path: there is no *.parquet file in {path}")
-        chosen = None if columns is None else tuple(columns)
-        if chosen is not None and len(set(chosen)) < len(chosen):
-            raise ValueError(f"columns should name each column once, but is {list(chosen)}")
-        return cls(ParquetFiles.of(files, chosen, sample_weight, _checked_size(block_rows)))
+        options = _once(columns), sample_weight, _checked_size(block_rows)
+        return cls(ParquetFiles.of(files, *options))
+
+    @classmethod
+    def from_csv(
+        cls,
+        paths: Paths,
+        columns: Sequence[str] | None = None,
+        *,
+        sample_weight: str | None = None,
+        sep: str = ",",
+        decimal: str = ".",
+        header: bool = True,
+        block_rows: int | None = None,
+    ) -> RowBlocks:
+        """Samples of CSV files, also compressed ones (.csv.gz); needs pyarrow.
+
+        Empty cells and NA, NaN, null and None are missing values. Every pass reads the text anew:
+        for many passes convert the files to Parquet first.
+
+        Parameters
+        ----------
+        paths : path or list of paths
+            A path may have wildcards ("part-*.csv").
+        columns : list of str, default=None
+            The features; None means all columns except that of the weights, which must then be the
+            same in all files. Without a header, columns are called f0, f1, ...
+        sample_weight : str, default=None
+            The column of weights.
+        sep : str, default=','
+            What is between two cells, one character.
+        decimal : str, default='.'
+            The decimal point, one character.
+        header : bool, default=True
+            Whether the first line of each file has the names of the columns.
+        block_rows : int, default=None
+            Number of samples in a block, about; None means about 16 MB of numbers.
+
+        Raises
+        ------
+        ImportError
+            If pyarrow is not installed.
+        ValueError
+            If a file lacks a column, or if columns are not given and a file has others than the
+            first. A fit raises it for cells that are neither numbers nor missing.
+        """
+        with _needs_pyarrow("from_csv"):
+            from skgmm._rows.csv_files import CsvFiles
+        for name, mark in (("sep", sep), ("decimal", decimal)):
+            if not isinstance(mark, str) or len(mark) != 1:
+                raise ValueError(f"{name} should be one character, but is {mark!r}")
+        options = sep, decimal, header, _checked_size(block_rows)
+        return cls(CsvFiles.of(_paths(paths, "paths"), _once(columns), sample_weight, *options))
+
+    @classmethod
+    def from_arrow(
+        cls,
+        source: Any,
+        columns: Sequence[str] | None = None,
+        *,
+        sample_weight: str | None = None,
+        block_rows: int | None = None,
+    ) -> RowBlocks:
+        """Samples of an Arrow dataset, table or stream, or of a Polars scan; needs pyarrow.
+
+        Parameters
+        ----------
+        source : pyarrow.dataset.Dataset, polars.LazyFrame, Arrow table or callable
+            What can be read in every pass: a dataset, a scan, anything with the method
+            ``__arrow_c_stream__`` (a table of pyarrow, a data frame of Polars), or a function that
+            returns a new stream at every call.
+        columns : list of str, default=None
+            The features; None means all columns except that of the weights.
+        sample_weight : str, default=None
+            The column of weights.
+        block_rows : int, default=None
+            Largest number of samples in a block; None means about 16 MB.
+
+        Raises
+        ------
+        ImportError
+            If pyarrow is not installed.
+        TypeError
+            If `source` is nothing of that, or a stream, which can be read only once.
+        ValueError
+            If a column is missing. A fit raises it for text, and dates and times; nulls are missing
+            values.
+        """
+        with _needs_pyarrow("from_arrow"):
+            from skgmm._rows.arrow import ArrowBatches, is_arrow
+        if not is_arrow(source):
+            raise TypeError(
+                "source should be a pyarrow Dataset, a Polars LazyFrame, an Arrow table or a "
+                "function that returns a new stream at every call, because EM reads the data many "
+                f"times, but got {type(source).__name__}"
+            )
+        options = _once(columns), sample_weight, _checked_size(block_rows)
+        return cls(ArrowBatches.of(source, *options))
 
     @classmethod
     def from_iterable(cls, factory: Callable[[], Iterable[Any]]) -> RowBlocks:
@@ -180,13 +273,38 @@ def _checked_size(block_rows: int | None) -> int | None:
     return block_rows
 
 
+def _once(columns: Sequence[str] | None) -> tuple[str, ...] | None:
+    chosen = None if columns is None else tuple(columns)
+    if chosen is not None and len(set(chosen)) < len(chosen):
+        raise ValueError(f"columns should name each column once, but is {list(chosen)}")
+    return chosen
+
+
 def _paths(paths: Paths, name: str) -> tuple[str, ...]:
-    if isinstance(paths, (str, PathLike)):
-        return (fspath(paths),)
-    listed = tuple(fspath(path) for path in paths)
-    if not listed:
+    """The files; those of a path with wildcards in the order of their names."""
+    given = [paths] if isinstance(paths, (str, PathLike)) else list(paths)
+    if not given:
         raise ValueError(f"{name} should name at least one file, but is empty")
-    return listed
+    return tuple(file for path in given for file in _found(fspath(path), name))
+
+
+def _found(path: str, name: str) -> list[str]:
+    if not has_magic(path) or Path(path).exists():
+        return [path]
+    found = sorted(glob(path, recursive=True))
+    if not found:
+        raise FileNotFoundError(f"{name}: no file matches {path}")
+    return found
+
+
+@contextmanager
+def _needs_pyarrow(method: str) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"RowBlocks.{method} needs pyarrow, which is not installed: pip install pyarrow"
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,8 @@ class GaussianMixtureSearch(
         fitted to all samples. None means all samples if they are in memory, and 50,000 of
         :class:`RowBlocks` and Dask arrays or data frames. A component of a very small part of the
         samples may be missing from the sample.
-    tol : float, default=1e-5
-        See :class:`GaussianMixtureEM`. Larger by default, because models differ by more.
+    tol : float, default=1e-6
+        See :class:`GaussianMixtureEM`.
     reg_covar : 'auto' or float, default='auto'
         See :class:`GaussianMixtureEM`. If most of a component's variance is `reg_covar`, along a
         direction in which the samples as a whole vary, the likelihood has no maximum: the
@@ -175,7 +175,7 @@ class GaussianMixtureSearch(
         *,
         cv: Any = None,
         max_samples: int | None = None,
-        tol: float = 1e-5,
+        tol: float = 1e-6,
         reg_covar: float | str = "auto",
         max_iter: int = 1000,
         noise: UniformNoise | str | None = None,
