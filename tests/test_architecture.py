@@ -137,15 +137,11 @@ def test_no_switch_on_the_name_of_a_structure():
                 assert not any(name in text for name in names), f"{path.name}: {text}"
 
 
-# Of samples that are not whole: conditional distributions are made of the factors here.
-ASK_FOR_FACTORS = ("covariance/", "_rows/")
-
-
 def test_only_covariances_know_how_they_are_kept():
     """Others ask questions (`whiten`, `of`, ...); `kernel_factors` is for the kernel."""
     for path in PACKAGE.rglob("*.py"):
         name = path.relative_to(PACKAGE).as_posix()
-        if not name.startswith(ASK_FOR_FACTORS):
+        if not name.startswith("covariance/"):
             assert not re.search(r"\.factor\b", path.read_text()), f"{name}: ask the covariance"
 
 

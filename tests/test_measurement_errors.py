@@ -312,7 +312,7 @@ def test_samples_that_share_their_errors_have_the_e_step_of_the_oracle(
         oracle.assert_moments_equal(got, expected, parameters)
         density, logs = rows._log_joint(parameters)
         alone = ErrorGroup.of(given, weights, rows.errors, np.arange(40), known, background)
-        expected_density, expected_logs = alone.log_joint(parameters)
+        expected_density, expected_logs = alone.log_parts(parameters)
         np.testing.assert_allclose(density, expected_density, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(np.exp(logs), np.exp(expected_logs), atol=1e-12)
 

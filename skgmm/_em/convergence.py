@@ -21,7 +21,7 @@ _FIRST_STEPS = 10
 _STRETCH = 50
 
 
-class _Rate:
+class Rate:
     """The gains of EM, and what they say about its convergence (`StopWhen`)."""
 
     def __init__(self, resumed: bool, tol: float) -> None:
@@ -82,7 +82,7 @@ class _Rate:
         self.gains = []
 
 
-def _ahead(gain: float, remaining: float, n_iterations: int) -> float:
+def gain_ahead(gain: float, remaining: float, n_iterations: int) -> float:
     """What so many iterations would add after one that gained `gain`, if `remaining` is left."""
     if not 0.0 < remaining < np.inf:
         return n_iterations * gain

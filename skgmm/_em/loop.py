@@ -8,7 +8,7 @@ import numpy as np
 
 from skgmm._em.compiled import iterate
 from skgmm._em.compiled import quasi_newton_steps as compiled_steps
-from skgmm._em.convergence import _ahead, _Rate
+from skgmm._em.convergence import Rate, gain_ahead
 from skgmm._em.quasi_newton import quasi_newton_steps
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.watch import Progress, Watch
@@ -52,7 +52,7 @@ class _Ascent:
         self._tell(gain, None)
         return reached
 
-    def advance(self, rate: _Rate, stop: StopWhen) -> None:
+    def advance(self, rate: Rate, stop: StopWhen) -> None:
         """Iterations of EM until there may be something to decide.
 
         A watch gets an event for each of them: one call of the compiled loop makes one iteration.
@@ -89,7 +89,7 @@ class _Ascent:
             raise _OutOfIterationsError
         return found.more
 
-    def step(self, rate: _Rate) -> None:
+    def step(self, rate: Rate) -> None:
         """One iteration of EM, whose gain the rate notes."""
         candidate = self.objective.maximise(self.moments, self.parameters)
         _, gain = self._visit(candidate)
@@ -167,7 +167,7 @@ class EM:
     ) -> None:
         self.objective, self.tol = objective, tol
         resumed = resumed or (objective.fixed is not None and objective.fixed.everything)
-        self.ascent, self.rate = _Ascent(objective, start, moments, watch), _Rate(resumed, tol)
+        self.ascent, self.rate = _Ascent(objective, start, moments, watch), Rate(resumed, tol)
         self.accelerates, self.at_once = acceleration is not None, acceleration == "lbfgs"
 
     def until(self, max_iter: int) -> EMResult:
@@ -215,7 +215,7 @@ class EM:
         gained = self._quasi_newton()
         if self.objective.structure.ties is None:
             # The gradient is that of an M-step which may not be the maximum that it should be.
-            alone = _ahead(last, remaining, len(ascent.objectives) - evaluated)
+            alone = gain_ahead(last, remaining, len(ascent.objectives) - evaluated)
             self.accelerates = gained > alone
         # If so, EM's estimate is rounding by now, and nothing else finds a gain either.
         return self.accelerates and again and gained < 0.1 * self.tol

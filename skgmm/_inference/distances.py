@@ -7,7 +7,7 @@ from scipy.special import gammaincc
 
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.incomplete import Component, batches, completed
+from skgmm._rows.incomplete import all_completed, batches
 
 # Numbers of samples x features that are whitened at a time: they stay in the processor's cache.
 _NUMBERS = 2**15
@@ -18,19 +18,18 @@ def squared_distances(X: Array, parameters: MixtureParameters) -> Array:
 
     Of a sample with missing values (NaN) it is the distance in the features observed.
     """
-    components = list(Component.each(parameters))
-    distances = np.zeros((len(X), len(components)))
+    distances = np.zeros((len(X), parameters.n_components))
     missing = np.isnan(X)
     n_missing = missing.sum(axis=1)
     for numbers in _chunks(np.flatnonzero(n_missing == 0), X.shape[1]):
         samples = X[numbers].astype(np.float64)
-        for k, component in enumerate(components):
-            whitened = parameters.covariance.whiten(samples - component.mean, k)
+        for k, mean in enumerate(parameters.means):
+            whitened = parameters.covariance.whiten(samples - mean, k)
             distances[numbers, k] = np.einsum("ij,ij->i", whitened, whitened)
     some = np.flatnonzero((n_missing > 0) & (n_missing < X.shape[1]))
     for batch in batches(X, np.ones(len(X)), missing, some):
-        for k, component in enumerate(components):
-            distances[batch.numbers, k] = completed(batch, component).distance
+        for k, found in enumerate(all_completed(batch, parameters)):
+            distances[batch.numbers, k] = found.distance
     return distances
 
 

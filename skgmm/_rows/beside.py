@@ -100,10 +100,9 @@ def _of_reached(
 
 def _reached(X: Array, mixture: MixtureParameters) -> Array:
     """Which samples have a distance from some component that is a number, bool (n,)."""
-    reached, factor = np.zeros(len(X), dtype=bool), mixture.covariance.factor
+    reached = np.zeros(len(X), dtype=bool)
     with np.errstate(over="ignore", invalid="ignore"):
         for k, mean in enumerate(mixture.means):
-            own = factor[k % len(factor)]
-            whitened = (X - mean) * own if own.ndim == 1 else (X - mean) @ own
+            whitened = mixture.covariance.whiten(X - mean, k)
             reached |= np.isfinite(np.square(whitened).sum(axis=1))
     return reached

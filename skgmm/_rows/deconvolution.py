@@ -43,9 +43,7 @@ class Whitened(NamedTuple):
 
     @classmethod
     def of(cls, mixture: MixtureParameters) -> Whitened:
-        factors = mixture.covariance.factor
-        if factors.ndim == 2:
-            factors = factors[:, :, None] * np.eye(mixture.n_features)
+        factors = mixture.covariance.as_matrices().kernel_factors
         roots = triangular_inverse(np.ascontiguousarray(np.swapaxes(factors, 1, 2)))
         shape = mixture.n_components, mixture.n_features, mixture.n_features
         factors, roots = (np.broadcast_to(array, shape) for array in (factors, roots))
@@ -173,7 +171,7 @@ class ErrorGroup:
             mass, first.reshape(n_components, d), second.reshape(n_components, d, d)
         )
 
-    def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
+    def log_parts(self, mixture: MixtureParameters) -> tuple[Array, Array]:
         floor = np.zeros(self.X.shape[1])
         log_density, logs = self._values(mixture, Whitened.of(mixture), floor)
         self._refuse_lost(log_density)

@@ -127,7 +127,7 @@ class GroupedRows(ArrayRows):
         log_density = np.empty(self.n_samples)
         log_responsibilities = np.empty((self.n_samples, self._n_columns(parameters)))
         for group in self.groups:
-            log_density[group.numbers], log_responsibilities[group.numbers] = group.log_joint(
+            log_density[group.numbers], log_responsibilities[group.numbers] = group.log_parts(
                 parameters
             )
         return log_density, log_responsibilities

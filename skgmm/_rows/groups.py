@@ -40,7 +40,7 @@ class Group(Protocol):
 
     def expectation(self, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments: ...
 
-    def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
+    def log_parts(self, mixture: MixtureParameters) -> tuple[Array, Array]:
         """Log-densities (b,) and logarithms of the responsibilities (b, K), noise last (K + 1)."""
 
 
@@ -62,7 +62,7 @@ class PatternGroup:
                 seen = beside_noise(self.rows, pushed.seen, seen_form, floor, log_noise)
         return pushed.pull(seen, form)
 
-    def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
+    def log_parts(self, mixture: MixtureParameters) -> tuple[Array, Array]:
         seen = self.view.push(mixture).seen
         with self._numbered():
             if self.view.background is not None:
@@ -88,7 +88,7 @@ class EmptyGroup:
 
     def expectation(self, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
         pushed = self.view.push(mixture)
-        log_density, log_responsibilities = self._log_joint(mixture)
+        log_density, log_responsibilities = self._log_parts(mixture)
         total = float(self.weights.sum())
         mass = total * np.exp(log_responsibilities)
         seen_form = pushed.form(form)
@@ -97,15 +97,15 @@ class EmptyGroup:
         moments = Moments(seen_form, mass, pushed.seen.means, nothing, total * log_density, total)
         return pushed.pull(moments, form)
 
-    def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
-        log_density, log_responsibilities = self._log_joint(mixture)
+    def log_parts(self, mixture: MixtureParameters) -> tuple[Array, Array]:
+        log_density, log_responsibilities = self._log_parts(mixture)
         if self.view.background is not None:
             log_noise = self.view.log_noise(mixture) - log_density
             log_responsibilities = np.append(log_responsibilities, log_noise)
         n_samples = len(self.numbers)
         return np.full(n_samples, log_density), np.tile(log_responsibilities, (n_samples, 1))
 
-    def _log_joint(self, mixture: MixtureParameters) -> tuple[float, Array]:
+    def _log_parts(self, mixture: MixtureParameters) -> tuple[float, Array]:
         log_weights = self.view.push(mixture).seen.log_weights
         total = float(np.logaddexp.reduce(np.append(log_weights, self.view.log_noise(mixture))))
         return (0.0 if self.view.allowed is None else total), log_weights - total
@@ -124,7 +124,7 @@ class BatchGroup:
     def expectation(self, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
         return incomplete.expectation(self.batch, mixture, form, floor)
 
-    def log_joint(self, mixture: MixtureParameters) -> tuple[Array, Array]:
+    def log_parts(self, mixture: MixtureParameters) -> tuple[Array, Array]:
         found = incomplete.all_completed(self.batch, mixture)
         return incomplete.log_parts(self.batch, mixture, found, np.zeros(mixture.n_features))
 

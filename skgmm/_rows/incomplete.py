@@ -15,7 +15,6 @@ computed once for each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -142,60 +141,51 @@ class Completed(NamedTuple):
     regression: Array | None  # (p, u, d) on what is observed, negative; None without covariances
 
 
-class Component(NamedTuple):
-    """A component of a mixture, as the formulas need it."""
-
-    mean: Array  # (d,)
-    factor: Array  # (d, d), or (d,) where features are independent
-    log_det: float
-
-    @classmethod
-    def each(cls, mixture: MixtureParameters) -> Iterator[Component]:
-        factor = mixture.covariance.factor
-        log_det = np.broadcast_to(mixture.covariance.log_det, mixture.n_components)
-        for k, mean in enumerate(mixture.means):
-            yield cls(mean, factor[k % len(factor)], float(log_det[k]))
-
-
-def completed(batch: Batch, component: Component, floor: Array | None = None) -> Completed:
-    """The samples as a component completes them."""
-    if component.factor.ndim == 1:
+def completed(batch: Batch, component: MixtureParameters, floor: Array | None = None) -> Completed:
+    """The samples as a mixture of one component completes them."""
+    if component.covariance.diagonal:
         return _completed_by_feature(batch, component, floor)
-    factor, (n_patterns, n_missing) = component.factor, batch.patterns.shape
-    n_features = len(factor)
+    n_features, (n_patterns, n_missing) = component.n_features, batch.patterns.shape
     floor = np.zeros(n_features) if floor is None else floor
     centred = np.empty_like(batch.X)
     within = np.empty((n_patterns, n_missing, n_missing))
     regression = np.empty((n_patterns, n_missing, n_features))
     log_det, penalty = np.empty(n_patterns), np.empty(n_patterns)
-    precision = factor @ factor.T
+    precision = component.covariance.precisions()[0]
     out = within, regression, log_det, penalty
-    complete(batch.patterns, batch.counts, batch.X, component.mean, precision, floor, centred, *out)
+    complete(
+        batch.patterns, batch.counts, batch.X, component.means[0], precision, floor, centred, *out
+    )
     with np.errstate(over="ignore", invalid="ignore"):
-        whitened = centred @ factor
+        whitened = component.covariance.whiten(centred, 0)
         distance = np.einsum("ij,ij->i", whitened, whitened)
     distance[np.isnan(distance)] = np.inf  # of differences between infinite numbers
-    return Completed(centred, distance, component.log_det + log_det, within, penalty, regression)
+    log_det += component.covariance.log_det
+    return Completed(centred, distance, log_det, within, penalty, regression)
 
 
-def _completed_by_feature(batch: Batch, component: Component, floor: Array | None) -> Completed:
+def _completed_by_feature(
+    batch: Batch, component: MixtureParameters, floor: Array | None
+) -> Completed:
     """The same where features are independent: what is missing is expected at its mean."""
-    factor, observed = component.factor, batch.pattern_observed
-    centred = (batch.X - component.mean) * batch.observed
+    covariance, observed = component.covariance, batch.pattern_observed
+    variances = covariance.variances()[0]
+    centred = (batch.X - component.means[0]) * batch.observed
     with np.errstate(over="ignore"):
-        distance = np.square(centred * factor).sum(axis=1)
-    log_det = observed @ (-2.0 * np.log(factor))
+        distance = np.square(covariance.whiten(centred, 0)).sum(axis=1)
+    log_det = observed @ np.log(variances)
     penalty = np.zeros(len(observed))
     if floor is not None:
-        penalty = 0.5 * (observed @ (floor * factor**2))
-    return Completed(centred, distance, log_det, factor[batch.patterns.T] ** -2.0, penalty, None)
+        penalty = 0.5 * (observed @ (floor * covariance.precision_diagonal()[0]))
+    return Completed(centred, distance, log_det, variances[batch.patterns.T], penalty, None)
 
 
 def all_completed(
     batch: Batch, mixture: MixtureParameters, floor: Array | None = None
 ) -> list[Completed]:
     """The samples as each component completes them."""
-    return [completed(batch, component, floor) for component in Component.each(mixture)]
+    each = (mixture.reordered(np.array([k])) for k in range(mixture.n_components))
+    return [completed(batch, component, floor) for component in each]
 
 
 def log_joint_of(batch: Batch, mixture: MixtureParameters, found: list[Completed]) -> Array:

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgmm._linalg import Array, symmetrised, triangular_inverse
+from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
-from skgmm._parameters import MixtureParameters
 
 
 class Inexact(NamedTuple):
@@ -42,31 +41,6 @@ class Inexact(NamedTuple):
             scatter = form.from_dense(spread + mass[:, None, None] * within)
         mean = means + (gain @ apart[:, :, None])[:, :, 0]
         return replace(moments, form=form, mean=mean, scatter=scatter)
-
-
-def measured(true: MixtureParameters, errors: Array) -> tuple[MixtureParameters, Inexact]:
-    """The mixture of the measurements, from that of the true values; `errors` (d,) or (d, d)."""
-    covariance = true.covariance
-    if covariance.diagonal and errors.ndim == 1:
-        variances = covariance.variances()
-        total = variances + errors
-        diagonal = replace(covariance, factor=1.0 / np.sqrt(total))
-        return replace(true, covariance=diagonal), Inexact(
-            variances / total, variances * (errors / total)
-        )
-    covariance = covariance.with_factors(len(covariance.factor), dense=True)
-    factor, errors = covariance.factor, errors if errors.ndim == 2 else np.diag(errors)
-    # In the coordinates that Sigma = L L' whitens T is H = I + U' S U, U the factor, and
-    # H = C C'. So rounding errors are small beside Sigma along every axis.
-    turned = np.swapaxes(factor, 1, 2)
-    whitened = np.eye(len(errors)) + symmetrised(turned @ errors @ factor)
-    inverse = triangular_inverse(np.linalg.cholesky(whitened))
-    roots = triangular_inverse(np.ascontiguousarray(turned))
-    kept = np.swapaxes(inverse, 1, 2) @ inverse
-    left = np.eye(len(errors)) - kept
-    seen = replace(covariance, factor=np.ascontiguousarray(factor @ np.swapaxes(inverse, 1, 2)))
-    within = symmetrised(roots @ left @ np.swapaxes(roots, 1, 2))
-    return replace(true, covariance=seen), Inexact(roots @ kept @ turned, within)
 
 
 def _dense(array: Array) -> Array:

@@ -31,13 +31,14 @@ from iteration to iteration, and EM diverges after some 50 of them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from skgmm._linalg import Array, reordered_factors, symmetrised, triangular_inverse
+from skgmm._linalg import Array, symmetrised
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.inexact import Inexact, measured
+from skgmm._rows.inexact import Inexact
 
 
 @dataclass(frozen=True)
@@ -59,31 +60,23 @@ class View:
         if self.allowed is not None:
             numbers = np.arange(mixture.n_components)
             log_weights = np.where(np.isin(numbers, self.allowed), log_weights, -np.inf)
-        means, conditional = mixture.means[:, self.observed], None
-        covariance = mixture.covariance
+        means, covariance, rest = mixture.means[:, self.observed], mixture.covariance, None
         if not self.observed.all():
-            factor, conditional = self._conditional(covariance.factor)
-            covariance = replace(covariance, factor=factor)
-        true, inexact = MixtureParameters(log_weights, means, covariance), None
-        seen = true
+            covariance, regression, within = covariance.conditional(self.observed)
+            rest = Conditional(regression, within)
+        true = seen = MixtureParameters(log_weights, means, covariance)
+        inexact = None
         if self.errors is not None:
-            seen, inexact = measured(true, self._observed_errors(self.errors))
-        return Pushed(self.observed, mixture, true, seen, conditional, inexact)
-
-    def _conditional(self, factor: Array) -> tuple[Array, Conditional]:
-        """Factor of the precision of what is observed, and the rest given that."""
-        if factor.ndim == 3:
-            return _conditioned(factor, self.observed)
-        within = factor[:, ~self.observed] ** -2.0
-        return factor[:, self.observed], Conditional(None, within)
+            total, gain, within = covariance.measured(self._observed_errors(self.errors))
+            seen, inexact = replace(true, covariance=total), Inexact(gain, within)
+        return Pushed(self.observed, mixture, true, seen, rest, inexact)
 
     def _observed_errors(self, errors: Array) -> Array:
         """Those of the observed features."""
         return errors[self.observed] if errors.ndim == 1 else errors[np.ix_(*2 * [self.observed])]
 
 
-@dataclass(frozen=True)
-class Conditional:
+class Conditional(NamedTuple):
     """The missing features (u) given the observed ones (o); one for all components, or K."""
 
     regression: Array | None  # (m, u, o), None where features are independent
@@ -135,28 +128,28 @@ class Pushed:
             mean[:, ~self.observed] += (regression @ apart)[:, :, 0]
         return mean
 
-    def _scatter(self, moments: Moments, form: Scatter, conditional: Conditional) -> Array:
-        seen, mass, within = moments.scatter, moments.mass, conditional.covariance
-        if form is Scatter.DIAGONAL and conditional.regression is None:
+    def _scatter(self, moments: Moments, form: Scatter, rest: Conditional) -> Array:
+        seen, mass, within = moments.scatter, moments.mass, rest.covariance
+        if form is Scatter.DIAGONAL and rest.regression is None:
             scatter = np.empty(self.whole.means.shape)
             scatter[:, self.observed] = seen
             scatter[:, ~self.observed] = mass[:, None] * within
             return scatter
         if moments.form is not Scatter.POOLED:
-            return form.from_dense(self._completed(seen, mass, conditional))
+            return form.from_dense(self._completed(seen, mass, rest))
         if len(within) == 1:
             total = mass.sum(keepdims=True)
         else:  # independent features whose variances differ between components
-            conditional = Conditional(None, (mass @ within)[None])
+            rest = Conditional(None, (mass @ within)[None])
             total = np.ones(1)
-        return self._completed(seen[None], total, conditional)[0]
+        return self._completed(seen[None], total, rest)[0]
 
-    def _completed(self, seen: Array, mass: Array, conditional: Conditional) -> Array:
+    def _completed(self, seen: Array, mass: Array, rest: Conditional) -> Array:
         """Dense scatters of complete samples (m, d, d)."""
         o, u = np.flatnonzero(self.observed), np.flatnonzero(~self.observed)
         completed = np.zeros((len(seen), len(self.observed), len(self.observed)))
         completed[:, o[:, None], o] = seen
-        regression, within = conditional.regression, conditional.covariance
+        regression, within = rest.regression, rest.covariance
         if regression is None:
             completed[:, u, u] = mass[:, None] * within
             return completed
@@ -166,17 +159,3 @@ class Pushed:
         spread = cross @ np.swapaxes(regression, 1, 2)
         completed[:, u[:, None], u] = symmetrised(spread + mass[:, None, None] * within)
         return completed
-
-
-def _conditioned(factor: Array, observed: Array) -> tuple[Array, Conditional]:
-    """Factor of the marginal precision, and the conditional distribution of the rest.
-
-    With the observed features first, the leading block of the factor is that of the marginal.
-    """
-    n_observed = int(observed.sum())
-    turned = reordered_factors(factor, np.argsort(~observed, kind="stable"))
-    own = np.ascontiguousarray(turned[:, :n_observed, :n_observed])
-    shared, rest = turned[:, :n_observed, n_observed:], turned[:, n_observed:, n_observed:]
-    root = triangular_inverse(np.ascontiguousarray(np.swapaxes(rest, 1, 2)))  # lower
-    regression = -root @ np.swapaxes(shared, 1, 2)
-    return own, Conditional(regression, symmetrised(root @ np.swapaxes(root, 1, 2)))

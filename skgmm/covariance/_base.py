@@ -64,6 +64,10 @@ class Covariance(ABC):
         factor = factor[:1] if n_factors == 1 else factor
         return covariance_of(np.broadcast_to(factor, (n_factors, *factor.shape[1:])))
 
+    def as_matrices(self) -> Covariance:
+        """The same covariances through matrices."""
+        return self.with_factors(len(self.factor), dense=True)
+
     @property
     def diagonal(self) -> bool:
         """Whether they are kept as variances of the features, not as matrices."""
@@ -110,6 +114,11 @@ class Covariance(ABC):
     def dense(self) -> Array:
         """Sigma as matrices, shape (m, d, d)."""
 
+    def precisions(self) -> Array:
+        """Sigma^-1 as matrices, shape (m, d, d)."""
+        factor = self.as_matrices().factor
+        return factor @ np.swapaxes(factor, 1, 2)
+
     @abstractmethod
     def precision_diagonal(self) -> Array:
         """Diagonals of Sigma^-1, shape (m, d)."""
@@ -131,6 +140,62 @@ class Covariance(ABC):
     @abstractmethod
     def marginal(self, features: Array) -> Covariance:
         """Those of some of the features, in this order."""
+
+    def conditional(self, observed: Array) -> tuple[Covariance, Array | None, Array]:
+        """What is known of missing features (u) if the others (o) are observed, (d,) bool.
+
+        Returns
+        -------
+        marginal : Covariance
+            That of the observed features.
+        regression : ndarray of shape (m, u, o) or None
+            Of the missing features on these; None where features are independent.
+        within : ndarray of shape (m, u, u) or (m, u)
+            Conditional covariances, or variances.
+        """
+        factor = self.factor
+        if self.diagonal:
+            within = factor[:, ~observed] ** -2.0
+            return AxisAligned(factor[:, observed]), None, within
+        # With the observed features first, the leading block of the factor is that of the marginal.
+        n_observed = int(observed.sum())
+        turned = reordered_factors(factor, np.argsort(~observed, kind="stable"))
+        own = np.ascontiguousarray(turned[:, :n_observed, :n_observed])
+        shared, rest = turned[:, :n_observed, n_observed:], turned[:, n_observed:, n_observed:]
+        root = triangular_inverse(np.ascontiguousarray(np.swapaxes(rest, 1, 2)))  # lower
+        regression = -root @ np.swapaxes(shared, 1, 2)
+        within = symmetrised(root @ np.swapaxes(root, 1, 2))
+        return Ellipsoidal(own), regression, within
+
+    def measured(self, errors: Array) -> tuple[Covariance, Array, Array]:
+        """What is known of true values if measurements have errors, (d,) variances or (d, d).
+
+        Returns
+        -------
+        total : Covariance
+            That of the measurements.
+        gain, within : ndarray of shape (m, d, d) or (m, d)
+            A true value is expected at the mean plus gain x (measurement - mean), with the
+            conditional covariance `within`. Diagonals where features are independent.
+        """
+        if self.diagonal and errors.ndim == 1:
+            variances = self.variances()
+            total = variances + errors
+            seen = AxisAligned(1.0 / np.sqrt(total))
+            return seen, variances / total, variances * (errors / total)
+        factor = self.as_matrices().factor
+        errors = errors if errors.ndim == 2 else np.diag(errors)
+        # In the coordinates that Sigma = L L' whitens T is H = I + U' S U, U the factor, and
+        # H = C C'. So rounding errors are small beside Sigma along every axis.
+        turned = np.swapaxes(factor, 1, 2)
+        whitened = np.eye(len(errors)) + symmetrised(turned @ errors @ factor)
+        inverse = triangular_inverse(np.linalg.cholesky(whitened))
+        roots = triangular_inverse(np.ascontiguousarray(turned))
+        kept = np.swapaxes(inverse, 1, 2) @ inverse
+        left = np.eye(len(errors)) - kept
+        own = np.ascontiguousarray(factor @ np.swapaxes(inverse, 1, 2))
+        within = symmetrised(roots @ left @ np.swapaxes(roots, 1, 2))
+        return Ellipsoidal(own), roots @ kept @ turned, within
 
     def of(self, component: int) -> Self:
         """That of one component."""
