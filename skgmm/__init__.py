@@ -1,5 +1,8 @@
 """Gaussian mixture models for scikit-learn, accurate to rounding error."""
 
+from importlib import import_module
+from types import ModuleType
+
 from skgmm._inference.fit_many import fit_many
 from skgmm._inference.merging import MergedComponents, merge_components
 from skgmm._mixture import GaussianMixtureEM
@@ -45,3 +48,14 @@ __all__ = [
     "parameter_uncertainty",
     "show_versions",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`skgmm.display` without an import of its own; plots need matplotlib only when drawn."""
+    if name == "display":
+        return import_module("skgmm.display")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), "display"]

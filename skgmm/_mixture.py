@@ -184,7 +184,8 @@ default='auto'
         component), plus the log prior per sample, if there is a prior. It never decreases.
     starts_ : dict of lists
         A table with a row for each start, and for each candidate that a start was chosen from:
-        'start', 'kind', 'log_likelihood' (objective per sample), 'n_evaluations' and 'status'.
+        'start', 'kind', 'log_likelihood' (objective per sample), 'n_evaluations', 'moved_at' (the
+        first evaluation after a split-and-merge move, 0 without one) and 'status'.
     noise_weight_ : float
         Weight of the noise, if there is any; `weights_` sum to 1 less this.
     noise_volume_ : float

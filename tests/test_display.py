@@ -269,7 +269,7 @@ def test_the_criterion_has_a_line_for_each_structure_and_a_ring():
     search = Search().fit(None)
     display = CriterionDisplay.from_estimator(search)
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert labels == ["VEV  3", "VVV 'full'  5", "EII  6.5"]
+    assert labels == ["VEV  3", "VVV 'full'  5", "EII  6.5", "1 worse model off the axis"]
     ring = next(line for line in display.ax_.lines if line.get_markersize() == 15)
     assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (2, 3.0)
     low, high = display.ax_.get_ylim()
@@ -354,7 +354,7 @@ def test_higher_held_out_log_likelihood_is_better():
         display.ax_.get_ylabel() == "held-out log-likelihood, nats per sample  (higher is better)"
     )
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert labels == ["VEV  -3", "VVV 'full'  -5", "EII  -6.5"]
+    assert labels == ["VEV  -3", "VVV 'full'  -5", "EII  -6.5", "1 worse model off the axis"]
     low, high = display.ax_.get_ylim()
     assert -9.0 < low < -6.5
     assert high > -3.0

@@ -63,7 +63,7 @@ def test_starts_has_a_row_for_each_start(blobs):
     X, _ = blobs
     mixture = GaussianMixtureEM(4, random_state=0, n_init=3, n_jobs=2).fit(X)
     table = mixture.starts_
-    assert set(table) == {"start", "kind", "log_likelihood", "n_evaluations", "status"}
+    assert set(table) == {"start", "kind", "log_likelihood", "n_evaluations", "moved_at", "status"}
     assert len({len(column) for column in table.values()}) == 1
     ends = [row for row in range(len(table["start"])) if table["status"][row] != "discarded"]
     assert [table["start"][row] for row in ends] == [0, 1, 2]

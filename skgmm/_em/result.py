@@ -181,6 +181,7 @@ class EMResult:
     span: Span | None = None  # where it is known
     shortage: str | None = None  # what the user should know where samples are too few
     n_distinct: int | None = None  # samples, where they have been counted
+    moved_at: int = 0  # the first evaluation after a split-and-merge move; 0 without one
 
     @property
     def objective(self) -> float:

@@ -201,20 +201,20 @@ def table_of_starts(
     histories: list[list[Candidate]], outcomes: list[EMResult | ValueError]
 ) -> dict[str, list[Any]]:
     """A table of all starts that were run and their candidates, as columns."""
-    rows: list[tuple[int, str, float, int, str]] = []
+    rows: list[tuple[int, str, float, int, int, str]] = []
     for start, (candidates, outcome) in enumerate(zip(histories, outcomes, strict=True)):
         chosen = candidates[0].kind if candidates else "failed"
         if isinstance(outcome, EMResult):
-            n_evaluations = len(outcome.objectives)
-            rows.append((start, chosen, outcome.objective, n_evaluations, outcome.description))
+            evaluations = len(outcome.objectives), outcome.moved_at
+            rows.append((start, chosen, outcome.objective, *evaluations, outcome.description))
         else:
             how = outcome if isinstance(outcome, LeftOutError) else f"failed: {outcome}"
-            rows.append((start, chosen, float("nan"), 0, str(how)))
+            rows.append((start, chosen, float("nan"), 0, 0, str(how)))
         rows += [
-            (start, other.kind, other.objective, other.evaluations, "discarded")
+            (start, other.kind, other.objective, other.evaluations, 0, "discarded")
             for other in candidates[1:]
             if other.evaluations
         ]
-    names = ("start", "kind", "log_likelihood", "n_evaluations", "status")
+    names = ("start", "kind", "log_likelihood", "n_evaluations", "moved_at", "status")
     columns = zip(*rows, strict=True)
     return {name: list(column) for name, column in zip(names, columns, strict=True)}

@@ -117,7 +117,8 @@ def _joined(result: EMResult, reached: EMResult, mend: bool, better: bool) -> EM
         objectives += reached.objectives
     else:
         objectives = result.objectives + np.maximum(reached.objectives, result.objective).tolist()
-    best = replace(reached if better else result, objectives=objectives)
+    moved_at = len(result.objectives) + 1
+    best = replace(reached if better else result, objectives=objectives, moved_at=moved_at)
     if reached.status is EMStatus.STOPPED:
         return replace(best, status=EMStatus.STOPPED)
     lost = result.empty or result.collapsed

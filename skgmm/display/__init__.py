@@ -4,16 +4,20 @@
 additions. Plots need matplotlib, which is imported on use.
 """
 
+from skgmm.display._cdf import CDFDisplay
 from skgmm.display._convergence import ConvergenceDisplay
 from skgmm.display._criterion import CriterionDisplay
 from skgmm.display._entropy import EntropyDisplay
+from skgmm.display._mahalanobis import MahalanobisDisplay
 from skgmm.display._mixture import MixtureDisplay
 from skgmm.display._uncertainty import UncertaintyDisplay
 
 __all__ = [
+    "CDFDisplay",
     "ConvergenceDisplay",
     "CriterionDisplay",
     "EntropyDisplay",
+    "MahalanobisDisplay",
     "MixtureDisplay",
     "UncertaintyDisplay",
 ]

@@ -11,24 +11,17 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._inference import MixtureInference
-from skgmm.covariance import find_structure
 from skgmm.display import _style
+from skgmm.display._criterion_lines import Models, look_of, short_name, volume_of
+from skgmm.display._text import fit_legend, keep_inside, label_axis, mark_clipped, points_high
 
-# The style shows the structure's code: volume the line, shape the marker, orientation the colour
-# (with "s" for spheres). All can be distinguished in greyscale.
-_LINES = {"E": "-", "V": "--"}
-_MARKERS = {"I": "o", "E": "s", "V": "^"}
-_COLOURS = {"s": "#E69F00", "I": "#56B4E9", "E": "#0072B2", "V": _style.INK}
 _CRITERIA = ("bic", "icl", "aic", "log_likelihood", "held_out_log_likelihood")
-_MOST_TICKS = 15
-_OTHER = {"color": "0.5", "ls": ":", "marker": "x"}
-
-# The axis ends at this multiple of the distance from the best value within which three quarters of
-# the structures come, or half of the models of the best structure: much worse models would compress
-# the others into a line.
-_REACH = 2.0
-_STRETCH = 3.0
-_BELOW = 0.12
+# Numbers of components at the axis, and in axes that are narrower than this many inches.
+_MOST_TICKS, _FEW_TICKS, _NARROW = 15, 5, 2.5
+# Below the best value: part of the height of the axes, and points for the name of the model.
+_BELOW, _POINTS_BELOW = 0.12, 32.0
+# Structures in a legend within the axes, if there is no room for all.
+_SOME = (6, 3)
 
 
 class CriterionDisplay:
@@ -38,8 +31,9 @@ class CriterionDisplay:
     structure. Volume: solid if equal, dashed if varying. Shape: circles for spheres, squares if
     equal, triangles if varying. Orientation: orange for spheres, light blue if axis-aligned, blue
     if equal, black (white in a dark style) if varying. Models that could not be fitted leave a gap;
-    hollow markers are fits that did not converge. The axis is clipped near the best value.
-    Criteria are lower for better models, log-likelihoods higher.
+    hollow markers are fits that did not converge. The axis is clipped near the best value, and
+    triangles at its end mark worse models beyond. Criteria are lower for better models,
+    log-likelihoods higher. Of one feature there are two structures: E, equal variances, and V.
 
     Create it with `from_estimator`.
 
@@ -146,7 +140,15 @@ class CriterionDisplay:
             best=best,
             criterion=chosen,
         )
+        if getattr(estimator, "n_features_in_", None) == 1:
+            display._merge_structures()
         return display.plot(ax, **options)
+
+    def _merge_structures(self) -> None:
+        """Of one feature, structures differ only in whether variances are equal."""
+        models = self._models().of_one_feature()
+        self.n_components, self.covariance_type, self.values, self.converged = models[:4]
+        self.best = self.best[0], volume_of(self.best[1])
 
     def plot(self, ax: Any = None, *, legend: bool = True) -> CriterionDisplay:
         """Plot again.
@@ -156,7 +158,8 @@ class CriterionDisplay:
         ax : matplotlib Axes, default=None
             Axes to plot on. None creates a new figure.
         legend : bool, default=True
-            Whether to add a legend with the structures, the best first.
+            Whether to add a legend with the structures, the best first: beside the axes of a new
+            figure, and within given axes, with fewer structures if they are small.
 
         Returns
         -------
@@ -164,65 +167,75 @@ class CriterionDisplay:
         """
         self.ax_ = _style.axes_of(self, ax, (7.2, 4.6))
         self.figure_ = self.ax_.figure
-        for name, least in self._ranked():
-            self._line(name, least)
-        self._ring()
-        self.ax_.set_xlabel("number of components")
-        self.ax_.set_ylabel(_label(self.criterion))
+        models = self._models()
+        lines = [self._line(models.of(name), name, least) for name, least in models.ranked()]
         sizes = np.unique(self.n_components)
-        self.ax_.set_xticks(sizes[:: -(-len(sizes) // _MOST_TICKS)])
+        most = _MOST_TICKS if self.ax_.bbox.width > _NARROW * self.figure_.dpi else _FEW_TICKS
+        self.ax_.set_xticks(sizes[:: -(-len(sizes) // most)])
         _style.open_frame(self.ax_)
-        if legend:
+        label_axis(self.ax_.xaxis, "number of components", "components")
+        label_axis(self.ax_.yaxis, *_labels(self.criterion))
+        self._limit(models)
+        lines += self._mark_clipped(models)
+        self._ring(models)
+        if legend and ax is None:
             # Fourteen names fit beside the axes, not on them.
-            self.ax_.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, frameon=False)
+            options = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "frameon": False}
+            self.ax_.legend(handles=lines, fontsize=8, **options)
+        elif legend:
+            fit_legend(self.ax_, lines, *(lines[:some] for some in _SOME if some < len(lines)))
         return self
 
-    def _ranked(self) -> list[tuple[str, float]]:
-        """Structures and their best values, the best first; those without any are omitted."""
-        least, sign = {}, _sign(self.criterion)
-        for name in dict.fromkeys(self.covariance_type.tolist()):
-            values = self.values[self.covariance_type == name]
-            if np.isfinite(values).any():
-                least[name] = _sign(self.criterion) * float(np.nanmin(sign * values))
-        return sorted(least.items(), key=lambda item: sign * item[1])
+    def _models(self) -> Models:
+        sign = _sign(self.criterion)
+        names = self.covariance_type
+        return Models(self.n_components, names, self.values, self.converged, sign)
 
-    def _line(self, name: str, least: float) -> None:
-        own = np.flatnonzero(self.covariance_type == name)
-        own = own[np.argsort(self.n_components[own], kind="stable")]
-        x, y, converged = self.n_components[own], self.values[own], self.converged[own]
+    def _line(self, models: Models, name: str, least: float) -> Any:
+        """Draw the line of a structure; its handle for the legend."""
+        from matplotlib.lines import Line2D
+
+        x, y, converged = models.n_components, models.values, models.converged
         chosen = name == self.best[1]
-        look, label = _look(name)
-        self.ax_.plot(
-            x, y, **{**look, "marker": ""}, lw=2.4 if chosen else 1.2, zorder=3 if chosen else 2
-        )
+        look, label = look_of(name)
+        width, on_top = (2.4, 3) if chosen else (1.2, 2)
+        self.ax_.plot(x, y, **{**look, "marker": ""}, lw=width, zorder=on_top)
         for face, shown in ((look["color"], converged), (_style.paper(), ~converged)):
             self.ax_.plot(
                 x[shown], y[shown], color=look["color"], marker=look["marker"], ls="",
                 mfc=face, ms=5, zorder=4 if chosen else 2,
             )  # fmt: skip
-        self.ax_.plot(
-            [], [], **look, lw=2.4 if chosen else 1.2, ms=5, label=f"{label}  {least:.5g}"
-        )
+        return Line2D([], [], **look, lw=width, ms=5, label=f"{label}  {least:.5g}")
 
-    def _ring(self) -> None:
-        """Mark the best model, and clip the axis near its value."""
-        K, name = self.best
-        sign, sizes = _sign(self.criterion), np.unique(self.n_components)
-        side = "center" if sizes[0] < K < sizes[-1] else "left" if sizes[0] == K else "right"
-        own = self.covariance_type == name
-        value = float(self.values[own & (self.n_components == K)][0])
-        self.ax_.plot(K, value, "o", ms=15, mfc="none", mec="#D55E00", mew=2.2, zorder=5)
-        self.ax_.annotate(
-            f"{_look(name)[1]}, K = {K}", (K, value), (0, -14 * sign), textcoords="offset points",
-            ha=side, va="top" if sign > 0 else "bottom", color="#D55E00", weight="bold",
+    def _limit(self, models: Models) -> None:
+        """Clip the axis near the best value, with room for the name of the model."""
+        value = models.value(*self.best)
+        height = models.sign * models.reach(value, self.best[1])
+        part = min(_POINTS_BELOW / points_high(self.ax_), 0.4)
+        below = max(_BELOW, part / (1.0 - part))
+        self.ax_.set_ylim(*sorted((value - below * height, value + height)))
+
+    def _mark_clipped(self, models: Models) -> list[Any]:
+        """Mark where models are off the axis; a handle for the legend if there are any."""
+        low, high = self.ax_.get_ylim()
+        beyond = models.values > high if models.sign > 0 else models.values < low
+        number = int(beyond.sum())
+        if not number:
+            return []
+        label = f"{number} worse model{'' if number == 1 else 's'} off the axis"
+        x = np.unique(models.n_components[beyond])
+        return [mark_clipped(self.ax_, x, at_top=models.sign > 0, label=label)]
+
+    def _ring(self, models: Models) -> None:
+        """Mark the best model."""
+        (K, name), value = self.best, models.value(*self.best)
+        self.ax_.plot(K, value, "o", ms=15, mfc="none", mec=_style.RING, mew=2.2, zorder=5)
+        named = self.ax_.annotate(
+            f"{short_name(name)}, K = {K}", (K, value), (0, -14 * models.sign), ha="center",
+            textcoords="offset points", va="top" if models.sign > 0 else "bottom",
+            color=_style.RING, weight="bold",
         )  # fmt: skip
-        behind = [abs(least - value) for _, least in self._ranked()]
-        near = np.quantile(behind, 0.75)
-        # With few structures a single bad one would inflate the quartile.
-        near = min(near, _STRETCH * np.quantile(behind, 0.75, method="lower"))
-        near = max(near, np.nanmedian(abs(self.values[own] - value)))
-        height = sign * max(_REACH * near, 1e-3 * abs(value))
-        self.ax_.set_ylim(*sorted((value - _BELOW * height, value + height)))
+        keep_inside(self.ax_, named)
 
 
 def _sign(criterion: str) -> float:
@@ -230,19 +243,10 @@ def _sign(criterion: str) -> float:
     return -1.0 if criterion.endswith("log_likelihood") else 1.0
 
 
-def _label(criterion: str) -> str:
+def _labels(criterion: str) -> tuple[str, ...]:
+    """Label of the axis, and shorter ones."""
     if _sign(criterion) > 0:
-        return f"{criterion.upper()}  (lower is better)"
+        return f"{criterion.upper()}  (lower is better)", criterion.upper()
     name = criterion.replace("held_out_", "held-out ").replace("_", "-")
-    return f"{name}, nats{' per sample' * name.startswith('held')}  (higher is better)"
-
-
-def _look(name: str) -> tuple[dict[str, Any], str]:
-    """Style and label of the line of a structure."""
-    code = find_structure(name).code
-    label = code if code == name else f"{code} '{name}'"
-    if len(code) != 3 or code[0] not in _LINES:
-        return dict(_OTHER), name
-    volume, shape, orientation = tuple(code)
-    colour = _style.resolved(_COLOURS["s" if shape == "I" else orientation])
-    return {"color": colour, "ls": _LINES[volume], "marker": _MARKERS[shape]}, label
+    unit = f"nats{' per sample' * name.startswith('held')}"
+    return f"{name}, {unit}  (higher is better)", f"{name} ({unit})", name

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from skgmm._inference.bend import lines_of
 from skgmm._inference.merging import MergedComponents, merge_components
 from skgmm.display import _style
+from skgmm.display._text import label_axis
 
 
 class EntropyDisplay:
@@ -113,10 +114,10 @@ class EntropyDisplay:
             self.ax_.plot(x, y, "--", color=_style.grey(0.55), lw=1.2, zorder=2)
         height = self.entropies[chosen - 1]
         self.ax_.plot(
-            [chosen], [height], "o", ms=15, mfc="none", mec=_style.COLOURS[1], mew=2.2, zorder=4
+            [chosen], [height], "o", ms=15, mfc="none", mec=_style.RING, mew=2.2, zorder=4
         )
-        self.ax_.set_xlabel("number of clusters")
-        self.ax_.set_ylabel("entropy of the assignment (nats)")
+        label_axis(self.ax_.xaxis, "number of clusters", "clusters")
+        label_axis(self.ax_.yaxis, "entropy of the assignment (nats)", "entropy (nats)")
         self.ax_.xaxis.get_major_locator().set_params(integer=True)
         _style.open_frame(self.ax_)
         return self

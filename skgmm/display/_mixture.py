@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -15,6 +15,8 @@ from skgmm._linalg import Array
 from skgmm._rows.checks import check_weights_of_rows
 from skgmm.display import _style
 from skgmm.display._drawing import Drawing
+from skgmm.display._options import LEVELS, Options
+from skgmm.display._text import label_axis, short_names
 from skgmm.display._view import View, view_of
 
 
@@ -25,7 +27,9 @@ class MixtureDisplay:
     Markers fade to hollow as the two largest responsibilities approach each other. Ellipses contain
     50 % and 95 % of each component. Grey levels are highest-density regions with 25, 50, 75 and
     95 % of the mass (Hyndman 1996). One feature: a histogram, in which each sample counts in each
-    component with its responsibility, and the densities. More features: a scatter-plot matrix.
+    component with its responsibility, and the densities. The outline of all bars belongs to the
+    density of the mixture. A triangle at the top, with the weight, marks a component that is much
+    narrower than a bar. More features: a scatter-plot matrix.
     Noise is shown as grey crosses or bars; densities are those of the components without it.
     Samples with missing values are in the panels whose features were observed; in the principal
     plane they are at their conditional means.
@@ -91,7 +95,7 @@ class MixtureDisplay:
     def from_estimator(
         cls,
         estimator: BaseEstimator,
-        X: ArrayLike,
+        X: ArrayLike | None = None,
         y: Any = None,
         *,
         features: str | Sequence[int | str] | None = None,
@@ -105,8 +109,9 @@ class MixtureDisplay:
         ----------
         estimator : GaussianMixtureEM or search
             A mixture with parameters, or a fitted search whose best model is one.
-        X : array-like of shape (n_samples, n_features)
-            Samples to plot: those of the fit, or others.
+        X : array-like of shape (n_samples, n_features), default=None
+            Samples to plot: those of the fit, or others. None plots the mixture alone, within
+            limits that follow from its parameters.
         y : Ignored
         features : 'principal' or list of int or str, default=None
             Numbers or names of one feature (histogram), two (scatter plot) or up to ten
@@ -128,13 +133,20 @@ class MixtureDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+        TypeError
+            If X is not in memory.
         ValueError
-            If `features` are not features of the mixture, or are too many.
+            If `features` are not features of the mixture, or are too many; or an option is unknown.
         """
-        _style.check_data(cls, X)
         mixture = mixture_of(estimator)
         view, rows = view_of(mixture, X, features)
-        responsibilities = np.asarray(mixture.predict_proba(X), dtype=np.float64)
+        if X is None:
+            if sample_weight is not None:
+                raise ValueError("sample_weight needs X, the samples that it counts, but X is None")
+            noisy = mixture._background() is not None
+            responsibilities = np.empty((0, view.n_components + noisy))
+        else:
+            responsibilities = np.asarray(mixture.predict_proba(X), dtype=np.float64)
         row_weights = check_weights_of_rows(sample_weight, rows)
         if row_weights is not None:
             counted = row_weights > 0
@@ -161,6 +173,11 @@ class MixtureDisplay:
         density: bool = True,
         legend: bool = True,
         max_rows: int = 2000,
+        levels: ArrayLike = LEVELS,
+        uncertainty: str | None = "shade",
+        palette: str | Sequence[Any] | None = None,
+        scatter_kwargs: Mapping[str, Any] | None = None,
+        contour_kwargs: Mapping[str, Any] | None = None,
     ) -> MixtureDisplay:
         """Plot again.
 
@@ -171,44 +188,57 @@ class MixtureDisplay:
         density : bool, default=True
             Whether to show the density as grey levels in a scatter plot.
         legend : bool, default=True
-            Whether to add a legend.
+            Whether to add a legend. In small axes it has the components only, or is left out.
         max_rows : int, default=2000
             Maximum number of markers in a scatter plot; of more samples a random selection is
             plotted. Histograms always use all observations.
+        levels : array-like of float, default=(0.25, 0.5, 0.75, 0.95)
+            Parts of the mixture within the grey regions, between 0 and 1.
+        uncertainty : {'shade', 'size'} or None, default='shade'
+            How markers show the uncertainty of the assignment. 'shade': they fade to hollow as the
+            two largest responsibilities approach each other. 'size': the area increases with
+            1 - the largest responsibility, instead of showing `sample_weight`. None: not at all.
+        palette : str or list of colours, default=None
+            Colours of the components: a name in `matplotlib.color_sequences`, or a list of
+            matplotlib's colours, which repeats if there are more components. None is Okabe and
+            Ito's palette, safe for colour-blind readers.
+        scatter_kwargs : dict, default=None
+            Keywords for :meth:`matplotlib.axes.Axes.scatter`, which override those of the markers.
+        contour_kwargs : dict, default=None
+            Keywords for :meth:`matplotlib.axes.Axes.contourf`, which override those of the grey
+            regions, for example ``{"cmap": "Blues"}``.
 
         Returns
         -------
         self : MixtureDisplay
         """
+        _style.pyplot(self)
         n_shown = self.rows.shape[1]
         view = View(self.weights, self.means, self.covariances, tuple(self.names))
-        drawn = Drawing(view, self.rows, self.responsibilities, self.sample_weight, max_rows)
+        options = Options.checked(palette, levels, uncertainty, scatter_kwargs, contour_kwargs)
+        arrays = self.rows, self.responsibilities, self.sample_weight
+        drawn = Drawing(view, *arrays, max_rows, options)
         if n_shown > 2:
             self._plot_matrix(ax, drawn, density, legend)
             return self
         self.ax_ = _style.axes_of(self, ax, (6.4, 4.6))
         self.figure_ = self.ax_.figure
         if n_shown == 1:
-            drawn.histogram(self.ax_, 0)
-            self.ax_.set_ylabel("density")
+            histogram = drawn.histogram(self.ax_, 0)
+            label_axis(self.ax_.yaxis, "density")
         else:
             drawn.plane(self.ax_, (0, 1), density)
-            self.ax_.set_ylabel(self.names[1])
-        self.ax_.set_xlabel(self.names[0])
-        if legend:
-            drawn.legend(self.ax_, lines=n_shown == 1)
+            label_axis(self.ax_.yaxis, *short_names(self.names[1]))
+        label_axis(self.ax_.xaxis, *short_names(self.names[0]))
+        named = not legend or drawn.legend(self.ax_, lines=n_shown == 1)
+        if n_shown == 1 and not named and view.n_components <= _style.MOST_NAMED:
+            histogram.number(self.ax_)
         return self
 
     def _plot_matrix(self, ax: Any, drawn: Drawing, density: bool, legend: bool) -> None:
         """Histograms on the diagonal, scatter plots below it, the legend above."""
-        plt, m = _style.pyplot(self), self.rows.shape[1]
-        if ax is None:
-            self.figure_ = plt.figure(figsize=(2.1 * m, 2.0 * m), layout="constrained")
-            grid = self.figure_.add_gridspec(m, m)
-        else:
-            self.figure_ = ax.figure
-            ax.set_axis_off()
-            grid = ax.get_subplotspec().subgridspec(m, m)
+        m = self.rows.shape[1]
+        grid = self._grid(ax, m)
         self.ax_ = np.full((m, m), None, dtype=object)
         for i, j in product(range(m), range(m)):
             if j > i:
@@ -221,11 +251,27 @@ class MixtureDisplay:
             else:
                 drawn.plane(panel, (j, i), density)
                 if j == 0:
-                    panel.set_ylabel(self.names[i], fontsize=9)
+                    label_axis(panel.yaxis, *short_names(self.names[i]), size=9)
             if i == m - 1:
-                panel.set_xlabel(self.names[j], fontsize=9)
+                label_axis(panel.xaxis, *short_names(self.names[j]), size=9)
             panel.tick_params(labelbottom=i == m - 1, labelleft=j == 0, labelsize=8)
         if legend:
             corner = self.figure_.add_subplot(grid[0, m - 1])
             corner.set_axis_off()
             drawn.legend(corner, lines=False, loc="upper right")
+
+    def _grid(self, ax: Any, m: int) -> Any:
+        """The places of m x m panels: in a new figure, or in that of the axes."""
+        plt = _style.pyplot(self)
+        if ax is None:
+            self.figure_ = plt.figure(figsize=(2.1 * m, 2.0 * m), layout="constrained")
+            return self.figure_.add_gridspec(m, m)
+        if ax.get_subplotspec() is None:
+            raise ValueError(
+                "ax should be axes of plt.subplots for a scatter-plot matrix, which takes their "
+                "place in the grid, but got axes of a free position. Choose one or two features, "
+                "or pass ax=None."
+            )
+        self.figure_ = ax.figure
+        ax.set_axis_off()
+        return ax.get_subplotspec().subgridspec(m, m)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 # Okabe & Ito's palette (2008), safe for colour-blind readers, without its yellow, which is hard to
-# see on white, and with the colour of text instead of black.
+# see on white, and with the colour of text instead of black (docs/development/decisions.rst).
 INK = "ink"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK)
 # Eight markers and seven colours: pairs repeat after 56 components.
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "p")
 LINES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "||||", "oooo")
+RING = COLOURS[1]
 
 MOST_NAMED = 8
 """Maximum number of components in a legend."""
@@ -46,6 +50,32 @@ def resolved(colour: str) -> str:
 
 def colour(component: int) -> str:
     return resolved(COLOURS[component % len(COLOURS)])
+
+
+def colours_of(palette: str | Sequence[Any] | None) -> tuple[Any, ...]:
+    """Colours of the components from the parameter `palette` of a plot.
+
+    Raises
+    ------
+    ValueError
+        If it is not a name in `matplotlib.color_sequences`, nor a list of colours.
+    """
+    import matplotlib
+    from matplotlib.colors import is_color_like, to_hex
+
+    if palette is None:
+        return tuple(resolved(one) for one in COLOURS)
+    known = sorted(matplotlib.color_sequences)
+    if isinstance(palette, str):
+        listed = matplotlib.color_sequences.get(palette, ())
+    else:
+        listed = list(palette) if np.iterable(palette) else ()
+    if not len(listed) or not all(is_color_like(one) for one in listed):
+        raise ValueError(
+            f"palette should be a name in matplotlib.color_sequences ({', '.join(known)}), a list "
+            f"of colours of matplotlib, or None, but got {palette!r}"
+        )
+    return tuple(to_hex(one, keep_alpha=True) for one in listed)
 
 
 NOISE_MARKER = "x"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,14 @@ from skgmm._inference import mixture_of
 from skgmm._linalg import Array
 from skgmm._validation import check_responsibilities
 from skgmm.display import _style
+from skgmm.display._text import label_axis, points_high
 
 # Columns of the plot: with more samples each column is the mean of several.
 _MOST_COLUMNS = 1000
 # Inches that a block needs for its label, and for its number alone.
 _WIDE, _NARROW = 0.8, 0.15
+# Size of the labels in points, height of a line, and that of axes with all ticks.
+_SIZE, _LINE, _TALL = 8.0, 1.2, 120.0
 
 
 class UncertaintyDisplay:
@@ -106,7 +110,13 @@ class UncertaintyDisplay:
         noise = mixture._background() is not None
         return cls(responsibilities=responsibilities, noise=noise).plot(ax, **options)
 
-    def plot(self, ax: Any = None, *, threshold: float = 0.1) -> UncertaintyDisplay:
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        threshold: float = 0.1,
+        palette: str | Sequence[Any] | None = None,
+    ) -> UncertaintyDisplay:
         """Plot again.
 
         Parameters
@@ -115,6 +125,8 @@ class UncertaintyDisplay:
             Axes to plot on. None creates a new figure.
         threshold : float, default=0.1
             Samples with an uncertainty above this number, between 0 and 1, count as uncertain.
+        palette : str or list of colours, default=None
+            As `MixtureDisplay.plot`.
 
         Returns
         -------
@@ -126,15 +138,15 @@ class UncertaintyDisplay:
         self.figure_ = self.ax_.figure
         hard = self.responsibilities.argmax(axis=1)
         order = np.lexsort((self.uncertainty_, hard))
-        self._columns(self.responsibilities[order])
-        self._blocks(hard[order], self.uncertainty_[order] > threshold, threshold)
+        colours = _style.colours_of(palette)
+        self._columns(self.responsibilities[order], colours)
         self.ax_.set_xlim(0, len(order))
-        self.ax_.set_ylim(0, 1)
-        self.ax_.set_ylabel("responsibility")
+        n_lines = self._blocks(hard[order], self.uncertainty_[order] > threshold)
+        self._labels(n_lines, threshold)
         _style.open_frame(self.ax_)
         return self
 
-    def _columns(self, responsibilities: Array) -> None:
+    def _columns(self, responsibilities: Array, colours: Sequence[Any]) -> None:
         n_samples = len(responsibilities)
         first = np.unique(np.linspace(0, n_samples, _MOST_COLUMNS, endpoint=False).astype(int))
         edges = np.append(first, n_samples)
@@ -144,24 +156,25 @@ class UncertaintyDisplay:
         for k in np.flatnonzero(responsibilities.any(axis=0)).tolist():
             self.ax_.fill_between(
                 edges, tops[:, k], tops[:, k + 1], step="post", edgecolor=_style.paper(), lw=0.0,
-                rasterized=True, **self._filling(k),
+                rasterized=True, **self._filling(k, colours),
             )  # fmt: skip
 
     def _is_noise(self, column: int) -> bool:
         return self.noise and column == self.responsibilities.shape[1] - 1
 
-    def _filling(self, column: int) -> dict[str, Any]:
+    def _filling(self, column: int, colours: Sequence[Any]) -> dict[str, Any]:
         if self._is_noise(column):
             return {"facecolor": _style.noise_colour()}
-        return {"facecolor": _style.colour(column), "hatch": _style.hatch(column)}
+        return {"facecolor": colours[column % len(colours)], "hatch": _style.hatch(column)}
 
-    def _blocks(self, hard: Array, uncertain: Array, threshold: float) -> None:
-        """The label above each block, and lines between blocks."""
+    def _blocks(self, hard: Array, uncertain: Array) -> int:
+        """The label above each block, and lines between blocks; how many lines the labels have."""
         names, starts = np.unique(hard, return_index=True)
         ends = np.append(starts[1:], len(hard))
         per_inch = len(hard) / (self.ax_.bbox.width / self.figure_.dpi)
+        n_lines = 1
         for k, start, end in zip(names, starts, ends, strict=True):
-            self.ax_.axvline(end, color=_style.paper(), lw=2)
+            self.ax_.plot([end, end], [0, 1], color=_style.paper(), lw=2)
             if end - start < _NARROW * per_inch:
                 continue
             wide = end - start >= _WIDE * per_inch
@@ -170,8 +183,18 @@ class UncertaintyDisplay:
             if self._is_noise(k):
                 short, name = "-1", "noise"
             label = f"{name}\n{end - start} samples\n{unsure} uncertain" if wide else short
-            self.ax_.text((start + end) / 2, 1.02, label, ha="center", va="bottom", fontsize=8)
-        self.ax_.set_xlabel(
-            "samples by component, from most to least certain\n"
-            f"(uncertain: uncertainty above {threshold:g})"
-        )
+            self.ax_.text((start + end) / 2, 1.02, label, ha="center", va="bottom", fontsize=_SIZE)
+            n_lines = 3 if wide else n_lines
+        return n_lines
+
+    def _labels(self, n_lines: int, threshold: float) -> None:
+        """Labels of the axes, and room for those of the blocks: a title is above them."""
+        height = points_high(self.ax_)
+        room = min((_LINE * n_lines + 0.5) * _SIZE, 0.6 * height)
+        self.ax_.set_ylim(0, height / (height - room))
+        self.ax_.set_yticks(np.linspace(0.0, 1.0, 6 if height > _TALL else 3))
+        self.ax_.spines["left"].set_bounds(0, 1)
+        label_axis(self.ax_.yaxis, "responsibility")
+        ordered = "samples by component, from most to least certain"
+        defined = f"(uncertain: uncertainty above {threshold:g})"
+        label_axis(self.ax_.xaxis, f"{ordered}\n{defined}", "samples, by certainty", "samples")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,12 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgmm._em.result import EMPTY_WEIGHT
 from skgmm._inference import MixtureInference
-from skgmm._inference.features import feature_number
+from skgmm._inference.features import feature_number, names_of_features
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.e_step import log_densities
 from skgmm._rows.imputation import imputed
-from skgmm._rows.intake import array_with_missing
+from skgmm._rows.intake import complete_or_not
+from skgmm._rows.row_blocks import RowBlocks
 from skgmm._threads import cached_property
 from skgmm.covariance import Ellipsoidal
 
@@ -106,20 +108,18 @@ class View:
 
 
 def view_of(
-    mixture: MixtureInference, X: ArrayLike, features: str | Sequence[int | str] | None
+    mixture: MixtureInference, X: ArrayLike | None, features: str | Sequence[int | str] | None
 ) -> tuple[View, Array]:
     """The mixture and the samples X, (n, m), along the directions of `features`.
 
     Of features, NaN where a value is missing; in the principal plane incomplete samples are at
-    their conditional means.
+    their conditional means. Without X, no samples.
     """
-    check_is_fitted(mixture)
-    array, _, whole_samples = array_with_missing(mixture, X, reset=False)
-    rows = array.astype(np.float64, copy=False)
     parameters = mixture._parameters()
     n_components, n_features = parameters.means.shape
-    names = [str(n) for n in getattr(mixture, "feature_names_in_", [])]
-    names = names or [f"x{j}" for j in range(n_features)]
+    names = names_of_features(mixture)
+    rows = np.empty((0, n_features)) if X is None else samples_in_memory(mixture, X)
+    whole_samples = not np.isnan(rows).any()
     dense = np.broadcast_to(parameters.covariance.dense(), (n_components, n_features, n_features))
     whole = View(parameters.weights, parameters.means, dense, tuple(names))
     if isinstance(features, str) and features != "principal":
@@ -130,6 +130,23 @@ def view_of(
         return _principal_plane(whole, parameters.proportions, rows)
     chosen = _numbers(range(n_features) if features is None else features, names)
     return whole.of(chosen), rows[:, chosen]
+
+
+def samples_in_memory(mixture: MixtureInference, X: Any) -> Array:
+    """Samples (n, d) as float64, NaN where a value is missing.
+
+    Raises
+    ------
+    TypeError
+        If they are RowBlocks or a Dask collection.
+    """
+    check_is_fitted(mixture)
+    if isinstance(X, RowBlocks) or type(X).__module__.partition(".")[0] == "dask":
+        raise TypeError(
+            f"X should be samples in memory, but got a {type(X).__name__}: pass some of the "
+            "samples as an array, or X=None to MixtureDisplay, which plots the mixture alone"
+        )
+    return complete_or_not(mixture, X).astype(np.float64, copy=False)
 
 
 def _principal_plane(whole: View, proportions: Array, rows: Array) -> tuple[View, Array]:
