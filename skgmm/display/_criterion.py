@@ -183,7 +183,11 @@ class CriterionDisplay:
             options = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "frameon": False}
             self.ax_.legend(handles=lines, fontsize=8, **options)
         elif legend:
-            fit_legend(self.ax_, lines, *(lines[:some] for some in _SOME if some < len(lines)))
+            some = [lines[:n] for n in _SOME if n < len(lines)]
+            # Beside the ring and its label.
+            side = "right" if self.best[0] <= sizes.mean() else "left"
+            place = f"{'lower' if models.sign > 0 else 'upper'} {side}"
+            fit_legend(self.ax_, lines, *some, widest=0.5, loc=place)
         return self
 
     def _models(self) -> Models:

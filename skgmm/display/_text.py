@@ -10,6 +10,8 @@ from skgmm.display import _style
 # A text that is too long is drawn in these sizes, relative to the default, before it is shortened.
 _SIZES = (1.0, 0.8)
 _SHORTEST = 4  # characters
+# The part of an axis that is left if a layout makes room for the labels of several axes.
+_SURE = 0.8
 
 # Sizes of a legend in points, and the part of the axes that it may cover.
 _LEGEND_SIZES, _COVERED = (8.0, 6.0), 1 / 4
@@ -27,8 +29,8 @@ def label_axis(axis: Any, *texts: str, size: float | None = None) -> None:
         Of the font in points; None is matplotlib's default.
     """
     label, default = axis.label, size or axis.label.get_size()
-    box = axis.axes.bbox
-    longest = box.width if axis.axis_name == "x" else box.height
+    box, alone = axis.axes.bbox, len(axis.axes.figure.axes) == 1
+    longest = (box.width if axis.axis_name == "x" else box.height) * (1.0 if alone else _SURE)
     for text in texts:
         for factor in _SIZES:
             label.set(text=text, size=factor * default)
@@ -45,19 +47,21 @@ def _length(label: Any, axis_name: str) -> float:
     return float(box.width if axis_name == "x" else box.height)
 
 
-def fit_legend(ax: Any, *choices: Sequence[Any], **options: Any) -> bool:
+def fit_legend(ax: Any, *choices: Sequence[Any], widest: float = _SURE, **options: Any) -> bool:
     """Add the first legend that leaves most of the axes free; whether there is one.
 
     Parameters
     ----------
     *choices : sequence of handles
         Contents of the legend, the preferred ones first.
+    widest : float
+        Part of the width of the axes that it may take.
     """
     for handles in choices:
         for size in _LEGEND_SIZES if handles else ():
             legend = ax.legend(handles=handles, fontsize=size, framealpha=0.85, **options)
             box, room = legend.get_window_extent(), ax.bbox
-            inside = box.width < room.width and box.height < room.height
+            inside = box.width < widest * room.width and box.height < room.height
             if inside and box.width * box.height <= _COVERED * room.width * room.height:
                 return True
             legend.remove()

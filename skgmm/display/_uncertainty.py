@@ -142,7 +142,7 @@ class UncertaintyDisplay:
         self._columns(self.responsibilities[order], colours)
         self.ax_.set_xlim(0, len(order))
         n_lines = self._blocks(hard[order], self.uncertainty_[order] > threshold)
-        self._labels(n_lines, threshold)
+        self._labels(n_lines, None if ax is not None else threshold)
         _style.open_frame(self.ax_)
         return self
 
@@ -187,8 +187,11 @@ class UncertaintyDisplay:
             n_lines = 3 if wide else n_lines
         return n_lines
 
-    def _labels(self, n_lines: int, threshold: float) -> None:
-        """Labels of the axes, and room for those of the blocks: a title is above them."""
+    def _labels(self, n_lines: int, threshold: float | None) -> None:
+        """Labels of the axes, and room for those of the blocks: a title is above them.
+
+        The threshold is explained if it is not None.
+        """
         height = points_high(self.ax_)
         room = min((_LINE * n_lines + 0.5) * _SIZE, 0.6 * height)
         self.ax_.set_ylim(0, height / (height - room))
@@ -196,5 +199,7 @@ class UncertaintyDisplay:
         self.ax_.spines["left"].set_bounds(0, 1)
         label_axis(self.ax_.yaxis, "responsibility")
         ordered = "samples by component, from most to least certain"
-        defined = f"(uncertain: uncertainty above {threshold:g})"
-        label_axis(self.ax_.xaxis, f"{ordered}\n{defined}", "samples, by certainty", "samples")
+        texts = [ordered, "samples, by certainty", "samples"]
+        if threshold is not None:  # a second line may be cut below given axes
+            texts = [f"{ordered}\n(uncertain: uncertainty above {threshold:g})", *texts]
+        label_axis(self.ax_.xaxis, *texts)
