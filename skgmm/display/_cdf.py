@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator
 
 from skgmm._em.result import EMPTY_WEIGHT
 from skgmm._inference import MixtureInference, mixture_of
+from skgmm._inference.cdf import mixture_cdf
 from skgmm._inference.features import feature_number, names_of_features
-from skgmm._inference.parts import marginal_parameters
-from skgmm._inference.probability import mixture_cdf
+from skgmm._inference.marginal import marginal_parameters
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.checks import check_weights_of_rows

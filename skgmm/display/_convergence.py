@@ -110,11 +110,11 @@ class ConvergenceDisplay:
             shown = values < end if gap else np.isfinite(values)
             better = int((values > end).sum()) if gap else 0
             if better:
-                look["label"] += f"; {better} with a higher value not shown"
-            if shown.any():
+                look["label"] = f"{look['label'].split(' (')[0]}: {better} higher, not shown"
+            if shown.any() or better:
                 height = end - values[shown] if gap else values[shown]
                 self.ax_.plot(evaluations[shown], height, **look)
-        nothing = not self.ax_.lines
+        nothing = not any(len(line.get_xdata()) for line in self.ax_.lines)
         for moved_at in self._moves(end):
             look = {"color": _style.grey(0.55), "ls": ":", "lw": 1.4, "zorder": 1}
             self.ax_.axvline(moved_at, **look, label="split-and-merge move")
