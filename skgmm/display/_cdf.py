@@ -68,7 +68,7 @@ class CDFDisplay:
     >>> mixture = GaussianMixtureEM(3, covariance_type="VEV", random_state=0).fit(X)
     >>> display = CDFDisplay.from_estimator(mixture, X, feature="petal length (cm)")
     >>> round(display.distance_, 3)
-    0.043
+    0.056
     """
 
     ax_: Any

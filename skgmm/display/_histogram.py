@@ -1,4 +1,4 @@
-"""One coordinate of a mixture and its samples: bars, densities, and components narrower."""
+"""One coordinate of a mixture and its samples: bars of each component, and their densities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from skgmm.display._view import View
 _FEWEST_BINS, _MOST_BINS = 5, 60
 # Values with more steps than this in their range do not count as rounded.
 _MOST_GRAINS = 500
-# A component is a spike if a bin is wider than this many of its standard deviations, so that its
+# A component is narrow if a bin is wider than this many of its standard deviations, so that its
 # density is at least twice as high as a bar that contains it.
 _STANDARD_DEVIATIONS = 5.0
 _ABOVE = 1.08
@@ -69,23 +69,23 @@ class Histogram:
         return max(float(self.counts.sum()), np.finfo(float).tiny)
 
     @property
-    def spikes(self) -> list[int]:
+    def narrow(self) -> list[int]:
         """Components that are much narrower than a bar and rise above all bars."""
-        narrow = np.diff(self.edges)[0] > _STANDARD_DEVIATIONS * self.deviations
+        wide = np.diff(self.edges)[0] > _STANDARD_DEVIATIONS * self.deviations
         top = self.tops.max()
-        return [k for k, (_, peak) in self.places.items() if narrow[k] and peak > _ABOVE * top]
+        return [k for k, (_, peak) in self.places.items() if wide[k] and peak > _ABOVE * top]
 
     def draw(self, ax: Any) -> None:
         if len(self.values):
             self._bars(ax)
         self._lines(ax)
-        spikes = self.spikes
-        if spikes or not len(self.values):
-            lower = [peak for k, (_, peak) in self.places.items() if k not in spikes]
+        narrow = self.narrow
+        if narrow or not len(self.values):
+            lower = [peak for k, (_, peak) in self.places.items() if k not in narrow]
             ax.set_ylim(0.0, _ABOVE * max([*lower, float(self.tops.max())]))
         ax.set_xlim(*self.span)
         _style.open_frame(ax)
-        self._mark(ax, spikes)
+        self._mark(ax, narrow)
 
     def _bars(self, ax: Any) -> None:
         """Bars that overlap, each from 0, as the lines are."""
@@ -127,21 +127,21 @@ class Histogram:
         points = np.unique(np.append(np.linspace(low, high, 400), around[self.view.filled]))
         return points[(points >= low) & (points <= high), None]
 
-    def _mark(self, ax: Any, spikes: Sequence[int]) -> None:
-        """Weights of the spikes, whose densities leave the axes, at the top."""
-        for k in spikes:
+    def _mark(self, ax: Any, narrow: Sequence[int]) -> None:
+        """Weights of narrow components, whose densities leave the axes, at the top."""
+        for k in narrow:
             ax.plot(
                 self.view.means[k, 0], 1.0, marker="^", ms=6, color=self.options.colour(k),
                 transform=ax.get_xaxis_transform(), clip_on=False, zorder=5, ls="",
             )  # fmt: skip
             text = str(k)
-            if len(spikes) <= _style.MOST_NAMED:
+            if len(narrow) <= _style.MOST_NAMED:
                 text += f": {100 * self.view.weights[k]:.0f} %"
             keep_inside(ax, _named(ax, text, (self.view.means[k, 0], 1.0), self.options.colour(k)))
 
     def number(self, ax: Any) -> None:
-        """The number of each component above its line; those of spikes have been drawn."""
-        numbered = {k: place for k, place in self.places.items() if k not in self.spikes}
+        """The number of each component above its line; those of narrow ones have been drawn."""
+        numbered = {k: place for k, place in self.places.items() if k not in self.narrow}
         highest = max((peak for _, peak in numbered.values()), default=0.0)
         height, (low, high) = points_high(ax), ax.get_ylim()
         ax.set_ylim(low, max(high, highest / (1.0 - min(_ABOVE_PEAK / height, 0.5))))
