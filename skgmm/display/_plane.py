@@ -18,7 +18,7 @@ _GRID = 150
 _SMALL = 0.05
 # Areas of markers in points: few samples, many samples; and factors of certain and uncertain ones.
 _AREA, _AREA_OF_MANY, _MANY = 18.0, 9.0, 1000
-_CERTAIN, _UNCERTAIN = 0.4, 5.0
+_CERTAIN, _UNCERTAIN = 0.4, 10.0
 # Samples above this number are drawn as an image in vector formats.
 _MOST_VECTORS = 500
 
