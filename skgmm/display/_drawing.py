@@ -79,13 +79,13 @@ class Drawing:
             markers.draw(ax, self.rows[:, chosen], self.options)
         plane.components(ax)
 
-    def legend(self, ax: Any, lines: bool, loc: str = "best") -> bool:
+    def legend(self, ax: Any, lines: bool, **options: Any) -> bool:
         """Legend of the markers and ellipses, or of the lines over a histogram, if it fits."""
         from matplotlib.lines import Line2D
 
         components = [Line2D([], [], **look) for look in self._components(lines)]
         others = [Line2D([], [], **look) for look in self._others(lines)]
-        return fit_legend(ax, [*components, *others], components, loc=loc)
+        return fit_legend(ax, [*components, *others], components, **options)
 
     def _others(self, lines: bool) -> list[dict[str, Any]]:
         """Legend entries beside those of the components."""

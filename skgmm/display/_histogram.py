@@ -154,8 +154,8 @@ def _named(ax: Any, text: str, place: tuple[float, float], colour: Any) -> Any:
     low, high = ax.get_xlim()
     side, offset = ("left", 6.0) if place[0] < 0.5 * (low + high) else ("right", -6.0)
     return ax.annotate(
-        text, place, (offset, -4.0), ha=side, xycoords=ax.get_xaxis_transform(), textcoords="offset points",
-        va="top", fontsize=8, color=colour, zorder=5,
+        text, place, (offset, -4.0), textcoords="offset points", ha=side, va="top",
+        xycoords=ax.get_xaxis_transform(), fontsize=8, color=colour, zorder=5,
         bbox={"boxstyle": "square,pad=0.1", "fc": _style.paper(), "ec": "none", "alpha": 0.8},
     )  # fmt: skip
 

@@ -239,6 +239,8 @@ class MixtureDisplay:
         """Histograms on the diagonal, scatter plots below it, the legend above."""
         m = self.rows.shape[1]
         grid = self._grid(ax, m)
+        # The layout of a new figure makes panels larger.
+        font = {"size": 9.0, "part": 1.25 if ax is None else None}
         self.ax_ = np.full((m, m), None, dtype=object)
         for i, j in product(range(m), range(m)):
             if j > i:
@@ -251,14 +253,15 @@ class MixtureDisplay:
             else:
                 drawn.plane(panel, (j, i), density)
                 if j == 0:
-                    label_axis(panel.yaxis, *short_names(self.names[i]), size=9)
+                    label_axis(panel.yaxis, *short_names(self.names[i]), **font)
             if i == m - 1:
-                label_axis(panel.xaxis, *short_names(self.names[j]), size=9)
+                label_axis(panel.xaxis, *short_names(self.names[j]), **font)
             panel.tick_params(labelbottom=i == m - 1, labelleft=j == 0, labelsize=8)
         if legend:
             corner = self.figure_.add_subplot(grid[0, m - 1])
             corner.set_axis_off()
-            drawn.legend(corner, lines=False, loc="upper right")
+            # The panel beside it is empty too.
+            drawn.legend(corner, lines=False, loc="upper right", widest=2.0, covered=2.0)
 
     def _grid(self, ax: Any, m: int) -> Any:
         """The places of m x m panels: in a new figure, or in that of the axes."""

@@ -17,7 +17,9 @@ _SURE = 0.8
 _LEGEND_SIZES, _COVERED = (8.0, 6.0), 1 / 4
 
 
-def label_axis(axis: Any, *texts: str, size: float | None = None) -> None:
+def label_axis(
+    axis: Any, *texts: str, size: float | None = None, part: float | None = None
+) -> None:
     """Label an axis with the first of the texts that is no longer than the axis.
 
     If none is, the last is shortened, as the name of a feature.
@@ -27,10 +29,13 @@ def label_axis(axis: Any, *texts: str, size: float | None = None) -> None:
     axis : ax.xaxis or ax.yaxis
     size : float or None
         Of the font in points; None is matplotlib's default.
+    part : float or None
+        Length of a label in units of the axis. None: 1 for axes that are alone in their figure.
     """
-    label, default = axis.label, size or axis.label.get_size()
-    box, alone = axis.axes.bbox, len(axis.axes.figure.axes) == 1
-    longest = (box.width if axis.axis_name == "x" else box.height) * (1.0 if alone else _SURE)
+    label, default, box = axis.label, size or axis.label.get_size(), axis.axes.bbox
+    if part is None:
+        part = 1.0 if len(axis.axes.figure.axes) == 1 else _SURE
+    longest = part * (box.width if axis.axis_name == "x" else box.height)
     for text in texts:
         for factor in _SIZES:
             label.set(text=text, size=factor * default)
@@ -47,7 +52,13 @@ def _length(label: Any, axis_name: str) -> float:
     return float(box.width if axis_name == "x" else box.height)
 
 
-def fit_legend(ax: Any, *choices: Sequence[Any], widest: float = _SURE, **options: Any) -> bool:
+def fit_legend(
+    ax: Any,
+    *choices: Sequence[Any],
+    widest: float = _SURE,
+    covered: float = _COVERED,
+    **options: Any,
+) -> bool:
     """Add the first legend that leaves most of the axes free; whether there is one.
 
     Parameters
@@ -56,13 +67,15 @@ def fit_legend(ax: Any, *choices: Sequence[Any], widest: float = _SURE, **option
         Contents of the legend, the preferred ones first.
     widest : float
         Part of the width of the axes that it may take.
+    covered : float
+        And of their area.
     """
     for handles in choices:
         for size in _LEGEND_SIZES if handles else ():
             legend = ax.legend(handles=handles, fontsize=size, framealpha=0.85, **options)
             box, room = legend.get_window_extent(), ax.bbox
             inside = box.width < widest * room.width and box.height < room.height
-            if inside and box.width * box.height <= _COVERED * room.width * room.height:
+            if inside and box.width * box.height <= covered * room.width * room.height:
                 return True
             legend.remove()
     return False
