@@ -239,8 +239,9 @@ class MixtureDisplay:
         """Histograms on the diagonal, scatter plots below it, the legend above."""
         m = self.rows.shape[1]
         grid = self._grid(ax, m)
+        alone = 1.0 if len(self.figure_.axes) == 1 else None
         # The layout of a new figure makes panels larger.
-        font = {"size": 9.0, "part": 1.25 if ax is None else None}
+        font = {"size": 9.0, "part": 1.25 if ax is None else alone}
         self.ax_ = np.full((m, m), None, dtype=object)
         for i, j in product(range(m), range(m)):
             if j > i:
