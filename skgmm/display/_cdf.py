@@ -167,6 +167,9 @@ class CDFDisplay:
         -------
         self : CDFDisplay
         """
+        _style.pyplot(self)
+        from matplotlib.lines import Line2D
+
         self.ax_ = _style.axes_of(self, ax, (6.4, 4.2))
         self.figure_ = self.ax_.figure
         half = self._half_width()
@@ -189,7 +192,8 @@ class CDFDisplay:
         label_axis(self.ax_.xaxis, self.name)
         label_axis(self.ax_.yaxis, "cumulative probability", "probability")
         if legend:
-            fit_legend(self.ax_, [*steps, *line, band], [*steps, *line], line)
+            short = Line2D([], [], color=steps[0].get_color(), lw=1.4, label="samples")
+            fit_legend(self.ax_, [*steps, *line, band], [short, *line, band], [short, *line])
         _style.open_frame(self.ax_)
         return self
 
