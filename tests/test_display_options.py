@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex, to_rgba
+from scipy.integrate import trapezoid
 from sklearn.datasets import load_iris
 
 from skgmm import GaussianMixtureEM, GaussianMixtureSearch, RowBlocks, UniformNoise
@@ -65,7 +66,7 @@ def test_the_outline_of_all_bars_belongs_to_the_line_of_the_mixture():
     values, _ = mixture.sample(500, random_state=0)
     ax = MixtureDisplay.from_estimator(mixture, values).ax_
     x, heights = ax.lines[3].get_data()
-    assert np.trapezoid(heights, x) == pytest.approx(1.0)
+    assert trapezoid(heights, x) == pytest.approx(1.0)
     together = sum(np.array([bar.get_height() for bar in bars]) for bars in ax.containers)
     np.testing.assert_allclose(heights[1:-1:2], together)
 
