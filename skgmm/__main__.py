@@ -1,40 +1,31 @@
-"""The `skgmm` command: fit a CSV file, standard input or embedded data, and print a summary."""
+# PYTHON_ARGCOMPLETE_OK
+"""The `skgmm` command: fit a table, standard input or embedded data, and print a summary."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import os
-import re
 import sys
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
-from skgmm import GaussianMixtureEM, __version__
-from skgmm._command._csv import oddities, read_csv
-from skgmm._command._input import choose_input, decode, statuses_of_inputs
+from skgmm._command._csv import oddities
+from skgmm._command._fit import fit, loaded, unfitted
+from skgmm._command._input import choose_input, statuses_of_inputs
+from skgmm._command._options import Parser
 from skgmm._command._output import check_output, is_same_file
+from skgmm._command._results import as_json, as_text, best_of, check_plot, write_files
 from skgmm._command._streams import discard_what_cannot_be_written, print_text, say
-from skgmm._export.output_file import complete_file, is_open_file_path
+from skgmm._command._table import Format, Table, read_table
+from skgmm._export.output_file import is_open_file_path
 from skgmm._linalg import Array
-from skgmm.covariance import find_structure
 
 _INTERRUPTED = 130  # 128 and the number of the signal, as shells have it
 _BROKEN_PIPE = 141
-
-# Parameter names in messages of the estimator, and the words of the command.
-_OPTIONS = {
-    "n_components": "--components",
-    "covariance_type": "--covariance",
-    "random_state": "--seed",
-    "n_samples": "number of rows",
-}
-_NOT_OPTIONS = ("reg_covar", "n_init", "init_params", "max_iter")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         of the output closed the pipe, as in `skgmm data.csv | head -2`.
     """
     try:
-        _run(_Parser().parse_args(arguments))
+        parser = Parser()
+        with contextlib.suppress(ModuleNotFoundError):
+            import argcomplete
+
+            argcomplete.autocomplete(parser)
+        _run(parser.parse_args(arguments))
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
@@ -66,177 +62,89 @@ def _message(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-class _Parser(argparse.ArgumentParser):
-    """Options of the command. Errors are raised, and printed as one line like all others."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            prog="skgmm",
-            description="Fit a Gaussian mixture to a CSV file and print a summary.",
-            epilog="Without a file, data are read from standard input. If standard input is a "
-            "terminal or empty, the embedded Old Faithful eruptions are fitted.",
-        )
-        self._add_data()
-        self._add_model()
-        self.add_argument(
-            "--labels",
-            type=Path,
-            metavar="OUT",
-            help="write labels and responsibilities to this file, as CSV",
-        )
-        self.add_argument("--version", action="version", version=f"skgmm {__version__}")
-
-    def _add_data(self) -> None:
-        data = self.add_mutually_exclusive_group()
-        data.add_argument(
-            "file",
-            nargs="?",
-            help="CSV file of numbers, with or without a header; - reads standard input",
-        )
-        data.add_argument("--demo", action="store_true", help="fit the embedded data")
-        self.add_argument(
-            "--missing",
-            choices=("allow", "refuse"),
-            default="allow",
-            help="whether empty cells and NA are missing values or an error; default: allow",
-        )
-
-    def _add_model(self) -> None:
-        self.add_argument(
-            "--components",
-            type=_integer(1, None),
-            default=2,
-            metavar="K",
-            help="number of components; default: 2",
-        )
-        self.add_argument(
-            "--covariance",
-            default="full",
-            metavar="NAME",
-            help="covariance structure, such as full, tied, diag, spherical or a code such as VEV; "
-            "default: full",
-        )
-        self.add_argument(
-            "--seed",
-            type=_integer(0, 2**32 - 1),
-            default=0,
-            help="seed of the random initialisation; default: 0",
-        )
-        self.add_argument(
-            "--prior",
-            choices=("auto", "mclust"),
-            help="samples that each component has seen before; default: none",
-        )
-
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message} (skgmm --help lists the options)")
-
-
-def _integer(least: int, most: int | None) -> Callable[[str], int]:
-    allowed = f"at least {least}" if most is None else f"from {least} to {most}"
-
-    def convert(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least or (most is not None and value > most):
-            raise argparse.ArgumentTypeError(f"should be an integer, {allowed}, but got {text!r}")
-        return value
-
-    return convert
-
-
 def _run(options: argparse.Namespace) -> None:
-    with _names_of_options():
-        structure = find_structure(options.covariance)
-    _check_outputs(options)
-    data = choose_input(options.file, options.demo, needs_data=options.labels is not None)
-    names, X = read_csv(decode(data), data.name, missing=options.missing == "allow")
-    for text in oddities(names, X):
+    model, outputs = unfitted(options), _outputs(options)
+    _check_outputs(options, outputs)
+    data = choose_input(options.file, options.demo, needs_data=bool(outputs))
+    form = Format(options.sep, options.decimal, options.header, options.missing == "allow")
+    table = read_table(data, form)
+    for text in oddities(table.names, table.X):
         say(f"note: {text}")
-    mixture = GaussianMixtureEM(
-        options.components,
-        covariance_type=structure.name,
-        prior=options.prior,
-        random_state=options.seed,
-    )
-    for text in _fit(mixture, X):
-        say(f"warning: {text}")
+    table, weights = _chosen(options, table)
+    if options.predict is not None:
+        model, table = loaded(options.predict, table)
+    else:
+        for text in fit(model, table.X, weights):
+            say(f"warning: {text}")
     try:
-        print_text(f"Data: {data.name}, {len(X)} rows, {len(names)} columns{_missing_values(X)}")
-        print_text(_summary(mixture, names))
+        if options.json:
+            print_text(as_json(model, data.name, table, weights))
+        else:
+            for text in as_text(model, data.name, table):
+                print_text(text)
     finally:
-        # The file is written even if the reader of the output closes the pipe early.
-        if options.labels is not None:
-            _write_labels(options.labels, mixture.predict(X), mixture.predict_proba(X))
+        # Files are written even if the reader of the output closes the pipe early.
+        write_files(options, best_of(model), table)
 
 
-def _missing_values(X: Array) -> str:
-    n_missing = int(np.isnan(X).sum())
-    return f", {n_missing} missing value{'s' * (n_missing > 1)}" if n_missing else ""
+def _chosen(options: argparse.Namespace, table: Table) -> tuple[Table, Array | None]:
+    """The columns and rows to fit, and their weights."""
+    wanted, weights = list(range(len(table.names))), None
+    if options.columns is not None:
+        wanted = table.columns(options.columns, "--columns")
+    if options.weights is not None:
+        (column,) = table.columns([options.weights], "--weights")
+        weights = table.X[:, column].astype(np.float64)
+        if np.isnan(weights).any():
+            raise ValueError(f"--weights: column {options.weights!r} has missing values")
+        wanted = [j for j in wanted if j != column]
+    if not wanted:
+        raise ValueError("there is no column left to fit")
+    if wanted != list(range(len(table.names))):
+        table = table.part(wanted)
+    if options.drop_missing:
+        complete = ~np.isnan(table.X).any(axis=1)
+        if not complete.any():
+            raise ValueError("--drop-missing: every row has a missing value")
+        if n_dropped := int(np.count_nonzero(~complete)):
+            plural = "s" * (n_dropped > 1)
+            say(f"note: {n_dropped} row{plural} with missing values left out")
+            table = replace(table, X=table.X[complete])
+            weights = None if weights is None else weights[complete]
+    return table, weights
 
 
-def _check_outputs(options: argparse.Namespace) -> None:
+def _outputs(options: argparse.Namespace) -> dict[str, Path]:
+    """The files that are written, by option."""
+    names = ("labels", "save", "plot")
+    found = {f"--{name}": getattr(options, name) for name in names}
+    return {option: path for option, path in found.items() if path is not None}
+
+
+def _check_outputs(options: argparse.Namespace, outputs: dict[str, Path]) -> None:
     """Raise, before anything is fitted, if an output is an input or cannot be written."""
     inputs = statuses_of_inputs(options.file)
+    if options.predict is not None:
+        inputs[f"the mixture of --predict {options.predict}"] = os.stat(options.predict)
     printed = None if sys.stdout is None else os.fstat(1)
     for name, status in inputs.items():
         if is_same_file(printed, status):
             raise ValueError(f"standard output is {name}; print to another file")
-    if options.labels is None:
-        return
-    try:
-        if not is_open_file_path(options.labels):  # /dev/stdout may be the file that is printed to
-            inputs["the file on standard output"] = printed
-        check_output(options.labels, inputs)
-    except ValueError as error:
-        raise ValueError(f"--labels {options.labels} {error}") from error
-
-
-def _fit(mixture: GaussianMixtureEM, X: Array) -> list[str]:
-    """Fit, and return the warnings."""
-    with warnings.catch_warnings(record=True) as caught, _names_of_options():
-        warnings.simplefilter("always")
-        mixture.fit(X)
-    return [_with_names_of_options(str(warning.message)) for warning in caught]
-
-
-@contextlib.contextmanager
-def _names_of_options() -> Iterator[None]:
-    """Errors raised in this context name options instead of parameters."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(_with_names_of_options(str(error))) from error
-
-
-def _with_names_of_options(message: str) -> str:
-    """A message of the estimator as one line, with the names of options."""
-    text = " ".join(message.split())
-    for parameter, option in _OPTIONS.items():
-        text = re.sub(rf"\b{parameter}\b", option, text)
-    others = [name for name in _NOT_OPTIONS if re.search(rf"\b{name}\b", text)]
-    if others:
-        text += f" (In Python: {', '.join(others)} of skgmm.GaussianMixtureEM)"
-    return text
-
-
-def _summary(mixture: GaussianMixtureEM, names: list[str]) -> str:
-    mixture.feature_names_in_ = np.array(names, dtype=object)
-    try:
-        return mixture.summary()
-    finally:
-        del mixture.feature_names_in_  # predictions are of arrays
-
-
-def _write_labels(path: Path, labels: Array, responsibilities: Array) -> None:
-    with complete_file(path) as file:
-        writer = csv.writer(file)
-        columns = (f"responsibility_{k}" for k in range(responsibilities.shape[1]))
-        writer.writerow(["label", *columns])
-        for label, row in zip(labels, responsibilities, strict=True):
-            writer.writerow([int(label), *(repr(float(value)) for value in row)])
+    if "--plot" in outputs:
+        check_plot(outputs["--plot"])
+    paths: dict[str, str] = {}
+    for option, path in outputs.items():
+        others = dict(inputs)
+        try:
+            if not is_open_file_path(path):  # /dev/stdout may be the file that is printed to
+                others["the file on standard output"] = printed
+            check_output(path, others)
+        except ValueError as error:
+            raise ValueError(f"{option} {path} {error}") from error
+        real = os.path.realpath(path)
+        if real in paths and not real.startswith("/dev/"):
+            raise ValueError(f"{option} {path} is the file of {paths[real]}; give another path")
+        paths[real] = option
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from skgmm.__main__ import main, read_csv
+from skgmm.__main__ import main
+from skgmm._command._csv import read_csv
 
 
 def test_without_arguments_it_fits_old_faithful(capsys):
@@ -136,7 +137,7 @@ def test_parameters_without_an_option_are_marked_as_python(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a;b\n1;2\n2;3\n", "semicolons, not by commas. Use: tr ',;' '.,' < FILE | skgmm"),
+        ("a;b\n1;2\n2;3\n", "semicolons, not by commas. Use: --sep ';'"),
         ("1,5;2,5\n2,5;3,0\n", "semicolons"),
         ('"a";"b"\n"1,5";"2"\n"2";"x"\n', "semicolons"),
         ("a\tb\n1\t2\n", "tabs"),
@@ -155,7 +156,9 @@ def test_another_separator_is_named(text, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (gzip.compress(b"1,2\n", mtime=0), "compressed by gzip"),
+        (gzip.compress(b"1,2\n", mtime=0)[:-9], "not a complete compressed file"),
+        (b"\x93NUMPY\x01", "not a complete .npy file"),
+        (b"PAR1", "not a complete Parquet file"),
         ("a,b\n1,2\n".encode("utf-16"), "text in UTF-16"),
         ("größe,b\n1,2\n".encode("latin-1"), "line 1: byte 0xf6 is not UTF-8"),
         (b"PK\x03\x04", "Excel workbook"),

@@ -11,48 +11,61 @@ import numpy as np
 
 from skgmm._linalg import Array
 
-# Other separators, and what turns them into commas. Decimal commas come with the first.
+# Separators, and what to do where they are found. Decimal commas come with semicolons.
 _SEPARATORS = {
-    ";": ("semicolons", "tr ',;' '.,' < FILE | skgmm"),
-    "\t": ("tabs", "tr '\\t' ',' < FILE | skgmm"),
-    "|": ("vertical bars", "tr '|' ',' < FILE | skgmm"),
+    ";": ("semicolons", "--sep ';' (and --decimal , if numbers are written 1,5)"),
+    "\t": ("tabs", "--sep tab"),
+    "|": ("vertical bars", "--sep '|'"),
+    ",": ("commas", "--sep ,"),
     " ": ("spaces", "awk -v OFS=, '{$1 = $1} 1' FILE | skgmm"),
 }
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _LINES_LOOKED_AT = 10
 
 # Cells without a value, in lower case.
-_MISSING = {"", "na", "n/a", "nan", "null", "none"}
+MISSING = {"", "na", "n/a", "nan", "null", "none"}
 
 
-def read_csv(text: str, source: str, missing: bool = True) -> tuple[list[str], Array]:
+def read_csv(
+    text: str,
+    source: str,
+    sep: str = ",",
+    decimal: str = ".",
+    header: bool | None = None,
+    missing: bool = True,
+) -> tuple[list[str], Array]:
     """Column names (x0, x1, ... where there are none) and values (n, d) of CSV text.
 
     Parameters
     ----------
+    header : bool or None
+        Whether the first line has names; None: if none of its cells is a number.
     missing : bool
         Whether empty cells, NA and the like are missing values, NaN; otherwise they are refused.
 
     Raises
     ------
     ValueError
-        Naming the separator if it is no comma, the lines of another length, or the columns that
+        Naming the separator if it is another one, the lines of another length, or the columns that
         are not all numbers, or have none.
     """
     try:
-        return _read(text, source, missing)
+        return _read(text, source, sep, decimal, header, missing)
     except ValueError as error:
-        separator = _other_separator(text)
-        if separator is None:
+        found = _separator(text)
+        if found is None or found == sep:
             raise
-        name, remedy = _SEPARATORS[separator]
+        name, remedy = _SEPARATORS[found]
+        wanted = _SEPARATORS.get(sep, (repr(sep), ""))[0]
         raise ValueError(
-            f"{source}: the columns are separated by {name}, not by commas. Use: {remedy}"
+            f"{source}: the columns are separated by {name}, not by {wanted}. Use: {remedy}"
         ) from error
 
 
-def _read(text: str, source: str, missing: bool) -> tuple[list[str], Array]:
-    lines = _lines(text, source)
+def _read(
+    text: str, source: str, sep: str, decimal: str, header: bool | None, missing: bool
+) -> tuple[list[str], Array]:
+    lines = _lines(text, source, sep)
     if not lines:
         raise ValueError(f"{source} is empty")
     width = len(lines[0][1])
@@ -61,12 +74,12 @@ def _read(text: str, source: str, missing: bool) -> tuple[list[str], Array]:
             raise ValueError(
                 f"{source}, line {number}: {len(row)} columns, but the first line has {width}"
             )
-    header = _is_header(lines[0][1])
-    cells = lines[0][1] if header else [""] * width
-    names = [cell.strip() or f"x{j}" for j, cell in enumerate(cells)]
-    rows = lines[1:] if header else lines
+    names, named = header_of(lines[0][1], header)
+    rows = lines[1:] if named else lines
     if not rows:
         raise ValueError(f"{source} has a header but no rows")
+    if decimal != ".":
+        rows = [(number, [cell.replace(decimal, ".") for cell in row]) for number, row in rows]
     _refuse_text(rows, names, source, missing)
     X = np.array([[_number(cell) for cell in row] for _, row in rows])
     empty = [repr(names[j]) for j in np.flatnonzero(np.isnan(X).all(axis=0))]
@@ -78,9 +91,16 @@ def _read(text: str, source: str, missing: bool) -> tuple[list[str], Array]:
     return names, X
 
 
-def _lines(text: str, source: str) -> list[tuple[int, list[str]]]:
+def header_of(cells: list[str], header: bool | None) -> tuple[list[str], bool]:
+    """Names from the cells of the first line, and whether it has them; see `read_csv`."""
+    named = _is_header(cells) if header is None else header
+    given = cells if named else [""] * len(cells)
+    return [cell.strip() or f"x{j}" for j, cell in enumerate(given)], named
+
+
+def _lines(text: str, source: str, sep: str) -> list[tuple[int, list[str]]]:
     """Number and cells of each line that is not empty."""
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=sep)
     try:
         return [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
@@ -117,17 +137,17 @@ def _number(cell: str) -> float:
 
 
 def _is_missing(cell: str) -> bool:
-    return cell.strip().lower() in _MISSING
+    return cell.strip().lower() in MISSING
 
 
 def _is_header(cells: list[str]) -> bool:
     """Whether no cell is a number, and not all stand for a missing one."""
-    values = _MISSING | {"inf", "-inf"}
+    values = MISSING | {"inf", "-inf"}
     names = [cell for cell in cells if cell.strip().lower() not in values]
     return bool(names) and not any(_is_number(cell) for cell in cells)
 
 
-def _other_separator(text: str) -> str | None:
+def _separator(text: str) -> str | None:
     """The separator that makes columns, with a number in the last line looked at."""
     lines = [line.strip() for line in text.splitlines()[:_LINES_LOOKED_AT] if line.strip()]
     for separator in _SEPARATORS:
@@ -147,8 +167,8 @@ def oddities(names: list[str], X: Array) -> list[str]:
     if len(names) > 1 and names[0] in ("x0", "Unnamed: 0") and _counts(X[:, 0]):
         found.append(
             f"the first column has no name and counts {X[0, 0]:g}, {X[1, 0]:g}, {X[2, 0]:g}, ...: "
-            "if these are row numbers, remove them (pandas: to_csv(FILE, index=False); or "
-            "cut -d, -f2- FILE | skgmm)"
+            "if these are row numbers, leave them out (--columns, or in pandas "
+            "to_csv(FILE, index=False))"
         )
     twice = [repr(name) for name, count in Counter(names).items() if count > 1]
     if twice:

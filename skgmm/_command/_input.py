@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from skgmm._command._streams import say
 from skgmm._export.output_file import status_of
+from skgmm._threads import cached_property
 from skgmm.data import FAITHFUL
 
 SECONDS_OF_SILENCE = 1.0
@@ -19,24 +20,40 @@ _EMBEDDED = "Old Faithful eruptions (embedded data)"
 
 # First bytes of files that are taken for CSV, and what to do with them.
 _FORMATS = {
-    b"\x1f\x8b": ("compressed by gzip", "Use: gzip -dc FILE | skgmm"),
-    b"BZh": ("compressed by bzip2", "Use: bzip2 -dc FILE | skgmm"),
-    b"\xfd7zXZ": ("compressed by xz", "Use: xz -dc FILE | skgmm"),
     b"\x28\xb5\x2f\xfd": ("compressed by zstd", "Use: zstd -dc FILE | skgmm"),
     b"PK\x03\x04": ("a zip archive or an Excel workbook", "Unpack it, or save the sheet as CSV."),
     b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "Save the sheet as CSV."),
-    b"PAR1": ("a Parquet file", "In Python: GaussianMixtureEM().fit(RowBlocks.from_parquet(FILE))"),
-    b"\x93NUMPY": ("a NumPy file", "In Python: GaussianMixtureEM().fit(RowBlocks.from_npy(FILE))"),
     b"\xff\xfe": ("text in UTF-16", "Use: iconv -f UTF-16 -t UTF-8 FILE | skgmm"),
     b"\xfe\xff": ("text in UTF-16", "Use: iconv -f UTF-16 -t UTF-8 FILE | skgmm"),
 }
 
 
-class Input(NamedTuple):
-    """Bytes of CSV, and what they are called in messages."""
+@dataclass(frozen=True)
+class Input:
+    """Bytes, or the file that has them, and what they are called in messages."""
 
     name: str
-    content: bytes
+    given: bytes | None = None
+    path: str | None = None
+
+    @cached_property
+    def content(self) -> bytes:
+        """All bytes."""
+        if self.path is None:
+            return self.given or b""
+        return Path(self.path).read_bytes()
+
+    @property
+    def start(self) -> bytes:
+        """The first bytes, which tell the format."""
+        return self.first(8)
+
+    def first(self, size: int) -> bytes:
+        """So many bytes, or all if there are fewer."""
+        if self.path is None or not Path(self.path).is_file():
+            return self.content[:size]
+        with open(self.path, "rb") as file:
+            return file.read(size)
 
 
 def statuses_of_inputs(file: str | None) -> dict[str, os.stat_result | None]:
@@ -67,7 +84,8 @@ def choose_input(file: str | None, demo: bool, needs_data: bool) -> Input:
     if file is None and sys.stdin is not None and os.isatty(0):
         return _embedded()
     if file is not None and file != "-":
-        return Input(file, Path(file).read_bytes())
+        regular = Path(file).is_file()
+        return Input(file, path=file) if regular else Input(file, Path(file).read_bytes())
     state = "closed" if sys.stdin is None else "empty"
     content = b"" if sys.stdin is None else _read_standard_input()
     if content:
@@ -81,7 +99,7 @@ def choose_input(file: str | None, demo: bool, needs_data: bool) -> Input:
 
 
 def _embedded() -> Input:
-    return Input(_EMBEDDED, FAITHFUL.read_bytes())
+    return Input(_EMBEDDED, path=str(FAITHFUL))
 
 
 def _read_standard_input() -> bytes:
