@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from skgmm._command._csv import oddities
+from skgmm._command._csv import Format, oddities
 from skgmm._command._fit import fit, loaded, unfitted
 from skgmm._command._input import choose_input, statuses_of_inputs
 from skgmm._command._options import Parser
 from skgmm._command._output import check_output, is_same_file
 from skgmm._command._results import as_json, as_text, best_of, check_plot, write_files
 from skgmm._command._streams import discard_what_cannot_be_written, print_text, say
-from skgmm._command._table import Format, Table, read_table
+from skgmm._command._table import Table, read_table
 from skgmm._export.output_file import is_open_file_path
 from skgmm._linalg import Array
 

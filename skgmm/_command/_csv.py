@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,15 @@ _LINES_LOOKED_AT = 10
 
 # Cells without a value, in lower case.
 MISSING = {"", "na", "n/a", "nan", "null", "none"}
+
+
+class Format(NamedTuple):
+    """How CSV text is written."""
+
+    sep: str = ","
+    decimal: str = "."
+    header: bool | None = None  # None: if no cell of the first line is a number
+    missing: bool = True  # whether cells may be empty
 
 
 def read_csv(

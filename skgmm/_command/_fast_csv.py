@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from skgmm._command._csv import MISSING, header_of
+from skgmm._command._csv import MISSING, Format, header_of
 from skgmm._command._input import Input
 from skgmm._linalg import Array
-
-if TYPE_CHECKING:
-    from skgmm._command._table import Format
 
 # How words for missing values may be written; others are left to the exact reader.
 _WORDS = sorted(

@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self) -> None:
         super().__init__(
             prog="skgmm",
-            description="Fit a Gaussian mixture to a table, or compare several, and print a summary.",
+            description="Fit a Gaussian mixture to a table of numbers, or compare several.",
             epilog="Without a file, data are read from standard input. If standard input is a "
             "terminal or empty, the embedded Old Faithful eruptions are fitted.",
         )

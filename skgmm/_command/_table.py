@@ -9,11 +9,10 @@ import lzma
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
-from skgmm._command._csv import read_csv
+from skgmm._command._csv import Format, read_csv
 from skgmm._command._fast_csv import read_fast
 from skgmm._command._input import Input, decode
 from skgmm._linalg import Array
@@ -24,15 +23,6 @@ _COMPRESSED: dict[bytes, Callable[[bytes], bytes]] = {
     b"\xfd7zXZ": lzma.decompress,
 }
 _NUMPY, _PARQUET = b"\x93NUMPY", b"PAR1"
-
-
-class Format(NamedTuple):
-    """How CSV text is written."""
-
-    sep: str = ","
-    decimal: str = "."
-    header: bool | None = None  # None: if no cell of the first line is a number
-    missing: bool = True  # whether cells may be empty
 
 
 @dataclass(frozen=True)

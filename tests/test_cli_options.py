@@ -1,0 +1,269 @@
+"""Each option of the skgmm command."""
+
+import bz2
+import gzip
+import json
+import lzma
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skgmm import GaussianMixtureEM, GaussianMixtureSearch
+from skgmm.__main__ import main
+from skgmm._command import _fast_csv
+from skgmm._command._csv import Format, read_csv
+from skgmm._command._input import Input
+from skgmm._command._table import read_table
+
+
+def run(capsys, *arguments):
+    """What is printed, as an object if it is JSON; the command must succeed."""
+    assert main([str(argument) for argument in arguments]) == 0, capsys.readouterr().err
+    printed = capsys.readouterr().out
+    return json.loads(printed) if "--json" in arguments else printed
+
+
+def refused(capsys, message, *arguments):
+    assert main([str(argument) for argument in arguments]) == 2
+    error = capsys.readouterr().err
+    assert re.search(message, error), error
+    assert len(error.splitlines()) == 1
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3)) + 6.0 * rng.integers(2, size=(200, 1))
+    return pd.DataFrame(X, columns=["a", "b", "c"])
+
+
+@pytest.fixture
+def path(table, tmp_path):
+    table.to_csv(tmp_path / "data.csv", index=False)
+    return tmp_path / "data.csv"
+
+
+def means_of(results):
+    return np.sort(np.array(results["means"]), axis=0)
+
+
+@pytest.mark.parametrize(
+    "kind", ["csv", "csv.gz", "csv.bz2", "csv.xz", "parquet", "npy", "semicolons", "tabs"]
+)
+def test_formats(kind, table, tmp_path, capsys):
+    file, options = tmp_path / f"data.{kind}", []
+    text = table.to_csv(index=False).encode()
+    if kind == "parquet":
+        table.to_parquet(file)
+    elif kind == "npy":
+        np.save(file.with_suffix(".npy"), table.to_numpy())
+    elif kind == "semicolons":
+        table.to_csv(file, index=False, sep=";", decimal=",")
+        options = ["--sep", ";", "--decimal", ","]
+    elif kind == "tabs":
+        table.to_csv(file, index=False, sep="\t")
+        options = ["--sep", "tab"]
+    else:
+        compress = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+        file.write_bytes(compress.get(kind[4:], bytes)(text))
+    results = run(capsys, file, "--json", *options)
+    expected = GaussianMixtureEM(2, random_state=0).fit(table.to_numpy())
+    np.testing.assert_allclose(means_of(results), np.sort(expected.means_, axis=0), rtol=1e-12)
+    named = ["x0", "x1", "x2"] if kind == "npy" else ["a", "b", "c"]
+    assert results["feature_names"] == named
+
+
+@pytest.mark.parametrize("library", ["pyarrow", "numpy"])
+def test_the_fast_reader_reads_what_the_exact_one_does(library, table, monkeypatch):
+    if library == "numpy":
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+    text = table.to_csv(index=False)
+    names, X = _fast_csv.read_fast(Input("x", text.encode()), Format())
+    expected = read_csv(text, "x")
+    assert names == expected[0]
+    np.testing.assert_array_equal(X, expected[1])
+
+
+CELLS = st.one_of(
+    st.floats(-1e9, 1e9).map(repr),
+    st.sampled_from(
+        ["", "NA", "nan", "-nan", "NaN", "N/A", "inf", "x", " 1.5", "1_0", '"2"', "+3"]
+    ),
+)
+
+
+@given(st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=1, max_size=4), st.booleans())
+def test_every_reader_says_the_same(rows, missing):
+    text = "\n".join(",".join(row) for row in rows)
+    form = Format(missing=missing)
+    try:
+        expected = read_csv(text, "x", *form)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            read_table(Input("x", text.encode()), form)
+        return
+    got = read_table(Input("x", text.encode()), form)
+    assert got.names == expected[0]
+    np.testing.assert_array_equal(got.X, expected[1])
+
+
+def test_header(tmp_path, capsys):
+    file = tmp_path / "years.csv"
+    file.write_text("2019,2020\n" + "".join(f"{i},{i * i}\n" for i in range(20)))
+    with_header = run(capsys, file, "--header", "--json", "--components", "1")
+    assert with_header["feature_names"] == ["2019", "2020"]
+    assert with_header["n_samples"] == 20
+    assert run(capsys, file, "--json", "--components", "1")["n_samples"] == 21
+    file.write_text("a,b\n1,2\n3,4\n")
+    refused(capsys, r"'x0' \(line 1: 'a'\)", file, "--no-header")
+
+
+def test_columns(path, table, capsys):
+    results = run(capsys, path, "--columns", "c,a", "--json")
+    assert results["feature_names"] == ["c", "a"]
+    expected = GaussianMixtureEM(2, random_state=0).fit(table[["c", "a"]].to_numpy())
+    np.testing.assert_allclose(means_of(results), np.sort(expected.means_, axis=0), rtol=1e-12)
+    refused(capsys, "--columns: there is no column 'z', but 'a', 'b', 'c'", path, "--columns", "z")
+    refused(capsys, "--columns: should be names, each once", path, "--columns", "a,a")
+
+
+def test_weights(path, table, capsys, tmp_path):
+    weights = np.arange(200) % 3
+    table.assign(n=weights).to_csv(path, index=False)
+    results = run(capsys, path, "--weights", "n", "--json")
+    repeated = table.loc[table.index.repeat(weights)].to_numpy()
+    expected = GaussianMixtureEM(2, random_state=0).fit(repeated)
+    np.testing.assert_allclose(means_of(results), np.sort(expected.means_, axis=0), rtol=1e-6)
+    assert results["feature_names"] == ["a", "b", "c"]
+    assert results["log_likelihood"] == pytest.approx(expected.score(repeated) * len(repeated))
+    table.assign(n=-1).to_csv(path, index=False)
+    refused(capsys, "--weights", path, "--weights", "n")
+
+
+def test_drop_missing(path, table, capsys):
+    holes = table.copy()
+    holes.loc[::10, "b"] = np.nan
+    holes.to_csv(path, index=False)
+    assert run(capsys, path, "--json")["n_missing"] == 20
+    assert main([str(path), "--drop-missing", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "note: 20 rows with missing values left out" in captured.err
+    results = json.loads(captured.out)
+    assert (results["n_samples"], results["n_missing"]) == (180, 0)
+    holes["b"] = holes["b"].where(holes.index == 1)
+    holes["a"] = holes["a"].where(holes.index != 1)
+    holes.to_csv(path, index=False)
+    refused(capsys, "--drop-missing: every row has a missing value", path, "--drop-missing")
+
+
+def test_a_search(path, table, capsys):
+    options = [path, "--components", "1-3", "--covariance", "full,tied,VVI"]
+    results = run(capsys, *options, "--json")
+    search = GaussianMixtureSearch([1, 2, 3], ["full", "tied", "VVI"], random_state=0)
+    search.fit(table.to_numpy())
+    assert results["n_components"] == search.best_n_components_ == 2
+    assert results["criterion"] == "bic"
+    assert min(m["bic"] for m in results["models"] if m["bic"]) == pytest.approx(search.best_score_)
+    assert len(results["models"]) == 9
+    printed = run(capsys, *options, "--criterion", "icl")
+    assert "models by icl" in printed
+    all_of_them = run(capsys, path, "--components", "1,2", "--covariance", "all", "--json")
+    assert len(all_of_them["models"]) == 28
+    refused(capsys, "--criterion is for several models", path, "--criterion", "bic")
+    for wrong in ("3-1", "1-", "0-2", "a"):
+        refused(capsys, "--components: should", path, "--components", wrong)
+
+
+def test_a_saved_mixture_labels_other_data(path, table, tmp_path, capsys):
+    model, labels = tmp_path / "model.json", tmp_path / "labels.csv"
+    run(capsys, path, "--save", model, "--labels", labels)
+    first = labels.read_text()
+    mixture = GaussianMixtureEM.from_json(model)
+    assert mixture.feature_names_in_.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(mixture.predict(table), pd.read_csv(labels)["label"])
+    # Columns are found by their names.
+    table[["c", "b", "a"]].assign(z=1.0).to_csv(path, index=False)
+    printed = run(capsys, path, "--predict", model, "--labels", labels)
+    assert "2 components" in printed
+    assert labels.read_text() == first
+    refused(capsys, "--predict: there is no column 'a'", "--demo", "--predict", model)
+    np.savetxt(path, np.eye(2), delimiter=",")
+    refused(capsys, "3 features, but the data have 2 columns", path, "--predict", model)
+    refused(capsys, r"absent\.json: No such file", path, "--predict", tmp_path / "absent.json")
+    (tmp_path / "bad.json").write_text("{}")
+    refused(capsys, r"--predict .*bad\.json", path, "--predict", tmp_path / "bad.json")
+
+
+@pytest.mark.parametrize("ending", ["png", "pdf", "svg"])
+def test_a_plot(ending, path, tmp_path, capsys):
+    out = tmp_path / f"out.{ending}"
+    run(capsys, path, "--plot", out)
+    magic = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
+    assert out.read_bytes().startswith(magic[ending])
+
+
+def test_plots_are_checked_before_the_fit(path, tmp_path, capsys, monkeypatch):
+    refused(
+        capsys, r"--plot .*out\.txt: the name should end with one of", path, "--plot", "out.txt"
+    )
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    refused(capsys, "--plot needs matplotlib", path, "--plot", tmp_path / "out.png")
+
+
+def test_no_two_outputs_are_one_file(path, tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    refused(capsys, "--save .* is the file of --labels", path, "--labels", out, "--save", out)
+    refused(capsys, "--save .*would overwrite the data file", path, "--save", path)
+
+
+def test_noise(path, table, capsys):
+    far = pd.DataFrame(np.random.default_rng(1).uniform(-40, 40, (30, 3)), columns=[*"abc"])
+    pd.concat([table, far]).to_csv(path, index=False)
+    results = run(capsys, path, "--noise", "--json")
+    assert 0.08 < results["noise_weight"] < 0.2
+    assert "Noise" in run(capsys, path, "--noise") or "noise" in run(capsys, path, "--noise")
+
+
+def test_json_is_valid_where_numbers_are_not(path, capsys):
+    results = run(capsys, path, "--components", "1-60", "--covariance", "full", "--json")
+    assert any(model["bic"] is None for model in results["models"])
+
+
+@pytest.mark.slow
+def test_progress_is_shown_on_a_terminal(path):
+    command = [sys.executable, "-P", "-m", "skgmm", str(path), "--components", "1-3"]
+    ours, theirs = pty.openpty()
+    done = subprocess.run(command, stderr=theirs, stdout=subprocess.PIPE, check=True, timeout=60)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert "model 3 of 3" in shown
+    assert shown.endswith("\r\x1b[K")
+    quiet = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert quiet.stderr == b""
+    assert quiet.stdout == done.stdout
+
+
+@pytest.mark.slow
+def test_completion_of_options():
+    pytest.importorskip("argcomplete")
+    line = "skgmm --comp"
+    environment = os.environ | {
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_STDOUT_FILENAME": "/dev/stdout",
+        "_ARGCOMPLETE_SUPPRESS_SPACE": "1",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+    }
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "skgmm"], env=environment, capture_output=True, text=True
+    )
+    assert "--components" in done.stdout
