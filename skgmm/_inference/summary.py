@@ -1,87 +1,142 @@
-"""A mixture in a page of text."""
+"""The summary of a mixture: a report that prints itself."""
 
 from __future__ import annotations
 
-import numpy as np
-from sklearn.base import BaseEstimator
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from skgmm._inference.features import names_of_features
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, bic
-from skgmm.covariance import Covariance, Structure
+from skgmm._report import Facts, Report, Section, Table
+from skgmm._report.numbers import count, counted
+from skgmm.covariance import Structure
 
-WIDEST = 12
-"""Features shown; a table of more is not read."""
+_FEATURES = 12
+"""Features and pairs of features shown."""
+
+
+@dataclass(frozen=True, repr=False)
+class MixtureReport(Report):
+    """Result of :meth:`GaussianMixtureEM.summary`.
+
+    ``print`` gives text that fits the width of the terminal, and notebooks show a table: features
+    down, components across.
+    """
 
 
 def summarise(
-    mixture: BaseEstimator, parameters: MixtureParameters, structure: Structure, n_free: int
-) -> str:
-    """Text of a fitted (or given) mixture; see `GaussianMixtureEM.summary`."""
-    sizes = parameters.n_components, parameters.n_features
-    lines = [
-        f"Gaussian mixture: {_count(sizes[0], 'component')}, {_count(sizes[1], 'feature')}, "
-        f"{n_free} free parameters",
-        f"Covariances: {structure.name} ({structure.in_words})",
-        "",
-        *_components(mixture, parameters),
+    mixture: Any, parameters: MixtureParameters, structure: Structure, n_free: int
+) -> MixtureReport:
+    """Report of a fitted (or given) mixture; see `GaussianMixtureEM.summary`."""
+    parts: list[Facts | Table] = [
+        Facts(tuple(_model(mixture, parameters, structure, n_free))),
+        _table(mixture, parameters),
     ]
     if hasattr(mixture, "status_"):
-        lines += ["", *_ending(mixture, n_free)]
-    return "\n".join(lines)
+        parts.append(Facts(tuple(_ending(mixture, n_free))))
+    return MixtureReport(tuple(parts))
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _components(mixture: BaseEstimator, parameters: MixtureParameters) -> list[str]:
-    n_components, n_features = parameters.n_components, parameters.n_features
-    names = getattr(mixture, "feature_names_in_", [f"x{j}" for j in range(n_features)])
-    shown = [str(name) for name in names[:WIDEST]]
-    width = max(12, *(len(name) + 2 for name in shown))
-    label = max(20, *(len(f"correlation {name}") for name in shown))
-    deviations = np.sqrt(parameters.covariance.variances()[:, :WIDEST])
-    correlations = _correlations(parameters.covariance, deviations)
-    lines = []
-    for k in range(n_components):
-        own = k % len(deviations)
-        lines.append(f"Component {k}: weight {parameters.weights[k]:.4f}")
-        lines.append(f"  {'':{label}}" + "".join(f"{name:>{width}}" for name in shown))
-        lines.append(_row(f"{'mean':{label}}", parameters.means[k], width))
-        lines.append(_row(f"{'standard deviation':{label}}", deviations[own], width))
-        if correlations is not None and np.tril(correlations[own], -1).any():
-            lines += [
-                _row(f"{'correlation ' + name:{label}}", row[: j + 1], width, ".3f")
-                for j, (name, row) in enumerate(zip(shown, correlations[own], strict=True))
-            ]
+def _model(
+    mixture: Any, parameters: MixtureParameters, structure: Structure, n_free: int
+) -> list[tuple[str, str]]:
+    """What was fitted."""
+    sizes = counted(parameters.n_components, "component"), counted(parameters.n_features, "feature")
+    lines = [
+        ("Gaussian mixture", f"{sizes[0]}, {sizes[1]}, {n_free:,} free parameters"),
+        ("Covariances", f"{structure.name} ({structure.in_words})"),
+    ]
     if hasattr(mixture, "noise_weight_"):
-        lines.append(f"Noise: weight {mixture.noise_weight_:.4f}")
-        lines.append(f"  volume {mixture.noise_volume_:.5g}")
-    if n_features > WIDEST:
-        lines.append(f"  ({n_features - WIDEST} more features not shown)")
+        noise = f"weight {mixture.noise_weight_:.4f}, volume {mixture.noise_volume_:.5g}"
+        lines.append(("Noise", noise))
+    if hasattr(mixture, "prior_"):
+        lines.append(("Prior", f"{mixture.prior_.in_words}; log prior {mixture.log_prior_:.4f}"))
+    if fixed := getattr(mixture, "_fixed_in_words", ""):
+        lines.append(("Fixed", fixed))
     return lines
 
 
-def _correlations(covariance: Covariance, deviations: Array) -> Array | None:
-    """Correlations (m, s, s) of the features shown; None where there are none."""
-    if covariance.diagonal:
+def _table(mixture: Any, parameters: MixtureParameters) -> Table:
+    """Features down, components across."""
+    K, names = parameters.n_components, names_of_features(mixture)
+    deviations = np.broadcast_to(
+        np.sqrt(parameters.covariance.variances()), parameters.means.shape
+    )
+    weights = Section("", ("weight",), (_floats(parameters.weights),), ".4f")
+    sections = [weights]
+    mass = _samples_of_components(mixture)
+    if mass is not None:
+        label = ("n (sum of responsibilities)",)
+        sections.insert(0, Section("", label, (_floats(mass),), ",.1f"))
+    for title, values in (("mean", parameters.means), ("standard deviation", deviations)):
+        sections.append(
+            Section(title, tuple(names), _lines(values.T), noun="features", shown=_FEATURES)
+        )
+    if (pairs := _correlations(parameters, deviations, names)) is not None:
+        sections.append(pairs)
+    columns = tuple(f"component {k}" if K == 1 else str(k) for k in range(K))
+    return Table(columns, tuple(sections), noun="components", index=("quantity", "feature"))
+
+
+def _samples_of_components(mixture: Any) -> Array | None:
+    """Expected number of samples of each component (K,); None for parameters that were given."""
+    state = getattr(mixture, "_memory", None)
+    if state is None or not hasattr(mixture, "total_weight_"):
         return None
-    n_shown = deviations.shape[1]
-    shown = covariance.dense()[:, :n_shown, :n_shown]
-    return shown / (deviations[:, :, None] * deviations[:, None, :])
+    share = np.asarray(state["mass"]) / state["total_weight"]  # of a stream: discounted
+    return share * mixture.total_weight_
 
 
-def _row(label: str, values: Array, width: int, form: str = ".5g") -> str:
-    return f"  {label}" + "".join(f"{value:>{width}{form}}" for value in values[:WIDEST])
+def _correlations(
+    parameters: MixtureParameters, deviations: Array, names: list[str]
+) -> Section | None:
+    """Correlations of pairs of features, the largest if there are many pairs."""
+    K, d = parameters.n_components, parameters.n_features
+    if parameters.covariance.diagonal or d == 1:
+        return None
+    first, second = np.triu_indices(d, 1)
+    dense = parameters.covariance.dense()[:, first, second]
+    units = deviations[:, first] * deviations[:, second]
+    correlations = np.broadcast_to(dense / units, (K, len(first)))
+    if not correlations.any():
+        return None
+    title, chosen = "correlation", np.arange(len(first))
+    if len(first) > _FEATURES:
+        title = "correlation, largest pairs"
+        chosen = np.argsort(-np.abs(correlations).max(axis=0), kind="stable")[:_FEATURES]
+    labels = tuple(f"{names[first[p]]}, {names[second[p]]}" for p in chosen)
+    left_out = len(first) - len(chosen)
+    lines = _lines(correlations[:, chosen].T)
+    return Section(title, labels, lines, ".3f", "pairs of features", left_out=left_out)
 
 
-def _ending(mixture: BaseEstimator, n_free: int) -> list[str]:
+def _ending(mixture: Any, n_free: int) -> list[tuple[str, str]]:
+    """Criteria, and how the fit ended."""
     if not hasattr(mixture, "total_weight_"):  # not fitted here
-        return [f"Ended: {mixture.status_}"]
-    total = mixture.lower_bound_ * mixture.total_weight_
+        return [("Ended", mixture.status_)]
+    n = mixture.total_weight_
+    total = mixture.lower_bound_ * n
+    schwarz = float(bic(total, n_free, n))
+    certainty = getattr(mixture, "_log_certainty", None)
+    if certainty is None:
+        icl = "not computed for many samples; mixture.icl(X) does"
+    else:
+        icl = f"{schwarz - 2.0 * certainty:.4f} (lower is better)"
     return [
-        f"Log-likelihood: {total:.4f} nats over {mixture.total_weight_:g} samples "
-        f"({mixture.lower_bound_:.6f} per sample)",
-        f"BIC: {bic(total, n_free, mixture.total_weight_):.4f} (lower is better)",
-        f"Ended: {mixture.status_} after {_count(mixture.n_iter_, 'iteration')}",
+        ("Samples", count(n)),
+        ("Log-likelihood", f"{total:.4f} (df {n_free:,}), {mixture.lower_bound_:.6f} per sample"),
+        ("BIC", f"{schwarz:.4f} (lower is better)"),
+        ("ICL", icl),
+        ("Ended", f"{mixture.status_} after {counted(mixture.n_iter_, 'iteration')}"),
     ]
+
+
+def _floats(values: Array) -> tuple[float, ...]:
+    return tuple(values.tolist())
+
+
+def _lines(values: Array) -> tuple[tuple[float, ...], ...]:
+    return tuple(map(tuple, values.tolist()))

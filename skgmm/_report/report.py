@@ -1,0 +1,102 @@
+"""Reports: facts and tables, which print themselves."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from skgmm._report.frame import table_frame
+from skgmm._report.html import table_html
+from skgmm._report.table import Table, one_line
+from skgmm._report.text import table_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NARROW = 20  # lines are not broken into shorter ones
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known, a line for each: a name, which may be empty, and a text."""
+
+    lines: tuple[tuple[str, str], ...]
+
+    @property
+    def texts(self) -> list[str]:
+        return [one_line(f"{name}: {text}" if name else text) for name, text in self.lines]
+
+    def text(self, width: int) -> str:
+        """The lines, broken where they are wider."""
+        width = max(width, _NARROW)
+        wrapped = (textwrap.fill(text, width, subsequent_indent="  ") for text in self.texts)
+        return "\n".join(wrapped)
+
+    def html(self) -> str:
+        return f"<p>{'<br>'.join(map(escape, self.texts))}</p>"
+
+
+class Reported:
+    """A result that prints itself as its report, in a terminal and in a notebook."""
+
+    def _report(self) -> Report:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self._report().text(shutil.get_terminal_size().columns)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return self._report().html()
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table as a pandas data frame, with all lines and columns.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        return table_frame(self._report().main)
+
+
+@dataclass(frozen=True, repr=False)
+class Report(Reported):
+    """Facts and tables, one below the other.
+
+    ``str`` and ``print`` give text that fits the width of the terminal (80 where there is none, or
+    what the environment variable COLUMNS says), and notebooks show a table.
+    """
+
+    parts: tuple[Facts | Table, ...]
+
+    def _report(self) -> Report:
+        return self
+
+    @property
+    def main(self) -> Table:
+        """The table of `to_frame`."""
+        return next(part for part in reversed(self.parts) if isinstance(part, Table))
+
+    def text(self, width: int) -> str:
+        """Text of lines that are no longer than the width."""
+        return "\n\n".join(
+            part.text(width) if isinstance(part, Facts) else table_text(part, width)
+            for part in self.parts
+        )
+
+    def html(self) -> str:
+        """For a notebook."""
+        parts = (
+            part.html() if isinstance(part, Facts) else table_html(part) for part in self.parts
+        )
+        return f"<div>{''.join(parts)}</div>"
