@@ -45,6 +45,7 @@ class Fit:
     messages: list[str]  # what the user should know
     prior: ConjugatePrior | None = None
     random_state: Any = None  # of the estimator
+    log_certainty: float | None = None  # of all samples, for ICL, where it is known
 
     def attributes(self) -> dict[str, Any]:
         """The fitted attributes, and the state that `partial_fit` continues from."""
@@ -64,6 +65,7 @@ class Fit:
             "reg_covar_": objective.floor,
             "_cells": objective.regularisation.cells,
             "total_weight_": result.moments.total_weight,
+            "_log_certainty": self.log_certainty,
             "_degenerate": result.ill_defined,
             "_memory": memory.state(),
             "_kept": None,
@@ -103,6 +105,8 @@ def attributes_of(
         "_unrounded": {name: arrays[name] for name in names} if dtype == np.float32 else None,
         "n_parameters_": n_parameters(structure, *parameters.means.shape) + beside,
         "_n_fixed": 0,
+        "_fixed_in_words": "",
+        "_log_certainty": None,
         "covariance_type_": structure.name,
         **({"_noise": None} if background is None else background.attributes(parameters)),
     }
@@ -137,7 +141,8 @@ def fit_mixture(
     tasks : FitTasks or None
         Those of callbacks, if there are any.
     """
-    if rows.n_samples <= FEW_ROWS:  # so that they are iterated as those in memory are
+    few = rows.n_samples <= FEW_ROWS
+    if few:  # so that they are iterated as those in memory are
         rows = rows.to_memory()
     objective, prior = _objective(settings, rows)
     if previous is None:
@@ -146,7 +151,9 @@ def fit_mixture(
         start = Start(lambda _: single_candidate("previous fit", previous), random=False)
     result, starts = _best(settings, objective, prior, start, previous is not None, rng, tasks)
     messages = result.advice(settings.feature_names)
-    return Fit(objective, result, starts, messages, prior, settings.random_state)
+    # One more E-step, which is not worth its time where samples are many.
+    certainty = rows.log_certainty(result.parameters) if few else None
+    return Fit(objective, result, starts, messages, prior, settings.random_state, certainty)
 
 
 def _objective(settings: Settings, rows: Rows) -> tuple[Objective, ConjugatePrior | None]:

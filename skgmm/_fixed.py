@@ -111,6 +111,16 @@ class Fixed:
         return bool((self.weights & self.means & self.covariances).all())
 
     @property
+    def in_words(self) -> str:
+        """What is held, for a summary."""
+        masks = zip(_NAMES, (self.weights, self.means, self.covariances), strict=True)
+        return ", ".join(
+            name if mask.all() else f"{name} of components {np.flatnonzero(mask).tolist()}"
+            for name, mask in masks
+            if mask.any()
+        )
+
+    @property
     def by_component(self) -> Array:
         """Components (K,) that cannot be exchanged with others, as something of them is held."""
         same = self.proportions is None or np.ptp(self.proportions) == 0.0
@@ -157,6 +167,7 @@ class Fixed:
             "precisions_": precisions,
             "n_parameters_": fitted["n_parameters_"] - n_fixed,
             "_n_fixed": n_fixed,
+            "_fixed_in_words": self.in_words,
         }
 
     # M-step

@@ -29,6 +29,7 @@ LAYERS = [
     "_streaming",
     "_inference",
     "_fitting",
+    "_report",
     "_html",
     "_progress",
     "_starts",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skgmm._parameters import MixtureParameters
+from skgmm._report import import_pandas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,12 +18,7 @@ def frame_of(
     parameters: MixtureParameters, names: Sequence[str], noise_weight: float | None
 ) -> pd.DataFrame:
     """A row for each component; see `GaussianMixtureEM.to_frame`."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(
-            "to_frame needs pandas, which is not installed: pip install pandas"
-        ) from error
+    pd = import_pandas()
     covariance, K = parameters.covariance, parameters.n_components
     variances = np.broadcast_to(covariance.variances(), parameters.means.shape)
     labels = ["weight", *(f"mean_{a}" for a in names), *(f"variance_{a}" for a in names)]

@@ -53,10 +53,19 @@ def _model(
         noise = f"weight {mixture.noise_weight_:.4f}, volume {mixture.noise_volume_:.5g}"
         lines.append(("Noise", noise))
     if hasattr(mixture, "prior_"):
-        lines.append(("Prior", f"{mixture.prior_.in_words}; log prior {mixture.log_prior_:.4f}"))
+        lines.append(("Prior", f"{_prior_in_words(mixture.prior_)}; log prior {mixture.log_prior_:.4f}"))
     if fixed := getattr(mixture, "_fixed_in_words", ""):
         lines.append(("Fixed", fixed))
     return lines
+
+
+def _prior_in_words(prior: Any) -> str:
+    weight_rows = np.unique(prior.weight_rows)
+    of_weights = f"{weight_rows[0]:.4g}" if len(weight_rows) == 1 else "different numbers"
+    return (
+        f"ConjugatePrior of {prior.covariance_rows:.4g} samples in each covariance, "
+        f"{prior.mean_rows:.4g} in each mean, {of_weights} in each weight"
+    )
 
 
 def _table(mixture: Any, parameters: MixtureParameters) -> Table:
@@ -77,8 +86,13 @@ def _table(mixture: Any, parameters: MixtureParameters) -> Table:
         )
     if (pairs := _correlations(parameters, deviations, names)) is not None:
         sections.append(pairs)
-    columns = tuple(f"component {k}" if K == 1 else str(k) for k in range(K))
-    return Table(columns, tuple(sections), noun="components", index=("quantity", "feature"))
+    return Table(
+        tuple(range(K)),
+        tuple(sections),
+        across="component",
+        noun="components",
+        index=("quantity", "feature"),
+    )
 
 
 def _samples_of_components(mixture: Any) -> Array | None:
@@ -122,7 +136,7 @@ def _ending(mixture: Any, n_free: int) -> list[tuple[str, str]]:
     schwarz = float(bic(total, n_free, n))
     certainty = getattr(mixture, "_log_certainty", None)
     if certainty is None:
-        icl = "not computed for many samples; mixture.icl(X) does"
+        icl = "mixture.icl(X) computes it from the samples"
     else:
         icl = f"{schwarz - 2.0 * certainty:.4f} (lower is better)"
     return [

@@ -18,7 +18,7 @@ def table_html(table: Table) -> str:
     )
     rest = f"<p>{escape(table.rest)}</p>" if table.rest else ""
     return (
-        f'<table class="dataframe">{title}<thead><tr><td></td>{columns}</tr></thead>{body}</table>'
+        f'<table class="dataframe">{title}<thead><tr><th>{escape(table.across)}</th>{columns}</tr></thead>{body}</table>'
         + rest
     )
 

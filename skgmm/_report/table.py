@@ -30,34 +30,47 @@ class Section:
             for label, cells in zip(self.labels, self.cells, strict=True)
         ]
         if self.marked is not None and self.marked[1] < n_columns:
-            found[self.marked[0]][1][self.marked[1]] += "*"
-        return found[: self.shown]
+            marked, column = self.marked
+            for i, (_, texts) in enumerate(found):
+                texts[column] += "*" if i == marked else " "
+        return found[: self._n_shown]
+
+    @property
+    def _n_shown(self) -> int:
+        return n_shown(len(self.labels), self.shown)
 
     @property
     def rest(self) -> str:
         """What is not shown, in words."""
-        return more(max(len(self.labels) - self.shown, 0) + self.left_out, self.noun)
+        return more(len(self.labels) - self._n_shown + self.left_out, self.noun)
 
 
 @dataclass(frozen=True)
 class Table:
     """Sections under the same columns."""
 
-    columns: tuple[str, ...]
+    columns: tuple[str | int, ...]
     sections: tuple[Section, ...]
     title: str = ""
+    across: str = ""  # what the columns are
     noun: str = "columns"  # what is left out
     index: tuple[str, str] = ("quantity", "label")  # of titles and labels in a data frame
 
     @property
     def headings(self) -> list[str]:
         """Of the columns shown."""
-        return [one_line(column) for column in self.columns[:_COLUMNS]]
+        shown = self.columns[: n_shown(len(self.columns), _COLUMNS)]
+        return [one_line(str(column)) for column in shown]
 
     @property
     def rest(self) -> str:
         """What is not shown, in words."""
-        return more(max(len(self.columns) - _COLUMNS, 0), self.noun)
+        return more(len(self.columns) - len(self.headings), self.noun)
+
+
+def n_shown(number: int, most: int) -> int:
+    """How many are shown: a single one is not left out, as its line would be needed to say so."""
+    return number if number <= most + 1 else most
 
 
 def more(number: int, noun: str) -> str:

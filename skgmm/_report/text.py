@@ -18,8 +18,8 @@ def table_text(table: Table, width: int) -> str:
     """The table; columns that do not fit side by side are written in blocks, one below the other."""
     headings = table.headings
     parts = [(section, _indented(section, len(headings))) for section in table.sections]
-    labels = [label for _, lines in parts for label, _ in lines]
-    left = min(max(map(display_width, labels), default=0), max(width // 2, _NARROW))
+    labels = [table.across, *(label for _, lines in parts for label, _ in lines)]
+    left = min(max(map(display_width, labels)), max(width // 2, _NARROW))
     widths = _widths(headings, [cells for _, lines in parts for _, cells in lines], width - left)
     blocks = []
     for block in _blocks(widths, width - left):
@@ -28,7 +28,7 @@ def table_text(table: Table, width: int) -> str:
             cells = zip(texts[block], widths[block], strict=True)
             return _fit(label, left, right=False) + "".join(_fit(t, w) for t, w in cells)
 
-        blocks.append("\n".join(_block(line, headings, parts, width)))
+        blocks.append("\n".join(_block(line, (table.across, headings), parts, width)))
     if table.rest:
         blocks.append(table.rest)
     title = f"{table.title}\n" if table.title else ""
@@ -43,12 +43,12 @@ def _indented(section: Section, n_columns: int) -> Lines:
 
 def _block(
     line: Callable[[str, Sequence[str]], str],
-    headings: Sequence[str],
+    top: tuple[str, Sequence[str]],
     parts: Sequence[tuple[Section, Lines]],
     width: int,
 ) -> Iterator[str]:
     """The lines of some columns."""
-    yield line("", headings).rstrip()
+    yield line(*top).rstrip()
     for section, lines in parts:
         if section.title:
             yield _fit(section.title, width, right=False).rstrip()

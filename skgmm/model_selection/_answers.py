@@ -40,4 +40,3 @@ class AnswersAsTheBest:
     impute = _as_the_best("impute")
     denoise = _as_the_best("denoise")
     sample = _as_the_best("sample")
-    summary = _as_the_best("summary")

@@ -26,7 +26,8 @@ def as_estimator(
     objective = replace(data.objective(chosen.structure, chosen.n_components), rows=rows)
     prior = data.knowledge.prior_of(chosen.structure, chosen.n_components)
     table = table_of_starts([starts], [chosen.result])
-    fit = Fit(objective, chosen.result, table, [], prior, search.random_state)
+    certainty = chosen.log_certainty
+    fit = Fit(objective, chosen.result, table, [], prior, search.random_state, certainty)
     return _with(_unfitted(search, chosen), fit)
 
 

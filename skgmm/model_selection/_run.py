@@ -85,6 +85,7 @@ def searched(
     found = {
         "results_": results,
         "best_index_": best,
+        "_fitted_criterion": search.criterion,
         "best_score_": float(results[column][best]),
         "best_n_components_": size,
         "best_covariance_type_": name,

@@ -32,6 +32,7 @@ from skgmm._version import VersionedPickleMixin
 from skgmm.model_selection._answers import AnswersAsTheBest
 from skgmm.model_selection._drawn import SAMPLES_OUT_OF_CORE
 from skgmm.model_selection._grid import sizes_of, structures_of
+from skgmm.model_selection._report import SearchSummary
 from skgmm.model_selection._run import HELD_OUT, searched
 from skgmm.model_selection._tasks import SearchTasks
 
@@ -40,6 +41,7 @@ class GaussianMixtureSearch(
     CallbackSupportMixin,
     RepresentationMixin,
     AnswersAsTheBest,
+    SearchSummary,
     MissingValuesMixin,
     VersionedPickleMixin,
     DensityMixin,
