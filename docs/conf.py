@@ -1,11 +1,15 @@
 """Sphinx configuration."""
 
+import os
 import sys
 from pathlib import Path
 
 from skgmm import __version__
 
 sys.path.insert(0, str(Path(__file__).parent / "figures"))
+
+# Reports fit the width of the terminal. In the documentation they do not depend on the builder's.
+os.environ["COLUMNS"] = "80"
 
 project = "skgmm"
 author = "The skgmm developers"

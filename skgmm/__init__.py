@@ -5,6 +5,7 @@ from types import ModuleType
 
 from skgmm._inference.fit_many import fit_many
 from skgmm._inference.merging import MergedComponents, merge_components
+from skgmm._inference.summary import MixtureReport
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._prior import ConjugatePrior
 from skgmm._rows.row_blocks import RowBlocks
@@ -18,6 +19,7 @@ from skgmm.model_selection import (
     BootstrapLRT,
     GaussianMixtureSearch,
     ParameterUncertainty,
+    SearchReport,
     aic_scorer,
     bic_scorer,
     bootstrap_lrt,
@@ -34,8 +36,10 @@ __all__ = [
     "GaussianMixtureRegressor",
     "GaussianMixtureSearch",
     "MergedComponents",
+    "MixtureReport",
     "ParameterUncertainty",
     "RowBlocks",
+    "SearchReport",
     "UniformNoise",
     "__version__",
     "aic_scorer",

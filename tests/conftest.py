@@ -14,6 +14,8 @@ from skgmm._em import loop
 from skgmm._rows import base
 
 os.environ.setdefault("MPLBACKEND", "agg")
+# Reports fit the width of the terminal: in tests that does not depend on where they run.
+os.environ["COLUMNS"] = "80"
 
 # No deadline: the first call of a test pays for imports. Derandomised: CI must not be a lottery.
 settings.register_profile(

@@ -64,7 +64,7 @@ def test_empty_cells_and_na_are_missing_unless_refused(tmp_path, faithful):
     assert len(out.read_text().splitlines()) == 273
     X = np.where(np.isin(cells, ["", "NA", "nan", "null"]), "nan", cells).astype(float)
     mixture = GaussianMixtureEM(2, random_state=0).fit(X)
-    assert mixture.summary().replace("x0", "a ").split()[-3:] == result.stdout.split()[-3:]
+    assert str(mixture.summary()).replace("x0", "a ").split()[-3:] == result.stdout.split()[-3:]
     labels = np.loadtxt(out, delimiter=",", skiprows=1)
     np.testing.assert_array_equal(labels[:, 0], mixture.predict(X))
     refused = run(path, "--missing", "refuse")

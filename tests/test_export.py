@@ -550,7 +550,7 @@ def test_from_sklearn(covariance_type, dtype, X):
         3, 1e-5, 2, "kmeans",
     )  # fmt: skip
     assert ours.tol == GaussianMixtureEM().tol
-    assert "given parameters" in ours.summary()
+    assert "given parameters" in str(ours.summary())
     again = GaussianMixtureEM.from_json(ours.to_json())
     assert_identical(vars(ours), vars(again))
     ours.set_params(warm_start=True).fit(double)

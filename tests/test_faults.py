@@ -391,7 +391,7 @@ def test_10_mixture_from_known_parameters(covariance_type):
     ).fit(X)
     np.testing.assert_allclose(start.covariances_, covariances, rtol=1e-12)
     np.testing.assert_allclose(start.score_samples(X), mixture.score_samples(X), rtol=1e-12)
-    assert "given parameters" in mixture.summary()
+    assert "given parameters" in str(mixture.summary())
 
 
 def test_11_warm_start_warns_if_it_cannot_continue(blobs):

@@ -389,10 +389,10 @@ def test_grid_search_over_the_weight():
 
 def test_summary_names_the_noise():
     mixture = GaussianMixtureEM(K, noise="auto", random_state=0).fit(contaminated(200)[0])
-    text = mixture.summary()
+    text = str(mixture.summary())
     assert f"{mixture.n_parameters_} free parameters" in text
     assert f"Noise: weight {mixture.noise_weight_:.4f}" in text
-    assert "Noise" not in GaussianMixtureEM(1).fit(contaminated(200)[0]).summary()
+    assert "Noise" not in str(GaussianMixtureEM(1).fit(contaminated(200)[0]).summary())
 
 
 @pytest.mark.parametrize("features", [None, [0], [0, 1], [0, 1, 2]])

@@ -54,7 +54,7 @@ def fitted(X, *arguments, **options):
 def test_collapsed_components_are_named_however_few_the_samples_are(n_components):
     mixture, messages = fitted(IRIS, n_components)
     assert "collapsed" in mixture.status_
-    assert f"Ended: {mixture.status_}" in mixture.summary()
+    assert f"Ended: {mixture.status_}" in " ".join(str(mixture.summary()).split())
     if SKLEARN >= (1, 9):  # which shows fitted attributes
         assert f"Status of the fit: {mixture.status_}" in mixture._repr_html_()
     assert sum("collapsed" in message for message in messages) == 1
@@ -392,7 +392,7 @@ def test_pickles_without_a_version_are_read():
     assert mixture.score(IRIS) == pytest.approx(-1.4290313624700837)
     assert search.best_score_ == pytest.approx(561.7284621143384)
     assert bic_scorer(search, IRIS) == pytest.approx(-search.best_score_)
-    assert mixture.summary()
+    assert str(mixture.summary())
 
 
 @pytest.mark.parametrize("structure", ["full", "diag", "VEE", "VVE", "spherical"])

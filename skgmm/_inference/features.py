@@ -16,7 +16,7 @@ def names_of_features(mixture: Any) -> list[str]:
     known = getattr(mixture, "feature_names_in_", None)
     if known is not None:
         return [str(name) for name in known]
-    return [f"x{j}" for j in range(mixture.n_features_in_)]
+    return [f"x{j}" for j in range(np.shape(mixture.means_)[1])]
 
 
 def feature_number(feature: Any, names: Sequence[str]) -> int | None:

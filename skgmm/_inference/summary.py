@@ -53,7 +53,9 @@ def _model(
         noise = f"weight {mixture.noise_weight_:.4f}, volume {mixture.noise_volume_:.5g}"
         lines.append(("Noise", noise))
     if hasattr(mixture, "prior_"):
-        lines.append(("Prior", f"{_prior_in_words(mixture.prior_)}; log prior {mixture.log_prior_:.4f}"))
+        lines.append(
+            ("Prior", f"{_prior_in_words(mixture.prior_)}; log prior {mixture.log_prior_:.4f}")
+        )
     if fixed := getattr(mixture, "_fixed_in_words", ""):
         lines.append(("Fixed", fixed))
     return lines
@@ -71,9 +73,7 @@ def _prior_in_words(prior: Any) -> str:
 def _table(mixture: Any, parameters: MixtureParameters) -> Table:
     """Features down, components across."""
     K, names = parameters.n_components, names_of_features(mixture)
-    deviations = np.broadcast_to(
-        np.sqrt(parameters.covariance.variances()), parameters.means.shape
-    )
+    deviations = np.broadcast_to(np.sqrt(parameters.covariance.variances()), parameters.means.shape)
     weights = Section("", ("weight",), (_floats(parameters.weights),), ".4f")
     sections = [weights]
     mass = _samples_of_components(mixture)

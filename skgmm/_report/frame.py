@@ -41,4 +41,6 @@ def table_frame(table: Table) -> pd.DataFrame:
     else:
         index = pd.Index(keys, name=table.index[1])
     cells = [line for section in table.sections for line in section.cells]
-    return pd.DataFrame(cells, index=index, columns=pd.Index(table.columns, name=table.across or None))
+    return pd.DataFrame(
+        cells, index=index, columns=pd.Index(table.columns, name=table.across or None)
+    )

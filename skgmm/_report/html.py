@@ -17,10 +17,8 @@ def table_html(table: Table) -> str:
         f"<tbody>{''.join(_lines(section, len(headings)))}</tbody>" for section in table.sections
     )
     rest = f"<p>{escape(table.rest)}</p>" if table.rest else ""
-    return (
-        f'<table class="dataframe">{title}<thead><tr><th>{escape(table.across)}</th>{columns}</tr></thead>{body}</table>'
-        + rest
-    )
+    head = f"<thead><tr><th>{escape(table.across)}</th>{columns}</tr></thead>"
+    return f'<table class="dataframe">{title}{head}{body}</table>{rest}'
 
 
 def _lines(section: Section, n_columns: int) -> Iterator[str]:

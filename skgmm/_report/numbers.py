@@ -1,4 +1,4 @@
-"""Numbers as text: the digits of a line that can be compared at a glance, counts with separators."""
+"""Numbers as text: the same decimals in a line, and counts with separators."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import textwrap
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -11,12 +10,10 @@ from typing import TYPE_CHECKING
 from skgmm._report.frame import table_frame
 from skgmm._report.html import table_html
 from skgmm._report.table import Table, one_line
-from skgmm._report.text import table_text
+from skgmm._report.text import table_text, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_NARROW = 20  # lines are not broken into shorter ones
 
 
 @dataclass(frozen=True)
@@ -31,9 +28,7 @@ class Facts:
 
     def text(self, width: int) -> str:
         """The lines, broken where they are wider."""
-        width = max(width, _NARROW)
-        wrapped = (textwrap.fill(text, width, subsequent_indent="  ") for text in self.texts)
-        return "\n".join(wrapped)
+        return "\n".join(wrapped(text, width) for text in self.texts)
 
     def html(self) -> str:
         return f"<p>{'<br>'.join(map(escape, self.texts))}</p>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,11 +12,13 @@ _GAP = 2  # spaces before a column
 
 _NARROW = 8  # a column has this width even if the terminal is too narrow for it
 
+_NARROW_TEXT = 20  # and text
+
 Lines = list[tuple[str, list[str]]]
 
 
 def table_text(table: Table, width: int) -> str:
-    """The table; columns that do not fit side by side are written in blocks, one below the other."""
+    """The table; columns that do not fit side by side are written below each other."""
     headings = table.headings
     parts = [(section, _indented(section, len(headings))) for section in table.sections]
     labels = [table.across, *(label for _, lines in parts for label, _ in lines)]
@@ -30,8 +33,8 @@ def table_text(table: Table, width: int) -> str:
 
         blocks.append("\n".join(_block(line, (table.across, headings), parts, width)))
     if table.rest:
-        blocks.append(table.rest)
-    title = f"{table.title}\n" if table.title else ""
+        blocks.append(wrapped(table.rest, width))
+    title = f"{wrapped(table.title, width)}\n" if table.title else ""
     return title + "\n\n".join(blocks)
 
 
@@ -55,7 +58,7 @@ def _block(
         for label, cells in lines:
             yield line(label, cells).rstrip()
         if section.rest:
-            yield ("  " if section.title else "") + section.rest
+            yield wrapped(("  " if section.title else "") + section.rest, width)
 
 
 def _widths(headings: Sequence[str], cells: Sequence[Sequence[str]], most: int) -> list[int]:
@@ -77,13 +80,25 @@ def _blocks(widths: Sequence[int], most: int) -> Iterator[slice]:
 
 
 def _fit(text: str, width: int, right: bool = True) -> str:
-    """The text in this width, with spaces or without its end."""
-    if display_width(text) > width:
-        while display_width(text) >= width - (_GAP if right else 0):
-            text = text[:-1]
-        text += "…"
+    """The text in this width."""
+    text = _shortened(text, width - _GAP if right else width)
     spaces = " " * (width - display_width(text))
     return spaces + text if right else text + spaces
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text on as many lines as it needs."""
+    return textwrap.fill(text, max(width, _NARROW_TEXT), subsequent_indent="  ")
+
+
+def _shortened(text: str, width: int) -> str:
+    """Without its middle if it is longer: ends tell names of columns apart."""
+    if display_width(text) <= width:
+        return text
+    first, last = text[: len(text) // 2], text[len(text) // 2 :]
+    while first and display_width(first + last) >= width:
+        first, last = (first[:-1], last) if len(first) > len(last) else (first, last[1:])
+    return f"{first}…{last}"
 
 
 def display_width(text: str) -> int:

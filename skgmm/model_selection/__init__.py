@@ -2,13 +2,11 @@
 
 from skgmm.model_selection._all_samples import AllSamples
 from skgmm.model_selection._bootstrap import BootstrapLRT, bootstrap_lrt
+from skgmm.model_selection._report import SearchReport
 from skgmm.model_selection._scorers import CriterionScorer, aic_scorer, bic_scorer, icl_scorer
 from skgmm.model_selection._search import GaussianMixtureSearch
-from skgmm.model_selection._uncertainty import (
-    ParameterUncertainty,
-    Uncertainty,
-    parameter_uncertainty,
-)
+from skgmm.model_selection._uncertainty import parameter_uncertainty
+from skgmm.model_selection._uncertainty_result import ParameterUncertainty, Uncertainty
 
 __all__ = [
     "AllSamples",
@@ -16,6 +14,7 @@ __all__ = [
     "CriterionScorer",
     "GaussianMixtureSearch",
     "ParameterUncertainty",
+    "SearchReport",
     "Uncertainty",
     "aic_scorer",
     "bic_scorer",

@@ -16,6 +16,8 @@ from sklearn.utils import check_random_state
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._report import Facts, Report, Reported, Section, Table
+from skgmm._report.numbers import counted
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.grouped import RowsInMemory, as_observed
 from skgmm._rows.intake import rows_in_memory
@@ -29,9 +31,11 @@ from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._sweep import sweep
 
 
-@dataclass(frozen=True)
-class BootstrapLRT:
+@dataclass(frozen=True, repr=False)
+class BootstrapLRT(Reported):
     """Result of :func:`bootstrap_lrt`, with one entry for each tested K.
+
+    It prints itself as a table.
 
     Attributes
     ----------
@@ -64,11 +68,27 @@ class BootstrapLRT:
     level: float
     conclusive: bool
 
-    def __str__(self) -> str:
-        lines = [f"{'test':>10}{'statistic':>12}{'p-value':>10}"]
-        for K, statistic, p_value in zip(self.tested, self.statistic, self.p_value, strict=True):
-            lines.append(f"{f'{K} vs {K + 1}':>10}{statistic:>12.3f}{p_value:>10.4f}")
-        return "\n".join(lines)
+    def _report(self) -> Report:
+        tests = [f"{K} vs {K + 1}" for K in self.tested.tolist()]
+        lines = zip(self.statistic.tolist(), self.p_value.tolist(), strict=True)
+        section = Section("", tuple(tests), tuple(lines), ".4f", "tests", shown=50)
+        table = Table(("statistic", "p-value"), (section,), index=("", "test"))
+        return Report((Facts(self._facts()), table))
+
+    def _facts(self) -> tuple[tuple[str, str], ...]:
+        n_bootstrap = self.bootstrap_statistics.shape[1]
+        at_least = "" if self.conclusive else "at least "
+        return (
+            (
+                "Bootstrap likelihood ratio test",
+                f"K against K + 1 components, {self.covariance_type}",
+            ),
+            ("Simulated data sets", f"{n_bootstrap:,} for each test"),
+            (
+                "Result",
+                f"{at_least}{counted(self.n_components, 'component')} at level {self.level:g}",
+            ),
+        )
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ _BEST = 3
 _NAMES = {"bic": "BIC", "icl": "ICL", "aic": "AIC", "log_likelihood": "held-out log-likelihood"}
 
 # What differs between failures for the same reason: names, lists of components, and numbers.
-_DETAILS = re.compile(r"'[^']*'|\[[^]]*\]|[-+]?\d[\d.,]*(e[-+]?\d+)?(, [-+]?\d[\d.]*(e[-+]?\d+)?)*")
+_NUMBER = r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?"
+_DETAILS = re.compile(rf"'[^']*'|\[[^]]*\]|{_NUMBER}(, {_NUMBER})*")
 
 
 @dataclass(frozen=True, repr=False)

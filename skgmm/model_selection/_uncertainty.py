@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
@@ -18,6 +18,7 @@ from skgmm._em.loop import run_em
 from skgmm._em.result import EMStatus
 from skgmm._em.settings import Settings
 from skgmm._inference import mixture_of
+from skgmm._inference.features import names_of_features
 from skgmm._linalg import Array, best_matching
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
@@ -29,58 +30,10 @@ from skgmm._threads import run_in_workers, single_threaded_blas
 from skgmm._validation import scale_of_weights
 from skgmm.covariance import IllDefinedCovarianceError
 from skgmm.model_selection._information import covariance_of_estimates
+from skgmm.model_selection._uncertainty_result import ParameterUncertainty, Uncertainty
 
 # Less is no noise: EM approaches a weight of 0 without end.
 _SOME_NOISE = 1e-8
-
-
-@dataclass(frozen=True)
-class Uncertainty:
-    """Uncertainty of one fitted array; all attributes have its shape.
-
-    Attributes
-    ----------
-    estimate : ndarray
-        The fitted values.
-    standard_error : ndarray
-        Their standard errors.
-    lower, upper : ndarray
-        Limits of the confidence intervals.
-    """
-
-    estimate: Array
-    standard_error: Array
-    lower: Array
-    upper: Array
-
-
-@dataclass(frozen=True)
-class ParameterUncertainty:
-    """Result of :func:`parameter_uncertainty`.
-
-    Attributes
-    ----------
-    weights, means, covariances : Uncertainty
-        In the shapes of the mixture's `weights_`, `means_` and `covariances_`.
-    method : str
-        'information' or 'bootstrap'.
-    level : float
-        Level of the confidence intervals.
-    draws : dict of ndarrays or None
-        With method='bootstrap': 'weights' (b, K), 'means' (b, K, d), 'covariances' (b, ...) and
-        'noise_weight' (b,) where there is noise, with components in the order of the mixture.
-        Failed fits are omitted.
-    noise_weight : Uncertainty or None
-        Of the mixture's `noise_weight_`, if it has noise.
-    """
-
-    weights: Uncertainty
-    means: Uncertainty
-    covariances: Uncertainty
-    method: str
-    level: float
-    draws: dict[str, Array] | None = None
-    noise_weight: Uncertainty | None = None
 
 
 @validate_params(
@@ -196,7 +149,14 @@ def parameter_uncertainty(
                 for name, estimate in estimates.items()
             }
     _warn_of_relative_weights(objective, parameters)
-    return ParameterUncertainty(**found, method=method, level=level, draws=draws)
+    return ParameterUncertainty(
+        **found,
+        method=method,
+        level=level,
+        draws=draws,
+        covariance_type=structure.name,
+        feature_names=names_of_features(fitted),
+    )
 
 
 def _natural(objective: Objective, parameters: MixtureParameters) -> dict[str, Array]:
