@@ -15,7 +15,7 @@ def quick(session):
 @nox.session
 def tests(session):
     """All tests."""
-    session.install(".[test]")
+    session.install(".[dev,test]")
     session.run("pytest", *session.posargs)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from skgmm._moments import Moments, Scatter
 from skgmm._parameters import LEAST_NOISE, MixtureParameters, estimate_covariance
 from skgmm.covariance import Covariance, Structure
 
-_NAMES = ("weights", "means", "covariances")
+ParameterName = Literal["weights", "means", "covariances"]
+
+_NAMES: tuple[str, ...] = get_args(ParameterName)
 _INITIAL = {"weights": "weights_init", "means": "means_init", "covariances": "precisions_init"}
 
 

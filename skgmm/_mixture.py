@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,17 +12,18 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 
 from skgmm import _validation
-from skgmm._em.settings import Settings
+from skgmm._em.settings import Acceleration, Settings
 from skgmm._export.mixture import MixtureExport
 from skgmm._fitted import replacing, undone_on_error, warn_after_fit
 from skgmm._fitting import fit_mixture
+from skgmm._fixed import ParameterName
 from skgmm._html import RepresentationMixin
 from skgmm._inference.distribution import DistributionMixin
 from skgmm._inference.known_mixture import known_mixture
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._partial_fit import MixtureStreams
-from skgmm._prior import ConjugatePrior
+from skgmm._prior import ConjugatePrior, PriorName
 from skgmm._progress import FitTasks
 from skgmm._rows.base import Rows
 from skgmm._rows.intake import rows_to_fit, with_errors
@@ -33,11 +35,12 @@ from skgmm._sklearn_compat import (
     NamedParametersMixin,
     StrOptions,
     fit_context,
+    options_of,
 )
-from skgmm._starts.methods import PARTITIONS, SEEDS
+from skgmm._starts.methods import InitMethod
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
-from skgmm.covariance import find_structure
+from skgmm.covariance import CovarianceType, find_structure
 
 # Fitted attributes that not every fit has.
 _OPTIONAL = ("noise_weight_", "noise_volume_", "prior_", "log_prior_")
@@ -230,10 +233,10 @@ default='auto'
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "acceleration": [StrOptions({"auto", "lbfgs"}), None],
+        "acceleration": [options_of(Acceleration), None],
         "escape": ["boolean"],
         "n_init": [Interval(Integral, 1, None, closed="left")],
-        "init_params": [StrOptions({"auto", *PARTITIONS, *SEEDS}), callable],
+        "init_params": [options_of(InitMethod), callable],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],
@@ -248,7 +251,7 @@ default='auto'
         "step_exponent": [Interval(Real, 0.0, 1.0, closed="both")],
         "warm_up": [Interval(Integral, 1, None, closed="left")],
         "noise": [StrOptions({"auto"}), UniformNoise, None],
-        "prior": [StrOptions({"auto", "mclust"}), ConjugatePrior, None],
+        "prior": [options_of(PriorName), ConjugatePrior, None],
         "fixed": [str, list, tuple, dict, None],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
@@ -258,14 +261,14 @@ default='auto'
         self,
         n_components: int = 1,
         *,
-        covariance_type: str = "full",
+        covariance_type: CovarianceType | str = "full",
         tol: float = 1e-6,
-        reg_covar: float | str = "auto",
+        reg_covar: float | Literal["auto"] = "auto",
         max_iter: int = 1000,
-        acceleration: str | None = "auto",
+        acceleration: Acceleration | None = "auto",
         escape: bool = True,
         n_init: int = 1,
-        init_params: Any = "auto",
+        init_params: InitMethod | Callable[..., ArrayLike] = "auto",
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
@@ -275,9 +278,12 @@ default='auto'
         n_jobs: int | None = None,
         step_exponent: float = 0.7,
         warm_up: int = 50_000,
-        noise: UniformNoise | str | None = None,
-        prior: ConjugatePrior | str | None = None,
-        fixed: Any = None,
+        noise: UniformNoise | Literal["auto"] | None = None,
+        prior: ConjugatePrior | PriorName | None = None,
+        fixed: ParameterName
+        | Sequence[ParameterName]
+        | Mapping[ParameterName, ArrayLike]
+        | None = None,
         verbose: int = 0,
         verbose_interval: int = 10,
     ) -> None:
@@ -311,10 +317,10 @@ default='auto'
         weights: ArrayLike,
         means: ArrayLike,
         covariances: ArrayLike,
-        covariance_type: str = "full",
+        covariance_type: CovarianceType | str = "full",
         *,
         noise_volume: float | None = None,
-    ) -> GaussianMixtureEM:
+    ) -> Self:
         """Create a mixture with known parameters, without a fit.
 
         Parameters
@@ -379,7 +385,7 @@ default='auto'
         sample_weight: ArrayLike | None = None,
         labels: ArrayLike | None = None,
         error_covariance: ArrayLike | None = None,
-    ) -> GaussianMixtureEM:
+    ) -> Self:
         """Estimate weights, means and covariances.
 
         Parameters

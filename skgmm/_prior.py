@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +23,8 @@ from skgmm._linalg import Array
 from skgmm._moments import Counts, Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import Structure
+
+PriorName = Literal["auto", "mclust"]
 
 # An eigenvalue of the correlations that is no more than rounding.
 _SINGULAR = 1e-12

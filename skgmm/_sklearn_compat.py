@@ -1,11 +1,13 @@
 """Every private, experimental or new scikit-learn name that we use, in one place."""
 
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar, get_args
 
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _get_feature_names as get_feature_names
 
@@ -15,6 +17,28 @@ except ImportError:  # before 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Nothing: there are no callbacks to set."""
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Function], Function]:
+    """scikit-learn's decorator, whose own types would hide the signature of the method."""
+    return _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
+
+
+def validate_params(
+    constraints: Mapping[str, Any], *, prefer_skip_nested_validation: bool
+) -> Callable[[Function], Function]:
+    """scikit-learn's decorator, whose own types would hide the signature of the function."""
+    return _validate_params(
+        constraints, prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
+
+
+def options_of(literal: Any) -> StrOptions:
+    """The constraint that a parameter is one of the strings of a `Literal`."""
+    return StrOptions(set(get_args(literal)))
 
 
 class NamedParametersMixin:
@@ -48,5 +72,6 @@ __all__ = [
     "check_sample_weight",
     "fit_context",
     "get_feature_names",
+    "options_of",
     "validate_params",
 ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from skgmm._linalg import Array
 from skgmm.covariance import Structure, find_structure
+
+Acceleration = Literal["auto", "lbfgs"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Settings:
     tol: float
     reg_covar: float | str
     max_iter: int
-    acceleration: str | None
+    acceleration: Acceleration | None
     escape: bool
     n_init: int
     init_params: Any

@@ -16,6 +16,7 @@ from skgmm._inference.criteria import CriteriaMixin
 from skgmm._inference.summary import MixtureReport, summarise
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters, next_draws
+from skgmm._prior import ConjugatePrior
 from skgmm._rows.base import Rows
 from skgmm._rows.checks import as_dtype
 from skgmm._rows.intake import rows_to_ask_about, with_errors
@@ -53,6 +54,10 @@ class MixtureInference(MissingValuesMixin, CriteriaMixin, CompletionMixin):
         lower_bound_: float
         lower_bounds_: list[float]
         starts_: dict[str, list[Any]]
+        noise_weight_: float
+        noise_volume_: float
+        prior_: ConjugatePrior
+        log_prior_: float
         n_parameters_: int
         covariance_type_: str
         reg_covar_: Array

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from skgmm._rows.base import InMemoryRows
 from skgmm._rows.sample import StartSample
 from skgmm._starts.given import GivenParameters, matched
 from skgmm._starts.kmeans import kmeans, nearest, seeds
+
+InitMethod = Literal["auto", "kmeans", "k-means++", "random", "random_from_data"]
+"""'auto' compares candidates (`race.py`); the others are `PARTITIONS` and `SEEDS`."""
 
 
 class EmptyStartError(ValueError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +15,7 @@ from skgmm._fitted import of_one_fit, replacing, undone_on_error, warn_after_fit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
-from skgmm._sklearn_compat import MissingValuesMixin, NamedParametersMixin, StrOptions, fit_context
+from skgmm._sklearn_compat import MissingValuesMixin, NamedParametersMixin, fit_context, options_of
 from skgmm._supervised.by_class import check_enough, combined, fit_all, fit_each
 from skgmm._supervised.classes import Classes, check_priors
 from skgmm._supervised.partly_labelled import PartlyLabelled
@@ -29,6 +29,8 @@ from skgmm._supervised.samples import (
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.model_selection import GaussianMixtureSearch
+
+Ties = Literal["within", "across"]
 
 
 class GaussianMixtureClassifier(
@@ -108,9 +110,18 @@ class GaussianMixtureClassifier(
     array([0])
     """
 
+    if TYPE_CHECKING:
+        classes_: Array
+        priors_: Array
+        mixtures_: list[GaussianMixtureEM]
+        mixture_: GaussianMixtureEM
+        component_classes_: Array
+        n_features_in_: int
+        feature_names_in_: Array
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "mixture": [GaussianMixtureEM, GaussianMixtureSearch, None],
-        "ties": [StrOptions({"within", "across"})],
+        "ties": [options_of(Ties)],
         "priors": ["array-like", None],
         "unlabeled": "no_validation",  # type: ignore[dict-item]
     }
@@ -119,7 +130,7 @@ class GaussianMixtureClassifier(
         self,
         mixture: AnyMixture | None = None,
         *,
-        ties: str = "within",
+        ties: Ties = "within",
         priors: ArrayLike | None = None,
         unlabeled: Any = None,
     ) -> None:
@@ -129,9 +140,7 @@ class GaussianMixtureClassifier(
         self.unlabeled = unlabeled
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> GaussianMixtureClassifier:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixtures of the classes.
 
         Parameters

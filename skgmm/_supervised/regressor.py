@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -111,6 +111,12 @@ class GaussianMixtureRegressor(
     array([0.5, 0.5])
     """
 
+    if TYPE_CHECKING:
+        mixture_: GaussianMixtureEM
+        n_targets_: int
+        n_features_in_: int
+        feature_names_in_: Array
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "mixture": [GaussianMixtureEM, GaussianMixtureSearch, None],
     }
@@ -119,9 +125,7 @@ class GaussianMixtureRegressor(
         self.mixture = mixture
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> GaussianMixtureRegressor:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixture of features and targets.
 
         Parameters

@@ -8,6 +8,7 @@
 """
 
 import difflib
+from typing import Literal
 
 from skgmm.covariance._axis_aligned import (
     AxisAlignedStructure,
@@ -37,6 +38,13 @@ from skgmm.covariance._ellipsoidal import (
 from skgmm.covariance._own_axes import EqualShape, EqualVolumeAndShape
 from skgmm.covariance._spherical import Spherical, TiedSpherical
 from skgmm.covariance._structure import MStepStatistics, Structure, Ties
+
+CovarianceType = Literal[
+    "tied-spherical", "spherical", "tied-diag", "diag", "tied", "full",
+    "EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV",
+    "VVV",
+]  # fmt: skip
+"""Names of the structures of this package, for editors: others can be registered."""
 
 STRUCTURES: dict[str, Structure] = {}
 """The structures by name, simplest first."""
@@ -121,6 +129,7 @@ __all__ = [
     "AxisAlignedStructure",
     "CommonAxes",
     "Covariance",
+    "CovarianceType",
     "Ellipsoidal",
     "EllipsoidalStructure",
     "IllDefinedCovarianceError",

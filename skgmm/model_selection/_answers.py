@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import snapshot
 from skgmm._mixture import GaussianMixtureEM
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
-def _as_the_best(name: str) -> Callable[..., Any]:
-    """The method of that name of the best model."""
 
-    @wraps(getattr(GaussianMixtureEM, name))
-    def method(self: AnswersAsTheBest, *args: Any, **kwargs: Any) -> Any:
+def _as_the_best(
+    method: Callable[Concatenate[GaussianMixtureEM, Arguments], Result],
+) -> Callable[Concatenate[Any, Arguments], Result]:
+    """The method of the best model."""
+
+    @wraps(method)
+    def answer(self: Any, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         fitted = snapshot(self)  # whatever a fit in another thread does
         check_is_fitted(fitted)
-        return getattr(fitted.best_estimator_, name)(*args, **kwargs)
+        return getattr(fitted.best_estimator_, method.__name__)(*args, **kwargs)
 
-    return method
+    return answer  # type: ignore[return-value]
 
 
 class AnswersAsTheBest:
@@ -29,14 +35,26 @@ class AnswersAsTheBest:
 
     best_estimator_: GaussianMixtureEM
 
-    predict = _as_the_best("predict")
-    predict_proba = _as_the_best("predict_proba")
-    predict_log_proba = _as_the_best("predict_log_proba")
-    score_samples = _as_the_best("score_samples")
-    score = _as_the_best("score")
-    bic = _as_the_best("bic")
-    aic = _as_the_best("aic")
-    icl = _as_the_best("icl")
-    impute = _as_the_best("impute")
-    denoise = _as_the_best("denoise")
-    sample = _as_the_best("sample")
+    if TYPE_CHECKING:  # pyright takes scikit-learn's `def score` rather than an assignment
+
+        def score(
+            self,
+            X: ArrayLike,
+            y: Any = None,
+            sample_weight: ArrayLike | None = None,
+            error_covariance: ArrayLike | None = None,
+        ) -> float: ...
+
+    else:
+        score = _as_the_best(GaussianMixtureEM.score)
+
+    predict = _as_the_best(GaussianMixtureEM.predict)
+    predict_proba = _as_the_best(GaussianMixtureEM.predict_proba)
+    predict_log_proba = _as_the_best(GaussianMixtureEM.predict_log_proba)
+    score_samples = _as_the_best(GaussianMixtureEM.score_samples)
+    bic = _as_the_best(GaussianMixtureEM.bic)
+    aic = _as_the_best(GaussianMixtureEM.aic)
+    icl = _as_the_best(GaussianMixtureEM.icl)
+    impute = _as_the_best(GaussianMixtureEM.impute)
+    denoise = _as_the_best(GaussianMixtureEM.denoise)
+    sample = _as_the_best(GaussianMixtureEM.sample)

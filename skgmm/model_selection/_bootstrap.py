@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,7 +25,7 @@ from skgmm._rows.noise import Background
 from skgmm._rows.uniform_noise import UniformNoise, beside_noise, noise_of
 from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import run_in_workers, single_threaded_blas
-from skgmm.covariance import Structure, find_structure
+from skgmm.covariance import CovarianceType, Structure, find_structure
 from skgmm.model_selection._advice import relative_weights
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._sweep import sweep
@@ -189,14 +189,14 @@ def bootstrap_lrt(
     X: ArrayLike,
     *,
     max_components: int = 9,
-    covariance_type: str = "full",
+    covariance_type: CovarianceType | str = "full",
     n_bootstrap: int = 199,
     level: float = 0.05,
     sample_weight: ArrayLike | None = None,
     tol: float = 1e-6,
-    reg_covar: float | str = "auto",
+    reg_covar: float | Literal["auto"] = "auto",
     max_iter: int = 1000,
-    noise: UniformNoise | str | None = None,
+    noise: UniformNoise | Literal["auto"] | None = None,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
 ) -> BootstrapLRT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +20,9 @@ from skgmm.model_selection._sweep import sweep
 from skgmm.model_selection._table import add_held_out, best_row, table_of
 from skgmm.model_selection._tasks import SearchTasks
 
-HELD_OUT = "log_likelihood"
+Criterion = Literal["bic", "icl", "aic", "log_likelihood"]
+
+HELD_OUT: Criterion = "log_likelihood"
 """The criterion of cross-validation."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from skgmm._fitted import replacing, undone_on_error, warn_after_fit
 from skgmm._html import RepresentationMixin
 from skgmm._linalg import Array
-from skgmm._prior import ConjugatePrior
+from skgmm._prior import ConjugatePrior, PriorName
 from skgmm._rows.base import Rows
 from skgmm._rows.intake import rows_and_sample, with_errors
 from skgmm._rows.sample import sample_key
@@ -26,14 +26,16 @@ from skgmm._sklearn_compat import (
     MissingValuesMixin,
     StrOptions,
     fit_context,
+    options_of,
 )
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
+from skgmm.covariance import CovarianceType
 from skgmm.model_selection._answers import AnswersAsTheBest
 from skgmm.model_selection._drawn import SAMPLES_OUT_OF_CORE
 from skgmm.model_selection._grid import sizes_of, structures_of
 from skgmm.model_selection._report import SearchSummary
-from skgmm.model_selection._run import HELD_OUT, searched
+from skgmm.model_selection._run import HELD_OUT, Criterion, searched
 from skgmm.model_selection._tasks import SearchTasks
 
 
@@ -148,17 +150,26 @@ class GaussianMixtureSearch(
     561.7
     """
 
+    if TYPE_CHECKING:
+        best_n_components_: int
+        best_covariance_type_: str
+        best_score_: float
+        best_index_: int
+        results_: dict[str, Array]
+        n_features_in_: int
+        feature_names_in_: Array
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "covariance_types": [str, "array-like"],
-        "criterion": [StrOptions({"bic", "icl", "aic", HELD_OUT})],
+        "criterion": [options_of(Criterion)],
         "cv": ["cv_object"],
         "max_samples": [Interval(Integral, 2, None, closed="left"), None],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "noise": [StrOptions({"auto"}), UniformNoise, None],
-        "prior": [StrOptions({"auto", "mclust"}), ConjugatePrior, None],
+        "prior": [options_of(PriorName), ConjugatePrior, None],
         "fixed": [StrOptions({"weights"}), None],
         "random_state": ["random_state"],
         "n_jobs": [
@@ -172,17 +183,17 @@ class GaussianMixtureSearch(
     def __init__(
         self,
         n_components: int | Iterable[int] = (1, 2, 3, 4, 5, 6, 7, 8, 9),
-        covariance_types: str | Iterable[str] = "all",
-        criterion: str = "bic",
+        covariance_types: Literal["all"] | CovarianceType | str | Iterable[str] = "all",
+        criterion: Criterion = "bic",
         *,
         cv: Any = None,
         max_samples: int | None = None,
         tol: float = 1e-6,
-        reg_covar: float | str = "auto",
+        reg_covar: float | Literal["auto"] = "auto",
         max_iter: int = 1000,
-        noise: UniformNoise | str | None = None,
-        prior: ConjugatePrior | str | None = None,
-        fixed: str | None = None,
+        noise: UniformNoise | Literal["auto"] | None = None,
+        prior: ConjugatePrior | PriorName | None = None,
+        fixed: Literal["weights"] | None = None,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
@@ -211,7 +222,7 @@ class GaussianMixtureSearch(
         labels: ArrayLike | None = None,
         error_covariance: ArrayLike | None = None,
         groups: ArrayLike | None = None,
-    ) -> GaussianMixtureSearch:
+    ) -> Self:
         """Fit all models, and keep the best.
 
         Parameters

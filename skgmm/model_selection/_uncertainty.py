@@ -6,7 +6,7 @@ import warnings
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,7 +24,7 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._prior import Prior
 from skgmm._rows.grouped import RowsInMemory, noise_beside
-from skgmm._sklearn_compat import Interval, StrOptions, validate_params
+from skgmm._sklearn_compat import Interval, options_of, validate_params
 from skgmm._starts.given import fixed_by
 from skgmm._threads import run_in_workers, single_threaded_blas
 from skgmm._validation import scale_of_weights
@@ -32,13 +32,15 @@ from skgmm.covariance import IllDefinedCovarianceError
 from skgmm.model_selection._information import covariance_of_estimates
 from skgmm.model_selection._uncertainty_result import ParameterUncertainty, Uncertainty
 
+Method = Literal["information", "bootstrap"]
+
 # Less is no noise: EM approaches a weight of 0 without end.
 _SOME_NOISE = 1e-8
 
 
 @validate_params(
     {
-        "method": [StrOptions({"information", "bootstrap"})],
+        "method": [options_of(Method)],
         "level": [Interval(Real, 0.0, 1.0, closed="neither")],
         "n_bootstrap": [Interval(Integral, 2, None, closed="left")],
         "random_state": ["random_state"],
@@ -50,7 +52,7 @@ def parameter_uncertainty(
     mixture: BaseEstimator,
     X: ArrayLike,
     *,
-    method: str = "information",
+    method: Method = "information",
     sample_weight: ArrayLike | None = None,
     error_covariance: ArrayLike | None = None,
     level: float = 0.95,
