@@ -138,6 +138,13 @@ def _form(compared: _Compared) -> str:
     return ".2f" if compared.sign > 0 else ".4f"
 
 
+def _short_form(compared: _Compared) -> str:
+    """With the digits for which the table of the default search fits 80 columns."""
+    if compared.sign < 0:
+        return ".3f"
+    return ".1f" if np.nanmax(np.abs(compared.scores)) < 1000.0 else ".0f"
+
+
 def _failures(compared: _Compared) -> list[tuple[str, str]]:
     """Why models have no criterion: the number for each kind of reason, and an example."""
     rows = np.flatnonzero(~np.isfinite(compared.scores)).tolist()
@@ -171,7 +178,7 @@ def _by_structure(compared: _Compared) -> Table:
         "",
         tuple(structures),
         tuple(map(tuple, cells)),
-        form=".1f" if compared.sign > 0 else ".3f",
+        form=_short_form(compared),
         noun="structures",
         shown=30,
         marked=best,
