@@ -221,7 +221,7 @@ def test_report_of_a_search(clusters):
     frame = report.to_frame()
     assert frame.shape == (14, 3)
     assert frame.loc[name, K] == search.best_score_
-    assert f"{search.best_score_:.1f}*" in text
+    assert f"{search.best_score_:.0f}*" in text
     assert text.count("*") == 2  # and in the title
     second = np.sort(search.results_["bic"])[1]
     assert f"{second:.2f}" in text

@@ -13,7 +13,7 @@ from skgmm._fitted import of_one_fit, snapshot
 from skgmm._html import named_after
 from skgmm._inference.completion import CompletionMixin
 from skgmm._inference.criteria import CriteriaMixin
-from skgmm._inference.summary import MixtureReport, summarise
+from skgmm._inference.summary import SummaryMixin
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters, next_draws
 from skgmm._prior import ConjugatePrior
@@ -28,7 +28,7 @@ from skgmm.covariance import Structure, find_structure
 
 
 @named_after("GaussianMixtureEM")
-class MixtureInference(MissingValuesMixin, CriteriaMixin, CompletionMixin):
+class MixtureInference(MissingValuesMixin, CriteriaMixin, CompletionMixin, SummaryMixin):
     """Assignment, densities, imputation and sampling from fitted attributes.
 
     Methods that return a value for each sample return an array, for Dask collections a lazy one.
@@ -300,42 +300,6 @@ class MixtureInference(MissingValuesMixin, CriteriaMixin, CompletionMixin):
             rows, noise = background.beside_drawn(rows, parameters, rng)
             components = np.where(noise, -1, components)
         return rows.astype(np.asarray(self.means_).dtype, copy=False), components
-
-    @of_one_fit
-    def summary(self) -> MixtureReport:
-        """Summary of the mixture: components, log-likelihood, criteria and status.
-
-        Returns
-        -------
-        report : MixtureReport
-            Prints itself: text that fits the width of the terminal, or a table in a notebook, with
-            features down and components across. Its `to_frame` is the table as a pandas data frame.
-            After a fit it has the number of samples of each component, the sum of their
-            responsibilities, which are those of the fit. ICL is computed for no more than 10,000
-            samples, and by :class:`GaussianMixtureSearch`.
-
-        Examples
-        --------
-        >>> from skgmm import GaussianMixtureEM
-        >>> mixture = GaussianMixtureEM.from_parameters(
-        ...     [0.4, 0.6], [[0, 10], [5, 20]], [[1, 4], [1, 9]], "diag")
-        >>> print(mixture.summary())
-        Gaussian mixture: 2 components, 2 features, 9 free parameters
-        Covariances: diag (axis-aligned, varying volume and shape)
-        <BLANKLINE>
-        component       0       1
-        weight     0.4000  0.6000
-        mean
-          x0       0.0000  5.0000
-          x1       10.000  20.000
-        standard deviation
-          x0       1.0000  1.0000
-          x1       2.0000  3.0000
-        <BLANKLINE>
-        Ended: given parameters
-        """
-        check_is_fitted(self)
-        return summarise(self, self._parameters(), self._structure(), self._n_free())
 
 
 def mixture_of(estimator: object) -> MixtureInference:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
+from skgmm._fitted import of_one_fit
+from skgmm._html import named_after
 from skgmm._inference.features import names_of_features
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, bic
@@ -25,6 +28,55 @@ class MixtureReport(Report):
     ``print`` gives text that fits the width of the terminal, and notebooks show a table: features
     down, components across.
     """
+
+
+@named_after("GaussianMixtureEM")
+class SummaryMixin:
+    """Method `summary` of a mixture (`MixtureInference`)."""
+
+    if TYPE_CHECKING:
+
+        def _parameters(self) -> MixtureParameters: ...
+
+        def _structure(self) -> Structure: ...
+
+        def _n_free(self) -> int: ...
+
+    @of_one_fit
+    def summary(self) -> MixtureReport:
+        """Summary of the mixture: components, log-likelihood, criteria and status.
+
+        Returns
+        -------
+        report : MixtureReport
+            Prints itself: text that fits the width of the terminal, or a table in a notebook, with
+            features down and components across. Its `to_frame` is the table as a pandas data frame.
+            After a fit it has the number of samples of each component, the sum of their
+            responsibilities, which are those of the fit. ICL is computed for no more than 10,000
+            samples, and by :class:`GaussianMixtureSearch`.
+
+        Examples
+        --------
+        >>> from skgmm import GaussianMixtureEM
+        >>> mixture = GaussianMixtureEM.from_parameters(
+        ...     [0.4, 0.6], [[0, 10], [5, 20]], [[1, 4], [1, 9]], "diag")
+        >>> print(mixture.summary())
+        Gaussian mixture: 2 components, 2 features, 9 free parameters
+        Covariances: diag (axis-aligned, varying volume and shape)
+        <BLANKLINE>
+        component       0       1
+        weight     0.4000  0.6000
+        mean
+          x0       0.0000  5.0000
+          x1       10.000  20.000
+        standard deviation
+          x0       1.0000  1.0000
+          x1       2.0000  3.0000
+        <BLANKLINE>
+        Ended: given parameters
+        """
+        check_is_fitted(self)
+        return summarise(self, self._parameters(), self._structure(), self._n_free())
 
 
 def summarise(
