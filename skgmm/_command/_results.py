@@ -33,17 +33,8 @@ def as_text(
     missing = f", {n_missing} missing value{'s' * (n_missing > 1)}" if n_missing else ""
     first = f"Data: {source}, {len(table.X)} rows, {len(table.names)} columns{missing}"
     with named(best_of(model), table.names) as mixture:
-        return [first, *_compared(model), str(mixture.summary())]
-
-
-def _compared(model: GaussianMixtureEM | GaussianMixtureSearch) -> list[str]:
-    if not isinstance(model, GaussianMixtureSearch):
-        return []
-    found = np.isfinite(model.results_["log_likelihood"])
-    return [
-        f"Best of {np.count_nonzero(found)} models by {model.criterion} "
-        f"({len(found)} were tried): {model.best_score_:.1f}"
-    ]
+        compared = [f"{model.summary()}\n"] if isinstance(model, GaussianMixtureSearch) else []
+        return [first, *compared, str(mixture.summary())]
 
 
 def as_json(
