@@ -174,7 +174,8 @@ def test_a_search(path, table, capsys):
     assert min(m["bic"] for m in results["models"] if m["bic"]) == pytest.approx(search.best_score_)
     assert len(results["models"]) == 9
     printed = run(capsys, *options, "--criterion", "icl")
-    assert "models by icl" in printed
+    assert "Criterion: ICL" in printed
+    assert "Fitted: 9 of 9 models" in printed
     all_of_them = run(capsys, path, "--components", "1,2", "--covariance", "all", "--json")
     assert len(all_of_them["models"]) == 28
     refused(capsys, "--criterion is for several models", path, "--criterion", "bic")
