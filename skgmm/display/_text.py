@@ -70,6 +70,7 @@ def fit_legend(
     covered : float
         And of their area.
     """
+    options = {"loc": "best", **options}  # the default place warns where it takes long to find
     for handles in choices:
         for size in _LEGEND_SIZES if handles else ():
             legend = ax.legend(handles=handles, fontsize=size, framealpha=0.85, **options)
