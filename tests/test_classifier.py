@@ -193,6 +193,20 @@ def test_attributes_within():
     assert classifier.component_classes_.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("name", ["diag", "tied", "full", "VEV"])
+def test_bic_counts_the_parameters_of_the_classes(name):
+    X, y = IRIS
+    model = GaussianMixtureEM(2, covariance_type=name, random_state=0)
+    classifier = GaussianMixtureClassifier(model).fit(X, y)
+    mixture = classifier.mixture_
+    n_free = 2 + sum(own.n_parameters_ for own in classifier.mixtures_)
+    assert mixture.n_parameters_ == n_free
+    expected = -2 * len(X) * mixture.score(X) + n_free * np.log(len(X))
+    assert mixture.bic(X) == pytest.approx(expected)
+    read = GaussianMixtureClassifier.from_json(classifier.to_json())
+    assert read.mixture_.bic(X) == mixture.bic(X)
+
+
 def test_a_fit_to_labels_alone_has_no_random_start():
     X, y = overlapping(0)
     classifier = GaussianMixtureClassifier(GaussianMixtureEM(max_iter=3), ties="across").fit(X, y)

@@ -88,9 +88,7 @@ def test_values_equal_the_oracle(case):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", ["full", "tied", "diag"])
-@pytest.mark.parametrize(
-    ("n", "d", "n_targets"), [(1, 1, 1), (33, 3, 2), (300, 8, 1), (301, 11, 3)]
-)
+@pytest.mark.parametrize(("n", "d", "n_targets"), [(1, 1, 1), (33, 3, 2), (301, 11, 3)])
 def test_averaged_lines_equal_the_oracle(instructions, name, n, d, n_targets, dtype):
     parameters, rng = random_mixture(d, 4, d, name), np.random.default_rng(n)
     X = parameters.draw(n, np.random.RandomState(0))[0].astype(dtype)

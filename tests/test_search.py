@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -22,6 +23,8 @@ from skgmm.covariance import STRUCTURES, find_structure
 from skgmm.model_selection import _sweep
 from skgmm.model_selection._nesting import contained_in, contains, waves
 from skgmm.model_selection._table import best_row
+
+IRIS_ROWS = load_iris().data[:5]
 
 CLASSIC = ["spherical", "diag", "tied", "full"]
 
@@ -123,9 +126,63 @@ def test_search_methods_are_those_of_the_best_model(searched, iris):
     rows, labels = searched.sample(5, random_state=0)
     np.testing.assert_array_equal(rows, best.sample(5, random_state=0)[0])
     assert labels.shape == (5,)
+    assert searched.n_iter_ == best.n_iter_
     np.testing.assert_array_equal(
         clone(searched).fit_predict(iris[:100]), clone(searched).fit(iris[:100]).predict(iris[:100])
     )
+
+
+QUESTIONS = {
+    "marginal": ([1, 0],),
+    "condition": ({0: 5.0},),
+    "mahalanobis": (IRIS_ROWS,),
+    "outlier_p_values": (IRIS_ROWS,),
+    "cdf": (IRIS_ROWS,),
+    "density_level": (0.9, IRIS_ROWS),
+    "expected_complete_log_likelihood": (IRIS_ROWS,),
+    "to_frame": (),
+    "to_json": (),
+    "to_sklearn": (),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_the_search_answers_questions_once_it_is_fitted(name, searched):
+    unfitted = clone(searched)
+    assert not hasattr(unfitted, name)
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'") as error:
+        getattr(unfitted, name)
+    assert isinstance(error.value.__cause__, NotFittedError)
+    assert name in dir(GaussianMixtureSearch)
+    found = getattr(searched, name)(*QUESTIONS[name])
+    expected = getattr(searched.best_estimator_, name)(*QUESTIONS[name])
+    if isinstance(found, BaseEstimator):
+        found, expected = found.means_, expected.means_
+    if isinstance(found, str):
+        assert found == expected
+    else:
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_quantiles_and_onnx_of_the_best_model():
+    pytest.importorskip("onnx")
+    X = np.random.default_rng(0).normal(size=(80, 1))
+    search = GaussianMixtureSearch((1, 2), random_state=0)
+    assert not hasattr(search, "quantile")
+    assert not hasattr(search, "to_onnx")
+    search.fit(X)
+    assert search.quantile(0.5) == search.best_estimator_.quantile(0.5)
+    assert search.to_onnx() == search.best_estimator_.to_onnx()
+
+
+def test_the_search_is_a_step_before_a_classifier():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    search = GaussianMixtureSearch((2, 3), "full", random_state=0)
+    pipeline = make_pipeline(search, LogisticRegression()).fit(X, y)
+    assert pipeline.score(X, y) > 0.6
+    frame = search.set_output(transform="pandas").fit_transform(X)
+    assert list(frame.columns) == list(search.get_feature_names_out())
+    np.testing.assert_array_equal(frame, search.predict_proba(X))
 
 
 def test_the_best_model_is_a_stationary_point_of_its_own_em(searched, iris):
@@ -142,8 +199,9 @@ def test_the_best_model_is_a_stationary_point_of_its_own_em(searched, iris):
 
 
 def test_not_fitted():
-    with pytest.raises(NotFittedError):
-        GaussianMixtureSearch().predict([[0.0]])
+    for method in ("predict", "transform"):
+        with pytest.raises(NotFittedError):
+            getattr(GaussianMixtureSearch(), method)([[0.0]])
 
 
 # What is shared: no model ends below one that it contains

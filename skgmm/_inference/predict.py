@@ -64,6 +64,7 @@ class MixtureInference(MissingValuesMixin, CriteriaMixin, CompletionMixin, Summa
         total_weight_: float
         n_features_in_: int
         feature_names_in_: Array
+        _n_fixed: int
         _kept: dict[str, Any] | None
         _draws: dict[str, int] | None
 

@@ -112,6 +112,10 @@ def combined(mixtures: Sequence[GaussianMixtureEM], priors: Array) -> GaussianMi
     mixture = GaussianMixtureEM(parameters.n_components, covariance_type=structure.name)
     dtype = np.asarray(mixtures[0].means_).dtype
     mixture.__dict__.update(attributes_of(parameters, structure, dtype))
+    # Counted with the structures of the classes, which this mixture does not have.
+    free = len(mixtures) - 1 + sum(own._n_free() for own in mixtures)
+    mixture._n_fixed = mixture._n_free() - free
+    mixture.n_parameters_ = free
     mixture.n_features_in_ = parameters.n_features
     mixture.status_ = EMStatus.GIVEN.value
     return mixture

@@ -54,8 +54,8 @@ class GaussianMixtureSearch(
     All models are fitted in one call. Initial partitions are computed once for each number of
     components, structures also start from those that they contain, and K + 1 components from K, one
     of them split. No model ends below one that it contains, in the objective: the log-likelihood
-    minus the penalty due to `reg_covar`. Afterwards the search predicts, scores and samples as the
-    best model.
+    minus the penalty due to `reg_covar`. Afterwards the search answers as the best model does: it
+    predicts, scores, samples and transforms, and has its other methods, such as `condition`.
 
     Parameters
     ----------
@@ -124,6 +124,8 @@ class GaussianMixtureSearch(
         (seconds); with criterion='log_likelihood' also 'held_out_log_likelihood' and its standard
         error over folds 'held_out_error', in nats per sample. NaN if there is no fit. With
         `max_samples` all this is of the samples that were drawn.
+    n_iter_ : int
+        Number of iterations of the best model.
     n_features_in_ : int
         Number of features of the fit.
     feature_names_in_ : ndarray of shape (n_features,)
