@@ -29,6 +29,7 @@ from skgmm._rows.sample import Stream
 from skgmm._rows.uniform_noise import refuse_only_noise
 from skgmm._starts.choose import Start, choose_start, single_candidate, table_of_starts
 from skgmm._starts.given import fixed_by
+from skgmm._starts.labelled import naming_labels
 from skgmm._starts.race import Candidate
 from skgmm._starts.restarts import best_of
 from skgmm._starts.split_merge import split_and_merge
@@ -148,7 +149,11 @@ def fit_mixture(
     if previous is None:
         start = choose_start(settings, objective, rng)
     else:
-        start = Start(lambda _: single_candidate("previous fit", previous), random=False)
+        start = Start(
+            lambda _: single_candidate("previous fit", previous),
+            random=False,
+            weights=previous.weights,
+        )
     result, starts = _best(settings, objective, prior, start, previous is not None, rng, tasks)
     messages = result.advice(settings.feature_names)
     # One more E-step, which is not worth its time where samples are many.
@@ -206,8 +211,7 @@ def _run(
         )
         refuse_only_noise(result.moments, rows)
     result = replace(result, shortage=start.warning, n_distinct=start.n_distinct)
-    # With a prior no direction rests on `reg_covar`.
-    return result if objective.determined else collapse.with_span(result)
+    return collapse.with_span(result, objective.determined)
 
 
 def _best(
@@ -226,8 +230,9 @@ def _best(
     histories: list[list[Candidate]] = [[] for _ in range(n_init)]
 
     def run(index: int, stream: Stream, watch: Watch | None) -> EMResult:
-        histories[index] = candidates = start.make(stream)
-        return _run(settings, split, start, candidates, resumed, stream, watch)
+        with naming_labels(rows, start.weights):
+            histories[index] = candidates = start.make(stream)
+            return _run(settings, split, start, candidates, resumed, stream, watch)
 
     features: dict[str, Any] = {"n_features_in_": rows.n_features}
     if settings.feature_names is not None:

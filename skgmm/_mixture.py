@@ -326,7 +326,7 @@ default='auto'
         Parameters
         ----------
         weights : array-like of shape (n_components,)
-            Non-negative, with sum 1.
+            Non-negative. Their sum is 1, or with `noise_volume` at most 1.
         means : array-like of shape (n_components, n_features)
         covariances : array-like
             In the shape of `covariances_` for the `covariance_type`; positive definite, with
@@ -334,8 +334,8 @@ default='auto'
         covariance_type : str, default='full'
             See :class:`GaussianMixtureEM`.
         noise_volume : float, default=None
-            Volume of a component of noise, to which belongs what the weights leave: they may then
-            sum to less than 1.
+            Volume of a component of noise beside the others. Its weight is 1 minus the sum of
+            `weights`.
 
         Returns
         -------
@@ -344,8 +344,8 @@ default='auto'
         Raises
         ------
         ValueError
-            If shapes do not agree, weights do not sum to 1 or a covariance is not positive
-            definite.
+            If shapes do not agree, weights do not sum to 1 (with `noise_volume`: to more than 1) or
+            a covariance is not positive definite.
 
         Examples
         --------

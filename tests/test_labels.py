@@ -8,7 +8,7 @@ import oracle_incomplete
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from skgmm import GaussianMixtureEM
+from skgmm import GaussianMixtureEM, RowBlocks
 from skgmm._rows import groups, incomplete
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.grouped import GroupedRows
@@ -167,6 +167,53 @@ def test_what_does_not_take_labels_yet_says_so():
     dask_array = pytest.importorskip("dask.array")
     with pytest.raises(ValueError, match="labels are not supported with Dask yet"):
         GaussianMixtureEM(K).fit(dask_array.from_array(X), labels=np.zeros(50, dtype=int))
+
+
+def source_of(kind):
+    """Two clusters, and their labels."""
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(40, 2)), rng.normal(5.0, 1.0, size=(40, 2))])
+    labels = np.repeat([0, 1], 40)
+    if kind == "missing":
+        X[::3, 0] = np.nan
+    some = np.where(np.arange(80) % 4 < 2, labels, -1)
+    if kind == "blocks":
+        return RowBlocks.from_iterable(lambda: np.split(X, 4)), some
+    return X, some
+
+
+@pytest.mark.parametrize("kind", ["arrays", "missing", "blocks"])
+@pytest.mark.parametrize("covariances", [None, [np.eye(2)] * 2])
+@pytest.mark.parametrize(
+    "options", [{}, {"noise": "auto"}, {"prior": "auto"}, {"fixed": "weights"}]
+)
+def test_labels_of_a_component_whose_weight_is_0_are_named(kind, covariances, options):
+    X, labels = source_of(kind)
+    start = {"weights_init": [1, 0], "means_init": [[0, 0], [5, 5]], "precisions_init": covariances}
+    model = GaussianMixtureEM(2, **start, **options)
+    message = r"labels assign samples, such as sample 40, to one of the components \[1\]"
+    with pytest.raises(ValueError, match=message) as error:
+        model.fit(X, labels=labels)
+    assert "weights_init" in str(error.value)
+    model.set_params(weights_init=[0.9, 0.1]).fit(X, labels=labels)  # the remedy
+
+
+def test_labels_of_a_component_whose_weight_was_0_in_the_previous_fit():
+    X, labels = source_of("arrays")
+    model = GaussianMixtureEM.from_parameters([1, 0], [[0, 0], [5, 5]], [np.eye(2)] * 2)
+    with pytest.raises(ValueError, match="the previous fit with warm_start=True"):
+        model.set_params(n_components=2, warm_start=True).fit(X, labels=labels)
+
+
+@pytest.mark.parametrize("options", [{}, {"noise": "auto"}, {"prior": "auto"}])
+@pytest.mark.parametrize("kind", ["arrays", "missing"])
+@pytest.mark.parametrize("n_components", [2, 3])
+def test_labels_that_leave_a_component_without_samples_are_named(kind, options, n_components):
+    X, labels = source_of(kind)
+    labels = np.minimum(np.abs(labels), n_components - 2)
+    message = rf"No samples are left for components \[{n_components - 1}\], because labels"
+    with pytest.raises(ValueError, match=message):
+        GaussianMixtureEM(n_components, random_state=0, **options).fit(X, labels=labels)
 
 
 def test_pandas_labels_and_y_is_ignored():

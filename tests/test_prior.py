@@ -15,6 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from skgmm import (
     ConjugatePrior,
     GaussianMixtureEM,
+    GaussianMixtureRegressor,
     GaussianMixtureSearch,
     RowBlocks,
     parameter_uncertainty,
@@ -225,6 +226,39 @@ def test_fewer_samples_than_features():
     assert mixture.converged_
     assert np.isfinite(mixture.score(X))
     assert np.linalg.eigvalsh(mixture.covariances_).min() > 1e-4
+
+
+def dependent(n=60):
+    """Columns of which the last is the difference of the others."""
+    X = np.random.default_rng(0).normal(size=(n, 2))
+    return np.column_stack([X, X[:, 0] - X[:, 1]])
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "EVV"])
+def test_dependent_columns_are_told_where_the_prior_is_the_only_variance(name):
+    X = dependent()
+    model = GaussianMixtureEM(1, covariance_type=name, prior="auto")
+    message = "Columns x0, x1, x2 are linearly dependent.* that of the prior.* depend on the prior"
+    with pytest.warns(ConvergenceWarning, match=message):
+        model.fit(X)
+    assert "samples vary in 2 of 3 directions" in model.status_
+    assert "directions" not in model.fit(X[:, :2]).status_  # the remedy
+
+
+@pytest.mark.parametrize("name", ["full", "tied"])
+@pytest.mark.parametrize("copies", [1, 3])
+def test_few_samples_are_no_dependence_of_columns(name, copies):
+    """They are what the prior is there for."""
+    X = np.repeat(np.random.default_rng(0).normal(size=(10, 20)), copies, axis=0)
+    GaussianMixtureEM(1, covariance_type=name, prior="auto").fit(X)
+    GaussianMixtureEM(1, covariance_type="diag", prior="auto").fit(dependent())
+
+
+def test_a_regression_is_not_warned_of_dependent_columns():
+    """Its predictions do not suffer, and a target may be a function of the features."""
+    X = dependent()
+    regressor = GaussianMixtureRegressor().fit(X, X[:, 0] + 1.0)
+    np.testing.assert_allclose(regressor.predict(X), X[:, 0] + 1.0, atol=0.05)
 
 
 def test_blocks_and_streams_take_a_prior():

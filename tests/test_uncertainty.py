@@ -10,9 +10,11 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from skgmm import (
+    ConjugatePrior,
     GaussianMixtureEM,
     GaussianMixtureSearch,
     RowBlocks,
+    UniformNoise,
     bootstrap_lrt,
     parameter_uncertainty,
 )
@@ -42,6 +44,32 @@ def errors(uncertainty):
 
 
 # The likelihood-ratio test
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"prior": "auto"},
+        {"prior": "mclust"},
+        {"prior": ConjugatePrior(covariance_rows=0.5)},
+        {"fixed": "weights"},
+        {"fixed": "weights", "prior": "auto", "noise": UniformNoise(volume=1e3)},
+    ],
+)
+def test_fits_of_the_lrt_take_priors_and_equal_weights(options):
+    X = clusters(0, 120, apart=6.0)
+    result = bootstrap_lrt(X, n_bootstrap=9, max_components=1, random_state=0, **options)
+    assert result.p_value[0] == 0.1  # the least of 9 data sets
+    one, two = (GaussianMixtureEM(k, random_state=0, **options).fit(X) for k in (1, 2))
+    gain = 2.0 * len(X) * (two.score(X) - one.score(X))
+    assert result.statistic[0] == pytest.approx(gain, rel=1e-3)
+    assert np.isfinite(result.bootstrap_statistics).all()
+
+
+@pytest.mark.parametrize("options", [{"fixed": "means"}, {"prior": "weak"}])
+def test_the_lrt_names_what_it_does_not_take(options):
+    with pytest.raises(ValueError, match=f"The '{next(iter(options))}' parameter of bootstrap_lrt"):
+        bootstrap_lrt(clusters(0, 50), **options)
 
 
 @pytest.mark.slow

@@ -259,12 +259,15 @@ class CollapseTest:
         """As `diagnose`, and with the directions in which the samples vary."""
         return self.with_span(self.diagnose(result))
 
-    def with_span(self, result: EMResult) -> EMResult:
+    def with_span(self, result: EMResult, with_prior: bool = False) -> EMResult:
         """The result with the directions in which the samples vary.
 
-        Where a covariance became singular, that is said.
+        Where a covariance became singular, that is said. `with_prior` tells that covariances are
+        positive definite by the prior alone.
         """
-        return replace(result, span=None if result.singular else self.span)
+        if result.singular:
+            return replace(result, span=None)
+        return replace(result, span=replace(self.span, with_prior=with_prior))
 
     @cached_property
     def span(self) -> Span:

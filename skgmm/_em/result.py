@@ -102,9 +102,13 @@ _SAME, _ALIKE = 1e-6, 0.5
 
 _SPAN_ADVICE = (
     "{columns}: the samples vary in only {n_directions} of {n_features} directions. Along the "
-    "others the only variance is reg_covar, so the log-likelihood, BIC, AIC and ICL depend on "
-    "reg_covar and cannot be compared between structures. Remove such columns."
+    "others {only_variance}, so the log-likelihood, BIC, AIC and ICL depend on "
+    "{source} and cannot be compared between structures. Remove such columns."
 )
+
+# What it says where covariances are positive definite by the prior, and otherwise.
+VARIANCE_OF_PRIOR = "the only variance is that of the prior"
+_VARIANCE_OF = {"the prior": VARIANCE_OF_PRIOR, "reg_covar": "the only variance is reg_covar"}
 
 # Columns named in a warning.
 _NAMED = 10
@@ -120,6 +124,7 @@ class Span:
     dependent: list[int]  # linearly, on one another
     hidden: list[int] = field(default_factory=list)  # that vary, but less than reg_covar adds
     least_variance: float = np.inf  # of the hidden ones
+    with_prior: bool = False  # which alone makes covariances positive definite
 
     @cached_property
     def description(self) -> str:
@@ -144,7 +149,15 @@ class Span:
             )
         advice = []
         if of_columns:
-            advice.append(_SPAN_ADVICE.format(columns=" and ".join(of_columns), **vars(self)))
+            source = "the prior" if self.with_prior else "reg_covar"
+            advice.append(
+                _SPAN_ADVICE.format(
+                    columns=" and ".join(of_columns),
+                    only_variance=_VARIANCE_OF[source],
+                    source=source,
+                    **vars(self),
+                )
+            )
         if self.hidden:
             value = _HARMLESS_BESIDE_ALL * self.least_variance
             hidden = _columns(self.hidden, names).replace("C", "c", 1)

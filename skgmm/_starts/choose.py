@@ -37,6 +37,7 @@ class Start:
     sample: Callable[[], StartSample] | None = None  # for moves after convergence
     warning: str | None = None  # for the user, if the samples are too few
     n_distinct: int | None = None  # samples, where they have been counted
+    weights: Array | None = None  # (K,) that are given
 
 
 def single_candidate(kind: str, parameters: MixtureParameters) -> list[Candidate]:
@@ -59,10 +60,13 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     stream = as_it_is_now(rng)  # even if the sample is drawn later
     sample = cache(lambda: rows.start_sample(n_components, stream))
     needed = max(n_components, objective.minimum_rows(n_components))
-    n_distinct = _few_distinct(rows, sample, needed)
+    # Counted also where a prior makes up for them: they tell why columns depend on each other.
+    enough = max(needed, structure.minimum_rows(n_components, n_features))
+    n_distinct = _few_distinct(rows, sample, enough)
     given = replace(given, named=rows.labelled)
     warning = _too_few(n_distinct, n_components, n_features, structure, needed)
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
+    known["weights"] = given.weights
 
     if isinstance(rows, GroupedRows) and rows.fully_labelled(n_components):
         # Responsibilities are known: nothing to choose from, and no better optimum to look for.

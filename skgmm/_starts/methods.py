@@ -25,6 +25,7 @@ class EmptyStartError(ValueError):
     """A start gives some component no samples."""
 
     def __init__(self, components: list[int]) -> None:
+        self.components = components
         super().__init__(
             f"The initialisation leaves components without samples: {components}. Every component "
             "needs at least one."

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skgmm._em.result import VARIANCE_OF_PRIOR
 from skgmm._export.json import JSONMixin
 from skgmm._fitted import (
     collected_warnings,
@@ -166,6 +167,8 @@ class GaussianMixtureRegressor(
         joint = np.column_stack([counted, targets[chosen]])
         with collected_warnings() as messages:
             self.mixture_ = best_of(clone(model).fit(joint, sample_weight=weights))
+        # Predictions, unlike criteria, do not depend on it: such columns are harmless.
+        messages = [text for text in messages if VARIANCE_OF_PRIOR not in text]
         self.n_targets_ = targets.shape[1]
         names = names_of_joint(self, y, self.n_targets_)
         if names is not None:

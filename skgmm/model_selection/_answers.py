@@ -93,7 +93,9 @@ class AnswersAsTheBest(TransformerMixin):
     cdf = _once_fitted(GaussianMixtureEM.cdf)
     quantile = _once_fitted(GaussianMixtureEM.quantile)
     density_level = _once_fitted(GaussianMixtureEM.density_level)
-    expected_complete_log_likelihood = _once_fitted(GaussianMixtureEM.expected_complete_log_likelihood)
+    expected_complete_log_likelihood = _once_fitted(
+        GaussianMixtureEM.expected_complete_log_likelihood
+    )
     to_frame = _once_fitted(GaussianMixtureEM.to_frame)
     to_json = _once_fitted(GaussianMixtureEM.to_json)
     to_sklearn = _once_fitted(GaussianMixtureEM.to_sklearn)

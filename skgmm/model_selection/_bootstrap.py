@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._prior import ConjugatePrior
 from skgmm._report import Facts, Report, Reported, Section, Table
 from skgmm._report.numbers import counted
 from skgmm._rows.base import InMemoryRows
@@ -100,6 +101,8 @@ class _Test:
     reg_covar: float | str
     options: dict[str, Any]
     noise: UniformNoise | None
+    prior: ConjugatePrior | str | None
+    fixed: str | None
 
     def statistic(self, rows: RowsInMemory, seed: int) -> tuple[float, MixtureParameters]:
         """Twice the gain of one more component, and the mixture without it.
@@ -110,7 +113,16 @@ class _Test:
         K = self.n_components
         sizes = list(range(max(1, K - 1), K + 2))
         rng = np.random.RandomState(seed)
-        data = SearchData.prepare(rows, self.reg_covar, sizes, rng, self.options, [self.structure])
+        data = SearchData.prepare(
+            rows,
+            self.reg_covar,
+            sizes,
+            rng,
+            self.options,
+            [self.structure],
+            prior=self.prior,
+            equal_weights=self.fixed is not None,
+        )
         table, complete = sweep(data, [self.structure], 1)
         if not complete:
             raise KeyboardInterrupt
@@ -120,9 +132,8 @@ class _Test:
                 raise ValueError(f"{fit.n_components} components: {fit.status}")
         assert less.result is not None
         statistic = 2.0 * (more.log_likelihood - less.log_likelihood)
-        return max(
-            0.0, statistic
-        ), less.result.parameters  # less is rounding: the models are nested
+        # The models are nested: less than 0 is rounding, or what the prior takes.
+        return max(0.0, statistic), less.result.parameters
 
     def replicate(self, null: _Null, seed: int) -> float:
         """The statistic of samples drawn from the mixture; NaN if a model cannot be fitted."""
@@ -180,6 +191,8 @@ _FEW_FAILURES = 0.1
         "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "noise": [StrOptions({"auto"}), UniformNoise, None],
+        "prior": [StrOptions({"auto", "mclust"}), ConjugatePrior, None],
+        "fixed": [StrOptions({"weights"}), None],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     },
@@ -197,6 +210,8 @@ def bootstrap_lrt(
     reg_covar: float | Literal["auto"] = "auto",
     max_iter: int = 1000,
     noise: UniformNoise | Literal["auto"] | None = None,
+    prior: ConjugatePrior | Literal["auto", "mclust"] | None = None,
+    fixed: Literal["weights"] | None = None,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
 ) -> BootstrapLRT:
@@ -227,6 +242,12 @@ def bootstrap_lrt(
     noise : 'auto', UniformNoise or None, default=None
         A component of constant density beside the Gaussians, as of :class:`GaussianMixtureEM`; it
         is not counted in K. Noise of simulated data sets is drawn in the bounding box of X.
+    prior : 'auto', 'mclust', ConjugatePrior or None, default=None
+        Samples that each component has seen before, as of :class:`GaussianMixtureEM`: the statistic
+        is the gain in log-likelihood between the modes of the posteriors. Values that are left to
+        the samples are found anew from each simulated data set.
+    fixed : 'weights' or None, default=None
+        'weights': all components of a model have the same weight.
     random_state : int, RandomState instance or None, default=None
         Seed of the initialisation and of the simulated data sets.
     n_jobs : int or None, default=None
@@ -279,7 +300,7 @@ def bootstrap_lrt(
     tested: list[tuple[float, float, Array]] = []
     with single_threaded_blas():
         for K in range(1, max_components + 1):
-            test = _Test(structure, K, reg_covar, options, uniform)
+            test = _Test(structure, K, reg_covar, options, uniform, prior, fixed)
             own, *seeds = rng.randint(2**31 - 1, size=1 + n_bootstrap)
             statistic, parameters = test.statistic(rows, own)
             null = _Null(parameters, n_samples, missing, rows.background)
