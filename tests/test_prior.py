@@ -369,6 +369,16 @@ def test_richer_structures_have_a_higher_posterior_density(prior, monkeypatch):
     assert compared > 80
 
 
+@pytest.mark.filterwarnings("ignore:The best number of components")
+@pytest.mark.parametrize("rows", [5.0, 20.0])
+def test_a_strong_prior_excludes_no_number_of_components(rows):
+    """Each component more has a prior of its own, so the objective may well decrease."""
+    X = np.random.default_rng(924231285).normal(size=(120, 2)) * [40.0, 60.0]
+    prior = ConjugatePrior(covariance_rows=rows)
+    search = GaussianMixtureSearch((1, 2), "full", prior=prior, random_state=0).fit(X)
+    assert np.isfinite(search.results_["log_likelihood"]).all()
+
+
 def test_scikit_learn_tools():
     mixture = GaussianMixtureEM(2, prior=ConjugatePrior(), random_state=0)
     grid = GridSearchCV(mixture, {"prior__mean_rows": [0.0, 5.0]}, cv=2).fit(IRIS)

@@ -111,6 +111,13 @@ class Neighbours:
     def best(self) -> EMResult | None:
         return max(self.contained, key=lambda result: result.objective, default=None)
 
+    def level(self, objective: Objective, n_components: int) -> float:
+        """What a model reaches at least; a prior has its price for each component."""
+        comparable = self.contained
+        if objective.prior is not None:
+            comparable = [r for r in comparable if r.parameters.n_components == n_components]
+        return max((result.objective for result in comparable), default=-np.inf)
+
 
 def _fitted(fits: list[ModelFit]) -> list[EMResult]:
     return [fit.result for fit in fits if fit.result is not None]
@@ -150,7 +157,7 @@ def _best_end(
         )
     data.check_enough(objective.structure, n_components)
     best = neighbours.best
-    level = -np.inf if best is None else best.objective
+    level = neighbours.level(objective, n_components)
     ranked = _ranked(
         data, objective, _candidates(data, objective.structure, n_components, neighbours)
     )
