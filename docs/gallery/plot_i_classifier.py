@@ -24,6 +24,7 @@ from sklearn.discriminant_analysis import (
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
+from sklearn.inspection import DecisionBoundaryDisplay
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -93,3 +94,20 @@ for ax, table in zip(axes, tables, strict=True):
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].invert_yaxis()
 axes[0].legend()
+
+# %%
+# With two features the regions of the classes can be plotted, by scikit-learn's own
+# :class:`~sklearn.inspection.DecisionBoundaryDisplay`. One covariance for all classes has a
+# straight boundary between them, one for each a curved boundary.
+
+names = ["mean radius", "mean texture"]
+X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+for ax, name in zip(axes, list(classifiers)[:2], strict=True):
+    classifier = classifiers[name].fit(X[names], y)
+    DecisionBoundaryDisplay.from_estimator(
+        classifier, X[names], response_method="predict", cmap="RdBu", alpha=0.3, ax=ax
+    )
+    for label, marker, colour in ((0, "^", "#D55E00"), (1, "o", "#0072B2")):
+        ax.plot(*X.loc[y == label, names].to_numpy().T, marker, color=colour, ms=3, alpha=0.6)
+    ax.set_title(name)

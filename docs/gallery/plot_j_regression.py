@@ -15,6 +15,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 
 from skgmm import GaussianMixtureEM, GaussianMixtureRegressor
+from skgmm.display import ConditionalDisplay
 
 
 def observed(n, seed):
@@ -53,29 +54,25 @@ for name, regressor, density in (
 
 # %%
 # The squared error of the means is the same: no mean can be better. The density of the mixture is
-# higher by far. Draws from it, ``sample_y``, are answers; the mean is not.
+# higher by far. :class:`~skgmm.display.ConditionalDisplay` plots it: at each :math:`x` the bands
+# hold 25, 50, 75 and 95 % of it. Draws from it, ``sample_y``, are answers; the mean is not.
 
-places, answers = np.linspace(0, 1, 200)[:, None], np.linspace(-0.2, 1.2, 200)
-grid_x, grid_y = np.meshgrid(places[:, 0], answers)
-density = np.exp(log_density(mixture, grid_x.reshape(-1, 1), grid_y.ravel())).reshape(grid_x.shape)
-
+places = np.linspace(0, 1, 200)[:, None]
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
 mean, std = process.predict(places, return_std=True)
 axes[0].fill_between(places[:, 0], mean - 2 * std, mean + 2 * std, color="#0072B2", alpha=0.2)
 axes[0].plot(places, mean, color="#0072B2", label="mean, and 2 standard deviations")
+axes[0].plot(X, y, ".", color="black", ms=2, alpha=0.5)
 axes[0].set_title("Gaussian process")
-levels = [0.25, 0.5, 1, 2, 4, 8]
-axes[1].contourf(grid_x, grid_y, density, levels=levels, cmap="Blues", extend="max")
-axes[1].plot(places, mixture.predict(places), color="#0072B2", label="mean")
+axes[0].set_xlabel("x")
+axes[0].legend(loc="upper left")
+ConditionalDisplay.from_estimator(mixture, X, y, ax=axes[1])
 chosen = np.array([[0.2], [0.5], [0.8]])
 draws = mixture.sample_y(chosen, 40)
-axes[1].plot(np.repeat(chosen, 40), draws.ravel(), "_", color="#D55E00", label="draws given x")
-axes[1].set_title("Gaussian mixture: conditional density")
+axes[1].plot(np.repeat(chosen, 40), draws.ravel(), "_", color="#D55E00", zorder=4)
+axes[1].set_title("Gaussian mixture, and draws given three values of x")
 for ax in axes:
-    ax.plot(X, y, ".", color="black", ms=2, alpha=0.5)
-    ax.set_xlabel("x")
     ax.set_xlim(0, 1)
     ax.set_ylim(-0.2, 1.2)
-    ax.legend(loc="upper left")
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].set_ylabel("y")

@@ -5,6 +5,7 @@ additions. Plots need matplotlib, which is imported on use.
 """
 
 from skgmm.display._cdf import CDFDisplay
+from skgmm.display._conditional import ConditionalDisplay
 from skgmm.display._convergence import ConvergenceDisplay
 from skgmm.display._criterion import CriterionDisplay
 from skgmm.display._entropy import EntropyDisplay
@@ -14,6 +15,7 @@ from skgmm.display._uncertainty import UncertaintyDisplay
 
 __all__ = [
     "CDFDisplay",
+    "ConditionalDisplay",
     "ConvergenceDisplay",
     "CriterionDisplay",
     "EntropyDisplay",
