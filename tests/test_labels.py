@@ -90,6 +90,33 @@ def test_all_labels_known_is_an_estimate_by_class():
     np.testing.assert_allclose(mixture.weights_, np.bincount(z) / 200, rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_samples_of_known_components_are_read_once(name, weighted, monkeypatch):
+    """The E-step of the groups finds the same."""
+    X, _, _, z = overlapping(200)
+    parameters = parameters_of(name, X)
+    weights = np.random.default_rng(9).integers(3, size=200).astype(float) if weighted else None
+    rows, form = GroupedRows.of(InMemoryRows(X, weights), z), find_structure(name).scatter
+    floor = np.array([0.0, 0.1, 0.2])
+    assert rows._all_known is not None
+    found = rows.expectation(parameters, form, floor)
+    rows.__dict__["_all_known"] = None
+    expected = rows.expectation(parameters, form, floor)
+    assert found.objective == pytest.approx(expected.objective, rel=1e-12)
+    assert found.total_weight == expected.total_weight
+    for part in ("mass", "mean", "scatter"):
+        np.testing.assert_allclose(
+            getattr(found, part), getattr(expected, part), rtol=1e-11, atol=1e-12
+        )
+    monkeypatch.setattr(groups.PatternGroup, "expectation", None)
+    model = GaussianMixtureEM(3, covariance_type=name, max_iter=50)
+    model.fit(X, sample_weight=weights, labels=z)
+    counted = np.ones(200) if weights is None else weights
+    reached = model.score_samples(X) + model.predict_log_proba(X)[np.arange(200), z]
+    assert model.lower_bound_ == pytest.approx(np.average(reached, weights=counted), rel=1e-9)
+
+
 def test_one_labelled_sample_of_each_component_names_it():
     X, _, _, z = overlapping(400)
     X = X + 4 * MEANS[z]  # well apart

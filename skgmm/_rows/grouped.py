@@ -20,14 +20,12 @@ from skgmm._rows.checks import as_dtype
 from skgmm._rows.coding import Coding
 from skgmm._rows.groups import Group, all_groups, with_threads
 from skgmm._rows.imputation import Completion
-from skgmm._rows.labels import with_labels
+from skgmm._rows.known import KnownComponents
+from skgmm._rows.labels import SOME_NOISE, beside_known
 from skgmm._rows.missing import has_missing
 from skgmm._rows.noise import Background
 from skgmm._rows.sample import StartSample, Stream
 from skgmm._threads import cached_property, divide_threads
-
-# What a partition leaves to noise, as a part of all, if it is more than rounding.
-_SOME_NOISE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -116,12 +114,19 @@ class GroupedRows(ArrayRows):
         self, parameters: MixtureParameters, form: Scatter, floor: Array | None = None
     ) -> Moments:
         floor = np.zeros(self.n_features) if floor is None else floor
+        if self._all_known and (found := self._all_known.expectation(parameters, form, floor)):
+            return found
         counted = (group for group in self.groups if self.weights[group.numbers].any())
         moments = (group.expectation(parameters, form, floor) for group in counted)
         first = next(moments, None)
         if first is None:
             return no_moments(parameters, form)
         return finished(reduce(add, moments, first), floor)
+
+    @cached_property
+    def _all_known(self) -> KnownComponents | None:
+        """The samples where they are complete, and the component of each is known."""
+        return KnownComponents.of(self._plain, self.known) if self._only_labelled else None
 
     def _log_joint(self, parameters: MixtureParameters) -> tuple[Array, Array]:
         log_density = np.empty(self.n_samples)
@@ -264,6 +269,8 @@ class GroupedRows(ArrayRows):
     def partition_moments(
         self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
     ) -> Moments:
+        if self._all_known:
+            return self._all_known.moments(n_components, form, floor)
         partition = beside_known(partition, n_components, self.weights, self.known, self.background)
         return super().partition_moments(partition, n_components, form, floor)
 
@@ -292,33 +299,6 @@ def finished(total: Moments, floor: Array) -> Moments:
     return replace(total, scatter=symmetrised(total.scatter))
 
 
-def beside_known(
-    partition: Array,
-    n_components: int,
-    weights: Array,
-    known: Array | None,
-    background: Background | None,
-) -> Array:
-    """A partition of a start, which knows neither of labels nor of noise, beside these.
-
-    Parameters
-    ----------
-    partition : ndarray
-        Labels (n,) or responsibilities (n, K), which may leave a part to noise.
-    """
-    if known is not None:
-        partition = with_labels(partition, known, weights, n_components)
-    if background is None:
-        return partition
-    responsibilities = partition
-    if partition.ndim == 1:
-        responsibilities = np.eye(n_components)[partition]
-    left = weights @ (1.0 - responsibilities.sum(axis=1)) / weights.sum()
-    if left > _SOME_NOISE:
-        return responsibilities
-    return (1.0 - background.weight) * responsibilities
-
-
 def noise_beside(rows: Rows) -> Background | None:
     """The noise beside the components of every mixture, if there is any."""
     return rows.background
@@ -327,7 +307,7 @@ def noise_beside(rows: Rows) -> Background | None:
 def with_noise(parameters: MixtureParameters, rows: Rows) -> MixtureParameters:
     """The mixture with the noise's weight of the start, where rows have noise and it has none."""
     background = rows.background
-    if background is None or parameters.log_noise_weight > np.log(_SOME_NOISE):
+    if background is None or parameters.log_noise_weight > np.log(SOME_NOISE):
         return parameters
     scale = np.log1p(-background.weight) - np.logaddexp.reduce(parameters.log_weights)
     return replace(parameters, log_weights=parameters.log_weights + scale)

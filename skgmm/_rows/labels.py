@@ -10,6 +10,10 @@ from scipy.optimize import linear_sum_assignment
 
 from skgmm._linalg import Array
 from skgmm._rows.array_input import plain
+from skgmm._rows.noise import Background
+
+# What a partition leaves to noise, as a part of all, if it is more than rounding.
+SOME_NOISE = 1e-9
 
 
 def check_labels(labels: ArrayLike | None, n_samples: int, n_components: int) -> Array | None:
@@ -67,3 +71,30 @@ def with_labels(partition: Array, known: Array, weights: Array, n_components: in
     named = responsibilities[:, order].astype(np.float64)
     named[labelled] = np.eye(n_components)[known[labelled]]
     return named
+
+
+def beside_known(
+    partition: Array,
+    n_components: int,
+    weights: Array,
+    known: Array | None,
+    background: Background | None,
+) -> Array:
+    """A partition of a start, which knows neither of labels nor of noise, beside these.
+
+    Parameters
+    ----------
+    partition : ndarray
+        Labels (n,) or responsibilities (n, K), which may leave a part to noise.
+    """
+    if known is not None:
+        partition = with_labels(partition, known, weights, n_components)
+    if background is None:
+        return partition
+    responsibilities = partition
+    if partition.ndim == 1:
+        responsibilities = np.eye(n_components)[partition]
+    left = weights @ (1.0 - responsibilities.sum(axis=1)) / weights.sum()
+    if left > SOME_NOISE:
+        return responsibilities
+    return (1.0 - background.weight) * responsibilities

@@ -13,8 +13,9 @@ from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import Rows
 from skgmm._rows.coding import Coding
 from skgmm._rows.first_pass import FirstPass
-from skgmm._rows.grouped import GroupedRows, RowsInMemory, beside_known, finished, rows_of
+from skgmm._rows.grouped import GroupedRows, RowsInMemory, finished, rows_of
 from skgmm._rows.imputation import Completion
+from skgmm._rows.labels import beside_known
 from skgmm._rows.noise import Background
 from skgmm._rows.parts import Known
 from skgmm._rows.sample import Reservoir, StartSample, Stream

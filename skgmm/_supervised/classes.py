@@ -37,8 +37,12 @@ class Classes:
         known = y[~unknown]
         if len(known):
             assert_all_finite(known, estimator_name=type(estimator).__name__, input_name="y")
+        integers = known.dtype.kind in "biu"
+        if len(known) and not integers:
             check_classification_targets(known)
         values, own = np.unique(known, return_inverse=True)
+        if integers and 2 * len(values) > len(known):  # the check is slow, and few are classes
+            check_classification_targets(known)
         if len(values) < 2:
             found = f"one class, {_named(values[0])}" if len(values) else "no class"
             among = " among samples of positive weight" if isinstance(counted, np.ndarray) else ""
