@@ -187,7 +187,7 @@ def _run(
     """EM from the first of the candidates, and moves to better optima."""
     rows, options = objective.rows, {**settings.em_options, "watch": watch}
     chosen = with_noise(candidates[0].parameters, rows)
-    result = run_em(objective, chosen, resumed=resumed, **options)
+    result = run_em(objective, chosen, resumed=resumed or start.settled, **options)
     if start.random and result.singular and not result.objectives:
         # The start was singular up to rounding. A given one is returned with a warning.
         raise IllDefinedCovarianceError(result.singular)

@@ -237,7 +237,10 @@ class EMResult:
         return self._within(_ALIKE)
 
     def _within(self, tolerance: float) -> dict[int, int]:
-        parameters, empty = self.parameters, set(self.empty)
+        parameters = self.parameters
+        if parameters.n_components == 1:
+            return {}
+        empty = set(self.empty)
         pairs = similar_components(parameters.means, parameters.covariance, tolerance)
         return {k: before for k, before in pairs if not {k, before} & empty}
 

@@ -38,6 +38,7 @@ class Start:
     warning: str | None = None  # for the user, if the samples are too few
     n_distinct: int | None = None  # samples, where they have been counted
     weights: Array | None = None  # (K,) that are given
+    settled: bool = False  # whether EM does not change the responsibilities that it is made of
 
 
 def single_candidate(kind: str, parameters: MixtureParameters) -> list[Candidate]:
@@ -71,7 +72,8 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     if isinstance(rows, GroupedRows) and rows.fully_labelled(n_components):
         # Responsibilities are known: nothing to choose from, and no better optimum to look for.
         known["sample"] = None
-        return Start(_of_labels("labels", objective, n_components, given), False, **known)
+        make = _of_labels("labels", objective, n_components, given)
+        return Start(make, False, settled=given.nothing, **known)
     if settings.responsibilities_init is not None:
         responsibilities = _given_responsibilities(settings, rows)
         fixed = given.imposed_on(start_of(objective.unfixed, responsibilities, n_components))
@@ -94,7 +96,8 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     if (complete := given.complete()) is not None:
         return Start(lambda _: single_candidate(name, complete), random, **known)
     if n_components == 1 and random and kind == "kmeans" and rows.whole:
-        return Start(_of_all_samples(name, objective, given), random, **known)
+        make = _of_all_samples(name, objective, given)
+        return Start(make, random, settled=given.nothing, **known)
     named = partial(initial_parameters, kind, objective, sample(), n_components, given)
     return Start(lambda stream: single_candidate(name, named(rng=stream())), random, **known)
 

@@ -62,6 +62,11 @@ class GivenParameters:
     covariance: Covariance | None = None
     named: bool = False  # whether labels identify the components
 
+    @property
+    def nothing(self) -> bool:
+        """Whether there are none."""
+        return self.weights is None and self.means is None and self.covariance is None
+
     def complete(self) -> MixtureParameters | None:
         """The start, if all of its parameters are given."""
         if self.weights is None or self.means is None or self.covariance is None:
@@ -83,8 +88,7 @@ def matched(start: MixtureParameters, given: GivenParameters) -> MixtureParamete
     A start finds components in arbitrary order. Of all assignments to the user's components the
     one that maximises the ECLL is chosen.
     """
-    nothing = given.weights is None and given.means is None and given.covariance is None
-    if nothing or given.named:
+    if given.nothing or given.named:
         return start
     value = np.zeros((start.n_components, start.n_components))  # start's component x given one
     if given.weights is not None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import clone
 
 from skgmm._em.result import EMStatus
@@ -40,10 +41,12 @@ def fit_each(
     mixture: AnyMixture, X: Array, weights: Array | None, classes: Classes, messages: list[str]
 ) -> list[GaussianMixtureEM]:
     """A mixture for each class, fitted to the samples that are known to belong to it."""
-    fitted = []
+    fitted: list[GaussianMixtureEM] = []
     for number in range(classes.number):
         own = classes.codes == number
-        with naming(classes.name(number), messages):
+        # The parameters are valid if they were for the first class.
+        checked = config_context(skip_parameter_validation=True) if fitted else nullcontext()
+        with naming(classes.name(number), messages), checked:
             fit = clone(mixture).fit(X[own], sample_weight=taken(weights, own))
         fitted.append(best_of(fit))
     return fitted
