@@ -236,11 +236,9 @@ def _joint(
         targets = check_targets(estimator, y, features)
         if targets.shape[1] != n_targets:
             raise ValueError(f"y should have {n_targets} targets, but has {targets.shape[1]}")
-    names = [*names_of_features(estimator), *(f"y{j}" for j in range(n_targets))]
-    if n_targets == 1:
-        names[-1] = "y"
-    if hasattr(mixture, "feature_names_in_"):
-        names = names_of_features(mixture)
+    names = names_of_features(mixture)
+    if not hasattr(mixture, "feature_names_in_"):
+        names[n_features:] = ["y"] if n_targets == 1 else [f"y{j}" for j in range(n_targets)]
     x = feature_numbers(given, names[:n_features], "given")
     of_target = feature_numbers(0 if target is None else target, names[n_features:], "target")
     values = np.column_stack([features, targets])
