@@ -25,8 +25,10 @@ def _lines(section: Section, n_columns: int) -> Iterator[str]:
     across = f'<tr><th colspan="{n_columns + 1}" style="text-align: left">%s</th></tr>'
     if section.title:
         yield across % escape(section.title)
+    inset = "; padding-left: 1.5em; font-weight: normal" if section.title else ""
+    style = f"text-align: left{inset}"
     for label, cells in section.lines(n_columns):
         values = "".join(f'<td style="text-align: right">{escape(cell)}</td>' for cell in cells)
-        yield f'<tr><th scope="row" style="text-align: left">{escape(label)}</th>{values}</tr>'
+        yield f'<tr><th scope="row" style="{style}">{escape(label)}</th>{values}</tr>'
     if section.rest:
         yield across % escape(section.rest)
