@@ -43,6 +43,14 @@ def docs(session):
     session.install(".[docs]")
     session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build")
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "doctest", "docs", "docs/_build")
+    session.run("python", "docs/check_pages.py", "--static", "docs/_build")
+
+
+@nox.session
+def pages(session):
+    """Open every page of docs/_build in Chromium: wide and narrow, light and dark."""
+    session.install("playwright>=1.40", "beautifulsoup4")
+    session.run("python", "docs/check_pages.py", "docs/_build", *session.posargs)
 
 
 @nox.session

@@ -35,7 +35,7 @@ try:
     )
 except ImportError as error:
     raise ImportError(
-        "skgmm.onnx needs the packages onnx and skl2onnx: pip install 'skgmm[onnx]' skl2onnx"
+        "skgmm.onnx needs the packages onnx and skl2onnx: pip install onnx skl2onnx"
     ) from error
 
 __all__: list[str] = []

@@ -125,6 +125,15 @@ def test_a_reg_covar_that_hides_clusters_is_to_be_decreased(name, unit, reg_cova
         assert adjusted_rand_score(np.repeat([0, 1, 2], 100), mixture.predict(X)) > 0.95
 
 
+@pytest.mark.parametrize("name", ["full", "tied", "VVE", "diag"])
+def test_a_flat_cluster_beside_a_given_reg_covar_is_a_status_without_a_warning(name):
+    rng = np.random.default_rng(0)
+    X = THREE + rng.normal(size=THREE.shape) * [1.0, 0.05]
+    mixture, messages = fitted(X, 3, covariance_type=name, reg_covar=0.01)
+    assert "degenerate" in mixture.status_
+    assert not messages
+
+
 # Columns
 
 

@@ -8,6 +8,8 @@ kinds of eruption, as a scatter plot suggests, or three? The criterion BIC balan
 the number of parameters; lower is better.
 """
 
+import matplotlib.pyplot as plt
+
 from skgmm import GaussianMixtureSearch, load_faithful
 from skgmm.display import CriterionDisplay, MixtureDisplay
 
@@ -38,3 +40,4 @@ MixtureDisplay.from_estimator(best, faithful)
 
 by_icl = GaussianMixtureSearch(range(1, 8), criterion="icl", random_state=0).fit(faithful)
 print(by_icl.best_n_components_, by_icl.best_covariance_type_)
+plt.show()

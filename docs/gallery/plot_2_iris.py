@@ -7,6 +7,7 @@ components of equal shape (VEV), fitted without the labels, finds the species. I
 it may be wrong: a soft assignment is a probability for each component.
 """
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.datasets import load_iris
 
@@ -40,3 +41,5 @@ print(table, "\n")
 worst = display.order_[:6]
 print(pd.DataFrame({"species": species[worst], "uncertainty": display.uncertainty_[worst].round(3)},
                    index=worst))  # fmt: skip
+
+plt.show()

@@ -11,6 +11,7 @@ collapses onto it is unbounded. ``reg_covar`` is added to every variance: 0.05 h
 feature has variance 1.
 """
 
+import matplotlib.pyplot as plt
 from sklearn.datasets import load_wine
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
@@ -42,3 +43,4 @@ for name in ("EII", "EEI", "VVI", "EEE", "VVE", "VVV"):
 best = min(fitted.values(), key=lambda mixture: mixture.bic(X))
 print(best.covariance_type_)
 MixtureDisplay.from_estimator(best, X, features="principal")
+plt.show()

@@ -34,3 +34,5 @@ figure, axs = plt.subplots(4, 12, figsize=(7.2, 2.6), layout="constrained")
 for ax, image in zip(axs.flat, images, strict=True):
     ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
     ax.set_axis_off()
+
+plt.show()

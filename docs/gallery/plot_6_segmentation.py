@@ -41,3 +41,5 @@ for ax in axs:
 # ``reg_covar`` is a variance, the square of 0.01 of full brightness: colours that are closer are
 # not separated. An image with areas of a single colour needs it, because a component would collapse
 # onto them.
+
+plt.show()

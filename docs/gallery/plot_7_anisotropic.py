@@ -33,3 +33,5 @@ for ax, name, labels in ((left, "k-means", kmeans.labels_), (right, "mixture", m
 # The three clusters have the same covariance, so ``covariance_type="tied"`` needs three parameters
 # for it, and ``"full"`` would need nine. The data were not scaled or rotated before: the
 # initialisation of skgmm does not depend on units or axes.
+
+plt.show()

@@ -35,3 +35,4 @@ MixtureDisplay.from_estimator(
 left.set_title("272 samples", fontsize=10)
 right.set_ylabel("")
 right.set_title(f"{len(binned)} values with counts", fontsize=10)
+plt.show()

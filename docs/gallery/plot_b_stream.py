@@ -43,3 +43,4 @@ for axis, step_exponent in zip(axes, (0.0, 1.0), strict=True):
     end = mixture.score(blocks[-1])
     print(f"step_exponent={step_exponent:g}: {end:.2f} nats per sample in the last block")
 axes[0].legend(fontsize=8)
+plt.show()

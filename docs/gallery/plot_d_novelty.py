@@ -82,3 +82,5 @@ reported = false_discovery_control(delivery) < 0.1
 is_familiar = np.repeat([True, False], [len(fresh), len(unknown)])
 print(f"{reported.sum()} bottles reported, {reported[is_familiar].sum()} of them familiar wines; "
       f"{np.mean(reported[~is_familiar]):.0%} of the Barbera found")  # fmt: skip
+
+plt.show()

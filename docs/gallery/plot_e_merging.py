@@ -49,3 +49,5 @@ for ax, (name, found) in zip(axes, labels.items(), strict=True):
     ax.set_title(f"{len(np.unique(found))} {name}")
     ax.set_aspect("equal")
     ax.spines[["top", "right"]].set_visible(False)
+
+plt.show()

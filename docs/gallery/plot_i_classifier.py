@@ -111,3 +111,4 @@ for ax, name in zip(axes, list(classifiers)[:2], strict=True):
     for label, marker, colour in ((0, "^", "#D55E00"), (1, "o", "#0072B2")):
         ax.plot(*X.loc[y == label, names].to_numpy().T, marker, color=colour, ms=3, alpha=0.6)
     ax.set_title(name)
+plt.show()

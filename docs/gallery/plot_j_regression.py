@@ -77,3 +77,4 @@ for ax in axes:
     ax.set_ylim(-0.2, 1.2)
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].set_ylabel("y")
+plt.show()

@@ -21,7 +21,7 @@ try:
     import onnxruntime
 except ImportError:
     onnxruntime = None
-    print("This example needs onnx and onnxruntime: pip install 'skgmm[onnx]' onnxruntime")
+    print("This example needs onnx and onnxruntime: pip install onnx onnxruntime")
 
 X = load_faithful(as_frame=True).data
 mixture = GaussianMixtureEM(2, noise="auto", random_state=0).fit(X)
@@ -78,3 +78,5 @@ if onnxruntime is not None:
     ax.set_xlabel("eruption, minutes")
     ax.set_ylabel("waiting time, minutes")
     ax.legend(loc="upper left")
+
+plt.show()

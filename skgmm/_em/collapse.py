@@ -186,7 +186,17 @@ class CollapseTest:
             degenerate=degenerate,
             artificial=gain,
             own_variance=own,
+            hides_one=any(self._hides(parameters, k) for k in degenerate),
         )
+
+    def _hides(self, parameters: MixtureParameters, k: int) -> bool:
+        """Whether most is added along every direction, not only where a cluster is flat."""
+        covariance = parameters.covariance
+        which = 0 if covariance.shared else k
+        if covariance.diagonal:
+            return bool((self.floor > _LARGEST_FRACTION * covariance.variances()[which]).all())
+        rest = np.diag(self.floor) - _LARGEST_FRACTION * covariance.dense()[which]
+        return _all_above(self.directions.T @ rest @ self.directions, 0.0)
 
     def supports(self, end: EMResult, may_share_values: bool) -> bool:
         """Whether all components of an end on a part of the samples rest on these.

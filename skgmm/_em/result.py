@@ -188,6 +188,7 @@ class EMResult:
     small: list[int] = field(default_factory=list)  # that may be a few outliers
     # The least variance of degenerate ones in some direction; 0 if samples share a value.
     own_variance: float = 0.0
+    hides_one: bool = False  # whether that of one is mostly added along every direction
     artificial: float = (
         0.0  # what degenerate ones gain where samples share a value, nats per sample
     )
@@ -281,10 +282,7 @@ class EMResult:
                 if self.collapsed
                 else []
             )
-            if self.degenerate:
-                text = _TOO_LARGE_ADVICE if self.own_variance > 0 else _DEGENERATE_ADVICE
-                rows, value = self._rows(self.degenerate), _HARMLESS * self.own_variance
-                advice.append(text.format(components=self.degenerate, rows=rows, value=value))
+            advice += self._degenerate_advice()
         if self.span is not None:
             advice += self.span.advice(names, self.n_distinct)
         return advice
@@ -293,6 +291,17 @@ class EMResult:
         if not components:
             return ""
         return _COLLAPSED_ADVICE.format(components=components, rows=self._rows(components))
+
+    def _degenerate_advice(self) -> list[str]:
+        """Where samples vary, but less than a `reg_covar` that was given, the status is enough,
+        unless this is so along every direction: the clusters are then hidden.
+        """
+        varying = self.own_variance > 0
+        if not self.degenerate or (varying and not self.hides_one):
+            return []
+        text = _TOO_LARGE_ADVICE if varying else _DEGENERATE_ADVICE
+        rows, value = self._rows(self.degenerate), _HARMLESS * self.own_variance
+        return [text.format(components=self.degenerate, rows=rows, value=value)]
 
     def _still_to_gain(self) -> str:
         if not np.isfinite(self.remaining):

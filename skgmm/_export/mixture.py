@@ -124,7 +124,7 @@ class MixtureExport(JSONMixin, MixtureInference):
             import onnx  # noqa: F401
         except ImportError as error:
             raise ImportError(
-                "to_onnx needs the package onnx: pip install 'skgmm[onnx]', or pip install onnx"
+                "to_onnx needs the package onnx: pip install onnx"
             ) from error
         self._parameters()  # raises unless fitted
         model = model_of(self, wanted)

@@ -60,7 +60,7 @@ class RowBlocks:
         ----------
         paths : path or list of paths
             Arrays of shape (n_samples, n_features) of real numbers, in C or Fortran order. A path
-            may have wildcards ("part-*.npy"), whose files are read in the order of their names.
+            may have wildcards (``"part-*.npy"``), whose files are read in the order of their names.
         sample_weight : path or list of paths, default=None
             For each of `paths` the file of its weights, of shape (n_samples,).
         block_rows : int, default=None
@@ -100,7 +100,7 @@ class RowBlocks:
         ----------
         path : path or list of paths
             A file, a folder (all ``*.parquet`` in it and below it, sorted), a path with wildcards
-            ("part-*.parquet"), or several.
+            (``"part-*.parquet"``), or several.
         columns : list of str, default=None
             The features; None means all columns except that of the weights, which must then be the
             same in all files.
@@ -150,7 +150,7 @@ class RowBlocks:
         Parameters
         ----------
         paths : path or list of paths
-            A path may have wildcards ("part-*.csv").
+            A path may have wildcards (``"part-*.csv"``).
         columns : list of str, default=None
             The features; None means all columns except that of the weights, which must then be the
             same in all files. Without a header, columns are called f0, f1, ...

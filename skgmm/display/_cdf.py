@@ -57,7 +57,9 @@ class CDFDisplay:
     distance_ : float
         Largest difference of the two functions (the statistic of Kolmogorov and Smirnov).
     ax_ : matplotlib Axes
+        Where it was plotted last.
     figure_ : matplotlib Figure
+        The figure of `ax_`.
 
     Examples
     --------

@@ -48,7 +48,9 @@ class ConvergenceDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Where it was plotted last.
     figure_ : matplotlib Figure
+        The figure of `ax_`.
     """
 
     ax_: Any

@@ -53,7 +53,9 @@ class CriterionDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Where it was plotted last.
     figure_ : matplotlib Figure
+        The figure of `ax_`.
     """
 
     ax_: Any

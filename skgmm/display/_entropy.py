@@ -33,7 +33,9 @@ class EntropyDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Where it was plotted last.
     figure_ : matplotlib Figure
+        The figure of `ax_`.
     """
 
     ax_: Any

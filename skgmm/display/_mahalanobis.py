@@ -61,7 +61,9 @@ class MahalanobisDisplay:
     quantiles_ : ndarray of shape (n_points,)
         Quantiles of the chi distribution.
     ax_ : matplotlib Axes
+        Where it was plotted last.
     figure_ : matplotlib Figure
+        The figure of `ax_`.
 
     Examples
     --------

@@ -55,6 +55,7 @@ class MixtureDisplay:
     ax_ : matplotlib Axes, or ndarray of Axes of shape (n_shown, n_shown)
         The array of a scatter-plot matrix has None above its diagonal.
     figure_ : matplotlib Figure
+        The figure of `ax_`.
 
     Examples
     --------

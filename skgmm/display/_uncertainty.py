@@ -44,7 +44,9 @@ class UncertaintyDisplay:
     order_ : ndarray of int, shape (n_samples,)
         Indices of the samples, the most uncertain first.
     ax_ : matplotlib Axes
+        Where it was plotted last.
     figure_ : matplotlib Figure
+        The figure of `ax_`.
 
     Examples
     --------
