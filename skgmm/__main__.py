@@ -8,21 +8,18 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
+from skgmm._command._columns import Columns, without_missing
 from skgmm._command._csv import Format, oddities
-from skgmm._command._fit import fit, loaded, unfitted
+from skgmm._command._fit import check_features, fit, names_of, unfitted
 from skgmm._command._input import choose_input, statuses_of_inputs
 from skgmm._command._options import Parser
 from skgmm._command._output import check_output, is_same_file
 from skgmm._command._results import as_json, as_text, best_of, check_plot, write_files
 from skgmm._command._streams import discard_what_cannot_be_written, print_text, say
-from skgmm._command._table import Table, read_table
+from skgmm._command._table import read_table
 from skgmm._export.output_file import is_open_file_path
-from skgmm._linalg import Array
 
 _INTERRUPTED = 130  # 128 and the number of the signal, as shells have it
 _BROKEN_PIPE = 141
@@ -66,13 +63,15 @@ def _run(options: argparse.Namespace) -> None:
     model, outputs = unfitted(options), _outputs(options)
     _check_outputs(options, outputs)
     data = choose_input(options.file, options.demo, needs_data=bool(outputs))
+    columns = Columns.of(options, None if options.predict is None else names_of(model))
     form = Format(options.sep, options.decimal, options.header, options.missing == "allow")
-    table = read_table(data, form)
+    table, weights = columns.divide(read_table(data, form, columns.choose), data.name)
     for text in oddities(table.names, table.X):
         say(f"note: {text}")
-    table, weights = _chosen(options, table)
+    if options.drop_missing:
+        table, weights = without_missing(table, weights)
     if options.predict is not None:
-        model, table = loaded(options.predict, table)
+        check_features(model, options.predict, table)
     else:
         for text in fit(model, table.X, weights):
             say(f"warning: {text}")
@@ -85,33 +84,6 @@ def _run(options: argparse.Namespace) -> None:
     finally:
         # Files are written even if the reader of the output closes the pipe early.
         write_files(options, best_of(model), table)
-
-
-def _chosen(options: argparse.Namespace, table: Table) -> tuple[Table, Array | None]:
-    """The columns and rows to fit, and their weights."""
-    wanted, weights = list(range(len(table.names))), None
-    if options.columns is not None:
-        wanted = table.columns(options.columns, "--columns")
-    if options.weights is not None:
-        (column,) = table.columns([options.weights], "--weights")
-        weights = table.X[:, column].astype(np.float64)
-        if np.isnan(weights).any():
-            raise ValueError(f"--weights: column {options.weights!r} has missing values")
-        wanted = [j for j in wanted if j != column]
-    if not wanted:
-        raise ValueError("there is no column left to fit")
-    if wanted != list(range(len(table.names))):
-        table = table.part(wanted)
-    if options.drop_missing:
-        complete = ~np.isnan(table.X).any(axis=1)
-        if not complete.any():
-            raise ValueError("--drop-missing: every row has a missing value")
-        if n_dropped := int(np.count_nonzero(~complete)):
-            plural = "s" * (n_dropped > 1)
-            say(f"note: {n_dropped} row{plural} with missing values left out")
-            table = replace(table, X=table.X[complete])
-            weights = None if weights is None else weights[complete]
-    return table, weights
 
 
 def _outputs(options: argparse.Namespace) -> dict[str, Path]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import math
 import re
+from array import array
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -18,22 +23,56 @@ _SEPARATORS = {
     "\t": ("tabs", "--sep tab"),
     "|": ("vertical bars", "--sep '|'"),
     ",": ("commas", "--sep ,"),
-    " ": ("spaces", "awk -v OFS=, '{$1 = $1} 1' FILE | skgmm"),
+    " ": ("spaces", "--sep space"),
 }
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _LINES_LOOKED_AT = 10
 
 # Cells without a value, in lower case.
-MISSING = {"", "na", "n/a", "nan", "null", "none"}
+MISSING = {"", "na", "n/a", "nan", "-nan", "+nan", "null", "none"}
+
+
+Choice = Callable[[list[str]], list[int]]
+"""From the names of all columns to the indices of those that are read."""
 
 
 class Format(NamedTuple):
     """How CSV text is written."""
 
-    sep: str = ","
+    sep: str = ","  # a space stands for any number of spaces and tabs
     decimal: str = "."
     header: bool | None = None  # None: if no cell of the first line is a number
     missing: bool = True  # whether cells may be empty
+
+    def values(self, cells: Sequence[str]) -> list[float | None]:
+        """For each cell a finite number, NaN for a missing value that is allowed, or None."""
+        if self.decimal == ".":
+            with contextlib.suppress(ValueError):
+                numbers = list(map(float, cells))
+                if math.isfinite(sum(numbers)):
+                    return numbers  # type: ignore[return-value]
+        return [self._value(cell) for cell in cells]
+
+    def _value(self, cell: str) -> float | None:
+        if cell.strip().lower() in MISSING:
+            return math.nan if self.missing else None
+        return self.number(cell)
+
+    def number(self, cell: str) -> float | None:
+        """A finite number, or None."""
+        if self.decimal != ".":
+            # A point would be a thousands separator, so it must not become a decimal point.
+            cell = cell.replace(".", "x").replace(self.decimal, ".")
+        try:
+            number = float(cell)
+        except ValueError:
+            return None
+        return number if math.isfinite(number) else None
+
+
+def all_columns(names: list[str]) -> list[int]:
+    """The choice of every column."""
+    return list(range(len(names)))
 
 
 def read_csv(
@@ -43,6 +82,7 @@ def read_csv(
     decimal: str = ".",
     header: bool | None = None,
     missing: bool = True,
+    choose: Choice = all_columns,
 ) -> tuple[list[str], Array]:
     """Column names (x0, x1, ... where there are none) and values (n, d) of CSV text.
 
@@ -52,6 +92,8 @@ def read_csv(
         Whether the first line has names; None: if none of its cells is a number.
     missing : bool
         Whether empty cells, NA and the like are missing values, NaN; otherwise they are refused.
+    choose : callable
+        The columns that are read; the others may hold text.
 
     Raises
     ------
@@ -60,7 +102,7 @@ def read_csv(
         are not all numbers, or have none.
     """
     try:
-        return _read(text, source, sep, decimal, header, missing)
+        return _read(text, source, Format(sep, decimal, header, missing), choose)
     except ValueError as error:
         found = _separator(text)
         if found is None or found == sep:
@@ -72,89 +114,79 @@ def read_csv(
         ) from error
 
 
-def _read(
-    text: str, source: str, sep: str, decimal: str, header: bool | None, missing: bool
-) -> tuple[list[str], Array]:
-    lines = _lines(text, source, sep)
-    if not lines:
+def _read(text: str, source: str, form: Format, choose: Choice) -> tuple[list[str], Array]:
+    # A StringIO would keep four bytes for each character.
+    stream = io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8", newline="")
+    lines = cells_of(stream, source, form.sep)
+    first = next(lines, None)
+    if first is None:
         raise ValueError(f"{source} is empty")
-    width = len(lines[0][1])
-    for number, row in lines:
-        if len(row) != width:
+    names, named = header_of(first[1], form)
+    columns = choose(names)
+    values, bad = array("d"), dict[int, str]()
+    for number, row in lines if named else chain([first], lines):
+        if len(row) != len(names):
             raise ValueError(
-                f"{source}, line {number}: {len(row)} columns, but the first line has {width}"
+                f"{source}, line {number}: {len(row)} columns, but the first line has {len(names)}"
             )
-    names, named = header_of(lines[0][1], header)
-    rows = lines[1:] if named else lines
-    if not rows:
+        for j, value in zip(columns, form.values([row[j] for j in columns]), strict=True):
+            if value is None:
+                bad.setdefault(j, f"{names[j]!r} (line {number}: {row[j]!r})")
+            values.append(math.nan if value is None else value)
+    if not values:
         raise ValueError(f"{source} has a header but no rows")
-    if decimal != ".":
-        rows = [(number, [cell.replace(decimal, ".") for cell in row]) for number, row in rows]
-    _refuse_text(rows, names, source, missing)
-    X = np.array([[_number(cell) for cell in row] for _, row in rows])
-    empty = [repr(names[j]) for j in np.flatnonzero(np.isnan(X).all(axis=0))]
-    if empty:
-        raise ValueError(
-            f"{source}: these columns are not all finite numbers, but empty: {', '.join(empty)}. "
-            "Remove the columns."
-        )
-    return names, X
+    refuse_columns([bad[j] for j in columns if j in bad], source, form.missing)
+    chosen = [names[j] for j in columns]
+    X = np.frombuffer(values).reshape(-1, len(columns))
+    refuse_empty(chosen, X, source)
+    return chosen, X
 
 
-def header_of(cells: list[str], header: bool | None) -> tuple[list[str], bool]:
+def header_of(cells: list[str], form: Format) -> tuple[list[str], bool]:
     """Names from the cells of the first line, and whether it has them; see `read_csv`."""
-    named = _is_header(cells) if header is None else header
+    named = _is_header(cells, form) if form.header is None else form.header
     given = cells if named else [""] * len(cells)
     return [cell.strip() or f"x{j}" for j, cell in enumerate(given)], named
 
 
-def _lines(text: str, source: str, sep: str) -> list[tuple[int, list[str]]]:
+def cells_of(lines: Iterable[str], source: str, sep: str) -> Iterator[tuple[int, list[str]]]:
     """Number and cells of each line that is not empty."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=sep)
+    if sep == " ":
+        lines = (" ".join(line.split()) + "\n" for line in lines)
+    reader = csv.reader(lines, delimiter=sep)
     try:
-        return [(reader.line_num, row) for row in reader if row]
+        for row in reader:
+            if row:
+                yield reader.line_num, row
     except csv.Error as error:
         raise ValueError(f"{source}, line {reader.line_num}: not CSV text ({error})") from error
 
 
-def _refuse_text(
-    rows: list[tuple[int, list[str]]], names: list[str], source: str, missing: bool
-) -> None:
-    """Raise for columns that are not all finite numbers, naming each and its first such cell."""
-    bad = []
-    for column, name in enumerate(names):
-        for number, row in rows:
-            if not (_is_number(row[column]) or (missing and _is_missing(row[column]))):
-                bad.append(f"{name!r} (line {number}: {row[column]!r})")
-                break
+def refuse_columns(bad: list[str], source: str, missing: bool) -> None:
+    """Raise for columns that are not all finite numbers, each with its first such cell."""
     if bad:
         advice = "" if missing else "; with --missing allow, empty cells and NA are missing values"
         raise ValueError(
             f"{source}: these columns are not all finite numbers: {', '.join(bad)}. "
-            f"Remove the columns, or fill in or remove the rows{advice}."
+            f"Leave the columns out (--columns), or fill in or remove the rows{advice}."
         )
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        return bool(np.isfinite(float(cell)))
-    except ValueError:
-        return False
+def refuse_empty(names: list[str], X: Array, source: str) -> None:
+    """Raise for columns without a number."""
+    empty = [repr(names[j]) for j in np.flatnonzero(np.isnan(X).all(axis=0))]
+    if empty:
+        raise ValueError(
+            f"{source}: these columns are not all finite numbers, but empty: {', '.join(empty)}. "
+            "Remove the columns (or name the others: --columns)."
+        )
 
 
-def _number(cell: str) -> float:
-    return np.nan if _is_missing(cell) else float(cell)
-
-
-def _is_missing(cell: str) -> bool:
-    return cell.strip().lower() in MISSING
-
-
-def _is_header(cells: list[str]) -> bool:
+def _is_header(cells: list[str], form: Format) -> bool:
     """Whether no cell is a number, and not all stand for a missing one."""
     values = MISSING | {"inf", "-inf"}
     names = [cell for cell in cells if cell.strip().lower() not in values]
-    return bool(names) and not any(_is_number(cell) for cell in cells)
+    return bool(names) and not any(form.number(cell) is not None for cell in cells)
 
 
 def _separator(text: str) -> str | None:
@@ -166,7 +198,9 @@ def _separator(text: str) -> str | None:
         widths = {len(row) for row in rows}
         if len(widths) == 1 and widths != {1}:
             cells = [_DECIMAL_COMMA.sub(".", cell.strip(' "')) for cell in rows[-1]]
-            if any(map(_is_number, cells)) and not any("," in cell for cell in cells):
+            if any(Format().number(cell) is not None for cell in cells) and not any(
+                "," in cell for cell in cells
+            ):
                 return separator
     return None
 

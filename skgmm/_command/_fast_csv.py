@@ -6,13 +6,17 @@ reads the text, or finds what is wrong.
 
 from __future__ import annotations
 
-import csv
+import codecs
+import contextlib
 import io
+import re
+import warnings
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 
-from skgmm._command._csv import MISSING, Format, header_of
+from skgmm._command._csv import MISSING, Choice, Format, all_columns, cells_of, header_of
 from skgmm._command._input import Input
 from skgmm._linalg import Array
 
@@ -25,47 +29,77 @@ _WORDS = sorted(
 _FIRST = 2**16
 
 
-def read_fast(data: Input, form: Format) -> tuple[list[str], Array] | None:
+def read_fast(
+    data: Input, form: Format, choose: Choice = all_columns
+) -> tuple[list[str], Array] | None:
     """Names and values, as `read_csv`; None if it has to look."""
-    head = data.first(_FIRST).removeprefix(b"\xef\xbb\xbf")
-    try:
-        first = next(csv.reader(io.StringIO(head.decode(), newline=""), delimiter=form.sep))
-    except (UnicodeDecodeError, csv.Error, StopIteration):
+    first = _first_line(data, form)
+    if first is None:
         return None
-    if not first or b"\x00" in head or (len(first) == 1 and not first[0].strip()):
-        return None
-    names, named = header_of(first, form.header)
-    try:
-        values = _by_arrow(data, form, len(names), named)
-    except ModuleNotFoundError:
-        values = _by_numpy(data, form, len(names), named)
+    names, named = header_of(first, form)
+    columns = choose(names)
+    values = _numbers(data, form, len(names), columns, int(named))
     if values is None or not len(values) or np.isinf(values).any():
         return None
     if np.isnan(values).any() and (not form.missing or np.isnan(values).all(axis=0).any()):
         return None
-    return names, values
+    return [names[j] for j in columns], values
 
 
-def _by_arrow(data: Input, form: Format, width: int, named: bool) -> Array | None:
+def _first_line(data: Input, form: Format) -> list[str] | None:
+    """The cells of the first line; None if it is not plain."""
+    head = data.first(_FIRST).removeprefix(codecs.BOM_UTF8)
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # its end may be half a letter
+        number, first = next(cells_of(io.StringIO(text, newline=""), data.name, form.sep))
+    except (ValueError, StopIteration):
+        return None
+    blank = len(first) == 1 and not first[0].strip()
+    return None if number != 1 or blank or "\0" in text else first
+
+
+def _numbers(
+    data: Input, form: Format, width: int, columns: list[int], n_skipped: int
+) -> Array | None:
+    if form.sep != " ":  # Arrow does not read several separators as one
+        try:
+            return _by_arrow(data, form, width, columns, n_skipped)
+        except ModuleNotFoundError:
+            pass
+    if columns != list(range(width)):
+        return None  # NumPy would not count the cells of the other columns
+    if form.decimal == ".":
+        found = _by_numpy(_text(data), form, width, n_skipped)
+        if found is not None or not form.missing:
+            return found
+    return _by_numpy(_plain(_text(data), form), form, width, n_skipped)
+
+
+def _by_arrow(
+    data: Input, form: Format, width: int, columns: list[int], n_skipped: int
+) -> Array | None:
     import pyarrow
     from pyarrow import csv as arrow
 
     keys = [str(j) for j in range(width)]
+    read = [keys[j] for j in columns]
     try:
         table = arrow.read_csv(
             data.path or pyarrow.BufferReader(data.content),
-            arrow.ReadOptions(column_names=keys, skip_rows=int(named)),
-            arrow.ParseOptions(delimiter=form.sep, newlines_in_values=False),
+            arrow.ReadOptions(column_names=keys, skip_rows=n_skipped),
+            # Text may have line breaks in quotes, numbers have none.
+            arrow.ParseOptions(delimiter=form.sep, newlines_in_values=len(columns) < width),
             arrow.ConvertOptions(
-                column_types=dict.fromkeys(keys, pyarrow.float64()),
+                include_columns=read,
+                column_types=dict.fromkeys(read, pyarrow.float64()),
                 null_values=_WORDS,
                 decimal_point=form.decimal,
             ),
         )
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError):
         return None
-    X = np.empty((table.num_rows, width))
-    for j in range(width):
+    X = np.empty((table.num_rows, len(read)))
+    for j in range(len(read)):
         column: Any = table.column(0)
         table = table.remove_column(0)  # its memory is free as soon as it is copied
         X[:, j] = column.to_numpy()
@@ -74,15 +108,40 @@ def _by_arrow(data: Input, form: Format, width: int, named: bool) -> Array | Non
     return X
 
 
-def _by_numpy(data: Input, form: Format, width: int, named: bool) -> Array | None:
-    if form.decimal != ".":
-        return None
-    try:
-        text = io.StringIO(data.content.decode("utf-8-sig"), newline=None)
-        X = np.loadtxt(
-            text, delimiter=form.sep, skiprows=int(named), comments=None, quotechar='"', ndmin=2
-        )
-    except (ValueError, UnicodeDecodeError):
-        return None
-    # The words for NaN are those of Python, which the exact reader knows too.
+def _text(data: Input) -> io.TextIOWrapper:
+    stream = io.BytesIO(data.content) if data.path is None else open(data.path, "rb")  # noqa: SIM115
+    return io.TextIOWrapper(stream, "utf-8-sig")
+
+
+def _plain(lines: io.TextIOWrapper, form: Format) -> Generator[str, None, None]:
+    """Lines with decimal points, and with nan for each cell without a value."""
+    words = "|".join(re.escape(word) for word in MISSING if word)
+    if form.sep == " ":  # never leaves a cell empty
+        cell = re.compile(rf"(?:^|(?<=\s))(?:{words})(?=\s|$)", re.I)
+    else:
+        sep = re.escape(form.sep)
+        cell = re.compile(rf"(?:^|(?<={sep})) *(?:{words})? *(?={sep}|$)", re.I)
+    with lines:
+        for line in lines:
+            if form.decimal != ".":
+                line = line.replace(".", "x").replace(form.decimal, ".")
+            yield line if line == "\n" else cell.sub("nan", line)
+
+
+def _by_numpy(
+    lines: io.TextIOWrapper | Generator[str, None, None], form: Format, width: int, n_skipped: int
+) -> Array | None:
+    with contextlib.closing(lines), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a header without rows
+        try:
+            X = np.loadtxt(
+                lines,
+                delimiter=None if form.sep == " " else form.sep,
+                skiprows=n_skipped,
+                comments=None,
+                quotechar=None if form.sep == " " else '"',  # an empty cell would be lost
+                ndmin=2,
+            )
+        except ValueError:  # also of bytes that are not UTF-8
+            return None
     return X if X.shape[1] == width else None

@@ -27,31 +27,36 @@ _OPTIONS = {
     "n_samples": "number of rows",
     "sample_weight": "--weights",
 }
+# Options without an effect where a saved mixture is used.
+_OF_A_FIT = ("components", "covariance", "criterion", "seed", "prior", "noise", "save")
 _NOT_OPTIONS = ("reg_covar", "n_init", "init_params", "max_iter")
 
 
 def unfitted(options: argparse.Namespace) -> GaussianMixtureEM | GaussianMixtureSearch:
-    """The mixture, or the search over several, that the options ask for."""
+    """The mixture, or the search over several, that the options ask for; or the saved mixture."""
+    if options.predict is not None:
+        return _saved(options)
+    sizes = options.components or [2]
     with names_of_options():
-        structures = [_structure(name) for name in options.covariance]
+        structures = [_structure(name) for name in options.covariance or ["full"]]
     common = {
         "prior": options.prior,
         "noise": "auto" if options.noise else None,
-        "random_state": options.seed,
+        "random_state": options.seed or 0,
+        "verbose": int(_on_terminal()),
     }
-    if len(options.components) > 1 or len(structures) > 1 or structures == ["all"]:
+    if len(sizes) > 1 or len(structures) > 1 or structures == ["all"]:
         return GaussianMixtureSearch(
-            options.components,
+            sizes,
             "all" if "all" in structures else structures,
             options.criterion or "bic",
-            verbose=int(_on_terminal()),
             **common,
         )
     if options.criterion is not None:
         raise ValueError(
             "--criterion is for several models: give --components 1-9 or --covariance all too"
         )
-    return GaussianMixtureEM(options.components[0], covariance_type=structures[0], **common)
+    return GaussianMixtureEM(sizes[0], covariance_type=structures[0], **common)
 
 
 def fit(
@@ -61,6 +66,7 @@ def fit(
     with warnings.catch_warnings(record=True) as caught, names_of_options(), _progress():
         warnings.simplefilter("always")
         model.fit(X, sample_weight=weights)
+    model.set_params(verbose=0)  # where it was fitted is no part of a saved mixture
     return [with_names_of_options(str(warning.message)) for warning in caught]
 
 
@@ -68,23 +74,37 @@ def _structure(name: str) -> str:
     return name if name == "all" else find_structure(name).name
 
 
-def loaded(path: Path, table: Table) -> tuple[GaussianMixtureEM, Table]:
-    """The mixture of a file, and the columns of the table with which it was fitted."""
+def _saved(options: argparse.Namespace) -> GaussianMixtureEM:
+    for name in _OF_A_FIT:
+        if getattr(options, name) not in (None, False):
+            raise ValueError(
+                f"--{name} is for a fit, but --predict uses the mixture of {options.predict}: "
+                "leave one of them out"
+            )
     try:
-        mixture = GaussianMixtureEM.from_json(path)
+        return GaussianMixtureEM.from_json(options.predict)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"--predict {path}: {error}") from error
+        raise ValueError(f"--predict {options.predict}: {error}") from error
+
+
+def names_of(mixture: GaussianMixtureEM | GaussianMixtureSearch) -> list[str] | None:
+    """Names of the features of a saved mixture, if it has some; the data are an array."""
     names = getattr(mixture, "feature_names_in_", None)
-    if names is not None and table.named:
-        table = table.part(table.columns([str(name) for name in names], "--predict"))
+    if names is None:
+        return None
+    del mixture.feature_names_in_
+    return [str(name) for name in names]
+
+
+def check_features(
+    mixture: GaussianMixtureEM | GaussianMixtureSearch, path: Path, table: Table
+) -> None:
+    """Raise ValueError if the data have not as many columns as the mixture of a file."""
     if table.X.shape[1] != mixture.n_features_in_:
         raise ValueError(
             f"--predict: the mixture of {path} has {mixture.n_features_in_} features, but the data "
             f"have {table.X.shape[1]} columns; choose them with --columns"
         )
-    if names is not None:
-        del mixture.feature_names_in_  # the data are an array, whose columns have been chosen
-    return mixture, table
 
 
 @contextlib.contextmanager

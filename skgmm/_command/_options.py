@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import csv
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from skgmm import __version__
 
@@ -41,7 +42,8 @@ class Parser(argparse.ArgumentParser):
             type=_separator,
             default=",",
             metavar="SEP",
-            help="what is between columns of CSV text: a character, or tab; default: a comma",
+            help="what is between columns of CSV text: a character, tab, or space (any number of "
+            "spaces and tabs); default: a comma",
         )
         group.add_argument(
             "--decimal",
@@ -74,14 +76,12 @@ class Parser(argparse.ArgumentParser):
         group.add_argument(
             "--components",
             type=_sizes,
-            default=[2],
             metavar="K",
             help="number of components, or several to compare: 1-9 or 2,4,8; default: 2",
         )
         group.add_argument(
             "--covariance",
             type=_names,
-            default=["full"],
             metavar="NAME",
             help="covariance structure, such as full, tied, diag, spherical or a code such as VEV; "
             "or several to compare: full,tied, or all; default: full",
@@ -94,7 +94,6 @@ class Parser(argparse.ArgumentParser):
         group.add_argument(
             "--seed",
             type=_integer(0, 2**32 - 1),
-            default=0,
             help="seed of the random initialisation; default: 0",
         )
         group.add_argument(
@@ -133,6 +132,13 @@ class Parser(argparse.ArgumentParser):
             help="write a plot to this file, such as out.png, out.pdf or out.svg",
         )
 
+    def parse_args(self, *arguments: Any, **options: Any) -> Any:
+        """Options that do not contradict each other."""
+        found = super().parse_args(*arguments, **options)
+        if found.sep == found.decimal:
+            self.error(f"--sep and --decimal should differ, but both are {found.sep!r}")
+        return found
+
     def error(self, message: str) -> NoReturn:
         raise ValueError(f"{message} (skgmm --help lists the options)")
 
@@ -167,8 +173,8 @@ def _sizes(text: str) -> list[int]:
 
 
 def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if not all(names) or len(set(names)) < len(names):
+    names = [name.strip() for name in next(csv.reader([text]), [])]  # names may have commas
+    if not names or not all(names) or len(set(names)) < len(names):
         raise argparse.ArgumentTypeError(f"should be names, each once, but got {text!r}")
     return names
 

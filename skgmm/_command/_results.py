@@ -6,6 +6,7 @@ import argparse
 import csv
 import json
 import warnings
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def check_plot(path: Path) -> None:
 def write_files(options: argparse.Namespace, mixture: GaussianMixtureEM, table: Table) -> None:
     """Labels, mixture and plot, where they are asked for."""
     if options.labels is not None:
-        _write_labels(options.labels, mixture.predict(table.X), mixture.predict_proba(table.X))
+        _write_labels(options.labels, mixture, table)
     if options.save is not None:
         if table.named:
             with named(mixture, table.names):
@@ -110,13 +111,18 @@ def write_files(options: argparse.Namespace, mixture: GaussianMixtureEM, table: 
         _write_plot(options.plot, mixture, table)
 
 
-def _write_labels(path: Path, labels: Array, responsibilities: Array) -> None:
+def _write_labels(path: Path, mixture: GaussianMixtureEM, table: Table) -> None:
+    """A line for each row of the data; rows that were left out have empty cells."""
+    labels, responsibilities = mixture.predict(table.X), mixture.predict_proba(table.X)
+    found = zip(labels.tolist(), responsibilities.tolist(), strict=True)
+    kept = repeat(True, len(labels)) if table.kept is None else table.kept
+    width = responsibilities.shape[1]
     with complete_file(path) as file:
         writer = csv.writer(file)
-        columns = (f"responsibility_{k}" for k in range(responsibilities.shape[1]))
-        writer.writerow(["label", *columns])
-        for label, row in zip(labels, responsibilities, strict=True):
-            writer.writerow([int(label), *(repr(float(value)) for value in row)])
+        writer.writerow(["label", *(f"responsibility_{k}" for k in range(width))])
+        for here in kept:
+            label, row = next(found) if here else ("", [""] * width)
+            writer.writerow([label, *row])
 
 
 def _write_plot(path: Path, mixture: GaussianMixtureEM, table: Table) -> None:

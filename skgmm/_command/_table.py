@@ -12,7 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skgmm._command._csv import Format, read_csv
+from skgmm._command._csv import (
+    Choice,
+    Format,
+    all_columns,
+    read_csv,
+    refuse_columns,
+    refuse_empty,
+)
 from skgmm._command._fast_csv import read_fast
 from skgmm._command._input import Input, decode
 from skgmm._linalg import Array
@@ -31,28 +38,27 @@ class Table:
 
     names: list[str]
     X: Array  # (n, d), NaN where a value is missing
+    kept: Array | None = None  # of the rows that were read, if not all are in X
 
     @property
     def named(self) -> bool:
         """Whether the columns have names of their own, not their numbers."""
-        return self.names != _numbered(len(self.names))
-
-    def columns(self, wanted: list[str], option: str) -> list[int]:
-        """Numbers of columns by their names, which must be there once."""
-        for name in wanted:
-            if (found := self.names.count(name)) != 1:
-                names = ", ".join(map(repr, self.names))
-                count = "no column" if not found else f"{found} columns"
-                raise ValueError(f"{option}: there is {count} {name!r}, but {names}")
-        return [self.names.index(name) for name in wanted]
+        return has_names(self.names)
 
     def part(self, columns: list[int]) -> Table:
         """Some of the columns."""
+        if columns == list(range(len(self.names))):
+            return self
         names, X = [self.names[j] for j in columns], np.ascontiguousarray(self.X[:, columns])
         return replace(self, names=names, X=X)
 
+    def complete(self) -> Table:
+        """The rows without a missing value."""
+        kept = np.logical_not(np.isnan(self.X).any(axis=1))
+        return self if kept.all() else replace(self, X=self.X[kept], kept=kept)
 
-def read_table(data: Input, form: Format) -> Table:
+
+def read_table(data: Input, form: Format, choose: Choice = all_columns) -> Table:
     """The data as numbers.
 
     Raises
@@ -62,17 +68,17 @@ def read_table(data: Input, form: Format) -> Table:
     """
     start = data.start
     if start.startswith(_NUMPY):
-        return _of_array(_numpy(data), form, data.name)
+        return _of_array(_numpy(data), form, data.name, choose)
     if start.startswith(_PARQUET):
-        return _parquet(data, form)
+        return _parquet(data, form, choose)
     for magic, decompress in _COMPRESSED.items():
         if start.startswith(magic):
             data = Input(data.name, _decompressed(data, decompress))
             break
-    fast = read_fast(data, form)
+    fast = read_fast(data, form, choose)
     if fast is not None:
         return Table(*fast)
-    return Table(*read_csv(decode(data), data.name, *form))
+    return Table(*read_csv(decode(data), data.name, *form, choose))
 
 
 def _decompressed(data: Input, decompress: Callable[[bytes], bytes]) -> bytes:
@@ -89,7 +95,9 @@ def _numpy(data: Input) -> Array:
         raise ValueError(f"{data.name} is not a complete .npy file of numbers: {error}") from error
 
 
-def _of_array(array: Array, form: Format, source: str) -> Table:
+def _of_array(
+    array: Array, form: Format, source: str, choose: Choice, names: list[str] | None = None
+) -> Table:
     if array.ndim != 2 or array.dtype.kind not in "biuf":
         raise ValueError(
             f"{source} should hold an array of two dimensions of real numbers, but has the shape "
@@ -97,17 +105,30 @@ def _of_array(array: Array, form: Format, source: str) -> Table:
         )
     if not array.size:
         raise ValueError(f"{source} is empty")
-    if not form.missing and np.isnan(array).any():
-        raise ValueError(f"{source} has missing values (NaN), which --missing refuse excludes")
+    names = names or _numbered(array.shape[1])
     X = array if array.dtype == np.float32 else array.astype(np.float64)
-    return Table(_numbered(X.shape[1]), X)
+    table = Table(names, X).part(choose(names))
+    allowed = np.isnan(table.X) if form.missing else np.False_
+    wrong = ~(np.isfinite(table.X) | allowed)
+    bad = [
+        f"{table.names[j]!r} (row {(i := wrong[:, j].argmax())}: {table.X[i, j]})"
+        for j in np.flatnonzero(wrong.any(axis=0))
+    ]
+    refuse_columns(bad, source, form.missing)
+    refuse_empty(table.names, table.X, source)
+    return table
 
 
 def _numbered(n_columns: int) -> list[str]:
     return [f"x{j}" for j in range(n_columns)]
 
 
-def _parquet(data: Input, form: Format) -> Table:
+def has_names(names: list[str]) -> bool:
+    """Whether columns have names of their own, not their numbers."""
+    return names != _numbered(len(names))
+
+
+def _parquet(data: Input, form: Format, choose: Choice) -> Table:
     try:
         import pyarrow
         from pyarrow.parquet import read_table
@@ -121,9 +142,12 @@ def _parquet(data: Input, form: Format) -> Table:
         table = read_table(pyarrow.BufferReader(data.content))
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{data.name} is not a complete Parquet file: {error}") from error
-    source = ArrowBatches.of(table, None, None, max(table.num_rows, 1))
-    blocks = [block.rows for block in source.blocks()]
+    table = table.select(choose(table.column_names))
+    try:
+        source = ArrowBatches.of(table, None, None, max(table.num_rows, 1))
+        blocks = [block.rows for block in source.blocks()]
+    except ValueError as error:
+        raise ValueError(f"{data.name}: {error} Leave it out with --columns.") from error
     if not blocks:
         raise ValueError(f"{data.name} is empty")
-    found = _of_array(np.concatenate(blocks), form, data.name)
-    return replace(found, names=table.column_names)
+    return _of_array(np.concatenate(blocks), form, data.name, all_columns, table.column_names)
