@@ -28,6 +28,9 @@ _WORDS = sorted(
 # Bytes in which the first line is looked for.
 _FIRST = 2**16
 
+# Characters of lines that are looked at together.
+_BATCH = 2**20
+
 
 def read_fast(
     data: Input, form: Format, choose: Choice = all_columns
@@ -68,11 +71,7 @@ def _numbers(
             pass
     if columns != list(range(width)):
         return None  # NumPy would not count the cells of the other columns
-    if form.decimal == ".":
-        found = _by_numpy(_text(data), form, width, n_skipped)
-        if found is not None or not form.missing:
-            return found
-    return _by_numpy(_plain(_text(data), form), form, width, n_skipped)
+    return _by_numpy(_plain(data, form), form, width, n_skipped)
 
 
 def _by_arrow(
@@ -108,28 +107,28 @@ def _by_arrow(
     return X
 
 
-def _text(data: Input) -> io.TextIOWrapper:
-    stream = io.BytesIO(data.content) if data.path is None else open(data.path, "rb")  # noqa: SIM115
-    return io.TextIOWrapper(stream, "utf-8-sig")
-
-
-def _plain(lines: io.TextIOWrapper, form: Format) -> Generator[str, None, None]:
+def _plain(data: Input, form: Format) -> Generator[str, None, None]:
     """Lines with decimal points, and with nan for each cell without a value."""
     words = "|".join(re.escape(word) for word in MISSING if word)
     if form.sep == " ":  # never leaves a cell empty
-        cell = re.compile(rf"(?:^|(?<=\s))(?:{words})(?=\s|$)", re.I)
+        cell, signs = re.compile(rf"(?:^|(?<=\s))(?:{words})(?=\s|$)", re.I), list("nN")
     else:
         sep = re.escape(form.sep)
         cell = re.compile(rf"(?:^|(?<={sep})) *(?:{words})? *(?={sep}|$)", re.I)
-    with lines:
-        for line in lines:
+        signs = ["n", "N", " ", form.sep * 2, form.sep + "\n", "\n" + form.sep]
+    stream = io.BytesIO(data.content) if data.path is None else open(data.path, "rb")  # noqa: SIM115
+    with io.TextIOWrapper(stream, "utf-8-sig") as lines:
+        while batch := lines.readlines(_BATCH):
+            text = "\n" + "".join(batch)
             if form.decimal != ".":
-                line = line.replace(".", "x").replace(form.decimal, ".")
-            yield line if line == "\n" else cell.sub("nan", line)
+                batch = [line.replace(".", "x").replace(form.decimal, ".") for line in batch]
+            if any(sign in text for sign in signs) or not text.endswith("\n"):
+                batch = [line if line == "\n" else cell.sub("nan", line) for line in batch]
+            yield from batch
 
 
 def _by_numpy(
-    lines: io.TextIOWrapper | Generator[str, None, None], form: Format, width: int, n_skipped: int
+    lines: Generator[str, None, None], form: Format, width: int, n_skipped: int
 ) -> Array | None:
     with contextlib.closing(lines), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a header without rows
