@@ -123,9 +123,7 @@ class MixtureExport(JSONMixin, MixtureInference):
         try:
             import onnx  # noqa: F401
         except ImportError as error:
-            raise ImportError(
-                "to_onnx needs the package onnx: pip install onnx"
-            ) from error
+            raise ImportError("to_onnx needs the package onnx: pip install onnx") from error
         self._parameters()  # raises unless fitted
         model = model_of(self, wanted)
         if path is not None:
