@@ -229,13 +229,3 @@ def test_plot_of_a_single_component():
     mixture = GaussianMixtureEM(1).fit(np.arange(20.0)[:, None])
     display = EntropyDisplay.from_estimator(mixture, np.arange(20.0)[:, None])
     display.figure_.canvas.draw()
-
-
-def test_pickles_from_before_the_module_moved_still_load(pair):
-    mixture, X = pair
-    merged = merge_components(mixture, X)
-    before = pickle.dumps(merged, protocol=0).replace(
-        b"skgmm._inference.merging", b"skgmm._distribution.merging"
-    )
-    assert b"skgmm._distribution" in before
-    np.testing.assert_array_equal(pickle.loads(before).predict(X), merged.predict(X))

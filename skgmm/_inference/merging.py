@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -216,8 +215,3 @@ def _sums(responsibilities: Array, labels: Array, n_clusters: int) -> Array:
     """Responsibilities of clusters (n, n_clusters) from those of components."""
     belongs = np.eye(n_clusters, dtype=responsibilities.dtype)[labels]
     return responsibilities[:, : len(labels)] @ belongs
-
-
-# Pickles of MergedComponents that were made before this module moved name its old place.
-sys.modules["skgmm._distribution"] = sys.modules[__name__]
-sys.modules["skgmm._distribution.merging"] = sys.modules[__name__]
