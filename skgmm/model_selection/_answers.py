@@ -37,7 +37,9 @@ def _is_fitted(search: Any) -> bool:
     return True
 
 
-def _once_fitted(method: Callable[..., Any]) -> Any:
+def _once_fitted(
+    method: Callable[Concatenate[GaussianMixtureEM, Arguments], Result],
+) -> Callable[Concatenate[Any, Arguments], Result]:
     """The same, which an unfitted search does not have."""
     return available_if(_is_fitted)(_as_the_best(method))
 
