@@ -28,8 +28,9 @@ WIDTHS = (1440, 390)
 SCHEMES = ("light", "dark")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
-# Elements that end beyond the window, or are cut off at their own edge. Programs, tables and formulas
-# may scroll by themselves; that the whole article does so, as the theme allows, is a fault.
+# Elements that end beyond the window, or are cut off at their own edge. Programs, tables and
+# formulas may scroll by themselves; that the whole article does so, as the theme allows, is a
+# fault.
 TOO_WIDE = """() => {
   const scrolls = e => e.closest("pre, .highlight, table, .math, .table-responsive");
   const width = document.documentElement.clientWidth;

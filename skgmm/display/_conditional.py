@@ -63,7 +63,9 @@ class ConditionalDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Where it was plotted last.
     figure_ : matplotlib Figure
+        The figure of `ax_`.
 
     See Also
     --------
