@@ -38,6 +38,8 @@ exclude_patterns = ["_build", "gallery"]
 templates_path = ["_templates"]
 suppress_warnings = ["config.cache"]  # a function in sphinx_gallery_conf
 nitpicky = True  # a reference that leads nowhere is a warning
+# numpydoc makes references of attributes that are properties.
+nitpick_ignore = [("py:obj", "n_iter_")]
 autosummary_generate = True
 autosummary_generate_overwrite = True
 autosummary_imported_members = True

@@ -69,8 +69,8 @@ class ConditionalDisplay:
 
     See Also
     --------
-    GaussianMixtureRegressor.sample_y : Draws from this distribution.
-    GaussianMixtureEM.condition : This distribution at one value, as a mixture.
+    skgmm.GaussianMixtureRegressor.sample_y : Draws from this distribution.
+    skgmm.GaussianMixtureEM.condition : This distribution at one value, as a mixture.
 
     Examples
     --------
