@@ -1,12 +1,13 @@
-"""How fast are a thousand small fits, one after another and in processes, against scikit-learn?
+"""How fast are a thousand small fits in `fit_many`, and in loops of our fits and scikit-learn's?
 
-    python benchmarks/fit_many.py [--fits 1000]
+    env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE python benchmarks/fit_many.py [--fits 1000]
 
-Each problem is 400 x 2 with K=2. scikit-learn, a loop of our fits, and `fit_many` with one process
-and with two take turns on pieces of the problems, so that a busy machine slows all of them. The
-processes have been started before, and scikit-learn is limited to one thread, with which such fits
-are fastest. Prints milliseconds for each fit (medians over the pieces) and the median of the
-ratios, and writes results/fit_many.json.
+Each problem is 400 x 2 with K=2. scikit-learn, a loop of our fits, and `fit_many` with `n_jobs` 1
+and 2 (threads where compiled code makes the fits, else processes) take turns on pieces of the
+problems, so that a busy machine slows all of them. The processes have been started before, and
+scikit-learn is limited to one thread, with which such fits are fastest. The settings whose fits are
+made one after another get a fifth of the problems. Prints milliseconds for each fit (medians over
+the pieces) and the median of the ratios, and writes results/fit_many.json.
 """
 
 import argparse
@@ -54,7 +55,7 @@ def contestants(options):
     return {
         "scikit-learn": of_scikit_learn,
         "loop": lambda data: [clone(ours).fit(X) for X in data],
-        "fit_many": lambda data: fit_many(ours, data),
+        "fit_many, n_jobs=1": lambda data: fit_many(ours, data, n_jobs=1),
         "fit_many, n_jobs=2": lambda data: fit_many(ours, data, n_jobs=2),
     }
 
@@ -80,17 +81,18 @@ def measure(options, data):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fits", type=int, default=1000)
-    data = problems(parser.parse_args().fits)
+    n_fits = parser.parse_args().fits
     warnings.simplefilter("ignore")
     results = {}
     for name, options in SETTINGS.items():
-        times, scores = measure(options, data)
+        n_own = n_fits if options.get("init_params") == "kmeans" else n_fits // 5
+        times, scores = measure(options, problems(n_own))
         names = list(contestants(options))
         found = {
             own: {"ms": float(np.median(t)), "ratio": float(np.median(times[:, 0] / t))}
             for own, t in zip(names, times.T, strict=True)
         }
-        results[name] = {**found, "log_likelihoods": scores.tolist()}
+        results[name] = {**found, "fits": n_own, "log_likelihoods": scores.tolist()}
         print(f"{name} (mean log-likelihood {scores[1]:.4f}, scikit-learn {scores[0]:.4f})")
         for own, value in found.items():
             print(f"   {own:20} {value['ms']:8.2f} ms, {value['ratio']:6.1f} times faster")

@@ -47,16 +47,21 @@ class Fit:
     prior: ConjugatePrior | None = None
     random_state: Any = None  # of the estimator
     log_certainty: float | None = None  # of all samples, for ICL, where it is known
+    # Where they are known already: covariances, precisions and factors as users see them, ...
+    public: tuple[Array, Array, Array] | None = None
+    log_likelihood: float | None = None  # ... and nats per sample, without the penalty
 
     def attributes(self) -> dict[str, Any]:
         """The fitted attributes, and the state that `partial_fit` continues from."""
         result, objective = self.result, self.objective
-        log_likelihood = objective.mean_log_likelihood(result.parameters, result.moments)
+        log_likelihood = self.log_likelihood
+        if log_likelihood is None:
+            log_likelihood = objective.mean_log_likelihood(result.parameters, result.moments)
         memory = StreamState.of_fit(
             result.moments.with_objective(log_likelihood), objective.rows.n_samples
         )
         return {
-            **_attributes(result.parameters, objective, self.prior),
+            **_attributes(result.parameters, objective, self.prior, self.public),
             "converged_": result.status.converged,
             "status_": result.description,
             "n_iter_": len(result.objectives),
@@ -81,13 +86,14 @@ def attributes_of(
     background: Background | None = None,
     prior: ConjugatePrior | None = None,
     fixed: Fixed | None = None,
+    public: tuple[Array, Array, Array] | None = None,
 ) -> dict[str, Any]:
     """The fitted attributes that describe a mixture and its noise, in the dtype of the data.
 
     Where that is float32, the parameters are kept in float64 too: rounded to 7 digits, a component
     that is narrow beside its distance from 0 would be another one.
     """
-    covariances, precisions, factors = structure.public(
+    covariances, precisions, factors = public or structure.public(
         parameters.covariance, parameters.n_components
     )
     arrays: dict[str, Array] = {
@@ -97,7 +103,7 @@ def attributes_of(
         "precisions_": precisions,
         "precisions_cholesky_": factors,
     }
-    if not all(representable(array, dtype) for array in arrays.values()):
+    if dtype != np.float64 and not all(representable(a, dtype) for a in arrays.values()):
         dtype = np.dtype(np.float64)  # squares of float32 numbers need not be float32 numbers
     names = ("weights_", "means_", "precisions_cholesky_")
     beside = 0 if background is None else background.n_parameters
@@ -118,12 +124,16 @@ def attributes_of(
 
 
 def _attributes(
-    parameters: MixtureParameters, objective: Objective, prior: ConjugatePrior | None
+    parameters: MixtureParameters,
+    objective: Objective,
+    prior: ConjugatePrior | None,
+    public: tuple[Array, Array, Array] | None = None,
 ) -> dict[str, Any]:
     """Those that describe a mixture, and the noise beside it, of a fit."""
     rows, structure = objective.rows, objective.structure
     beside = noise_beside(rows)
-    return attributes_of(parameters, structure, rows.dtype, beside, prior, objective.fixed)
+    fixed = objective.fixed
+    return attributes_of(parameters, structure, rows.dtype, beside, prior, fixed, public)
 
 
 def fit_mixture(

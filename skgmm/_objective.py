@@ -20,7 +20,7 @@ from skgmm._threads import cached_property
 from skgmm.covariance import Structure
 
 # Up to this penalty its first-order effect on the log-likelihood is exact to rounding.
-_SMALL_PENALTY = 1e-7
+SMALL_PENALTY = 1e-7
 
 
 class PlainData(NamedTuple):
@@ -198,7 +198,7 @@ class Objective:
     def mean_log_likelihood(self, parameters: MixtureParameters, moments: Moments) -> float:
         """Log-likelihood per sample of the moments' parameters, in nats, without the penalty."""
         penalty = self.penalty(parameters)
-        if penalty.max() > _SMALL_PENALTY or not self.rows.whole:
+        if penalty.max() > SMALL_PENALTY or not self.rows.whole:
             return self.likelihood.evaluate(parameters).mean_objective
         paid = float((moments.mass * penalty).sum()) - self.log_prior(parameters)
         return (moments.objective + paid) / moments.total_weight

@@ -88,7 +88,7 @@ def test_seeds_are_the_greedy_choice():
     rows, weights = rng.normal(size=(40, 3)), rng.uniform(0.5, 2.0, size=40)
     uniforms = rng.uniform(size=(3, 4))
     chosen = np.zeros(4, dtype=np.int64)
-    draw_seeds(rows, weights, uniforms, chosen)
+    draw_seeds(rows, weights, np.r_[0.0, uniforms.ravel()], 4, chosen)  # 0.0: the first sample
     squares = ((rows[:, None] - rows) ** 2).sum(axis=2)
     closest = squares[0]
     for row, marks in zip(chosen[1:], uniforms, strict=True):

@@ -17,7 +17,7 @@ from skgmm._parameters import MixtureParameters
 from skgmm._threads import cached_property
 
 # Largest part of a component's variance along some direction that may come from `reg_covar`.
-_LARGEST_FRACTION = 0.5
+LARGEST_FRACTION = 0.5
 
 # Where so much of it does, the samples of the component share a value.
 _WHOLE = 0.99
@@ -128,20 +128,20 @@ class CollapseTest:
             fractions, axes = _fractions(added, scatter / self.overall.total_weight + added)
         except np.linalg.LinAlgError:  # rounding hides reg_covar
             return np.empty((len(added), 0))
-        return axes[:, fractions <= _LARGEST_FRACTION]
+        return axes[:, fractions <= LARGEST_FRACTION]
 
     def __call__(self, parameters: MixtureParameters) -> list[int]:
         """The components that have collapsed."""
         covariance = parameters.covariance
         fractions = covariance.precision_diagonal() * self.floor
         # The sum over directions: the largest share is no more than that.
-        suspects = np.flatnonzero(fractions.sum(axis=1) > _LARGEST_FRACTION)
+        suspects = np.flatnonzero(fractions.sum(axis=1) > LARGEST_FRACTION)
         if not len(suspects):
             return []
         if covariance.diagonal:
             variances, _ = self.overall.feature_variances()
-            vary = self.floor <= _LARGEST_FRACTION * (variances + self.floor)
-            found = (fractions[suspects][:, vary] > _LARGEST_FRACTION).any(axis=1)
+            vary = self.floor <= LARGEST_FRACTION * (variances + self.floor)
+            found = (fractions[suspects][:, vary] > LARGEST_FRACTION).any(axis=1)
             collapsed = suspects[found].tolist()
         else:
             collapsed = self._collapsed_matrices(covariance.dense(), suspects)
@@ -157,7 +157,7 @@ class CollapseTest:
         return [
             k
             for k, matrix in zip(suspects.tolist(), matrices, strict=True)
-            if _largest_fraction(added, matrix) > _LARGEST_FRACTION
+            if _largest_fraction(added, matrix) > LARGEST_FRACTION
         ]
 
     def diagnose(self, result: EMResult) -> EMResult:
@@ -194,8 +194,8 @@ class CollapseTest:
         covariance = parameters.covariance
         which = 0 if covariance.shared else k
         if covariance.diagonal:
-            return bool((self.floor > _LARGEST_FRACTION * covariance.variances()[which]).all())
-        rest = np.diag(self.floor) - _LARGEST_FRACTION * covariance.dense()[which]
+            return bool((self.floor > LARGEST_FRACTION * covariance.variances()[which]).all())
+        rest = np.diag(self.floor) - LARGEST_FRACTION * covariance.dense()[which]
         return _all_above(self.directions.T @ rest @ self.directions, 0.0)
 
     def supports(self, end: EMResult, may_share_values: bool) -> bool:
@@ -241,10 +241,10 @@ class CollapseTest:
         overall = self.overall.feature_variances()[0] + self.floor
         whole = self.floor > _WHOLE * variances
         gain = 0.5 * np.log(np.where(whole, overall / variances, 1.0)).sum()
-        mostly_added = self.floor > _LARGEST_FRACTION * variances
+        mostly_added = self.floor > LARGEST_FRACTION * variances
         own = np.where(whole, 0.0, variances - self.floor)
         own[own <= _NO_VARIANCE * overall] = 0.0
-        return gain, own[mostly_added & (self.floor <= _LARGEST_FRACTION * overall)].min(
+        return gain, own[mostly_added & (self.floor <= LARGEST_FRACTION * overall)].min(
             initial=np.inf
         )
 
@@ -258,7 +258,7 @@ class CollapseTest:
             return np.inf, 0.0
         whole = axes[:, fractions > _WHOLE]  # with variance 1 in the component
         gain = 0.5 * np.linalg.slogdet(whole.T @ whole)[1]
-        mostly_added = fractions > _LARGEST_FRACTION
+        mostly_added = fractions > LARGEST_FRACTION
         own, overall = 1.0 - fractions[mostly_added], (axes[:, mostly_added] ** 2).sum(axis=0)
         if whole.shape[1] or (own <= _NO_VARIANCE * overall).any():
             return gain, 0.0

@@ -21,7 +21,7 @@ from skgmm.covariance._principal_axes import principal_axes
 FEW_ROWS = 10_000
 
 # As for the Python implementation, which leaves larger matrices to LAPACK.
-_FEW_FEATURES = 40
+FEW_FEATURES = 40
 
 _ONE = StopWhen(max_iter=1, tol=0.0)
 
@@ -53,8 +53,8 @@ def supports(objective: Objective) -> str | None:
         return "the samples are not in memory"
     if objective.structure.compiled is None:
         return f"the kernel does not know the structure {objective.structure.name!r}"
-    if len(data.X) > FEW_ROWS or data.X.shape[1] > _FEW_FEATURES:
-        return f"X has more than {FEW_ROWS} samples or {_FEW_FEATURES} features"
+    if len(data.X) > FEW_ROWS or data.X.shape[1] > FEW_FEATURES:
+        return f"X has more than {FEW_ROWS} samples or {FEW_FEATURES} features"
     if objective.prior is not None or objective.fixed is not None:
         return "there is a prior, or parameters are fixed"
     if not objective.has_floor:

@@ -12,13 +12,13 @@ from skgmm._kernels import StopWhen, rounding_of
 _HALVING = 0.5
 
 # Two rates in a row that differ by no more than this share of what they are short of 1 are final.
-_STEADY = 0.1
+STEADY = 0.1
 
 # Before so many iterations nothing is said of the rate.
-_FIRST_STEPS = 10
+FIRST_STEPS = 10
 
 # Iterations of one call of the compiled loop, if nothing has to be decided before.
-_STRETCH = 50
+STRETCH = 50
 
 
 class Rate:
@@ -28,7 +28,7 @@ class Rate:
         self.gains: list[float] = []
         self.mean_objective = 0.0
         self.accelerated = False
-        self.stop = StopWhen(_STRETCH, tol, first_rate=_HALVING if resumed else nan)
+        self.stop = StopWhen(STRETCH, tol, first_rate=_HALVING if resumed else nan)
 
     @property
     def known(self) -> bool:
@@ -56,21 +56,21 @@ class Rate:
             return stop._replace(max_iter=1)
         if not accelerable:
             return stop
-        if len(self.gains) < _FIRST_STEPS:
-            return stop._replace(max_iter=_FIRST_STEPS - len(self.gains))
+        if len(self.gains) < FIRST_STEPS:
+            return stop._replace(max_iter=FIRST_STEPS - len(self.gains))
         if at_once:
             return stop._replace(max_iter=1)
-        return stop._replace(rate_tolerance=_STEADY, iterations_left=worthwhile)
+        return stop._replace(rate_tolerance=STEADY, iterations_left=worthwhile)
 
     def slow(self, at_once: bool, worthwhile: float) -> bool:
         """Whether EM has found its final rate, and that rate is a slow one."""
         if self.accelerated:  # and did not get to the end
             return True
-        if len(self.gains) < _FIRST_STEPS:
+        if len(self.gains) < FIRST_STEPS:
             return False
         if at_once:
             return min(self.gains[-3:]) > 0
-        stop = self.stop._replace(rate_tolerance=_STEADY, iterations_left=worthwhile)
+        stop = self.stop._replace(rate_tolerance=STEADY, iterations_left=worthwhile)
         return stop.is_slow(self.gains)
 
     def restart(self) -> None:

@@ -19,7 +19,7 @@ from skgmm._parameters import MixtureParameters
 from skgmm.covariance import IllDefinedCovarianceError
 
 # Iterations that EM must have ahead of it for quasi-Newton steps to be worth their start.
-_WORTHWHILE = 25
+WORTHWHILE = 25
 
 
 class _OutOfIterationsError(Exception):
@@ -187,11 +187,11 @@ class EM:
     def _ended(self) -> bool:
         """One iteration of EM, and what follows from it; whether the stopping rule is met."""
         ascent, rate, tol = self.ascent, self.rate, self.tol
-        ascent.advance(rate, rate.stop_when(self.accelerates, self.at_once, _WORTHWHILE))
+        ascent.advance(rate, rate.stop_when(self.accelerates, self.at_once, WORTHWHILE))
         stuck = rate.vanished and (rate.known or len(rate.gains) > 1)
         if stuck or rate.remaining() < tol:
             return not self._can_continue()
-        slow = self.accelerates and rate.slow(self.at_once, _WORTHWHILE)
+        slow = self.accelerates and rate.slow(self.at_once, WORTHWHILE)
         return bool(slow) and self._quasi_newton_stalled()
 
     def _can_continue(self) -> bool:

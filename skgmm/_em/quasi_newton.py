@@ -16,7 +16,7 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import IllDefinedCovarianceError
 
-_ANCHORS = 20
+ANCHORS = 20
 
 
 class Ascent(Protocol):
@@ -47,7 +47,7 @@ def quasi_newton_steps(objective: Objective, ascent: Ascent, tol: float) -> None
     Coordinates are drawn anew around the best so far every few iterations. `ascent` keeps the best
     of all that was evaluated, so that nothing is accepted that lowers the objective.
     """
-    for _ in range(_ANCHORS):
+    for _ in range(ANCHORS):
         more = ascent.compiled_steps(tol)
         if more is None:
             more = _from_anchor(objective, ascent, tol)

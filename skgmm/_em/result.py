@@ -97,7 +97,7 @@ _HARMLESS, _HARMLESS_BESIDE_ALL = 0.1, 1e-6
 
 # Means this close in standard deviations, and factors in their own size, are the same, or alike:
 # random responsibilities begin with components that are alike, next to the saddle of equal ones.
-_SAME, _ALIKE = 1e-6, 0.5
+SAME, _ALIKE = 1e-6, 0.5
 
 
 _SPAN_ADVICE = (
@@ -196,6 +196,7 @@ class EMResult:
     shortage: str | None = None  # what the user should know where samples are too few
     n_distinct: int | None = None  # samples, where they have been counted
     moved_at: int = 0  # the first evaluation after a split-and-merge move; 0 without one
+    distinct: bool = False  # whether components are known to differ, and all to have samples
 
     @property
     def objective(self) -> float:
@@ -221,6 +222,8 @@ class EMResult:
     @property
     def empty(self) -> list[int]:
         """Components with less than a trace of the rows."""
+        if self.distinct:
+            return []
         return np.flatnonzero(self.parameters.weights < EMPTY_WEIGHT).tolist()
 
     @cached_property
@@ -230,7 +233,7 @@ class EMResult:
         EM moves both alike, and cannot part them if that is a saddle of the likelihood. It need not
         be: with few distinct samples or a large `reg_covar` equal components are the optimum.
         """
-        return self._within(_SAME)
+        return {} if self.distinct else self._within(SAME)
 
     @property
     def alike(self) -> dict[int, int]:
@@ -245,7 +248,7 @@ class EMResult:
         pairs = similar_components(parameters.means, parameters.covariance, tolerance)
         return {k: before for k, before in pairs if not {k, before} & empty}
 
-    @property
+    @cached_property
     def description(self) -> str:
         """The status in words, with components that are empty, degenerate or duplicates."""
         empty = f", components {self.empty} empty" if self.empty else ""

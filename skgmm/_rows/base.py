@@ -35,7 +35,7 @@ from skgmm._rows.sample import (
 from skgmm._threads import cached_property, divide_threads
 
 # Of fewer samples, to sort them takes longer than it saves.
-_WORTH_SORTING = 500
+WORTH_SORTING = 500
 
 
 class _Addable(Protocol):
@@ -274,7 +274,7 @@ class InMemoryRows(ArrayRows):
         self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
     ) -> Moments:
         floor, rows = np.zeros(self.n_features) if floor is None else floor, self
-        if partition.ndim == 1 and self.n_samples >= _WORTH_SORTING:
+        if partition.ndim == 1 and self.n_samples >= WORTH_SORTING:
             # The kernel leaves out components that have no sample of a block: sorted by label,
             # each block is added to one of them instead of all.
             order = np.argsort(partition, kind="stable")

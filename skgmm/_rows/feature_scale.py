@@ -5,6 +5,8 @@ values of 1e20, so it is taken from quantiles. A value that was recorded with st
 cell of width s around it, whose variance is s^2 / 12 (Sheppard 1898): no component can be narrower
 than that. Adding it is dequantisation (Theis, van den Oord & Bethge 2016): the objective is then a
 lower bound on the log-probability of the recorded cells, up to the constant sum of log s.
+
+What a feature's scale and step are is computed in `_kernels/passes/feature_scale.cpp`.
 """
 
 from __future__ import annotations
@@ -13,23 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgmm._kernels._native import feature_scales
 from skgmm._linalg import Array
 
 RELATIVE_VARIANCE = 1e-10
 """Added variance in units of each feature's own: far below the variance within a cluster, even when
 clusters are ten thousand standard deviations apart, and far above rounding."""
-
-# A feature is coarse if it takes no more values than this, and each this often on average. Iris has
-# 22 petal widths, a scale of pixels 17 values, a questionnaire 5 or 7.
-_MOST_VALUES, _LEAST_REPEATS = 20, 3.0
-
-# Values that differ by less than this in standard deviations are the same but for rounding.
-_SAME = 1e-9
-
-# Quantiles whose distance measures the scale, and that distance for a standard normal: the first
-# that is positive counts. A feature that is zero for nearly all samples has only the last.
-_QUANTILES = ((0.25, 1.34898), (0.1, 2.56310), (0.02, 4.10750))
-
 
 # Features that are sorted at once.
 _AT_ONCE = 64
@@ -103,37 +94,6 @@ def _variances_and_steps(X: Array, weights: Array, n_samples: float) -> tuple[Ar
     else:
         order = np.argsort(columns, axis=1)
         values, weights = np.take_along_axis(columns, order, axis=1), weights[order]
-    lowest, highest = values[:, 0], values[:, -1]
-    rounding = 4 * np.finfo(np.float64).eps * np.maximum(np.abs(lowest), np.abs(highest))
-    varying = highest - lowest > rounding
-    variances = np.where(varying, _variances(values, weights), 0.0)
-    return variances, np.where(varying, _steps(values, np.sqrt(variances), n_samples), 0.0)
-
-
-def _variances(values: Array, weights: Array) -> Array:
-    """The variances, or those of normal distributions with these quantiles if they are smaller.
-
-    Values are sorted, (d, m), and weights (d, m), or (1, m) where they are all the same.
-    """
-    ranks = np.cumsum(weights, axis=1)
-    total = ranks[:, -1:]
-    means = (values * weights).sum(axis=1, keepdims=True) / total
-    variances: Array = ((values - means) ** 2 * weights).sum(axis=1) / total[:, 0]
-    robust, each = np.full(len(values), np.inf), np.arange(len(values))
-    for tail, width in _QUANTILES:
-        # As `searchsorted`, for each feature.
-        low, high = ((ranks < share * total).sum(axis=1) for share in (tail, 1.0 - tail))
-        apart = values[each, high] - values[each, low]
-        first = np.isinf(robust) & (apart > 0)
-        robust[first] = (apart[first] / width) ** 2
-    return np.minimum(variances, robust)
-
-
-def _steps(values: Array, deviations: Array, n_samples: float) -> Array:
-    """The smallest gap between values (sorted) of each feature, if these are few; else 0."""
-    gaps = np.diff(values, axis=1)
-    distinct = gaps > _SAME * deviations[:, None]
-    n_values = distinct.sum(axis=1) + 1
-    coarse = (n_values <= _MOST_VALUES) & (n_samples >= _LEAST_REPEATS * n_values)
-    smallest = np.where(distinct, gaps, np.inf).min(axis=1, initial=np.inf)
-    return np.where(coarse & np.isfinite(smallest), smallest, 0.0)
+    variances, steps = np.empty(len(values)), np.empty(len(values))
+    feature_scales(values, weights, n_samples, variances, steps)
+    return variances, steps

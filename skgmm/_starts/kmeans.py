@@ -8,11 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from skgmm import _kernels
-from skgmm._kernels._native import draw_seeds, move_centres
+from skgmm._kernels._native import draw_seeds, lloyd
 from skgmm._linalg import Array
 
 MAX_ITER = 300
-TOLERANCE = 1e-4  # squared movement of the centres, in units of the mean variance of a feature
+
+# Multiplications of iterations in one call: an interrupt waits for no more than about 0.1 s.
+_IN_ONE_CALL = 1e8
 
 
 def kmeans(
@@ -33,22 +35,22 @@ def kmeans(
     """
     rows = np.ascontiguousarray(rows)
     centres = rows[seeds(rows, weights, n_clusters, rng)]
-    small = TOLERANCE * rows.var(axis=0).mean()
-    labels, previous = np.full(len(rows), -1), np.empty(len(rows), dtype=np.int64)
-    for _ in range(MAX_ITER):
-        labels, previous = previous, labels
-        _assign(rows, centres, labels, n_threads)
-        if np.array_equal(labels, previous):
-            return labels  # their means are the centres
-        movement = move_centres(rows, weights, labels, centres)
-        if movement < 0:
-            _fill(rows, centres, labels)
-            movement = move_centres(rows, weights, labels, centres)
-        if movement <= small:
-            break
-    labels = nearest(rows, centres, n_threads)
-    _fill(rows, centres, labels)
-    return labels
+    labels, left = np.full(len(rows), -1), MAX_ITER
+    stretch = max(1, int(_IN_ONE_CALL // (rows.size * n_clusters)))
+    while True:
+        n_iterations, left = min(stretch, left), left - stretch
+        if lloyd(rows, weights, centres, labels, n_iterations, left <= 0, n_threads):
+            return labels
+
+
+def n_draws(n_clusters: int) -> int:
+    """Draws of which the best becomes a seed."""
+    return 2 + int(np.log(n_clusters))
+
+
+def n_uniforms(n_clusters: int) -> int:
+    """Uniform draws that `seeds` takes from a stream."""
+    return 1 + (n_clusters - 1) * n_draws(n_clusters)
 
 
 def seeds(rows: Array, weights: Array, n_clusters: int, rng: np.random.RandomState) -> Array:
@@ -57,11 +59,9 @@ def seeds(rows: Array, weights: Array, n_clusters: int, rng: np.random.RandomSta
     Each seed is drawn with probability proportional to weight x squared distance to the nearest
     seed so far; of a few such draws the one that lowers the weighted sum most is kept.
     """
-    n_draws = 2 + int(np.log(n_clusters))
-    result = np.empty(n_clusters, dtype=np.int64)
-    result[0] = rng.choice(len(rows), p=weights / weights.sum())
-    uniforms = rng.random_sample((n_clusters - 1, n_draws))
-    draw_seeds(np.ascontiguousarray(rows), weights, uniforms, result)
+    result, draws = np.empty(n_clusters, dtype=np.int64), n_draws(n_clusters)
+    uniforms = rng.random_sample(n_uniforms(n_clusters))
+    draw_seeds(np.ascontiguousarray(rows), weights, uniforms, draws, result)
     return result
 
 
@@ -102,13 +102,3 @@ def _assign(
     factors = np.ones((1, n_features)) if scale is None else 1.0 / scale[None, :]
     log_peak = np.zeros(n_clusters)
     _kernels.values(rows, centres, factors, log_peak, labels=labels, n_threads=n_threads)
-
-
-def _fill(rows: Array, centres: Array, labels: Array) -> None:
-    """Give each empty group the sample that is farthest from its centre."""
-    empty = np.flatnonzero(np.bincount(labels, minlength=len(centres)) == 0)
-    for group in empty:
-        distance = ((rows - centres[labels]) ** 2).sum(axis=1)
-        alone = np.bincount(labels, minlength=len(centres))[labels] == 1
-        farthest = int(np.argmax(np.where(alone, -1.0, distance)))
-        labels[farthest] = group

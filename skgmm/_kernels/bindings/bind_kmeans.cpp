@@ -28,14 +28,26 @@ double moved(Table rows, Vector weights, Labels labels, OutTable centres) {
     return movement;
 }
 
-void seeded(Table rows, Vector weights, Table uniforms, OutLabels seeds) {
+void seeded(Table rows, Vector weights, Vector uniforms, int64_t n_draws, OutLabels seeds) {
     const WeightedRows all = weighted(rows, weights);
-    require(seeds.shape(0) == uniforms.shape(0) + 1, "uniforms: for each seed but the first");
-    require(seeds.data()[0] >= 0 && seeds.data()[0] < all.n_samples, "seeds: rows");
+    const int64_t K = seeds.shape(0);
+    require(all.n_samples > 0 && K > 0, "rows and seeds: at least one");
+    require(int64_t(uniforms.shape(0)) == 1 + (K - 1) * n_draws, "uniforms: for each draw");
+    without_gil([&] { draw_seeds(all, K, n_draws, uniforms.data(), seeds.data()); });
+}
+
+bool iterated(Table rows, Vector weights, OutTable centres, OutLabels labels, int64_t n_iterations,
+              bool last, int64_t n_threads) {
+    const WeightedRows all = weighted(rows, weights);
+    require(labels.shape(0) == rows.shape(0), "labels: one for each row");
+    require(centres.shape(1) == rows.shape(1), "centres: as many features as the rows");
+    require(centres.shape(0) <= rows.shape(0), "centres: no more than rows");
+    bool ended = false;
     without_gil([&] {
-        draw_seeds(all, int64_t(seeds.shape(0)), int64_t(uniforms.shape(1)), uniforms.data(),
-                   seeds.data());
+        ended = lloyd(all, int64_t(centres.shape(0)), n_iterations, last, n_threads,
+                      centres.data(), labels.data());
     });
+    return ended;
 }
 
 }  // namespace
@@ -44,5 +56,8 @@ void skgmm::bind_searching(nb::module_& m) {
     m.def("move_centres", &moved, nb::arg("rows"), nb::arg("weights"), nb::arg("labels"),
           nb::arg("centres").noconvert());
     m.def("draw_seeds", &seeded, nb::arg("rows"), nb::arg("weights"), nb::arg("uniforms"),
-          nb::arg("seeds").noconvert());
+          nb::arg("n_draws"), nb::arg("seeds").noconvert());
+    m.def("lloyd", &iterated, nb::arg("rows"), nb::arg("weights"), nb::arg("centres").noconvert(),
+          nb::arg("labels").noconvert(), nb::arg("n_iterations"), nb::arg("last"),
+          nb::arg("n_threads"));
 }

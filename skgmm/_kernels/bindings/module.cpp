@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bindings/arrays.hpp"
+#include "bindings/bind_batch.hpp"
 #include "bindings/bind_fit.hpp"
 #include "bindings/bind_stop.hpp"
 #include "bindings/bind_m_step.hpp"
@@ -182,18 +183,8 @@ int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_peak,
                            labels ? labels->data() : nullptr,
                            averages ? averages->data() : nullptr,
                            linear_functions};
-    const auto attempt = [&] {
-        return write_rows(rows, mixture.mixture, values, n_threads);
-    };
     int64_t lost = -1;
-    without_gil([&] {
-        const bool linear = mixture.linearise(means.data());
-        lost = attempt();
-        if (linear && lost >= 0) {
-            mixture.mixture.linear = nullptr;  // squares that overflow before they are scaled
-            lost = attempt();
-        }
-    });
+    without_gil([&] { lost = write_rows_fast(rows, mixture, means.data(), values, n_threads); });
     return lost;
 }
 
@@ -256,6 +247,7 @@ NB_MODULE(_native, m) {
     bind_deconvolution(m);
     bind_incomplete(m);
     bind_iterations(m);
+    bind_batch(m);
     bind_stop(m);
     m.def("available", &available, "Instruction sets that this processor can run, best first.");
     m.def("active", [] { return std::string(active->name); }, "The instruction set in use.");

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <stdexcept>
 #include <vector>
 
+#include "passes/passes.hpp"
 #include "passes/stop.hpp"
 
 namespace skgmm {
@@ -31,6 +34,93 @@ double move_centres(const WeightedRows& rows, const int64_t* labels, int64_t n_c
             centre = mean;
         }
     return movement;
+}
+
+namespace {
+
+// Squared movement of all centres, in units of the mean variance of a feature, that ends Lloyd's
+// algorithm.
+constexpr double tolerance = 1e-4;
+
+double mean_variance(const WeightedRows& rows) {
+    const int64_t n = rows.n_samples, d = rows.n_features;
+    std::vector<double> shift(d), squares(d);  // from the first row
+    for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < d; ++j) {
+            const double apart = rows.values[i * d + j] - rows.values[j];
+            shift[j] += apart;
+            squares[j] += apart * apart;
+        }
+    double sum = 0.0;
+    for (int64_t j = 0; j < d; ++j) {
+        const double mean = shift[j] / double(n);
+        sum += std::max(0.0, squares[j] / double(n) - mean * mean);
+    }
+    return sum / double(d);
+}
+
+// Labels of the nearest centres.
+void assign(const WeightedRows& rows, int64_t K, const double* centres, int64_t n_threads,
+            int64_t* labels) {
+    const int64_t d = rows.n_features;
+    const std::vector<double> unit(d, 1.0), log_peaks(K, 0.0);
+    PackedMixture mixture(K, d, Factor::diagonal, centres, unit.data(), 1, log_peaks.data());
+    Values<double> values{};
+    values.labels = labels;
+    const Rows<double> plain{rows.values, rows.n_samples, d, d, 1, nullptr};
+    if (write_rows_fast(plain, mixture, centres, values, n_threads) >= 0)
+        throw std::overflow_error("k-means: a squared distance is not a float64 number");
+}
+
+// Gives each empty group the row that is farthest from its centre, of those that are not alone.
+void fill_empty(const WeightedRows& rows, int64_t K, const double* centres, int64_t* labels) {
+    const int64_t n = rows.n_samples, d = rows.n_features;
+    std::vector<int64_t> count(K);
+    for (int64_t i = 0; i < n; ++i) ++count[labels[i]];
+    const std::vector<int64_t> before = count;
+    for (int64_t group = 0; group < K; ++group) {
+        if (before[group]) continue;
+        int64_t farthest = 0;
+        double most = -INFINITY;
+        for (int64_t i = 0; i < n; ++i) {
+            double square = count[labels[i]] == 1 ? -1.0 : 0.0;
+            for (int64_t j = 0; j < d && square >= 0.0; ++j) {
+                const double apart = rows.values[i * d + j] - centres[labels[i] * d + j];
+                square += apart * apart;
+            }
+            if (square > most) {
+                most = square;
+                farthest = i;
+            }
+        }
+        --count[labels[farthest]];
+        ++count[labels[farthest] = group];
+    }
+}
+
+}  // namespace
+
+bool lloyd(const WeightedRows& rows, int64_t K, int64_t n_iterations, bool last, int64_t n_threads,
+           double* centres, int64_t* labels) {
+    const double small = tolerance * mean_variance(rows);
+    std::vector<int64_t> before(rows.n_samples);
+    for (int64_t iteration = 0; iteration < n_iterations; ++iteration) {
+        std::copy(labels, labels + rows.n_samples, before.begin());
+        assign(rows, K, centres, n_threads, labels);
+        if (std::equal(before.begin(), before.end(), labels)) return true;
+        double movement = move_centres(rows, labels, K, centres);
+        if (movement < 0.0) {
+            fill_empty(rows, K, centres, labels);
+            movement = move_centres(rows, labels, K, centres);
+        }
+        if (!(movement <= small)) continue;
+        last = true;
+        break;
+    }
+    if (!last) return false;
+    assign(rows, K, centres, n_threads, labels);
+    fill_empty(rows, K, centres, labels);
+    return true;
 }
 
 namespace {
@@ -65,17 +155,21 @@ void draw_seeds(const WeightedRows& rows, int64_t n_seeds, int64_t n_draws, cons
     const int64_t n = rows.n_samples;
     const Distances distances(rows);
     std::vector<double> closest(n), candidate(n), best(n), cumulative(n);
+    // The first beyond a mark: never a row of no weight or at distance 0, unless all are.
+    const auto drawn = [&] {
+        const double mark = cumulative.back() * *uniforms++;
+        return std::min(n - 1, int64_t(std::upper_bound(cumulative.begin(), cumulative.end(), mark) -
+                                       cumulative.begin()));
+    };
+    std::partial_sum(rows.weights, rows.weights + n, cumulative.begin());
+    seeds[0] = drawn();
     distances.from(seeds[0], closest.data());
     for (int64_t s = 1; s < n_seeds; ++s) {
         end_if(stop_flag());
         double total = 0.0, least = INFINITY;
         for (int64_t i = 0; i < n; ++i) cumulative[i] = total += rows.weights[i] * closest[i];
         for (int64_t draw = 0; draw < n_draws; ++draw) {
-            const double mark = total * *uniforms++;
-            // The first beyond the mark: never a row at distance 0, unless all are.
-            const int64_t beyond =
-                std::upper_bound(cumulative.begin(), cumulative.end(), mark) - cumulative.begin();
-            const int64_t row = std::min(n - 1, beyond);
+            const int64_t row = drawn();
             distances.from(row, candidate.data());
             double sum = 0.0;
             for (int64_t i = 0; i < n; ++i) {

@@ -15,10 +15,16 @@ struct WeightedRows {
 double move_centres(const WeightedRows& rows, const std::int64_t* labels, std::int64_t n_centres,
                     double* centres);
 
-// Numbers of K spread-out rows, of which seeds[0] is given: k-means++ (Arthur & Vassilvitskii
-// 2007), made greedy. Each is drawn in proportion to weight x squared distance to the nearest so
-// far; of `n_draws` such draws that one is kept which lowers the sum of those most. `uniforms`
-// (K - 1, n_draws) are in [0, 1).
+// Lloyd's algorithm: at most `n_iterations` from centres (K, d) and the labels (n,) of the iteration
+// before (-1 before the first). Whether it has ended; the labels are then those of a partition
+// without empty groups. After the `last` call it always has.
+bool lloyd(const WeightedRows& rows, std::int64_t n_centres, std::int64_t n_iterations, bool last,
+           std::int64_t n_threads, double* centres, std::int64_t* labels);
+
+// Numbers of K spread-out rows: k-means++ (Arthur & Vassilvitskii 2007), made greedy. The first is
+// drawn in proportion to weight, each later one in proportion to weight x squared distance to the
+// nearest so far; of `n_draws` such draws that one is kept which lowers the sum of those most.
+// `uniforms` (1 + (K - 1) x n_draws) are in [0, 1).
 void draw_seeds(const WeightedRows& rows, std::int64_t n_seeds, std::int64_t n_draws,
                 const double* uniforms, std::int64_t* seeds);
 

@@ -152,6 +152,16 @@ int64_t write_rows(const Rows<T>& rows, const Mixture& mixture, const Values<T>&
 }
 
 template <typename T>
+int64_t write_rows_fast(const Rows<T>& rows, PackedMixture& mixture, const double* means,
+                        const Values<T>& values, int64_t n_threads) {
+    if (mixture.linearise(means)) {
+        if (write_rows(rows, mixture.mixture, values, n_threads) < 0) return -1;
+        mixture.mixture.linear = nullptr;  // squares that overflow before they are scaled
+    }
+    return write_rows(rows, mixture.mixture, values, n_threads);
+}
+
+template <typename T>
 int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const double* floor,
                    Form form, double* out, int64_t n_threads) {
     const Parameters& p = parameters;
@@ -210,6 +220,10 @@ template int64_t write_rows<float>(const Rows<float>&, const Mixture&, const Val
                                    int64_t);
 template int64_t write_rows<double>(const Rows<double>&, const Mixture&, const Values<double>&,
                                     int64_t);
+template int64_t write_rows_fast<float>(const Rows<float>&, PackedMixture&, const double*,
+                                       const Values<float>&, int64_t);
+template int64_t write_rows_fast<double>(const Rows<double>&, PackedMixture&, const double*,
+                                        const Values<double>&, int64_t);
 template void moments_of_groups<float>(const Rows<float>&, const Given&, int64_t, const double*,
                                        const double*, Form, double*, int64_t);
 template void moments_of_groups<double>(const Rows<double>&, const Given&, int64_t, const double*,

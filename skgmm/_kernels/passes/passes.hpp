@@ -65,6 +65,11 @@ template <typename T>
 int64_t write_rows(const Rows<T>& rows, const Mixture& mixture, const Values<T>& values,
                    int64_t n_threads);
 
+// The same, with a mixture that is made linear about its means where that is as accurate.
+template <typename T>
+int64_t write_rows_fast(const Rows<T>& rows, PackedMixture& mixture, const double* means,
+                        const Values<T>& values, int64_t n_threads);
+
 // The sums of a total about the centres, whole matrices and not only their lower triangles. False
 // if they are those of a linear mixture, and suffer cancellation.
 bool round_total(const PackedMixture& mixture, const double* centres, Form form,

@@ -1,0 +1,344 @@
+#include "bindings/bind_batch.hpp"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <tuple>
+
+#include "bindings/arrays.hpp"
+#include "bindings/gil.hpp"
+#include "fit/em_run.hpp"
+#include "passes/feature_scale.hpp"
+#include "passes/kmeans.hpp"
+#include "passes/moments.hpp"
+#include "passes/passes.hpp"
+
+using namespace skgmm;
+
+namespace {
+
+using Numbers = Out<double>;
+
+// Calls work(i) for each problem, on some threads. A problem is one thread's, so that results do not
+// depend on their number.
+template <typename Work>
+void for_problems(int64_t n_problems, int64_t n_threads, Work work) {
+    for_chunks(0, n_problems, n_threads, [&](int64_t i, int64_t, int64_t) { work(i); });
+}
+
+// Samples of each problem, sorted by their first feature, one problem after the other.
+struct Sorted {
+    Sorted(const Labels& offsets_, const Numbers& rows, int64_t n_features)
+        : offsets(offsets_.data()), values(rows.data()), d(n_features) {
+        n_problems = int64_t(offsets_.shape(0)) - 1;
+        require(n_problems >= 0 && offsets[0] == 0, "offsets: from 0");
+        for (int64_t i = 0; i < n_problems; ++i)
+            require(offsets[i] < offsets[i + 1], "offsets: increasing");
+        require(int64_t(rows.size()) == offsets[n_problems] * d, "rows: as offsets say");
+    }
+
+    int64_t size(int64_t i) const { return offsets[i + 1] - offsets[i]; }
+    double* of(int64_t i) const { return values + offsets[i] * d; }
+
+    const int64_t* offsets;
+    double* values;
+    int64_t d, n_problems;
+};
+
+template <typename T>
+double largest_magnitude(const Rows<T>& rows) {
+    double largest = 0.0;
+    for (int64_t i = 0; i < rows.n_samples; ++i)
+        for (int64_t j = 0; j < rows.n_features; ++j) {
+            const double size =
+                std::abs(double(rows.data[i * rows.row_stride + j * rows.column_stride]));
+            if (!std::isfinite(size)) return size;
+            largest = std::max(largest, size);
+        }
+    return largest;
+}
+
+// By their first feature; rows that agree in it may come in any order.
+template <typename T>
+void sort_rows(const Rows<T>& rows, double* out) {
+    const int64_t n = rows.n_samples, d = rows.n_features;
+    std::vector<std::pair<double, int64_t>> order(n);
+    for (int64_t i = 0; i < n; ++i) order[i] = {double(rows.data[i * rows.row_stride]), i};
+    std::sort(order.begin(), order.end(),
+              [](const auto& one, const auto& other) { return one.first < other.first; });
+    for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < d; ++j)
+            out[i * d + j] =
+                double(rows.data[order[i].second * rows.row_stride + j * rows.column_stride]);
+}
+
+bool all_distinct(const double* rows, int64_t n, int64_t d) {
+    for (int64_t i = 1; i < n; ++i)
+        if (rows[i * d] == rows[(i - 1) * d]) return false;
+    return true;
+}
+
+// For each problem: the largest magnitude, by nan or inf what is not finite; and, if it is finite,
+// the samples sorted, whether their first feature tells them apart, and the scales of the features.
+template <typename T>
+void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, Numbers magnitudes,
+          Out<uint8_t> distinct, Numbers variances, Numbers steps, int64_t n_threads) {
+    const int64_t n_problems = int64_t(problems.size());
+    require(n_problems > 0, "problems: at least one");
+    const int64_t d = problems[0].shape(1);
+    const Sorted sorted(offsets, rows, d);
+    require(sorted.n_problems == n_problems, "offsets: one for each problem, and one");
+    require(int64_t(magnitudes.size()) == n_problems && int64_t(distinct.size()) == n_problems,
+            "magnitudes and distinct: one for each problem");
+    require(int64_t(variances.size()) == n_problems * d && variances.size() == steps.size(),
+            "variances and steps: (n, d)");
+    for (int64_t i = 0; i < n_problems; ++i)
+        require(int64_t(problems[i].shape(1)) == d && int64_t(problems[i].shape(0)) == sorted.size(i),
+                "problems: as offsets say");
+    std::vector<Rows<T>> all;
+    for (const auto& X : problems) all.push_back(rows_of<T>(X, std::nullopt));
+    without_gil([&] {
+        for_problems(n_problems, n_threads, [&](int64_t i) {
+            const int64_t n = all[i].n_samples;
+            magnitudes.data()[i] = largest_magnitude(all[i]);
+            distinct.data()[i] = 0;
+            if (!std::isfinite(magnitudes.data()[i])) return;
+            sort_rows(all[i], sorted.of(i));
+            distinct.data()[i] = all_distinct(sorted.of(i), n, d);
+            const std::vector<double> weights(n, 1.0);
+            std::vector<double> column(n);
+            for (int64_t j = 0; j < d; ++j) {
+                for (int64_t row = 0; row < n; ++row) column[row] = sorted.of(i)[row * d + j];
+                if (j > 0) std::sort(column.begin(), column.end());
+                const FeatureScale scale =
+                    feature_scale(column.data(), weights.data(), n, double(n));
+                variances.data()[i * d + j] = scale.variance;
+                steps.data()[i * d + j] = scale.step;
+            }
+        });
+    });
+}
+
+// Mixtures of N problems, the arrays of one after those of the other.
+struct Mixtures {
+    Mixtures(const Family& family_, int64_t n, int64_t K_, int64_t d_, const Numbers& w,
+             const Numbers& m, const Numbers& f)
+        : family(family_), K(K_), d(d_), weights(w.data()), means(m.data()), factors(f.data()) {
+        const int64_t of_one = family.factor == Factor::triangular ? d * d : d;
+        n_factors = (family.one ? 1 : K) * of_one;
+        require(!family.axes, "code: of components that do not share axes");
+        require(int64_t(w.size()) == n * K && int64_t(m.size()) == n * K * d,
+                "weights and means: (n, K) and (n, K, d)");
+        require(int64_t(f.size()) == n * n_factors, "factors: of the structure");
+    }
+
+    const Family& family;
+    int64_t K, d, n_factors;
+    double *weights, *means, *factors;
+};
+
+const Family& family_of(const std::string& code) {
+    const Family* family = find_family(code);
+    require(family, "code: of a structure");
+    return *family;
+}
+
+// Moments of a partition: as `partition_moments` in `_rows/base.py`, which sorts by label where
+// there are many samples.
+void moments_of_partition(const double* rows, const std::vector<int64_t>& labels, int64_t K,
+                          int64_t d, const double* floor, Form form, int64_t worth_sorting,
+                          double* out) {
+    const int64_t n = int64_t(labels.size());
+    const std::vector<double> weights(n, 1.0);
+    std::vector<double> moved;
+    std::vector<int64_t> sorted;
+    if (n >= worth_sorting) {
+        moved.reserve(n * d);
+        for (int64_t k = 0; k < K; ++k)
+            for (int64_t i = 0; i < n; ++i)
+                if (labels[i] == k) {
+                    moved.insert(moved.end(), rows + i * d, rows + (i + 1) * d);
+                    sorted.push_back(k);
+                }
+        rows = moved.data();
+    }
+    const Given groups{n >= worth_sorting ? sorted.data() : labels.data(), nullptr};
+    moments_of_groups(Rows<double>{rows, n, d, d, 1, weights.data()}, groups, K, rows, floor, form,
+                      out, 1);
+}
+
+// One start by k-means; false where its M-step fails.
+bool start(const WeightedRows& rows, const Mixtures& mixtures, int64_t i, const double* uniforms,
+           int64_t n_draws, int64_t max_iter, const double* floor, int64_t worth_sorting) {
+    const int64_t n = rows.n_samples, K = mixtures.K, d = mixtures.d;
+    std::vector<int64_t> seeds(K), labels(n, -1);
+    std::vector<double> centres(K * d), moments(sums_size(mixtures.family.form, K, d));
+    draw_seeds(rows, K, n_draws, uniforms, seeds.data());
+    for (int64_t k = 0; k < K; ++k)
+        std::copy_n(rows.values + seeds[k] * d, d, centres.begin() + k * d);
+    lloyd(rows, K, max_iter, true, 1, centres.data(), labels.data());
+    moments_of_partition(rows.values, labels, K, d, floor, mixtures.family.form, worth_sorting,
+                         moments.data());
+    const double *mass = moments.data() + 2, *mean = mass + K, *scatter = mean + K * d;
+    if (!(*std::min_element(mass, mass + K) > 0.0)) return false;
+    double total = 0.0;
+    for (int64_t k = 0; k < K; ++k) {
+        mixtures.weights[i * K + k] = mass[k] / moments[1];
+        total += mass[k];
+    }
+    std::copy_n(mean, K * d, mixtures.means + i * K * d);
+    try {
+        mixtures.family.m_step({K, d, mass, total, scatter, mass, scatter}, {},
+                               {mixtures.factors + i * mixtures.n_factors, nullptr, false});
+    } catch (const IllDefined&) {
+        return false;
+    }
+    return true;
+}
+
+// The start of each problem by k-means, from uniform draws (N, m) or (1, m) for all. `found` says
+// where that went well.
+void starts(Labels offsets, Numbers rows, const std::string& code, Table uniforms, int64_t n_draws,
+            int64_t max_iter, int64_t worth_sorting, Table floors, Numbers weights, Numbers means,
+            Numbers factors, Out<uint8_t> found, int64_t n_threads) {
+    const Sorted sorted(offsets, rows, int64_t(floors.shape(1)));
+    const int64_t n = sorted.n_problems, K = weights.ndim() == 2 ? weights.shape(1) : 0;
+    const Mixtures mixtures(family_of(code), n, K, sorted.d, weights, means, factors);
+    const int64_t m = uniforms.shape(1), n_streams = uniforms.shape(0);
+    require(K > 0 && m == 1 + (K - 1) * n_draws, "uniforms: for each draw");
+    require(n_streams == 1 || n_streams == n, "uniforms: one row, or one for each problem");
+    require(int64_t(floors.shape(0)) == n && int64_t(found.size()) == n,
+            "floors and found: one for each problem");
+    for (int64_t i = 0; i < n; ++i) require(sorted.size(i) >= K, "rows: no fewer than components");
+    without_gil([&] {
+        for_problems(n, n_threads, [&](int64_t i) {
+            const std::vector<double> ones(sorted.size(i), 1.0);
+            const WeightedRows own{sorted.size(i), sorted.d, sorted.of(i), ones.data()};
+            found.data()[i] =
+                start(own, mixtures, i, uniforms.data() + (n_streams == 1 ? 0 : i * m), n_draws,
+                      max_iter, floors.data() + i * sorted.d, worth_sorting);
+        });
+    });
+}
+
+// The log of the largest responsibility of each sample (n,), as `log_certainty` in
+// `_rows/evidence.py` adds them up.
+template <typename T>
+void write_certainties(const Rows<T>& rows, const Family& family, const State& state, double* out) {
+    const int64_t n = rows.n_samples, d = rows.n_features;
+    const int64_t K = int64_t(state.log_weights.size()), m = family.one ? 1 : K;
+    const std::vector<double> none(d, 0.0);
+    std::vector<double> peaks(K), logs(n * K);
+    log_peak(K, d, family.factor == Factor::triangular, m, state.factors.data(),
+             state.log_weights.data(), none.data(), peaks.data());
+    PackedMixture mixture(K, d, family.factor, state.means.data(), state.factors.data(), m,
+                          peaks.data());
+    Values<T> values{};
+    values.log_responsibilities = logs.data();
+    write_rows_fast(rows, mixture, state.means.data(), values, 1);
+    for (int64_t i = 0; i < n; ++i)
+        out[i] = *std::max_element(logs.begin() + i * K, logs.begin() + (i + 1) * K);
+}
+
+using OptionsTuple =
+    std::tuple<double, int64_t, bool, bool, int64_t, int64_t, double, double, int64_t>;
+
+RunOptions options_of(const OptionsTuple& t) {
+    return {std::get<0>(t), std::get<1>(t), std::get<2>(t), std::get<3>(t), std::get<4>(t),
+            std::get<5>(t), std::get<6>(t), std::get<7>(t), std::get<8>(t)};
+}
+
+// Runs EM for each problem from its mixture, which becomes the best found, with its moments. `ends`
+// are those of `RunEnd`, `certainties` those of all samples, one problem after the other. The
+// objectives after each evaluation.
+template <typename T>
+std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
+                                      const std::string& code, const OptionsTuple& given,
+                                      Table floors, Numbers log_weights, Numbers means,
+                                      Numbers factors, Numbers moments, Out<int64_t> ends,
+                                      Numbers remaining, Numbers certainties,
+                                      int64_t n_threads) {
+    const int64_t n = int64_t(problems.size()), d = floors.shape(1);
+    const int64_t K = log_weights.ndim() == 2 ? log_weights.shape(1) : 0;
+    const Family& family = family_of(code);
+    const Mixtures mixtures(family, n, K, d, log_weights, means, factors);
+    const Ties ties{code.at(0), code.at(1), code.at(2)};
+    const RunOptions options = options_of(given);
+    const int64_t size = sums_size(family.form, K, d);
+    require(K > 0 && int64_t(moments.size()) == n * size, "moments: as sums");
+    require(!options.accelerates || !ties.turn(), "code: of axes that do not turn");
+    require(int64_t(floors.shape(0)) == n && int64_t(ends.size()) == n &&
+                int64_t(remaining.size()) == n,
+            "floors, ends and remaining: one for each problem");
+    std::vector<Rows<T>> all;
+    std::vector<int64_t> first{0};
+    for (const auto& X : problems) {
+        require(int64_t(X.shape(1)) == d, "problems: as many features as floors");
+        all.push_back(rows_of<T>(X, std::nullopt));
+        first.push_back(first.back() + all.back().n_samples);
+    }
+    require(int64_t(certainties.size()) == first.back(), "certainties: one for each sample");
+    std::vector<std::vector<double>> objectives(n);
+    without_gil([&] {
+        for_problems(n, n_threads, [&](int64_t i) {
+            double *w = mixtures.weights + i * K, *m = mixtures.means + i * K * d,
+                   *f = mixtures.factors + i * mixtures.n_factors, *s = moments.data() + i * size;
+            State state{{w, w + K}, {m, m + K * d}, {f, f + mixtures.n_factors}, {}, {s, s + size}};
+            Run run = run_em(all[i], family, ties, floors.data() + i * d, options, state);
+            std::copy(state.log_weights.begin(), state.log_weights.end(), w);
+            std::copy(state.means.begin(), state.means.end(), m);
+            std::copy(state.factors.begin(), state.factors.end(), f);
+            std::copy(state.moments.begin(), state.moments.end(), s);
+            ends.data()[i] = int64_t(run.end);
+            remaining.data()[i] = run.remaining;
+            objectives[i] = std::move(run.objectives);
+            if (run.end != RunEnd::elsewhere)
+                write_certainties(all[i], family, state, certainties.data() + first[i]);
+        });
+    });
+    return objectives;
+}
+
+// Variances and steps of features from their sorted values (d, n), and weights (d, n) or (1, n).
+void scales(Table values, Table weights, double n_samples, Numbers variances, Numbers steps) {
+    const int64_t d = values.shape(0), n = values.shape(1), m = weights.shape(0);
+    require(n > 0 && int64_t(weights.shape(1)) == n && (m == 1 || m == d), "weights: as values");
+    require(int64_t(variances.size()) == d && int64_t(steps.size()) == d,
+            "variances and steps: one for each feature");
+    for (int64_t j = 0; j < d; ++j) {
+        const FeatureScale scale = feature_scale(
+            values.data() + j * n, weights.data() + (m == 1 ? 0 : j * n), n, n_samples);
+        variances.data()[j] = scale.variance;
+        steps.data()[j] = scale.step;
+    }
+}
+
+template <typename T>
+void bind(nb::module_& m, const char* scan_name, const char* runs_name) {
+    m.def(scan_name, &scan<T>, nb::arg("problems"), nb::arg("offsets"),
+          nb::arg("rows").noconvert(), nb::arg("magnitudes").noconvert(),
+          nb::arg("distinct").noconvert(), nb::arg("variances").noconvert(),
+          nb::arg("steps").noconvert(), nb::arg("n_threads"));
+    m.def(runs_name, &runs<T>, nb::arg("problems"), nb::arg("code"), nb::arg("options"),
+          nb::arg("floors"), nb::arg("log_weights").noconvert(), nb::arg("means").noconvert(),
+          nb::arg("factors").noconvert(), nb::arg("moments").noconvert(),
+          nb::arg("ends").noconvert(), nb::arg("remaining").noconvert(),
+          nb::arg("certainties").noconvert(), nb::arg("n_threads"));
+}
+
+}  // namespace
+
+void skgmm::bind_batch(nb::module_& m) {
+    bind<double>(m, "scan_float64", "runs_float64");
+    bind<float>(m, "scan_float32", "runs_float32");
+    m.def("starts", &starts, nb::arg("offsets"), nb::arg("rows").noconvert(), nb::arg("code"),
+          nb::arg("uniforms"), nb::arg("n_draws"), nb::arg("max_iter"), nb::arg("worth_sorting"),
+          nb::arg("floors"), nb::arg("weights").noconvert(), nb::arg("means").noconvert(),
+          nb::arg("factors").noconvert(), nb::arg("found").noconvert(), nb::arg("n_threads"));
+    m.def("feature_scales", &scales, nb::arg("values"), nb::arg("weights"), nb::arg("n_samples"),
+          nb::arg("variances").noconvert(), nb::arg("steps").noconvert());
+}

@@ -1,0 +1,220 @@
+"""Many small problems side by side in compiled code: starts by k-means, and EM from them.
+
+Each start is that of `methods`, and each run that of `EM`: they call the same functions of the
+kernel. What these cannot do is left to an ordinary fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skgmm._em.convergence import FIRST_STEPS, STEADY, STRETCH
+from skgmm._em.loop import WORTHWHILE
+from skgmm._em.quasi_newton import ANCHORS
+from skgmm._em.result import EMResult, EMStatus
+from skgmm._em.settings import Settings
+from skgmm._kernels import _native
+from skgmm._kernels.sums import room_for_sums
+from skgmm._linalg import Array
+from skgmm._moments import Moments, Scatter
+from skgmm._parameters import MixtureParameters
+from skgmm._rows.base import WORTH_SORTING
+from skgmm._rows.feature_scale import FeatureScale
+from skgmm._starts.kmeans import MAX_ITER, n_draws, n_uniforms
+from skgmm._threads import cached_property
+from skgmm.covariance import Structure
+from skgmm.covariance._base import covariance_of
+
+# How runs end, as the kernel counts (`RunEnd`).
+CONVERGED, OUT_OF_ITERATIONS, ELSEWHERE = range(3)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a first look at N problems of the same number of features finds."""
+
+    offsets: Array  # (N + 1,) where the sorted samples of each begin
+    sorted: Array  # (total, d) float64
+    magnitudes: Array  # (N,) largest; not finite where a sample is not
+    distinct: Array  # (N,) bool, whether the first feature tells all samples apart
+    scale: FeatureScale  # (N, d)
+
+    @classmethod
+    def of(cls, problems: list[Array], n_threads: int) -> Scan:
+        n, d = len(problems), problems[0].shape[1]
+        offsets = np.cumsum([0, *map(len, problems)], dtype=np.int64)
+        rows = np.empty((offsets[-1], d))
+        magnitudes, distinct = np.empty(n), np.empty(n, dtype=np.uint8)
+        scale = FeatureScale(np.zeros((n, d)), np.zeros((n, d)))
+        scan = getattr(_native, f"scan_{problems[0].dtype}")
+        scan(problems, offsets, rows, magnitudes, distinct, *scale, n_threads)
+        return cls(offsets, rows, magnitudes, distinct.astype(bool), scale)
+
+    def chosen(self, which: Array) -> tuple[Array, Array]:
+        """Offsets and sorted samples of some of the problems."""
+        if len(which) == len(self.magnitudes):
+            return self.offsets, self.sorted
+        first, last = self.offsets[which], self.offsets[which + 1]
+        parts = [self.sorted[i:j] for i, j in zip(first, last, strict=True)]
+        return np.cumsum(np.r_[0, last - first], dtype=np.int64), np.concatenate(parts)
+
+
+class Layout(NamedTuple):
+    """Numbers of problems, components and features, and the structure of the covariances."""
+
+    n_problems: int
+    n_components: int
+    n_features: int
+    structure: Structure
+
+    @property
+    def code(self) -> str:
+        assert self.structure.compiled is not None
+        return self.structure.compiled
+
+    @property
+    def factors(self) -> Array:
+        """Room for factors of the precisions."""
+        n_factors = self.n_components if "V" in self.code else 1
+        one = 1 if self.code.endswith("I") else 2
+        return np.empty((self.n_problems, n_factors, *one * (self.n_features,)))
+
+    @property
+    def sums(self) -> Array:
+        """Room for moments."""
+        form = self.structure.scatter.kernel_form
+        one, _ = room_for_sums((self.n_components, self.n_features), form)
+        return np.zeros((self.n_problems, len(one)))
+
+
+@dataclass(frozen=True)
+class Runs:
+    """N runs of EM: where each ended, and the mixtures and moments found."""
+
+    layout: Layout
+    ends: Array  # (N,)
+    objectives: list[list[float]]
+    remaining: Array  # (N,)
+    log_weights: Array  # (N, K)
+    means: Array  # (N, K, d)
+    factors: Array  # (N, m, d, d) or (N, m, d)
+    sums: Array  # (N, size)
+    certainties: list[Array]  # log of the largest responsibility of each sample, (n,)
+
+    @cached_property
+    def scatter(self) -> Array:
+        """Second moments, (N, K, d, d), (N, d, d) or (N, K, d)."""
+        _, K, d, structure = self.layout
+        shapes = {
+            Scatter.FULL: (K, d, d),
+            Scatter.POOLED: (d, d),
+            Scatter.DIAGONAL: (K, d),
+        }
+        return self.sums[:, 2 + K * (1 + d) :].reshape(-1, *shapes[structure.scatter])
+
+    @cached_property
+    def mass(self) -> Array:
+        """(N, K)."""
+        return self.sums[:, 2 : 2 + self.layout.n_components]
+
+    @cached_property
+    def moment_means(self) -> Array:
+        """(N, K, d)."""
+        _, K, d, _ = self.layout
+        return self.sums[:, 2 + K : 2 + K * (1 + d)].reshape(-1, K, d)
+
+    def result(self, i: int, **known: Any) -> EMResult:
+        """That of one run, with what is known of it."""
+        covariance = covariance_of(self.factors[i].copy())
+        parameters = MixtureParameters(self.log_weights[i].copy(), self.means[i].copy(), covariance)
+        moments = Moments(
+            self.layout.structure.scatter,
+            self.mass[i].copy(),
+            self.moment_means[i].copy(),
+            self.scatter[i].copy(),
+            float(self.sums[i, 0]),
+            float(self.sums[i, 1]),
+        )
+        status = EMStatus.CONVERGED if self.ends[i] == CONVERGED else EMStatus.MAX_ITER
+        objectives = self.objectives[i]
+        left = float(self.remaining[i])
+        return EMResult(parameters, moments, objectives, status, [], left, **known)
+
+
+def run_all(
+    settings: Settings,
+    problems: list[Array],
+    scan: Scan,
+    which: Array,
+    floors: Array,
+    uniforms: Array,
+    n_threads: int,
+) -> Runs:
+    """Start and run some of the problems, by their numbers (m,).
+
+    Parameters
+    ----------
+    floors : ndarray of shape (m, d)
+        What `reg_covar` adds to the variances.
+    uniforms : ndarray of shape (m, n_uniforms) or (1, n_uniforms)
+        Draws for the seeds of k-means, of each or the same for all.
+    """
+    K = settings.n_components
+    layout = Layout(len(which), K, floors.shape[1], settings.structure)
+    weights, means = np.empty((len(which), K)), np.empty((len(which), K, floors.shape[1]))
+    factors, sums, found = layout.factors, layout.sums, np.zeros(len(which), dtype=np.uint8)
+    offsets, rows = scan.chosen(which)
+    start_rule = layout.code, uniforms, n_draws(K), MAX_ITER, WORTH_SORTING
+    _native.starts(offsets, rows, *start_rule, floors, weights, means, factors, found, n_threads)
+    # Failed starts are left out below; until then any mixture will do.
+    lost = ~found.astype(bool) | ~np.isfinite(factors).reshape(len(which), -1).all(axis=1)
+    weights[lost], means[lost], factors[lost] = 1.0 / K, 0.0, 1.0
+    # As an ordinary fit does, whose starts take weights that may be given.
+    log_weights = np.log(np.exp(np.log(weights)))
+    ends, remaining = np.empty(len(which), dtype=np.int64), np.empty(len(which))
+    certainties = np.empty(len(rows))
+    run = getattr(_native, f"runs_{problems[0].dtype}")
+    objectives = run(
+        [problems[i] for i in which],
+        layout.code,
+        _options(settings),
+        floors,
+        log_weights,
+        means,
+        factors,
+        sums,
+        ends,
+        remaining,
+        certainties,
+        n_threads,
+    )
+    ends[lost] = ELSEWHERE
+    found_by_run = objectives, remaining, log_weights, means, factors, sums
+    return Runs(layout, ends, *found_by_run, np.split(certainties, offsets[1:-1]))
+
+
+def uniforms_of(settings: Settings, streams: list[np.random.RandomState]) -> Array:
+    """Draws for the seeds from the stream of each fit; of one, if that is the same for all."""
+    own, found = np.random.RandomState(0), []
+    for stream in streams:
+        own.seed(stream.randint(np.iinfo(np.int32).max, size=1)[0])  # as `best_of` does
+        found.append(own.random_sample(n_uniforms(settings.n_components)))
+    return np.array(found)
+
+
+def _options(settings: Settings) -> tuple[Any, ...]:
+    """What `RunOptions` holds."""
+    return (
+        float(settings.tol),
+        int(settings.max_iter),
+        settings.acceleration is not None,
+        settings.acceleration == "lbfgs",
+        STRETCH,
+        FIRST_STEPS,
+        STEADY,
+        float(WORTHWHILE),
+        ANCHORS,
+    )
