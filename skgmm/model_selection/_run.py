@@ -68,7 +68,7 @@ def searched(
     if column == HELD_OUT:
         if not complete:
             raise tasks.interruption
-        splits = folds.split(rows.X, groups=groups)
+        splits = folds.split(rows.X) if groups is None else folds.split(rows.X, groups=groups)
         held_out, complete = cross_validated(
             rows, splits, structures, prepare, rows.n_threads, tasks
         )
