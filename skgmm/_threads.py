@@ -86,6 +86,12 @@ def _libraries() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+@cache
+def _blas_libraries() -> list[Any]:
+    """Those of `_libraries` that are BLAS."""
+    return [one for one in _libraries().lib_controllers if one.user_api == "blas"]
+
+
 class _BlasLimit:
     """One thread for BLAS, for as long as a fit runs in any thread of this process."""
 
@@ -96,7 +102,7 @@ class _BlasLimit:
 
     def begin(self) -> None:
         with self.lock:
-            if not self.fitting:
+            if not self.fitting and any(one.num_threads != 1 for one in _blas_libraries()):
                 self.original = _libraries().limit(limits=1, user_api="blas")
             self.fitting.append(threading.get_ident())
 

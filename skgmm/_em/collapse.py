@@ -168,7 +168,7 @@ class CollapseTest:
         """
         parameters = result.parameters
         # Weights that sum to less than the number of samples are relative.
-        n_samples = max(self.overall.total_weight, float(self.n_samples))
+        n_samples = max(self.moments.total_weight, float(self.n_samples))
         n_represented = max(n_samples, float(self.n_represented))
         result = replace(result, small=small_components(parameters, n_represented))
         empty = parameters.weights < EMPTY_WEIGHT

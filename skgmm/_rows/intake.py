@@ -216,9 +216,12 @@ def array_with_missing(estimator: BaseEstimator, X: Any, reset: bool) -> tuple[A
 def _validated(estimator: BaseEstimator, reset: bool, X: Any) -> Array:
     dtypes = [np.float64, np.float32]
     if is_plain(X, *dtypes) and X.ndim == 2 and X.size:
+        # As `validate_data`, which takes longer to find that an array has no names.
         known = vars(estimator)
-        as_fitted = known.get("n_features_in_") == X.shape[1] and "feature_names_in_" not in known
-        if reset or not as_fitted:  # scikit-learn takes longer to find that nothing is wrong
+        if reset:
+            known.pop("feature_names_in_", None)
+            estimator.n_features_in_ = X.shape[1]
+        elif known.get("n_features_in_") != X.shape[1] or "feature_names_in_" in known:
             validate_data(estimator, X, skip_check_array=True, reset=reset)
         return X
     return validate_data(estimator, X, dtype=dtypes, ensure_all_finite=False, reset=reset)

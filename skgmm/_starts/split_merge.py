@@ -81,9 +81,9 @@ def split_and_merge(
         As of `run_em`.
     """
     n_components = result.parameters.n_components
-    broken = bool(result.empty or result.duplicates or (result.collapsed and not only_repair))
     if result.status is not EMStatus.CONVERGED or n_components < 2:
         return result
+    broken = bool(result.empty or result.duplicates or (result.collapsed and not only_repair))
     if (only_repair and not broken) or len(sample := draw()) <= n_components:
         return result
     rng = stream()
