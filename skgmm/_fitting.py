@@ -182,6 +182,8 @@ def _objective(settings: Settings, rows: Rows) -> tuple[Objective, ConjugatePrio
         prior = prior_of(settings.prior, one_gaussian_of(objective), structure, K)
         if fixed is not None:
             fixed.check_prior_of_weights(np.asarray(prior.weight_rows))
+    if prior is None and fixed is None:
+        return objective, None
     return replace(objective, prior=prior and Prior.of(prior), fixed=fixed), prior
 
 

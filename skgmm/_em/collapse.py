@@ -5,6 +5,7 @@ which no sample varies. Both are found from Moments, without another pass over t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.linalg import eigh
@@ -170,11 +171,14 @@ class CollapseTest:
         # Weights that sum to less than the number of samples are relative.
         n_samples = max(self.moments.total_weight, float(self.n_samples))
         n_represented = max(n_samples, float(self.n_represented))
-        result = replace(result, small=small_components(parameters, n_represented))
-        empty = parameters.weights < EMPTY_WEIGHT
-        collapsed = [k for k in self(parameters) if not empty[k]]
+        small = small_components(parameters, n_represented)
+        collapsed = self(parameters)
+        if collapsed:
+            empty = parameters.weights < EMPTY_WEIGHT
+            collapsed = [k for k in collapsed if not empty[k]]
         if not collapsed:
-            return replace(result, collapsed=[], degenerate=[], artificial=0.0, own_variance=0.0)
+            found: dict[str, Any] = {"collapsed": [], "degenerate": []}
+            return replace(result, small=small, artificial=0.0, own_variance=0.0, **found)
         shared = parameters.covariance.shared
         fractions = np.ones(parameters.n_components) if shared else parameters.weights
         few = n_samples * fractions < few_samples(parameters.n_features)
@@ -182,6 +186,7 @@ class CollapseTest:
         gain, own = self._rests(parameters, degenerate)
         return replace(
             result,
+            small=small,
             collapsed=[k for k in collapsed if few[k]],
             degenerate=degenerate,
             artificial=gain,
@@ -295,8 +300,9 @@ class CollapseTest:
             return Span(len(variances), len(columns), constant, [], *lost)
         overall, within = self._scatters
         null = self._null_directions(overall, columns)
-        if null.shape[1]:
-            null = min(null, self._null_directions(within, columns), key=lambda axes: axes.shape[1])
+        if not null.shape[1]:
+            return Span(len(variances), len(columns), constant, [], *lost)
+        null = min(null, self._null_directions(within, columns), key=lambda axes: axes.shape[1])
         takes_part = np.abs(null).max(axis=1, initial=0.0) > _TAKES_PART
         n_directions = len(columns) - null.shape[1]
         dependent = columns[takes_part].tolist()
@@ -308,12 +314,15 @@ class CollapseTest:
         Eigenvalues of the correlations tell, so that units do not matter. What is less than the
         default `reg_covar` (or the given one, if that is smaller) is no variance.
         """
-        covariance = scatter[np.ix_(columns, columns)] / self.overall.total_weight
+        if len(columns) < len(scatter):
+            scatter = scatter[np.ix_(columns, columns)]
+        covariance = scatter / self.overall.total_weight
         variances = np.diagonal(covariance)
         variances = np.where(variances > 0, variances, 1.0)
         deviations = np.sqrt(variances)
         correlations = covariance / deviations / deviations[:, None]
-        least = np.clip((self.floor[columns] / variances).max(), _ROUNDING, _NO_VARIANCE)
+        largest = float((self.floor[columns] / variances).max())
+        least = min(max(largest, _ROUNDING), _NO_VARIANCE)
         if _all_above(correlations, 2.0 * least):
             return np.empty((len(columns), 0))
         values, vectors = eigh(correlations)

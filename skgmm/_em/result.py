@@ -219,7 +219,7 @@ class EMResult:
         singular = self.status is EMStatus.COLLAPSED
         return singular, bool(self.collapsed), bool(self.small), -self.comparable_objective
 
-    @property
+    @cached_property
     def empty(self) -> list[int]:
         """Components with less than a trace of the rows."""
         if self.distinct:

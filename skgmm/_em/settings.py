@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -44,13 +45,17 @@ class Settings:
     @classmethod
     def of(cls, mixture: BaseEstimator) -> Self:
         """Those of an estimator that has seen the features of X."""
-        found = {"structure", "feature_names"}
-        parameters = [field.name for field in fields(cls) if field.name not in found]
         return cls(
-            **{name: getattr(mixture, name) for name in parameters},
+            **{name: getattr(mixture, name) for name in cls._parameters()},
             structure=find_structure(mixture.covariance_type),
             feature_names=getattr(mixture, "feature_names_in_", None),
         )
+
+    @classmethod
+    @cache
+    def _parameters(cls) -> list[str]:
+        found = {"structure", "feature_names"}
+        return [field.name for field in fields(cls) if field.name not in found]
 
     @property
     def em_options(self) -> dict[str, Any]:

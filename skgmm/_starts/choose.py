@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
@@ -20,7 +21,7 @@ from skgmm._rows.sample import StartSample, Stream
 from skgmm._starts.given import GivenParameters, check_given, matched
 from skgmm._starts.methods import initial_parameters, start_of
 from skgmm._starts.race import Candidate, race
-from skgmm._starts.restarts import LeftOutError, as_it_is_now
+from skgmm._starts.restarts import LeftOutError
 from skgmm._validation import check_partition, check_responsibilities
 from skgmm.covariance import STRUCTURES, Structure
 
@@ -57,14 +58,14 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
         structure,
         n_components,
         n_features,
+        named=rows.labelled,
     )
-    stream = as_it_is_now(rng)  # even if the sample is drawn later
-    sample = cache(lambda: rows.start_sample(n_components, stream))
+    # The sample of a given start is drawn when a move needs it, which is rare.
+    sample = cache(lambda: rows.start_sample(n_components, partial(deepcopy, rng)))
     needed = max(n_components, objective.minimum_rows(n_components))
     # Counted also where a prior makes up for them: they tell why columns depend on each other.
     enough = max(needed, structure.minimum_rows(n_components, n_features))
     n_distinct = _few_distinct(rows, sample, enough)
-    given = replace(given, named=rows.labelled)
     warning = _too_few(n_distinct, n_components, n_features, structure, needed)
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
     known["weights"] = given.weights

@@ -22,6 +22,7 @@ def check_given(
     structure: Structure,
     n_components: int,
     n_features: int,
+    named: bool = False,
 ) -> GivenParameters:
     """weights_init, means_init and precisions_init."""
     covariance = None
@@ -31,6 +32,7 @@ def check_given(
         weights=None if weights is None else check_weights(weights, n_components),
         means=None if means is None else check_means(means, n_components, n_features),
         covariance=covariance,
+        named=named,
     )
 
 

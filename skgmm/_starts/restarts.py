@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from functools import cache, partial
 
 import numpy as np
@@ -23,18 +22,6 @@ class LeftOutError(ValueError):
 
 
 Run = Callable[[int, Stream], EMResult]
-
-
-def as_it_is_now(rng: np.random.RandomState) -> Stream:
-    """A lazy copy of a stream in its present state, whatever is drawn from the stream later."""
-    state = rng.get_state(legacy=False)
-
-    def copied() -> np.random.RandomState:
-        copy = deepcopy(rng)
-        copy.set_state(state)
-        return copy
-
-    return cache(copied)
 
 
 def best_of(

@@ -18,12 +18,13 @@ def similar_components(
     Means (K, d) differ by less than `tolerance` standard deviations, and factors of the precisions
     by less than that in their own size.
     """
+    # Factors are upper triangular: the first feature alone tells which cannot be similar.
+    first, scale = means[:, 0], covariance.factor.reshape(len(covariance.factor), -1)[:, 0]
+    near = np.tril(np.abs(first[:, None] - first) * scale[:, None] < tolerance, -1)
+    if not near.any():
+        return
     own = covariance.per_component(len(means))
     factors = own.factor.reshape(len(means), -1)
-    # Factors are upper triangular: the first feature alone tells which cannot be similar.
-    first, scale, order = means[:, 0], factors[:, 0], np.arange(len(means))
-    near = np.abs(first[:, None] - first) * scale[:, None] < tolerance
-    near &= order < order[:, None]
     for k in np.flatnonzero(near.any(axis=1)).tolist():
         apart = own.whiten(means[:k] - means[k], k)
         change = np.abs(factors[:k] - factors[k]).max(axis=1)
