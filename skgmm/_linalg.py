@@ -73,6 +73,22 @@ def reordered_factors(factors: Array, order: Array) -> Array:
     return turned * np.sign(np.diagonal(turned, axis1=1, axis2=2))[:, None, :]
 
 
+def eigh_of_two(a: Array, b: Array) -> tuple[Array, Array]:
+    """Values w and vectors V with V' a V = diag(w) and V' b V = I, for symmetric a and positive b.
+
+    As `scipy.linalg.eigh`, whose checks take longer than small matrices do.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If b is not positive definite.
+    """
+    values, vectors, info = lapack.dsygvd(a, b)
+    if info:
+        raise np.linalg.LinAlgError("b is not positive definite")
+    return values, vectors
+
+
 def log_diagonal_sum(factors: Array) -> Array:
     """Log-determinants of a stack of triangular matrices with positive diagonal, shape (m,)."""
     return np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)

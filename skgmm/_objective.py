@@ -63,7 +63,7 @@ class Objective:
         """What is added to the variances, and which part of it stands for recorded cells."""
         return Regularisation(self.floor, np.zeros_like(self.floor) + self.cells)
 
-    @property
+    @cached_property
     def arrays(self) -> PlainData | None:
         """The samples as arrays, where they are in memory."""
         rows = self.rows

@@ -122,8 +122,10 @@ def maximise(
     IllDefinedCovarianceError
         If the structure finds no positive definite covariance.
     """
+    weights = moments.weights
     covariance = estimate_covariance(moments, structure, previous)
-    weights = np.where(vanishing(moments), 0.0, moments.weights)
+    if weights.min() < _SMALLEST_WEIGHT:
+        weights = np.where(vanishing(moments), 0.0, weights)
     return MixtureParameters.from_weights(weights, moments.mean, covariance)
 
 
@@ -131,8 +133,8 @@ def estimate_covariance(
     moments: Moments, structure: Structure, previous: MixtureParameters | None
 ) -> Covariance:
     """The covariances of the M-step."""
-    if (lost := vanishing(moments)).any():
-        moments = moments.without(lost)
+    if moments.weights.min() < _SMALLEST_WEIGHT:
+        moments = moments.without(vanishing(moments))
     return structure.estimate(moments, previous.covariance if previous else None)
 
 

@@ -90,6 +90,14 @@ def test_every_structure_fits_pixels(name):
     assert "collapsed" not in mixture.status_
 
 
+@pytest.mark.parametrize("seed", range(2, 7))
+def test_a_dummy_column_that_is_constant_within_components(seed):
+    """There is no variance within components, and none that was added without reason."""
+    rng, group = np.random.default_rng(seed), np.arange(20) % 3
+    X = np.c_[4 * group + rng.normal(size=20), rng.normal(size=20), group == 0]
+    assert np.isfinite(quiet_fit(X, 3).lower_bound_)
+
+
 def test_reg_covar_says_what_was_added():
     X = np.c_[two_clusters(0, 100), np.arange(200) % 10 == 0]
     mixture = quiet_fit(X, 2)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from skgmm._em.result import EMPTY_WEIGHT, EMResult, Span
-from skgmm._linalg import Array
+from skgmm._linalg import Array, eigh_of_two
 from skgmm._moments import Moments, Scatter
 from skgmm._objective import Regularisation
 from skgmm._parameters import MixtureParameters
@@ -57,6 +57,8 @@ def small_components(parameters: MixtureParameters, n_samples: float) -> list[in
     n_features = 1 if parameters.covariance.diagonal else parameters.n_features
     needed = min(n_features + 1.0, n_samples / (2.0 * n_components))
     weights = parameters.weights
+    if n_samples * weights.min() >= needed:
+        return []
     return np.flatnonzero((weights >= EMPTY_WEIGHT) & (n_samples * weights < needed)).tolist()
 
 
@@ -136,9 +138,10 @@ class CollapseTest:
         covariance = parameters.covariance
         fractions = covariance.precision_diagonal() * self.floor
         # The sum over directions: the largest share is no more than that.
-        suspects = np.flatnonzero(fractions.sum(axis=1) > LARGEST_FRACTION)
-        if not len(suspects):
+        sums = fractions.sum(axis=1)
+        if not sums.max() > LARGEST_FRACTION:
             return []
+        suspects = np.flatnonzero(sums > LARGEST_FRACTION)
         if covariance.diagonal:
             variances, _ = self.overall.feature_variances()
             vary = self.floor <= LARGEST_FRACTION * (variances + self.floor)
@@ -341,10 +344,14 @@ def _all_above(matrix: Array, least: float) -> bool:
 def _fractions(added: Array, matrix: Array) -> tuple[Array, Array]:
     """What `added` is of `matrix` along the axes in which both are diagonal, and those axes.
 
-    Features may differ by any factor, so each is measured in its own deviations.
+    Features may differ by any factor, so each is measured in its own deviations. Where one has none,
+    the matrix is singular.
     """
-    units = 1.0 / np.sqrt(np.diagonal(matrix))
-    fractions, axes = eigh(units[:, None] * added * units, units[:, None] * matrix * units)
+    variances = np.diagonal(matrix)
+    if not variances.min(initial=np.inf) > 0:
+        raise np.linalg.LinAlgError("a feature has no variance")
+    units = 1.0 / np.sqrt(variances)
+    fractions, axes = eigh_of_two(units[:, None] * added * units, units[:, None] * matrix * units)
     return fractions, units[:, None] * axes
 
 

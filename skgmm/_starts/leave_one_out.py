@@ -74,7 +74,8 @@ class EStep:
         total = np.maximum(responsibilities.sum(axis=1), np.finfo(np.float64).tiny)
         self.responsibilities = responsibilities / total[:, None]
         self.mass = weights @ self.responsibilities
-        self.mean_objective = float(np.average(log_density + np.log(total), weights=weights))
+        mean = ((log_density + np.log(total)) * weights).sum() / weights.sum()
+        self.mean_objective = float(mean)
         log_joint += log_density[:, None]
         self.log_joint = log_joint  # of weight x density, with the penalty
 
