@@ -72,6 +72,42 @@ def test_weights_are_repetitions():
     np.testing.assert_array_equal(weighted.steps, repeated.steps)
 
 
+def variance_by_sorting(values, times):
+    """The smaller of the variance and of that of a normal distribution with the same quantiles."""
+    repeated = np.sort(np.repeat(values, times))
+    robust = np.inf
+    for tail, width in ((0.25, 1.34898), (0.1, 2.56310), (0.02, 4.10750)):
+        ranks = [int(np.ceil(share * len(repeated) - 1e-9)) - 1 for share in (tail, 1 - tail)]
+        apart = np.diff(repeated[ranks])[0]
+        if apart > 0:
+            robust = (apart / width) ** 2
+            break
+    return min(repeated.var(), robust)
+
+
+@pytest.mark.parametrize("n", [3, 64, 129, 900, 5_000])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_scale_is_that_of_sorted_values(n, weighted):
+    """Of many values only some are sorted; missing ones are left out."""
+    rng = np.random.default_rng(n)
+    X = np.column_stack(
+        [
+            rng.normal(size=n),
+            np.where(rng.random(n) < 0.2, np.nan, rng.exponential(size=n)),
+            np.where(np.arange(n) < 0.6 * n, 0.0, rng.normal(size=n)),
+            rng.integers(5, size=n),
+            np.sort(rng.normal(1e6, 1.0, size=n)),
+        ]
+    )
+    times = rng.integers(1, 4, size=n) if weighted else np.ones(n, dtype=int)
+    scale = FeatureScale.of(X, times.astype(float))
+    for j, column in enumerate(X.T):
+        seen = ~np.isnan(column)
+        expected = variance_by_sorting(column[seen], times[seen])
+        assert scale.variances[j] == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_array_equal(scale.steps, [0, 0, 0, 1.0 if n > 15 else 0.0, 0])
+
+
 @pytest.mark.parametrize("name", ["full", "tied", "diag"])
 @pytest.mark.parametrize("seed", range(5))
 def test_one_hot_columns_do_not_decide_the_clusters(name, seed):

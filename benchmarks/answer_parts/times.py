@@ -102,7 +102,7 @@ def take_turns(functions):
 
 
 def turn(function):
-    """Processor time of a number of calls that the clock can measure, and what the last returned."""
+    """Processor time of a number of calls, that number, and what the last returned."""
     began, n_calls, seconds = time.process_time(), 0, 0.0
     while seconds < SHORTEST:
         result = function()

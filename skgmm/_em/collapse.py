@@ -344,8 +344,8 @@ def _all_above(matrix: Array, least: float) -> bool:
 def _fractions(added: Array, matrix: Array) -> tuple[Array, Array]:
     """What `added` is of `matrix` along the axes in which both are diagonal, and those axes.
 
-    Features may differ by any factor, so each is measured in its own deviations. Where one has none,
-    the matrix is singular.
+    Features may differ by any factor, so each is measured in its own deviations. Where one has
+    none, the matrix is singular.
     """
     variances = np.diagonal(matrix)
     if not variances.min(initial=np.inf) > 0:

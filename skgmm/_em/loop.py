@@ -62,7 +62,9 @@ class _Ascent:
             raise _OutOfIterationsError
         if self.watch is not None:
             self.watch.begin()
-        stop = stop._replace(max_iter=1 if self.watch is not None else min(stop.max_iter, left))
+        most = 1 if self.watch is not None else left
+        if stop.max_iter > most:
+            stop = stop._replace(max_iter=most)
         reached = iterate(self.objective, self.parameters, self.moments, rate.gains, stop)
         if reached is None:
             self.step(rate)

@@ -86,10 +86,9 @@ class Covariance(ABC):
     def check_precisions(self) -> None:
         """Raise IllDefinedCovarianceError where precisions, or sums of two, are infinite."""
         with np.errstate(over="ignore"):
-            diagonal = 4.0 * self.precision_diagonal()
-        if not diagonal.max() < np.inf:
-            finite = np.isfinite(diagonal).all(axis=1)
-            raise IllDefinedCovarianceError(np.flatnonzero(~finite).tolist())
+            finite = np.isfinite(4.0 * self.precision_diagonal())
+        if not finite.all():
+            raise IllDefinedCovarianceError(np.flatnonzero(~finite.all(axis=1)).tolist())
 
     @property
     @abstractmethod
