@@ -73,20 +73,36 @@ def reordered_factors(factors: Array, order: Array) -> Array:
     return turned * np.sign(np.diagonal(turned, axis1=1, axis2=2))[:, None, :]
 
 
-def eigh_of_two(a: Array, b: Array) -> tuple[Array, Array]:
-    """Values w and vectors V with V' a V = diag(w) and V' b V = I, for symmetric a and positive b.
+def fractions_along_axes(added: Array, matrix: Array) -> tuple[Array, Array]:
+    """What `added` is of `matrix` along the axes in which both are diagonal, and those axes.
 
-    As `scipy.linalg.eigh`, whose checks take longer than small matrices do.
+    Features may differ by any factor, so each is measured in its own deviations. In the axes
+    `matrix` is the identity. LAPACK is called directly: the checks of `scipy.linalg.eigh` take
+    longer than small matrices do.
 
     Raises
     ------
     numpy.linalg.LinAlgError
-        If b is not positive definite.
+        If `matrix` is not positive definite.
     """
-    values, vectors, info = lapack.dsygvd(a, b)
+    variances = np.diagonal(matrix)
+    if not variances.min(initial=np.inf) > 0:
+        raise np.linalg.LinAlgError("a feature has no variance")
+    units = 1.0 / np.sqrt(variances)
+    scaled = (units[:, None] * some * units for some in (added, matrix))
+    fractions, axes, info = lapack.dsygvd(*scaled)
     if info:
-        raise np.linalg.LinAlgError("b is not positive definite")
-    return values, vectors
+        raise np.linalg.LinAlgError("the matrix is not positive definite")
+    return fractions, units[:, None] * axes
+
+
+def all_above(matrix: Array, least: float) -> bool:
+    """Whether all eigenvalues are certainly greater, without finding them."""
+    try:
+        np.linalg.cholesky(matrix - least * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def log_diagonal_sum(factors: Array) -> Array:

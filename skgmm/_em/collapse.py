@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from skgmm._em.result import EMPTY_WEIGHT, EMResult, Span
-from skgmm._linalg import Array, eigh_of_two
+from skgmm._linalg import Array, all_above, fractions_along_axes
 from skgmm._moments import Moments, Scatter
 from skgmm._objective import Regularisation
 from skgmm._parameters import MixtureParameters
@@ -128,7 +128,9 @@ class CollapseTest:
         """Axes (d, r) along which less than half of the variance is added."""
         added = np.diag(self.floor)
         try:
-            fractions, axes = _fractions(added, scatter / self.overall.total_weight + added)
+            fractions, axes = fractions_along_axes(
+                added, scatter / self.overall.total_weight + added
+            )
         except np.linalg.LinAlgError:  # rounding hides reg_covar
             return np.empty((len(added), 0))
         return axes[:, fractions <= LARGEST_FRACTION]
@@ -204,7 +206,7 @@ class CollapseTest:
         if covariance.diagonal:
             return bool((self.floor > LARGEST_FRACTION * covariance.variances()[which]).all())
         rest = np.diag(self.floor) - LARGEST_FRACTION * covariance.dense()[which]
-        return _all_above(self.directions.T @ rest @ self.directions, 0.0)
+        return all_above(self.directions.T @ rest @ self.directions, 0.0)
 
     def supports(self, end: EMResult, may_share_values: bool) -> bool:
         """Whether all components of an end on a part of the samples rest on these.
@@ -259,7 +261,7 @@ class CollapseTest:
     def _rest_of_matrix(self, matrix: Array) -> tuple[float, float]:
         directions = self.directions  # along which all samples have the identity covariance
         try:
-            fractions, axes = _fractions(
+            fractions, axes = fractions_along_axes(
                 directions.T @ np.diag(self.floor) @ directions, directions.T @ matrix @ directions
             )
         except np.linalg.LinAlgError:
@@ -326,38 +328,15 @@ class CollapseTest:
         correlations = covariance / deviations / deviations[:, None]
         largest = float((self.floor[columns] / variances).max())
         least = min(max(largest, _ROUNDING), _NO_VARIANCE)
-        if _all_above(correlations, 2.0 * least):
+        if all_above(correlations, 2.0 * least):
             return np.empty((len(columns), 0))
         values, vectors = eigh(correlations)
         return vectors[:, values <= least]
 
 
-def _all_above(matrix: Array, least: float) -> bool:
-    """Whether all eigenvalues are certainly greater, without finding them."""
-    try:
-        np.linalg.cholesky(matrix - least * np.eye(len(matrix)))
-    except np.linalg.LinAlgError:
-        return False
-    return True
-
-
-def _fractions(added: Array, matrix: Array) -> tuple[Array, Array]:
-    """What `added` is of `matrix` along the axes in which both are diagonal, and those axes.
-
-    Features may differ by any factor, so each is measured in its own deviations. Where one has
-    none, the matrix is singular.
-    """
-    variances = np.diagonal(matrix)
-    if not variances.min(initial=np.inf) > 0:
-        raise np.linalg.LinAlgError("a feature has no variance")
-    units = 1.0 / np.sqrt(variances)
-    fractions, axes = eigh_of_two(units[:, None] * added * units, units[:, None] * matrix * units)
-    return fractions, units[:, None] * axes
-
-
 def _largest_fraction(added: Array, matrix: Array) -> float:
     """The largest of the fractions; infinite where `matrix` is singular but for rounding."""
     try:
-        return float(_fractions(added, matrix)[0][-1])
+        return float(fractions_along_axes(added, matrix)[0][-1])
     except np.linalg.LinAlgError:
         return np.inf
