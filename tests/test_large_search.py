@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
-from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut
+from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut, PredefinedSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -125,6 +125,51 @@ def test_weights_missing_values_labels_noise_and_errors_come_along():
     other = GaussianMixtureSearch(**options).fit(blocks, labels=labels)
     assert other.best_n_components_ == 3
     assert other.best_estimator_.total_weight_ == weights.sum()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_missing_values_out_of_core_are_those_in_memory(weighted):
+    X, _ = three_groups()
+    X[::5, 0] = np.nan
+    weights = np.arange(len(X)) % 3 + 1.0 if weighted else None
+    parts = np.array_split(X, 7)
+    pairs = parts if weights is None else zip(parts, np.array_split(weights, 7), strict=True)
+    pairs = list(pairs)
+    options = {**TRIED, "max_samples": 400}
+    expected = GaussianMixtureSearch(**options).fit(X, sample_weight=weights)
+    got = GaussianMixtureSearch(**options).fit(RowBlocks.from_iterable(lambda: pairs))
+    np.testing.assert_allclose(got.results_["bic"], expected.results_["bic"], rtol=1e-8)
+    np.testing.assert_allclose(
+        got.best_estimator_.means_, expected.best_estimator_.means_, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("kind", ["memory", "blocks"])
+def test_components_have_their_labels_even_if_no_labelled_sample_is_drawn(kind):
+    X, truth = three_groups()
+    order = np.random.default_rng(3).permutation(3)
+    labels = np.full(len(X), -1)
+    for k in range(3):
+        labels[np.flatnonzero(truth == k)[:2]] = order[k]
+    for seed in range(3):
+        search = GaussianMixtureSearch([3], "full", max_samples=300, random_state=seed)
+        search.fit(sources(X)[kind], labels=labels)
+        known = labels >= 0
+        np.testing.assert_array_equal(search.predict(X[known]), labels[known])
+
+
+def test_splits_by_number_are_not_those_of_a_sample():
+    X, _ = three_groups(900)
+    options = {**TRIED, "criterion": "log_likelihood"}
+    for numbers in (np.arange(900), np.arange(90)):
+        half = len(numbers) // 2
+        splits = [(numbers[:half], numbers[half:])]
+        with pytest.raises(ValueError, match="cv should split the 300 samples drawn from X"):
+            GaussianMixtureSearch(**options, cv=splits, max_samples=300).fit(X)
+        assert GaussianMixtureSearch(**options, cv=splits).fit(X).best_score_ > -6
+    outside = PredefinedSplit(np.arange(900) % 3)
+    with pytest.raises(ValueError, match=r"cv should split the 300.*KFold"):
+        GaussianMixtureSearch(**options, cv=outside, max_samples=300).fit(X)
 
 
 @pytest.mark.parametrize("max_samples", [None, 200])

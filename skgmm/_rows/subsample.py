@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from skgmm._linalg import Array
-from skgmm._rows.base import Rows
-from skgmm._rows.grouped import RowsInMemory, rows_of
+from skgmm._rows.base import InMemoryRows, Rows
+from skgmm._rows.grouped import GroupedRows, RowsInMemory, as_observed
 from skgmm._rows.out_of_core import OutOfCoreRows
 from skgmm._rows.sample import Reservoir, n_counted, reservoir
 
@@ -25,7 +25,11 @@ def subsample(rows: Rows, size: int, key: int) -> tuple[RowsInMemory, Array | No
         drawn = rows.after_first_pass.reservoir
         found = rows.drawn()
         unit = _unit(drawn)
-        return rows_of(found, rows.n_threads).reweighted(found.weights / unit), None
+        plain = InMemoryRows(found.rows, found.weights / unit, rows.n_threads)
+        some = as_observed(plain)  # values that are missing stay so: the models are of these
+        if found.known is not None:
+            some = GroupedRows.knowing(some, known=found.known)
+        return some, None
     assert isinstance(rows, RowsInMemory)
     weights = rows.sample_weight
     if n_counted(rows.X, weights) <= size:

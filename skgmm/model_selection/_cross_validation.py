@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from skgmm._linalg import Array
+from skgmm._rows.base import Rows
 from skgmm._rows.grouped import RowsInMemory
 from skgmm.covariance import Structure
 from skgmm.model_selection._search_data import SearchData
@@ -61,6 +62,29 @@ def cross_validated(
     if not scores:
         raise ValueError("cv makes no folds")
     return _summed_up(scores, sizes), True
+
+
+def checked_splits(
+    splits: Iterable[tuple[Array, Array]], rows: RowsInMemory, source: Rows, numbered: bool
+) -> Iterator[tuple[Array, Array]]:
+    """The splits of `rows`, which may be a part of `source`.
+
+    Raises
+    ------
+    ValueError
+        If the splits have numbers of other samples than these, as they have if they were
+        `numbered` by the user, who does not know which samples are drawn.
+    """
+    drawn = rows.n_samples < source.n_samples
+    for train, test in splits:
+        last = max((int(np.max(part)) for part in (train, test) if len(part)), default=-1)
+        if last >= rows.n_samples or (numbered and drawn):
+            compared = f"{rows.n_samples} samples{' drawn from X (max_samples)' if drawn else ''}"
+            raise ValueError(
+                f"cv should split the {compared} on which models are compared, but has numbers of "
+                "samples in X. Use a splitter such as KFold(5), or GroupKFold(5) with groups."
+            )
+        yield train, test
 
 
 def _weight(rows: RowsInMemory) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.uniform_noise import noise_of
 from skgmm.model_selection._advice import advice, interrupted
 from skgmm.model_selection._best import as_estimator, refitted
-from skgmm.model_selection._cross_validation import cross_validated
+from skgmm.model_selection._cross_validation import checked_splits, cross_validated
 from skgmm.model_selection._drawn import drawn
 from skgmm.model_selection._grid import sizes_of, structures_of
 from skgmm.model_selection._search_data import SearchData
@@ -68,7 +69,7 @@ def searched(
     if column == HELD_OUT:
         if not complete:
             raise tasks.interruption
-        splits = folds.split(rows.X) if groups is None else folds.split(rows.X, groups=groups)
+        splits = _splits(search.cv, folds, rows, source, groups)
         held_out, complete = cross_validated(
             rows, splits, structures, prepare, rows.n_threads, tasks
         )
@@ -94,3 +95,10 @@ def searched(
         "best_estimator_": estimator,
     }
     return found, messages
+
+
+def _splits(cv: Any, folds: Any, rows: RowsInMemory, source: Rows, groups: Any) -> Any:
+    """The folds of the samples that were drawn."""
+    made = folds.split(rows.X) if groups is None else folds.split(rows.X, groups=groups)
+    numbered = not (cv is None or isinstance(cv, Integral) or hasattr(cv, "split"))
+    return checked_splits(made, rows, source, numbered)
