@@ -135,6 +135,37 @@ def test_csv_errors_name_the_file(tmp_path):
             RowBlocks.from_csv(path, **options)
 
 
+def test_what_is_no_csv_text_names_the_file(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_bytes("größe,b\n1,2\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"x\.csv is not a CSV file of numbers: 'utf-8'"):
+        RowBlocks.from_csv(path)
+    with pytest.raises(ValueError, match=f"{tmp_path} is not a CSV file"):
+        RowBlocks.from_csv(tmp_path)
+    text = "a,b\n" + "".join(f"{i * 7919 % 1000},{i * i % 997}\n" for i in range(20_000))
+    whole = gzip.compress(text.encode())
+    (tmp_path / "y.csv.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"y\.csv\.gz is not a CSV file .*[Tt]runcated"):
+        list(RowBlocks.from_csv(tmp_path / "y.csv.gz"))
+    with pytest.raises(FileNotFoundError, match=r"absent\.csv"):
+        RowBlocks.from_csv(tmp_path / "absent.csv")
+
+
+def test_options_that_contradict_are_refused(tmp_path):
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    frame.to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(ValueError, match="sep and decimal should differ, but both are ','"):
+        RowBlocks.from_csv(tmp_path / "x.csv", decimal=",")
+    for method, source in (
+        (RowBlocks.from_csv, tmp_path / "x.csv"),
+        (RowBlocks.from_parquet, tmp_path / "x.parquet"),
+        (RowBlocks.from_arrow, pa.Table.from_pandas(frame)),
+    ):
+        with pytest.raises(TypeError, match=r"columns should be a list .*\['ab'\]"):
+            method(source, "ab")
+
+
 def test_a_csv_file_must_not_change_between_passes(tmp_path):
     frame = table(20_000)
     frame.to_csv(tmp_path / "x.csv", index=False)

@@ -135,6 +135,20 @@ def test_columns(path, table, capsys):
     refused(capsys, "--columns: should be names, each once", path, "--columns", "a,a")
 
 
+def test_separators_and_decimal_points(path, table, capsys):
+    table.to_csv(path, index=False, sep="\t")
+    assert run(capsys, path, "--sep", r"\t", "--json")["feature_names"] == ["a", "b", "c"]
+    refused(capsys, "--sep: should be one character, or tab, .*but got ', '", path, "--sep", ", ")
+    for wrong in ("5", "e", "-", "", "point"):
+        refused(capsys, "--decimal: should be one character", path, f"--decimal={wrong}")
+
+
+def test_a_seed_of_0_is_refused_with_predict(path, tmp_path, capsys):
+    model = tmp_path / "model.json"
+    run(capsys, path, "--save", model)
+    refused(capsys, "--seed is for a fit", path, "--predict", model, "--seed", "0")
+
+
 def test_weights(path, table, capsys, tmp_path):
     weights = np.arange(200) % 3
     table.assign(n=weights).to_csv(path, index=False)

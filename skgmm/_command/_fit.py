@@ -76,7 +76,8 @@ def _structure(name: str) -> str:
 
 def _saved(options: argparse.Namespace) -> GaussianMixtureEM:
     for name in _OF_A_FIT:
-        if getattr(options, name) not in (None, False):
+        value = getattr(options, name)
+        if value is not None and value is not False:  # a seed of 0 equals False
             raise ValueError(
                 f"--{name} is for a fit, but --predict uses the mixture of {options.predict}: "
                 "leave one of them out"

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from skgmm import __version__
 
-_SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " "}
+_SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " "}
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
         )
         group.add_argument(
             "--decimal",
-            type=_character,
+            type=_decimal,
             default=".",
             metavar="CHAR",
             help="decimal point of CSV text; default: .",
@@ -179,11 +179,18 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def _character(text: str) -> str:
-    if len(text) != 1:
-        raise argparse.ArgumentTypeError(f"should be one character, but got {text!r}")
-    return text
-
-
 def _separator(text: str) -> str:
-    return _character(_SEPARATORS.get(text, text))
+    sep = _SEPARATORS.get(text, text)
+    if len(sep) != 1:
+        raise argparse.ArgumentTypeError(
+            f"should be one character, or tab, comma, semicolon or space, but got {text!r}"
+        )
+    return sep
+
+
+def _decimal(text: str) -> str:
+    if len(text) != 1 or text.isalnum() or text in "+-":
+        raise argparse.ArgumentTypeError(
+            f"should be one character that is not part of a number, such as , but got {text!r}"
+        )
+    return text

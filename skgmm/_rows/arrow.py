@@ -6,6 +6,7 @@ Only a source that needs pyarrow imports this.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +114,17 @@ class ArrowBatches:
         batches = _batches(self.source, self.columns.read, step)
         dtype = np.asarray(self.header()).dtype
         yield from self.columns.blocks(_cut(batches, step), dtype, "source")
+
+
+@contextmanager
+def naming_file(path: str, kind: str) -> Iterator[None]:
+    """Errors of Arrow about what is in a file name it; those of the system name it already."""
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise ValueError(f"{path} is not a {kind}: {error}") from error
 
 
 def _schema(source: Any) -> pyarrow.Schema:

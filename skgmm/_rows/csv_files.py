@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow
 import pyarrow.csv
 
-from skgmm._rows.arrow import Columns
+from skgmm._rows.arrow import Columns, naming_file
 from skgmm._rows.block import Block, block_size
 from skgmm._rows.unchanged_files import FileState, states_of
 
 # Bytes of text that make one number, about.
 _BYTES_OF_A_NUMBER = 10
+
+_KIND = "CSV file of numbers"
 
 # Cells without a value.
 _MISSING = [
@@ -71,12 +72,14 @@ class CsvFiles:
 
     def blocks(self) -> Generator[Block, None, None]:
         for path in self.paths:
-            with _named(path), self._opened(path, self.columns.read) as reader:
+            with naming_file(path, _KIND), self._opened(path, self.columns.read) as reader:
                 yield from self.columns.blocks(reader, np.dtype(np.float64), path)
 
     def _schema(self, path: str) -> pyarrow.Schema:
-        with _named(path), self._opened(path, None) as reader:
-            return reader.schema
+        with naming_file(path, _KIND), self._opened(path, None) as reader:
+            schema = reader.schema
+            _ = schema.names  # names that are not UTF-8 fail here, where the file is known
+            return schema
 
     def _opened(self, path: str, columns: list[str] | None) -> pyarrow.csv.CSVStreamingReader:
         """A reader; of text, if no columns are named, because their types do not matter."""
@@ -95,12 +98,3 @@ class CsvFiles:
             strings_can_be_null=True,
         )
         return pyarrow.csv.open_csv(path, reading, parsing, converting)
-
-
-@contextmanager
-def _named(path: str) -> Iterator[None]:
-    """Errors about what is in a file name it."""
-    try:
-        yield
-    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a CSV file of numbers: {error}") from error

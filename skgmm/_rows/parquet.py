@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +10,11 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from skgmm._rows.arrow import Columns
+from skgmm._rows.arrow import Columns, naming_file
 from skgmm._rows.block import Block, block_size
 from skgmm._rows.unchanged_files import FileState, states_of
+
+_KIND = "complete Parquet file"
 
 
 @dataclass(frozen=True)
@@ -70,23 +71,12 @@ def _refuse_more_columns(paths: tuple[str, ...], known: set[str]) -> None:
             )
 
 
-@contextmanager
-def _named(path: str) -> Iterator[None]:
-    """Errors of Arrow about what is in a file name it; those of the system name it already."""
-    try:
-        yield
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise ValueError(f"{path} is not a complete Parquet file: {error}") from error
-
-
 def _opened(path: str) -> pyarrow.parquet.ParquetFile:
     return pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
 
 
 def _schema(path: str) -> pyarrow.Schema:
-    with _named(path), _opened(path) as file:
+    with naming_file(path, _KIND), _opened(path) as file:
         return file.schema_arrow
 
 
@@ -94,13 +84,12 @@ def _batches(
     path: str, columns: list[str], step: int
 ) -> Generator[pyarrow.RecordBatch, None, None]:
     n_read = 0
-    with _named(path), _opened(path) as file:
+    with naming_file(path, _KIND), _opened(path) as file:
         for batch in file.iter_batches(batch_size=step, columns=columns):
             n_read += batch.num_rows
             yield batch
         promised = file.metadata.num_rows
     if n_read != promised:
         raise ValueError(
-            f"{path} is not a complete Parquet file: its footer says {promised} rows, but it holds "
-            f"{n_read}"
+            f"{path} is not a {_KIND}: its footer says {promised} rows, but it holds {n_read}"
         )

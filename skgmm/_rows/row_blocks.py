@@ -178,6 +178,8 @@ class RowBlocks:
         for name, mark in (("sep", sep), ("decimal", decimal)):
             if not isinstance(mark, str) or len(mark) != 1:
                 raise ValueError(f"{name} should be one character, but is {mark!r}")
+        if sep == decimal:
+            raise ValueError(f"sep and decimal should differ, but both are {sep!r}")
         options = sep, decimal, header, _checked_size(block_rows)
         return cls(CsvFiles.of(_paths(paths, "paths"), _once(columns), sample_weight, *options))
 
@@ -274,6 +276,8 @@ def _checked_size(block_rows: int | None) -> int | None:
 
 
 def _once(columns: Sequence[str] | None) -> tuple[str, ...] | None:
+    if isinstance(columns, str):  # otherwise its letters would be names
+        raise TypeError(f"columns should be a list of names, such as [{columns!r}], but is a str")
     chosen = None if columns is None else tuple(columns)
     if chosen is not None and len(set(chosen)) < len(chosen):
         raise ValueError(f"columns should name each column once, but is {list(chosen)}")
