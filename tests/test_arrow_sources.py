@@ -135,6 +135,14 @@ def test_csv_errors_name_the_file(tmp_path):
             RowBlocks.from_csv(path, **options)
 
 
+def test_blocks_of_csv_are_no_longer_than_asked_and_lines_may_be_long(tmp_path):
+    X = np.random.default_rng(0).normal(size=(7, 8_000))
+    pd.DataFrame(X).to_csv(tmp_path / "x.csv", index=False)  # lines of 150 kB
+    blocks = list(RowBlocks.from_csv(tmp_path / "x.csv", ["0", "7999"], block_rows=3))
+    assert [len(block) for block in blocks] == [3, 3, 1]
+    np.testing.assert_array_equal(np.concatenate(blocks), X[:, [0, 7_999]])
+
+
 def test_what_is_no_csv_text_names_the_file(tmp_path):
     path = tmp_path / "x.csv"
     path.write_bytes("größe,b\n1,2\n".encode("latin-1"))

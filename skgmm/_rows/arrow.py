@@ -113,7 +113,7 @@ class ArrowBatches:
         step = block_size(len(self.columns.features), self.block_rows)
         batches = _batches(self.source, self.columns.read, step)
         dtype = np.asarray(self.header()).dtype
-        yield from self.columns.blocks(_cut(batches, step), dtype, "source")
+        yield from self.columns.blocks(cut(batches, step), dtype, "source")
 
 
 @contextmanager
@@ -169,7 +169,7 @@ def _stream(source: Any) -> pyarrow.RecordBatchReader:
     return pyarrow.RecordBatchReader.from_stream(made)
 
 
-def _cut(batches: Iterator[pyarrow.RecordBatch], step: int) -> Iterator[pyarrow.RecordBatch]:
+def cut(batches: Iterable[pyarrow.RecordBatch], step: int) -> Iterator[pyarrow.RecordBatch]:
     """Batches of no more than so many rows."""
     for batch in batches:
         for start in range(0, batch.num_rows, step):

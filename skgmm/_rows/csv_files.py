@@ -9,12 +9,14 @@ import numpy as np
 import pyarrow
 import pyarrow.csv
 
-from skgmm._rows.arrow import Columns, naming_file
+from skgmm._rows.arrow import Columns, cut, naming_file
 from skgmm._rows.block import Block, block_size
 from skgmm._rows.unchanged_files import FileState, states_of
 
-# Bytes of text that make one number, about.
+# Bytes of text that make one number, about; and bytes that are read at once at least, because a
+# line must not be longer.
 _BYTES_OF_A_NUMBER = 10
+_LEAST_BYTES = 2**22
 
 _KIND = "CSV file of numbers"
 
@@ -73,7 +75,8 @@ class CsvFiles:
     def blocks(self) -> Generator[Block, None, None]:
         for path in self.paths:
             with naming_file(path, _KIND), self._opened(path, self.columns.read) as reader:
-                yield from self.columns.blocks(reader, np.dtype(np.float64), path)
+                step = block_size(len(self.columns.features), self.block_rows)
+                yield from self.columns.blocks(cut(reader, step), np.dtype(np.float64), path)
 
     def _schema(self, path: str) -> pyarrow.Schema:
         with naming_file(path, _KIND), self._opened(path, None) as reader:
@@ -87,7 +90,7 @@ class CsvFiles:
         n_bytes = block_size(n_columns, self.block_rows) * n_columns * _BYTES_OF_A_NUMBER
         reading = pyarrow.csv.ReadOptions(
             autogenerate_column_names=not self.header_line,
-            block_size=max(n_bytes, 2**16),
+            block_size=max(n_bytes, _LEAST_BYTES),
         )
         parsing = pyarrow.csv.ParseOptions(delimiter=self.sep)
         converting = pyarrow.csv.ConvertOptions(

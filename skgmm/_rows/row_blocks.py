@@ -163,7 +163,7 @@ class RowBlocks:
         header : bool, default=True
             Whether the first line of each file has the names of the columns.
         block_rows : int, default=None
-            Number of samples in a block, about; None means about 16 MB of numbers.
+            Largest number of samples in a block; None means about 16 MB of numbers.
 
         Raises
         ------
