@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from glob import glob, has_magic
-from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,9 +14,8 @@ from skgmm._rows.array_input import plain
 from skgmm._rows.block import Block, Source
 from skgmm._rows.missing import unmasked
 from skgmm._rows.npy import NpyFiles
+from skgmm._rows.paths import Paths, files_of
 from skgmm._rows.unchanged_files import FileState
-
-Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 
 class RowBlocks:
@@ -71,8 +68,8 @@ class RowBlocks:
         ValueError
             If a file is not an .npy file of that shape, or its length does not match its header.
         """
-        files = _paths(paths, "paths")
-        weights = None if sample_weight is None else _paths(sample_weight, "sample_weight")
+        files = files_of(paths, "paths")
+        weights = None if sample_weight is None else files_of(sample_weight, "sample_weight")
         if weights is not None and len(weights) != len(files):
             raise ValueError(
                 f"sample_weight should name a file for each of paths, {len(files)}, but names "
@@ -122,7 +119,7 @@ class RowBlocks:
             from skgmm._rows.parquet import ParquetFiles
         files = tuple(
             str(file)
-            for name in _paths(path, "path")
+            for name in files_of(path, "path")
             for file in (sorted(Path(name).rglob("*.parquet")) if Path(name).is_dir() else [name])
         )
         if not files:
@@ -181,7 +178,7 @@ class RowBlocks:
         if sep == decimal:
             raise ValueError(f"sep and decimal should differ, but both are {sep!r}")
         options = sep, decimal, header, _checked_size(block_rows)
-        return cls(CsvFiles.of(_paths(paths, "paths"), _once(columns), sample_weight, *options))
+        return cls(CsvFiles.of(files_of(paths, "paths"), _once(columns), sample_weight, *options))
 
     @classmethod
     def from_arrow(
@@ -282,23 +279,6 @@ def _once(columns: Sequence[str] | None) -> tuple[str, ...] | None:
     if chosen is not None and len(set(chosen)) < len(chosen):
         raise ValueError(f"columns should name each column once, but is {list(chosen)}")
     return chosen
-
-
-def _paths(paths: Paths, name: str) -> tuple[str, ...]:
-    """The files; those of a path with wildcards in the order of their names."""
-    given = [paths] if isinstance(paths, (str, PathLike)) else list(paths)
-    if not given:
-        raise ValueError(f"{name} should name at least one file, but is empty")
-    return tuple(file for path in given for file in _found(fspath(path), name))
-
-
-def _found(path: str, name: str) -> list[str]:
-    if not has_magic(path) or Path(path).exists():
-        return [path]
-    found = sorted(glob(path, recursive=True))
-    if not found:
-        raise FileNotFoundError(f"{name}: no file matches {path}")
-    return found
 
 
 @contextmanager

@@ -71,7 +71,8 @@ class GaussianMixtureSearch(
     cv : int, cross-validation generator, iterable or None, default=None
         Folds of the cross-validation, as in scikit-learn. None means 5 folds, and a number
         splits without shuffling, so use ``KFold(5, shuffle=True)`` for sorted data, and
-        ``GroupKFold(5)`` with `groups` in `fit` for grouped samples. Ignored by the other criteria.
+        ``GroupKFold(5)`` with `groups` in `fit` for grouped samples. Splits given as numbers of
+        samples need all samples to be compared (see `max_samples`). Ignored by the other criteria.
     max_samples : int or None, default=None
         The models are compared on no more than so many samples, drawn at random without
         replacement (with weights, heavy ones rather than light ones), and the best one is then
