@@ -65,11 +65,12 @@ def _run(options: argparse.Namespace) -> None:
     data = choose_input(options.file, options.demo, needs_data=bool(outputs))
     columns = Columns.of(options, None if options.predict is None else names_of(model))
     form = Format(options.sep, options.decimal, options.header, options.missing == "allow")
-    table, weights = columns.divide(read_table(data, form, columns.choose), data.name)
+    table = read_table(data, form, columns.choose)
     for text in oddities(table.names, table.X):
         say(f"note: {text}")
     if options.drop_missing:
-        table, weights = without_missing(table, weights)
+        table = without_missing(table)
+    table, weights = columns.divide(table, data.name)
     if options.predict is not None:
         check_features(model, options.predict, table)
     else:

@@ -282,3 +282,159 @@ def test_completion_of_options():
         [sys.executable, "-P", "-m", "skgmm"], env=environment, capture_output=True, text=True
     )
     assert "--components" in done.stdout
+
+
+@pytest.fixture
+def with_text(table, path):
+    """A column that is no feature, whose cells have commas, quotes and line breaks."""
+    texts = [f'no. {i}, "é"\nx' if i % 7 == 0 else f"s{i}" for i in range(len(table))]
+    table.assign(id=texts, n=1.0 + np.arange(len(table)) % 3).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("library", ["pyarrow", "numpy"])
+def test_only_the_chosen_columns_are_numbers(library, with_text, table, capsys, monkeypatch):
+    if library == "numpy":
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+    refused(capsys, r"'id' \(line 3: .*Leave the columns out \(--columns\)", with_text)
+    results = run(capsys, with_text, "--columns", "c,a", "--weights", "n", "--json")
+    weights = 1.0 + np.arange(len(table)) % 3
+    expected = GaussianMixtureEM(2, random_state=0)
+    expected.fit(table[["c", "a"]].to_numpy(), sample_weight=weights)
+    np.testing.assert_allclose(means_of(results), np.sort(expected.means_, axis=0), rtol=1e-12)
+    with with_text.open("a") as file:
+        file.write("1,2\n")  # counted in the columns that are not read too
+    refused(capsys, "2 columns, but the first line has 5", with_text, "--columns", "a,b")
+
+
+def test_only_the_chosen_columns_of_parquet_and_npy_are_numbers(table, tmp_path, capsys):
+    parquet, npy = tmp_path / "data.parquet", tmp_path / "data.npy"
+    table.assign(id="x").to_parquet(parquet)
+    refused(capsys, r"data\.parquet, rows 0 to 199: column 'id'.*--columns", parquet)
+    assert run(capsys, parquet, "--columns", "a", "--json")["feature_names"] == ["a"]
+    X = table.to_numpy()
+    X[3, 2] = np.inf
+    np.save(npy, X)
+    refused(capsys, r"not all finite numbers: 'x2' \(row 3: inf\)", npy)
+    assert run(capsys, npy, "--columns", "x0,x1", "--json")["feature_names"] == ["x0", "x1"]
+    X[:, 2] = np.nan
+    np.save(npy, X)
+    refused(capsys, "but empty: 'x2'", npy)
+    refused(capsys, r"'x2' \(row 0: nan\).*with --missing allow", npy, "--missing", "refuse")
+
+
+def test_a_saved_mixture_ignores_text_in_other_columns(with_text, tmp_path, capsys):
+    model, labels = tmp_path / "model.json", tmp_path / "labels.csv"
+    run(capsys, with_text, "--columns", "a,c", "--save", model, "--labels", labels)
+    first = labels.read_text()
+    run(capsys, with_text, "--predict", model, "--labels", labels)
+    assert labels.read_text() == first
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--components", "2"],
+        ["--covariance", "full"],
+        ["--criterion", "bic"],
+        ["--seed", "0"],
+        ["--prior", "auto"],
+        ["--noise"],
+        ["--save", "again.json"],
+    ],
+)
+def test_options_of_a_fit_are_refused_beside_a_saved_mixture(option, path, capsys):
+    message = f"{option[0]} is for a fit, but --predict uses the mixture of model.json"
+    refused(capsys, message, path, "--predict", "model.json", *option)
+
+
+@pytest.mark.parametrize("library", ["pyarrow", "numpy"])
+def test_decimal_commas(library, tmp_path, capsys, monkeypatch):
+    if library == "numpy":
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+    file, options = tmp_path / "data.csv", ["--sep", ";", "--decimal", ",", "--components", "1"]
+    file.write_text("1,5;2,5\n2,5;3\n4;NA\n6;0\n")  # no header
+    results = run(capsys, file, "--json", *options)
+    assert results["feature_names"] == ["x0", "x1"]
+    assert (results["n_samples"], results["n_missing"]) == (4, 1)
+    assert results["means"][0][0] == pytest.approx(3.5)
+    # A point would be a thousands separator: 1.234,5. It is not taken for a decimal point.
+    file.write_text("1,5;2\n1.234;3\n4;1\n")
+    refused(capsys, r"'x0' \(line 2: '1\.234'\)", file, *options)
+    refused(capsys, "--sep and --decimal should differ, but both are ','", file, "--decimal", ",")
+
+
+def test_any_number_of_spaces(tmp_path, capsys):
+    file = tmp_path / "data.txt"
+    file.write_text('  a   "b c"\n  1.0 2\n 12.0   NA  \n\n  5.0 \t 3\n')
+    results = run(capsys, file, "--sep", "space", "--json", "--components", "1")
+    assert results["feature_names"] == ["a", "b c"]
+    assert results["means"] == [[pytest.approx(6.0), pytest.approx(2.5, abs=2)]]
+    assert results["n_missing"] == 1
+    refused(capsys, "separated by spaces, not by commas. Use: --sep space", file, "--no-header")
+
+
+def test_labels_keep_the_place_of_rows_that_were_left_out(path, table, tmp_path, capsys):
+    holes, labels = table.copy(), tmp_path / "labels.csv"
+    holes.loc[::10, "b"] = np.nan
+    holes.to_csv(path, index=False)
+    run(capsys, path, "--drop-missing", "--labels", labels)
+    written = pd.read_csv(labels)
+    assert len(written) == len(holes)
+    np.testing.assert_array_equal(written["label"].isna(), holes["b"].isna())
+    complete = holes.dropna().to_numpy()
+    mixture = GaussianMixtureEM(2, random_state=0).fit(complete)
+    np.testing.assert_array_equal(written["label"].dropna(), mixture.predict(complete))
+
+
+def test_rows_without_a_weight_are_left_out_too(path, table, capsys):
+    table.assign(n=[np.nan, *[1.0] * (len(table) - 1)]).to_csv(path, index=False)
+    refused(capsys, "--weights: column 'n' of .* has missing values", path, "--weights", "n")
+    results = run(capsys, path, "--weights", "n", "--drop-missing", "--json")
+    assert results["n_samples"] == len(table) - 1
+
+
+def test_where_a_mixture_was_fitted_is_not_saved(path, tmp_path, capsys, monkeypatch):
+    """On a terminal the fit is verbose; the saved mixture is not."""
+    model = tmp_path / "model.json"
+    monkeypatch.setattr("skgmm._command._fit._on_terminal", lambda: True)
+    assert main([str(path), "--save", str(model)]) == 0
+    captured = capsys.readouterr()
+    assert "start 0" in captured.err
+    assert "start 0" not in captured.out
+    assert GaussianMixtureEM.from_json(model).verbose == 0
+
+
+ODD_CELLS = st.sampled_from(
+    '1 -3 1e5 2.5 NA nan -nan n/a inf 1_0 0x10 1,5 1.234 Infinity 1e400 a # \' " 1" "2" "1"2 '
+    '"1""2" "NA"'.split(" ")
+    + ["", '""', " 1", "1 ", "\t2", "1\t2", "   ", '"1\n"', "\xa01", "\0"]
+)
+
+
+@pytest.mark.parametrize("library", ["pyarrow", "numpy"])
+@given(
+    rows=st.lists(st.lists(ODD_CELLS, min_size=1, max_size=3), min_size=1, max_size=5),
+    written=st.sampled_from(
+        [(",", "."), (";", "."), (";", ","), ("\t", ","), (" ", "."), (" ", ",")]
+    ),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    header=st.sampled_from([None, True, False]),
+    last_only=st.booleans(),
+)
+def test_a_fast_reader_reads_what_the_exact_one_does_or_nothing(
+    library, rows, written, end, header, last_only
+):
+    def choose(names):
+        return [len(names) - 1] if last_only else list(range(len(names)))
+
+    form = Format(*written, header)
+    text = end.join(form.sep.join(row) for row in rows)
+    with pytest.MonkeyPatch.context() as patch:
+        if library == "numpy":
+            patch.setitem(sys.modules, "pyarrow", None)
+        fast = _fast_csv.read_fast(Input("x", text.encode()), form, choose)
+    if fast is not None:
+        names, X = read_csv(text, "x", *form, choose)
+        assert fast[0] == names
+        np.testing.assert_array_equal(fast[1], X)

@@ -59,13 +59,12 @@ def _found(wanted: list[str], names: list[str], option: str) -> list[int]:
     return [names.index(name) for name in wanted]
 
 
-def without_missing(table: Table, weights: Array | None) -> tuple[Table, Array | None]:
-    """The complete rows, and their weights; says how many are left out."""
+def without_missing(table: Table) -> Table:
+    """The complete rows; says how many are left out."""
     complete = table.complete()
     if not len(complete.X):
         raise ValueError("--drop-missing: every row has a missing value")
-    if complete.kept is None:
-        return table, weights
-    n_dropped = int(np.count_nonzero(~complete.kept))
-    say(f"note: {n_dropped} row{'s' * (n_dropped > 1)} with missing values left out")
-    return complete, None if weights is None else weights[complete.kept]
+    if complete.kept is not None:
+        n_dropped = int(np.count_nonzero(~complete.kept))
+        say(f"note: {n_dropped} row{'s' * (n_dropped > 1)} with missing values left out")
+    return complete

@@ -32,7 +32,8 @@ def as_text(
     """The lines that are printed."""
     n_missing = int(np.isnan(table.X).sum())
     missing = f", {n_missing} missing value{'s' * (n_missing > 1)}" if n_missing else ""
-    first = f"Data: {source}, {len(table.X)} rows, {len(table.names)} columns{missing}"
+    n, d = table.X.shape
+    first = f"Data: {source}, {n} row{'s' * (n > 1)}, {d} column{'s' * (d > 1)}{missing}"
     with named(best_of(model), table.names) as mixture:
         compared = [f"{model.summary()}\n"] if isinstance(model, GaussianMixtureSearch) else []
         return [first, *compared, str(mixture.summary())]

@@ -136,18 +136,19 @@ def _parquet(data: Input, form: Format, choose: Choice) -> Table:
         raise ValueError(
             f"{data.name} is a Parquet file, for which pyarrow is needed: pip install pyarrow"
         ) from error
-    from skgmm._rows.arrow import ArrowBatches
+    from skgmm._rows.arrow import Columns
 
     try:
         table = read_table(pyarrow.BufferReader(data.content))
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{data.name} is not a complete Parquet file: {error}") from error
-    table = table.select(choose(table.column_names))
-    try:
-        source = ArrowBatches.of(table, None, None, max(table.num_rows, 1))
-        blocks = [block.rows for block in source.blocks()]
-    except ValueError as error:
-        raise ValueError(f"{data.name}: {error} Leave it out with --columns.") from error
-    if not blocks:
+    if not table.num_rows:
         raise ValueError(f"{data.name} is empty")
+    table = table.select(choose(table.column_names))
+    columns = Columns(tuple(table.column_names))
+    dtype = np.asarray(columns.header(table.schema)).dtype
+    try:
+        blocks = [block.rows for block in columns.blocks(table.to_batches(), dtype, data.name)]
+    except ValueError as error:
+        raise ValueError(f"{error} Leave it out with --columns.") from error
     return _of_array(np.concatenate(blocks), form, data.name, all_columns, table.column_names)
