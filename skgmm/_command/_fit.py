@@ -76,8 +76,7 @@ def _structure(name: str) -> str:
 
 def _saved(options: argparse.Namespace) -> GaussianMixtureEM:
     for name in _OF_A_FIT:
-        value = getattr(options, name)
-        if value is not None and value is not False:  # a seed of 0 equals False
+        if (given := getattr(options, name)) is not None and given is not False:
             raise ValueError(
                 f"--{name} is for a fit, but --predict uses the mixture of {options.predict}: "
                 "leave one of them out"
