@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgmm._linalg import Array
+from skgmm._rows.missing_words import MISSING_WORDS
 
 # Separators, and what to do where they are found. Decimal commas come with semicolons.
 _SEPARATORS = {
@@ -27,10 +28,6 @@ _SEPARATORS = {
 }
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _LINES_LOOKED_AT = 10
-
-# Cells without a value, in lower case.
-MISSING = {"", "na", "n/a", "nan", "-nan", "+nan", "null", "none"}
-
 
 Choice = Callable[[list[str]], list[int]]
 """From the names of all columns to the indices of those that are read."""
@@ -54,7 +51,7 @@ class Format(NamedTuple):
         return [self._value(cell) for cell in cells]
 
     def _value(self, cell: str) -> float | None:
-        if cell.strip().lower() in MISSING:
+        if cell.strip().lower() in MISSING_WORDS:
             return math.nan if self.missing else None
         return self.number(cell)
 
@@ -184,7 +181,7 @@ def refuse_empty(names: list[str], X: Array, source: str) -> None:
 
 def _is_header(cells: list[str], form: Format) -> bool:
     """Whether no cell is a number, and not all stand for a missing one."""
-    values = MISSING | {"inf", "-inf"}
+    values = MISSING_WORDS | {"inf", "-inf"}
     names = [cell for cell in cells if cell.strip().lower() not in values]
     return bool(names) and not any(form.number(cell) is not None for cell in cells)
 

@@ -16,14 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from skgmm._command._csv import MISSING, Choice, Format, all_columns, cells_of, header_of
+from skgmm._command._csv import Choice, Format, all_columns, cells_of, header_of
 from skgmm._command._input import Input
 from skgmm._linalg import Array
-
-# How words for missing values may be written; others are left to the exact reader.
-_WORDS = sorted(
-    {"NaN", *(spell(word) for word in MISSING for spell in (str, str.upper, str.title))}
-)
+from skgmm._rows.missing_words import MISSING_WORDS, SPELLINGS
 
 # Bytes in which the first line is looked for.
 _FIRST = 2**16
@@ -91,7 +87,7 @@ def _by_arrow(
             arrow.ConvertOptions(
                 include_columns=read,
                 column_types=dict.fromkeys(read, pyarrow.float64()),
-                null_values=_WORDS,
+                null_values=SPELLINGS,  # others are left to the exact reader
                 decimal_point=form.decimal,
             ),
         )
@@ -109,7 +105,7 @@ def _by_arrow(
 
 def _plain(data: Input, form: Format) -> Generator[str, None, None]:
     """Lines with decimal points, and with nan for each cell without a value."""
-    words = "|".join(re.escape(word) for word in MISSING if word)
+    words = "|".join(re.escape(word) for word in MISSING_WORDS if word)
     if form.sep == " ":  # never leaves a cell empty
         cell, signs = re.compile(rf"(?:^|(?<=\s))(?:{words})(?=\s|$)", re.I), list("nN")
     else:

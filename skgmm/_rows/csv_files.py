@@ -11,6 +11,7 @@ import pyarrow.csv
 
 from skgmm._rows.arrow import Columns, cut, naming_file
 from skgmm._rows.block import Block, block_size
+from skgmm._rows.missing_words import SPELLINGS
 from skgmm._rows.unchanged_files import FileState, states_of
 
 # Bytes of text that make one number, about; and bytes that are read at once at least, because a
@@ -19,13 +20,6 @@ _BYTES_OF_A_NUMBER = 10
 _LEAST_BYTES = 2**22
 
 _KIND = "CSV file of numbers"
-
-# Cells without a value.
-_MISSING = [
-    spelling
-    for word in ("", "na", "n/a", "nan", "null", "none")
-    for spelling in {word, word.upper(), word.capitalize()}
-] + ["NaN"]
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,7 @@ class CsvFiles:
             include_columns=columns,
             column_types=None if columns is None else dict.fromkeys(columns, pyarrow.float64()),
             decimal_point=self.decimal,
-            null_values=_MISSING,
+            null_values=SPELLINGS,
             strings_can_be_null=True,
         )
         return pyarrow.csv.open_csv(path, reading, parsing, converting)
