@@ -7,10 +7,18 @@ is only a proposal.
 
 A component has mass N, mean m and covariance S; the sample x has weight r in it, and D is its
 squared Mahalanobis distance. Without the sample, x is farther from the mean by the factor
-N / (N - r), and the covariance is a rank-one downdate (Sherman-Morrison). Mahalanobis distances
-with an estimated covariance are biased upwards and its log-determinant downwards, the more the
-fewer samples it is estimated from; without a correction (from the Wishart distribution) samples
-drift to the larger components.
+N / (N - r), and the covariance is a rank-one downdate (Sherman-Morrison).
+
+A covariance matrix of few samples predicts badly. Where each component has its own, it is shrunk
+towards the pooled one, by the intensity under which the component's samples are most probable when
+they are left out one at a time. Axis-aligned covariances are not shrunk. Mahalanobis distances with
+them are biased upwards and their log-determinants downwards, the more the fewer samples they are
+estimated from; without a correction samples drift to the larger components.
+
+References
+----------
+Hoffbeck and Landgrebe (1996), Covariance matrix estimation and classification with limited training
+data.
 """
 
 from __future__ import annotations
@@ -18,6 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import eigh
 from scipy.special import digamma
 
 from skgmm._linalg import Array
@@ -37,6 +46,9 @@ _STEPS, _SETTLED = 10, 0.1
 
 # If the first iteration reassigns no more than this fraction, EM has not been stuck at its start.
 _STABLE = 1e-3
+
+# Intensities with which covariance matrices are shrunk.
+_INTENSITIES = np.array([0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85])
 
 # Without a sample at least this fraction of the variance and mass of its component remains.
 _LEAST = 1e-9
@@ -129,10 +141,12 @@ def leave_one_out(objective: Objective, now: EStep) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         if varies and parameters.covariance.diagonal:
             log_density = _of_diagonals(rows.X, parameters, own, mass)
+        elif varies:
+            log_density = _of_shrunk_matrices(rows.X, parameters, own, mass)
         else:
             distances = 2.0 * (parameters.log_peak - penalty - now.log_joint)
             np.maximum(distances, 0.0, out=distances)
-            log_density = _of_matrices(parameters, distances, own, mass, varies)
+            log_density = _of_shared(parameters, distances, own, mass)
         left = mass - own
         log_joint = np.log(left) + log_density - penalty
     # Without its only sample a component does not exist.
@@ -152,26 +166,45 @@ def _varies(structure: Structure, n_features: int) -> bool:
     return two == 2 * one
 
 
-def _of_matrices(
-    parameters: MixtureParameters, distances: Array, own: Array, mass: Array, varies: bool
-) -> Array:
-    """Log-density of each sample under each component without it, up to a constant."""
-    d = parameters.n_features
+def _of_shared(parameters: MixtureParameters, distances: Array, own: Array, mass: Array) -> Array:
+    """Log-density of each sample under each component without it, up to a constant.
+
+    A shared covariance matrix hardly depends on one sample.
+    """
     apart = mass / (mass - own)
-    pool = mass if varies else mass.sum()
-    left = np.maximum(1.0 - own * apart * distances / pool, _LEAST)
-    if not varies:  # a shared covariance hardly depends on one sample
-        return -0.5 * (parameters.covariance.log_det + apart**2 * distances / left)
-    log_det = parameters.covariance.log_det - _bias(mass, np.arange(d))
-    longer = apart * _shortened(mass, d) * distances / left
-    return -0.5 * (log_det + np.log(left) + d * np.log(apart) + longer - d / mass)
+    left = np.maximum(1.0 - own * apart * distances / mass.sum(), _LEAST)
+    return -0.5 * (parameters.covariance.log_det + apart**2 * distances / left)
+
+
+def _of_shrunk_matrices(
+    X: Array, parameters: MixtureParameters, own: Array, mass: Array
+) -> Array:
+    """The same for a covariance matrix of each component, shrunk towards the pooled one.
+
+    Along the axes in which both matrices are diagonal all intensities cost one matrix product.
+    """
+    result, matrices = np.empty_like(own), parameters.covariance.dense()
+    pooled = np.tensordot(mass / mass.sum(), matrices, 1)
+    shares = (1.0 - _INTENSITIES) / mass[:, None] + _INTENSITIES / mass.sum()  # of one sample
+    for k, mean in enumerate(parameters.means):
+        variances, axes = eigh(matrices[k], pooled)
+        shrunk = variances + np.multiply.outer(_INTENSITIES, 1.0 - variances)
+        distances = ((X - mean) @ axes) ** 2 @ (1.0 / shrunk).T
+        apart = mass[k] / (mass[k] - own[:, k])
+        left = np.maximum(1.0 - (own[:, k] * apart)[:, None] * shares[k] * distances, _LEAST)
+        distances *= (apart**2)[:, None] / left
+        log_density = -0.5 * (np.log(shrunk).sum(axis=1) + np.log(left) + distances)
+        counted = own[:, k] > 0
+        best = np.argmax(own[counted, k] @ log_density[counted])
+        result[:, k] = log_density[:, best]
+    return result
 
 
 def _of_diagonals(X: Array, parameters: MixtureParameters, own: Array, mass: Array) -> Array:
     """The same for diagonal covariances of each component."""
     result, d = np.empty_like(own), parameters.n_features
-    log_det = parameters.covariance.log_det - _bias(mass, np.zeros(d))
-    shortened = _shortened(mass, 1)
+    log_det = parameters.covariance.log_det - _bias(mass, d)
+    shortened = np.maximum(mass - 3.0, 1.0) / mass
     for k, mean in enumerate(parameters.means):
         apart = mass[k] / (mass[k] - own[:, k])
         squares = parameters.covariance.whiten(X - mean, k) ** 2
@@ -182,16 +215,10 @@ def _of_diagonals(X: Array, parameters: MixtureParameters, own: Array, mass: Arr
     return result
 
 
-def _bias(mass: Array, lost: Array) -> Array:
-    """Bias of the log-determinant of covariances estimated from `mass` samples, negative, (K,).
+def _bias(mass: Array, n_features: int) -> Array:
+    """Bias of the log-determinant of variances estimated from `mass` samples, negative, (K,).
 
-    The mean of log |S| is log |Sigma| plus a sum of digamma functions, one for each feature with
-    the degrees of freedom that remain after the features before it.
+    The logarithm of a variance with f degrees of freedom has mean digamma(f / 2) - log(f / 2).
     """
-    freedom = np.maximum(mass[:, None] - 1.0 - lost, 1.0)
-    return (digamma(0.5 * freedom) + np.log(2.0 / mass[:, None])).sum(axis=1)
-
-
-def _shortened(mass: Array, d: int) -> Array:
-    """The factor that corrects the bias of squared distances in estimated covariances, (K,)."""
-    return np.maximum(mass - d - 2.0, 1.0) / mass
+    freedom = np.maximum(mass - 1.0, 1.0)
+    return n_features * (digamma(0.5 * freedom) + np.log(2.0 / mass))
