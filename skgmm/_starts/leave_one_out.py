@@ -7,13 +7,14 @@ is only a proposal.
 
 A component has mass N, mean m and covariance S; the sample x has weight r in it, and D is its
 squared Mahalanobis distance. Without the sample, x is farther from the mean by the factor
-N / (N - r), and the covariance is a rank-one downdate (Sherman-Morrison).
+N / (N - r), and the covariance is a rank-one downdate (Sherman-Morrison). Mahalanobis distances
+with an estimated covariance are biased upwards and its log-determinant downwards, the more the
+fewer samples it is estimated from; without a correction (from the Wishart distribution) samples
+drift to the larger components.
 
-A covariance matrix of few samples predicts badly. Where each component has its own, it is shrunk
-towards the pooled one, by the intensity under which the component's samples are most probable when
-they are left out one at a time. Axis-aligned covariances are not shrunk. Mahalanobis distances with
-them are biased upwards and their log-determinants downwards, the more the fewer samples they are
-estimated from; without a correction samples drift to the larger components.
+With very few samples per feature, covariance matrices predict badly even so. They are shrunk
+towards the pooled one, with the intensity under which samples are most probable when they are left
+out one at a time.
 
 References
 ----------
@@ -40,6 +41,10 @@ from skgmm.covariance import IllDefinedCovarianceError, Structure
 # Used with fewer samples than this per component and feature.
 _FEW = 10.0
 
+UNRELIABLE = 3.0
+"""With fewer samples than this per component and feature, estimates of single components are
+unreliable: their covariance matrices, and the gains of their splits."""
+
 # Largest number of iterations, and the largest fraction of the samples that the last one may
 # reassign. Where more are reassigned the samples are too few, and the iterations do not converge.
 _STEPS, _SETTLED = 10, 0.1
@@ -52,6 +57,9 @@ _INTENSITIES = np.array([0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85])
 
 # Without a sample at least this fraction of the variance and mass of its component remains.
 _LEAST = 1e-9
+
+# A log-density below that of any sample.
+_IMPOSSIBLE = -1e100
 
 
 @dataclass(frozen=True)
@@ -141,12 +149,12 @@ def leave_one_out(objective: Objective, now: EStep) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         if varies and parameters.covariance.diagonal:
             log_density = _of_diagonals(rows.X, parameters, own, mass)
-        elif varies:
+        elif varies and freezes(objective, parameters.n_components, UNRELIABLE):
             log_density = _of_shrunk_matrices(rows.X, parameters, own, mass)
         else:
             distances = 2.0 * (parameters.log_peak - penalty - now.log_joint)
             np.maximum(distances, 0.0, out=distances)
-            log_density = _of_shared(parameters, distances, own, mass)
+            log_density = _of_matrices(parameters, distances, own, mass, varies)
         left = mass - own
         log_joint = np.log(left) + log_density - penalty
     # Without its only sample a component does not exist.
@@ -166,45 +174,65 @@ def _varies(structure: Structure, n_features: int) -> bool:
     return two == 2 * one
 
 
-def _of_shared(parameters: MixtureParameters, distances: Array, own: Array, mass: Array) -> Array:
-    """Log-density of each sample under each component without it, up to a constant.
-
-    A shared covariance matrix hardly depends on one sample.
-    """
-    apart = mass / (mass - own)
-    left = np.maximum(1.0 - own * apart * distances / mass.sum(), _LEAST)
-    return -0.5 * (parameters.covariance.log_det + apart**2 * distances / left)
-
-
-def _of_shrunk_matrices(
-    X: Array, parameters: MixtureParameters, own: Array, mass: Array
+def _of_matrices(
+    parameters: MixtureParameters, distances: Array, own: Array, mass: Array, varies: bool
 ) -> Array:
-    """The same for a covariance matrix of each component, shrunk towards the pooled one.
+    """Log-density of each sample under each component without it, up to a constant."""
+    d = parameters.n_features
+    apart = mass / (mass - own)
+    pool = mass if varies else mass.sum()
+    left = np.maximum(1.0 - own * apart * distances / pool, _LEAST)
+    if not varies:  # a shared covariance hardly depends on one sample
+        return -0.5 * (parameters.covariance.log_det + apart**2 * distances / left)
+    log_det = parameters.covariance.log_det - _bias(mass, np.arange(d))
+    longer = apart * _shortened(mass, d) * distances / left
+    return -0.5 * (log_det + np.log(left) + d * np.log(apart) + longer - d / mass)
 
-    Along the axes in which both matrices are diagonal all intensities cost one matrix product.
+
+def _of_shrunk_matrices(X: Array, parameters: MixtureParameters, own: Array, mass: Array) -> Array:
+    """The same for covariance matrices that are shrunk towards the pooled one.
+
+    The intensity is that under which the left-out samples are most probable.
     """
-    result, matrices = np.empty_like(own), parameters.covariance.dense()
+    matrices = parameters.covariance.dense()
     pooled = np.tensordot(mass / mass.sum(), matrices, 1)
-    shares = (1.0 - _INTENSITIES) / mass[:, None] + _INTENSITIES / mass.sum()  # of one sample
-    for k, mean in enumerate(parameters.means):
-        variances, axes = eigh(matrices[k], pooled)
-        shrunk = variances + np.multiply.outer(_INTENSITIES, 1.0 - variances)
-        distances = ((X - mean) @ axes) ** 2 @ (1.0 / shrunk).T
-        apart = mass[k] / (mass[k] - own[:, k])
-        left = np.maximum(1.0 - (own[:, k] * apart)[:, None] * shares[k] * distances, _LEAST)
-        distances *= (apart**2)[:, None] / left
-        log_density = -0.5 * (np.log(shrunk).sum(axis=1) + np.log(left) + distances)
-        counted = own[:, k] > 0
-        best = np.argmax(own[counted, k] @ log_density[counted])
-        result[:, k] = log_density[:, best]
-    return result
+    each = [
+        _of_intensities(X - mean, matrices[k], pooled, own[:, k], mass[k] / mass.sum())
+        for k, mean in enumerate(parameters.means)
+    ]
+    log_density = np.stack(each, axis=2)  # (intensities, n, K)
+    log_joint = np.fmax(log_density + np.log(mass - own), _IMPOSSIBLE)
+    evidence = np.logaddexp.reduce(log_joint, axis=2) @ own.sum(axis=1)
+    return log_density[np.argmax(evidence)]
+
+
+def _of_intensities(
+    centred: Array, matrix: Array, pooled: Array, own: Array, fraction: float
+) -> Array:
+    """Log-density of each sample under one component without it, (intensities, n).
+
+    Along the axes in which both matrices are diagonal all intensities cost one matrix product. The
+    matrices are scaled so that left-out samples have the Mahalanobis distances that are expected.
+    """
+    mass, d = own.sum(), centred.shape[1]
+    variances, axes = eigh(matrix, pooled)
+    shrunk = variances + np.multiply.outer(_INTENSITIES, 1.0 - variances)
+    distances = (1.0 / shrunk) @ ((centred @ axes) ** 2).T
+    apart = mass / (mass - own)
+    shares = (1.0 - _INTENSITIES + _INTENSITIES * fraction) / mass  # of one sample
+    left = np.maximum(1.0 - np.multiply.outer(shares, own * apart) * distances, _LEAST)
+    distances *= apart**2 / left
+    counted = own > 0
+    scale = distances[:, counted] @ own[counted] / (mass * d)
+    log_det = np.log(shrunk).sum(axis=1) + d * np.log(scale)
+    return -0.5 * (log_det[:, None] + np.log(left) + distances / scale[:, None])
 
 
 def _of_diagonals(X: Array, parameters: MixtureParameters, own: Array, mass: Array) -> Array:
     """The same for diagonal covariances of each component."""
     result, d = np.empty_like(own), parameters.n_features
-    log_det = parameters.covariance.log_det - _bias(mass, d)
-    shortened = np.maximum(mass - 3.0, 1.0) / mass
+    log_det = parameters.covariance.log_det - _bias(mass, np.zeros(d))
+    shortened = _shortened(mass, 1)
     for k, mean in enumerate(parameters.means):
         apart = mass[k] / (mass[k] - own[:, k])
         squares = parameters.covariance.whiten(X - mean, k) ** 2
@@ -215,10 +243,16 @@ def _of_diagonals(X: Array, parameters: MixtureParameters, own: Array, mass: Arr
     return result
 
 
-def _bias(mass: Array, n_features: int) -> Array:
-    """Bias of the log-determinant of variances estimated from `mass` samples, negative, (K,).
+def _bias(mass: Array, lost: Array) -> Array:
+    """Bias of the log-determinant of covariances estimated from `mass` samples, negative, (K,).
 
-    The logarithm of a variance with f degrees of freedom has mean digamma(f / 2) - log(f / 2).
+    The mean of log |S| is log |Sigma| plus a sum of digamma functions, one for each feature with
+    the degrees of freedom that remain after the features before it.
     """
-    freedom = np.maximum(mass - 1.0, 1.0)
-    return n_features * (digamma(0.5 * freedom) + np.log(2.0 / mass))
+    freedom = np.maximum(mass[:, None] - 1.0 - lost, 1.0)
+    return (digamma(0.5 * freedom) + np.log(2.0 / mass[:, None])).sum(axis=1)
+
+
+def _shortened(mass: Array, d: int) -> Array:
+    """The factor that corrects the bias of squared distances in estimated covariances, (K,)."""
+    return np.maximum(mass - d - 2.0, 1.0) / mass

@@ -18,7 +18,7 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.grouped import with_noise
 from skgmm._starts.budget import Budget, work_of_estimates, work_of_passes
-from skgmm._starts.leave_one_out import Proposal, freezes, leave_one_out_proposal
+from skgmm._starts.leave_one_out import UNRELIABLE, Proposal, freezes, leave_one_out_proposal
 from skgmm._starts.local_gains import KnownSplits, moves_by_gain
 from skgmm._starts.moves import Move, disjoint
 from skgmm._starts.overlap_moves import moves_by_overlap
@@ -34,9 +34,6 @@ _OPTIMISM = 10.0
 # A better optimum gains at least this much, in nats per sample: less is the same optimum, reached
 # from another side.
 _GAIN = 1e-5
-
-# With fewer samples than this per component and feature, local gains are random.
-_FROZEN = 3.0
 
 # Other starts that are tried before moves with an estimated loss.
 _OTHERS = 2
@@ -216,7 +213,7 @@ class MoveSearch:
     def _starts(self, here: EMResult, broken: bool) -> Iterator[MixtureParameters | None]:
         """Parameters from which EM may reach a better optimum, the most promising first."""
         others = map(self._start, self.others)
-        if freezes(self.objective, self.n_components, _FROZEN) and not broken:
+        if freezes(self.objective, self.n_components, UNRELIABLE) and not broken:
             yield from islice(others, _OTHERS)
             return
         moves: list[Move] = []
