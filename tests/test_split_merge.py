@@ -273,7 +273,7 @@ def test_shrunk_covariances_without_a_sample_are_those_of_sums_without_it():
         )
 
 
-@pytest.mark.parametrize("n, d, K, seed", [(450, 50, 6, 0), (400, 60, 4, 2)])
+@pytest.mark.parametrize(("n", "d", "K", "seed"), [(450, 50, 6, 0), (400, 60, 4, 2)])
 def test_clusters_of_very_few_samples_per_feature_are_found(n, d, K, seed):
     """75 and 100 samples of each cluster, in 50 and 60 features."""
     data = wide(seed, n, d, K)
