@@ -29,6 +29,10 @@ _DRAWN, _CLUSTERED = 4, 15
 _CALLS_OF_SPLIT, _CUBES_OF_SPLIT = 8.0, 150.0
 
 
+# Calls of one trial in a neighbourhood.
+_CALLS_OF_TRIAL = 1.0
+
+
 @dataclass
 class Budget:
     """Remaining work."""
@@ -77,6 +81,12 @@ def work_of_estimates(objective: Objective, n_components: int, n_splits: int) ->
     passes = rows.n_samples * (2.5 * n_components + 80.0 * n_splits / n_components)
     calls = (_CALLS_OF_SPLIT * n_splits + n_components) * CALL
     return passes * _per_density(d) + calls + _CUBES_OF_SPLIT * n_splits * d**3
+
+
+def work_of_trials(objective: Objective, n_densities: int, n_trials: int) -> float:
+    """Work of trials in neighbourhoods, which evaluate so many densities."""
+    per_density = _per_density(objective.rows.n_features)
+    return n_densities * per_density + n_trials * _CALLS_OF_TRIAL * CALL
 
 
 def _per_density(n_features: int) -> float:

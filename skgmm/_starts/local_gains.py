@@ -6,10 +6,11 @@ They use the samples of the component alone, with all other parameters fixed (as
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.random import RandomState
 
 from skgmm._em.result import EMResult
 from skgmm._linalg import Array
@@ -64,6 +65,14 @@ class KnownSplits:
         grown = abs(here.moments.mass[k] - mass)
         return bool(grown <= _SAME_MASS * mass and np.abs(shift).max() <= _SAME_MEAN)
 
+    def update(
+        self, here: EMResult, members: Members, needed: Callable[[int], float], rng: RandomState
+    ) -> None:
+        """Find the splits that are outdated; see `best_splits` for the gain that is needed."""
+        for k in sorted(self.outdated(here)):
+            some = members.of(k)[0].size > 0
+            self.note(here, k, members.split(k, needed(k), rng) if some else None)
+
     def note(self, here: EMResult, k: int, split: Split | None) -> None:
         """Keep the split of a component."""
         self._known[k] = here.moments.mass[k], here.moments.mean[k], split
@@ -80,7 +89,7 @@ def moves_by_gain(
     sound: Sound,
     slack: float,
     only_repair: bool,
-    rng: np.random.RandomState,
+    rng: RandomState,
 ) -> list[Move]:
     """Moves by their estimated gain, the best first.
 
@@ -99,9 +108,7 @@ def moves_by_gain(
     """
     members = Members(objective, here, sound)
     merges = _repairs(here) if only_repair else _merges(here, members)
-    for k in sorted(known.outdated(here)):
-        needed = _cheapest_without(merges, k) - slack
-        known.note(here, k, members.split(k, needed, rng) if members.of(k)[0].size else None)
+    known.update(here, members, lambda k: _cheapest_without(merges, k) - slack, rng)
     splits = known.all()
     ranked = sorted(splits, key=lambda k: -splits[k].gain)[:_RANKED]
     cheapest = sorted(merges, key=lambda merge: merge.loss)[:_RANKED]
@@ -139,7 +146,7 @@ def _cheapest_without(merges: list[Merge], k: int) -> float:
     return min(losses, default=np.inf)
 
 
-def _resplits(members: Members, merges: list[Merge], rng: np.random.RandomState) -> Iterator[Move]:
+def _resplits(members: Members, merges: list[Merge], rng: RandomState) -> Iterator[Move]:
     """New splits of a component together with the neighbour that it would be merged with."""
     mass, seen = members.moments.mass, set[tuple[int, int]]()
     for merge in merges:
@@ -220,17 +227,19 @@ class Members:
         part = slice(self.ends[k], self.ends[k + 1])
         return self.samples[part], self.responsibilities[part]
 
-    def of_both(self, i: int, j: int) -> tuple[Array, Array]:
-        """The same of two components together."""
-        one, other = self.of(i), self.of(j)
-        self._held[one[0]] = one[1]
-        self._held[other[0]] += other[1]
-        fresh = np.ones(len(self._held), dtype=bool)
-        fresh[one[0]] = False
-        samples = np.concatenate([one[0], other[0][fresh[other[0]]]])
+    def of_all(self, components: Sequence[int]) -> tuple[Array, Array]:
+        """The same of some components together."""
+        parts = [self.of(k) for k in components]
+        for samples, responsibilities in parts:
+            self._held[samples] += responsibilities
+        samples = np.unique(np.concatenate([samples for samples, _ in parts]))
         responsibilities = np.minimum(self._held[samples], 1.0)
         self._held[samples] = 0.0
         return samples, responsibilities
+
+    def objective_of(self, components: Sequence[int]) -> Objective:
+        """The objective of the samples of some components, weighted by their responsibilities."""
+        return self._local(*self.of_all(components))
 
     def merge(self, i: int) -> Merge:
         """The removal of a component with the least loss."""
@@ -254,7 +263,7 @@ class Members:
             merged = self.objective.maximise(one, None)
         except IllDefinedCovarianceError:
             return np.inf
-        samples, responsibilities = self.of_both(i, j)
+        samples, responsibilities = self.of_all([i, j])
         rows = replace(self.rows, X=self.rows.X[samples], sample_weight=None)
         log_part = np.log(part.mass / moments.mass.sum())
         ratio = np.exp(
@@ -263,9 +272,9 @@ class Members:
         left = np.maximum(1.0 - responsibilities + ratio, 1e-300)
         return float(-(self.weights[samples] @ np.log(left)))
 
-    def split(self, k: int, needed: float, rng: np.random.RandomState) -> Split | None:
+    def split(self, k: int, needed: float, rng: RandomState) -> Split | None:
         """The best split of a component, or None if it is far from gaining `needed`."""
-        objective = self._local(*self.of(k))
+        objective = self.objective_of([k])
         try:
             one = start_of(objective, np.zeros(objective.rows.n_samples, dtype=np.int64), 1)
         except (IllDefinedCovarianceError, EmptyStartError):
@@ -274,10 +283,10 @@ class Members:
         found = best_splits(objective, self.moments.mass[k], level, needed, 1, self.sound, rng)
         return found[0] if found else None
 
-    def resplits(self, i: int, j: int, rng: np.random.RandomState) -> list[Split]:
+    def resplits(self, i: int, j: int, rng: RandomState) -> list[Split]:
         """New splits of two components together."""
         parameters, pair = self.parameters, [i, j]
-        objective = self._local(*self.of_both(i, j))
+        objective = self.objective_of([i, j])
         covariance = parameters.covariance.reordered(np.array(pair))
         weights = parameters.weights[pair] / parameters.weights[pair].sum()
         now = MixtureParameters.from_weights(weights, parameters.means[pair], covariance)

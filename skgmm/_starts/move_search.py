@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,13 +15,16 @@ from skgmm._em.compiled import supports
 from skgmm._em.loop import EM
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._kernels import LostRowError
+from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.grouped import with_noise
-from skgmm._starts.budget import Budget, work_of_estimates, work_of_passes
+from skgmm._starts.budget import Budget, work_of_estimates, work_of_passes, work_of_trials
 from skgmm._starts.leave_one_out import UNRELIABLE, Proposal, freezes, leave_one_out_proposal
-from skgmm._starts.local_gains import KnownSplits, moves_by_gain
+from skgmm._starts.local_gains import KnownSplits, Members, moves_by_gain
+from skgmm._starts.local_splits import Sound
 from skgmm._starts.moves import Move, disjoint
+from skgmm._starts.neighbourhoods import Neighbourhoods, Swap, are_few, swapped
 from skgmm._starts.overlap_moves import moves_by_overlap
 from skgmm.covariance import IllDefinedCovarianceError
 
@@ -55,6 +59,9 @@ _FOLLOWED_STARTS, _FOLLOWED_MOVES = 2, 3
 
 # Passes over the samples, and calls, of one step with leave-one-out responsibilities.
 _PASSES_OF_STEP, _CALLS_OF_STEP = 2, 3
+
+
+Some = TypeVar("Some")
 
 
 def beats(end: EMResult, here: EMResult) -> bool:
@@ -216,36 +223,62 @@ class MoveSearch:
         if freezes(self.objective, self.n_components, UNRELIABLE) and not broken:
             yield from islice(others, _OTHERS)
             return
-        moves: list[Move] = []
-        work = work_of_estimates(self.objective, self.n_components, len(self.known.outdated(here)))
-        if broken or self.budget.left > work:
-            self.budget.spend(work)
-            moves = moves_by_gain(
-                self.completed,
-                here,
-                self.known,
-                partial(self.collapse.supports, may_share_values=bool(here.empty)),
-                self.slack,
-                self.only_repair,
-                self.rng,
-            )
+        many = are_few(self.result.moments) and not broken
+        if many:
+            for swaps in _halved(self._swaps(here)):
+                yield self._maximised(swapped(here.moments, swaps))
+        moves = self._moves(here, broken)
         promising = [move for move in moves if move.gain > 0]
-        together = disjoint(promising)
-        while len(together) > 1:
+        for together in _halved(disjoint(promising)):
             yield self._made(here, *together)
-            together = together[: len(together) // 2]
         yield from (self._made(here, move) for move in promising)
+        if many:
+            return
         yield from islice(others, _OTHERS)
         worst = -_WORST * self.slack
         yield from (self._made(here, move) for move in moves if 0 >= move.gain > -self.slack)
         yield from others
         yield from (self._made(here, move) for move in moves if -self.slack >= move.gain > worst)
 
+    def _swaps(self, here: EMResult) -> list[Swap]:
+        """Swaps whose gain was found in neighbourhoods."""
+        if self.budget.left <= (work := self._work_of_splits(here)):
+            return []
+        self.budget.spend(work)
+        members = Members(self.completed, here, self._sound(here))
+        self.known.update(here, members, lambda _: -np.inf, self.rng)
+        neighbourhoods = Neighbourhoods(members, here)
+        swaps = neighbourhoods.swaps(self.known.all(), self.objective.held)
+        n_densities, n_trials = neighbourhoods.n_densities, neighbourhoods.n_trials
+        self.budget.spend(work_of_trials(self.objective, n_densities, n_trials))
+        return swaps
+
+    def _moves(self, here: EMResult, broken: bool) -> list[Move]:
+        """Moves by estimates of their gain."""
+        work = self._work_of_splits(here)
+        if not broken and self.budget.left <= work:
+            return []
+        self.budget.spend(work)
+        sound = self._sound(here)
+        return moves_by_gain(
+            self.completed, here, self.known, sound, self.slack, self.only_repair, self.rng
+        )
+
+    def _work_of_splits(self, here: EMResult) -> float:
+        n_splits = len(self.known.outdated(here))
+        return work_of_estimates(self.objective, self.n_components, n_splits)
+
+    def _sound(self, here: EMResult) -> Sound:
+        return partial(self.collapse.supports, may_share_values=bool(here.empty))
+
     def _made(self, here: EMResult, *moves: Move) -> MixtureParameters | None:
         """Parameters after these moves."""
         moments = here.moments
         for move in moves:
             moments = move.applied(moments)
+        return self._maximised(moments)
+
+    def _maximised(self, moments: Moments) -> MixtureParameters | None:
         try:
             return self.objective.maximise(moments, None)
         except IllDefinedCovarianceError:
@@ -278,3 +311,10 @@ class MoveSearch:
         passes = len(end.objectives) + more
         self.budget.spend(work_of_passes(self.objective, self.n_components, passes))
         return end
+
+
+def _halved(moves: list[Some]) -> Iterator[list[Some]]:
+    """All, the better half of them, and so on to the best one."""
+    while moves:
+        yield moves
+        moves = moves[: len(moves) // 2]

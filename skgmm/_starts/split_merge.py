@@ -37,7 +37,7 @@ from skgmm._starts.move_search import MoveSearch, beats
 from skgmm._starts.race import spare_starts, thinned
 
 # Samples that moves are tried on: as many as in the race, or this many for each component.
-_PER_COMPONENT = 250
+_PER_COMPONENT = 500
 
 # Runs of k-means beyond those of the race.
 _SPARE = 10
