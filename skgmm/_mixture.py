@@ -102,7 +102,7 @@ default='auto'
         and random candidates, on samples with scaled features and on whitened samples, by no more
         than 20 EM iterations in all, on no more than 5,000 samples (or 100 for each component).
         The others are scikit-learn's: the clusters of k-means; seeds of k-means++; random
-        responsibilities; random samples. They use no more than 25,000 samples (or 250 for each
+        responsibilities; random samples. They use no more than 25,000 samples (or 500 for each
         component), drawn at random.
         A callable gets `(X, n_components, random_state, sample_weight)` and returns labels (n,) or
         responsibilities (n, K).

@@ -22,7 +22,7 @@ from skgmm._threads import cached_property
 Stream = Callable[[], np.random.RandomState]
 
 SAMPLE_ROWS = 25_000
-"""A start looks at no more than this many rows, or at 250 for each component."""
+"""A start looks at no more than this many rows, or at 500 for each component."""
 
 # The scale of the features is taken from no more than so many samples, the same for every seed.
 _SCALE_SAMPLES, _SCALE_KEY = 5_000, 0
@@ -135,7 +135,7 @@ class Reservoir:
 
 def sample_size(n_components: int) -> int:
     """Rows that starts look at."""
-    return max(SAMPLE_ROWS, 250 * n_components)
+    return max(SAMPLE_ROWS, 500 * n_components)
 
 
 def n_counted(X: Array, sample_weight: Array | None) -> int:

@@ -10,6 +10,9 @@ optimum. After convergence these are tried, on the samples that starts use:
 3. half of these moves, a quarter, and then single ones, the most promising first;
 4. other starts: the discarded candidates, and k-means.
 
+With many components, removals and splits are tried on their neighbourhoods before 2, and many
+pairs of them applied at once; then single moves with an estimated loss, and 4, are left out.
+
 For data so small that a trial takes less time than an estimate, other starts and moves ranked by
 overlap and kurtosis are tried instead of 2 to 4. A better optimum is kept, and all is tried again
 from there, until nothing better is found or the budget is used up.
