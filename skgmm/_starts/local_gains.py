@@ -239,7 +239,10 @@ class Members:
 
     def objective_of(self, components: Sequence[int]) -> Objective:
         """The objective of the samples of some components, weighted by their responsibilities."""
-        return self._local(*self.of_all(components))
+        samples, responsibilities = self.of_all(components)
+        weights = responsibilities * self.weights[samples]
+        rows = InMemoryRows(self.rows.X[samples], weights, self.rows.n_threads)
+        return replace(self.objective, rows=rows)
 
     def merge(self, i: int) -> Merge:
         """The removal of a component with the least loss."""
@@ -293,9 +296,3 @@ class Members:
         level = objective.evaluate(now).objective
         mass = self.moments.mass[pair].sum()
         return best_splits(objective, mass, level, -np.inf, _RESPLITS, self.sound, rng)
-
-    def _local(self, samples: Array, responsibilities: Array) -> Objective:
-        """The objective of some samples, weighted by their responsibilities."""
-        weights = responsibilities * self.weights[samples]
-        rows = InMemoryRows(self.rows.X[samples], weights, self.rows.n_threads)
-        return replace(self.objective, rows=rows)

@@ -19,6 +19,7 @@ from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.grouped import with_noise
+from skgmm._starts.better import beats
 from skgmm._starts.budget import Budget, work_of_estimates, work_of_passes, work_of_trials
 from skgmm._starts.leave_one_out import UNRELIABLE, Proposal, freezes, leave_one_out_proposal
 from skgmm._starts.local_gains import KnownSplits, Members, moves_by_gain
@@ -34,10 +35,6 @@ _ROUGHLY = 1e-5
 
 # A trial is given up when this many times its estimated remaining gain is not enough.
 _OPTIMISM = 10.0
-
-# A better optimum gains at least this much, in nats per sample: less is the same optimum, reached
-# from another side.
-_GAIN = 1e-5
 
 # Other starts that are tried before moves with an estimated loss.
 _OTHERS = 2
@@ -62,28 +59,6 @@ _PASSES_OF_STEP, _CALLS_OF_STEP = 2, 3
 
 
 Some = TypeVar("Some")
-
-
-def beats(end: EMResult, here: EMResult) -> bool:
-    """Whether an end is better; both have been diagnosed (`CollapseTest.diagnose`).
-
-    An end with fewer collapsed components is better, unless others have become degenerate (where a
-    component was empty, one may be). So is an end without components that may be a few outliers.
-    Otherwise the objectives are compared, unless a component has collapsed: the objective does not
-    measure fit then.
-    """
-    if end.singular:
-        return False
-    if len(end.collapsed) != len(here.collapsed):
-        before, after = (len(one.collapsed + one.degenerate) for one in (here, end))
-        return len(end.collapsed) < len(here.collapsed) and after <= before
-    if end.collapsed:
-        return False
-    if bool(end.small) != bool(here.small):
-        return not end.small
-    if len(end.empty) < len(here.empty):
-        return end.objective > here.objective + _GAIN
-    return end.comparable_objective > here.comparable_objective + _GAIN
 
 
 class MoveSearch:

@@ -35,8 +35,9 @@ from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import Rows
 from skgmm._rows.grouped import noise_beside
 from skgmm._rows.sample import StartSample, Stream
+from skgmm._starts.better import beats
 from skgmm._starts.budget import Budget
-from skgmm._starts.move_search import MoveSearch, beats
+from skgmm._starts.move_search import MoveSearch
 from skgmm._starts.race import spare_starts, thinned
 
 # Samples that moves are tried on: as many as in the race, or this many for each component.
