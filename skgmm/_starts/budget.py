@@ -30,7 +30,7 @@ _CALLS_OF_SPLIT, _CUBES_OF_SPLIT = 8.0, 150.0
 
 
 # Calls of one trial in a neighbourhood.
-_CALLS_OF_TRIAL = 1.0
+_CALLS_OF_TRIAL = 8.0
 
 
 @dataclass
