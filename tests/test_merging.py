@@ -1,6 +1,5 @@
 """Components combined into clusters."""
 
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
