@@ -162,8 +162,9 @@ class GroupedRows(ArrayRows):
         return float(np.average(values, weights=self._counted(self.weights)))
 
     def log_certainty(self, parameters: MixtureParameters) -> float:
-        largest = self.log_responsibilities(parameters).max(axis=1)
-        return float(self._counted(self.weights) @ self._counted(largest))
+        # No component may reach a sample of weight 0.
+        rows = self if self.weights.all() else self.taken(np.flatnonzero(self.weights))
+        return float(rows.weights @ rows.log_responsibilities(parameters).max(axis=1))
 
     def expected_complete_log_likelihood(
         self, parameters: MixtureParameters, responsibilities: Array | None = None

@@ -267,7 +267,7 @@ class GaussianMixtureSearch(
         """
         n_models = len(sizes_of(self.n_components)) * len(structures_of(self.covariance_types))
         folds = self._folds()
-        n_folds = 0 if folds is None else folds.get_n_splits(X, groups=groups)
+        n_folds = 0 if folds is None else folds.get_n_splits(X, None, groups)
         tasks = SearchTasks(self, X, y, sample_weight, n_models * (1 + n_folds))
         with undone_on_error(self):
             with single_threaded_blas(), replacing(self) as working:
