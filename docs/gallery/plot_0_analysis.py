@@ -8,8 +8,8 @@ their uncertainty, compare them with what is known, and write it down.
 The data are measurements of the cell nuclei of 569 breast tumours (Street, Wolberg & Mangasarian
 1993). We take three of them: the mean texture, and the area and the smoothness of the most
 irregular nuclei. The question: **do the measurements alone show kinds of tumours, how many, and
-what have these to do with the diagnosis?** The diagnosis is known but is not used until the end. (We chose these data and
-features as an example because their groups can be seen.)
+what have these to do with the diagnosis?** The diagnosis is known but is not used until the end.
+(We chose these data and features as an example because their groups can be seen.)
 """
 
 import matplotlib.pyplot as plt
@@ -56,8 +56,9 @@ CriterionDisplay.from_estimator(search)
 # %%
 # All six have two components. They differ in the structure: VEI, which is best, has axes parallel
 # to the features, equal shape and different volume. A difference of 4 to the next is positive but
-# not strong evidence (Kass & Raftery 1995), so BIC is clear about the number of components, and not
-# about their exact shape. ICL, which has a penalty for uncertain assignments, chooses the same model:
+# not strong evidence (Kass & Raftery 1995), so BIC is clear about the number of components, and
+# not about their exact shape. ICL, which has a penalty for uncertain assignments, chooses the same
+# model:
 
 by_icl = GaussianMixtureSearch(range(1, 7), criterion="icl", random_state=0).fit(X)
 print(by_icl.best_n_components_, by_icl.best_covariance_type_)
