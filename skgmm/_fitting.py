@@ -25,11 +25,11 @@ from skgmm._rows.base import Rows
 from skgmm._rows.checks import representable
 from skgmm._rows.grouped import noise_beside, with_noise
 from skgmm._rows.noise import Background
-from skgmm._rows.sample import Stream
+from skgmm._rows.sample import Stream, sample_size
 from skgmm._rows.uniform_noise import refuse_only_noise
 from skgmm._starts.choose import Start, choose_start, single_candidate, table_of_starts
 from skgmm._starts.given import fixed_by
-from skgmm._starts.labelled import naming_labels
+from skgmm._starts.labelled import naming_labels, order_of_labels
 from skgmm._starts.race import Candidate
 from skgmm._starts.restarts import best_of
 from skgmm._starts.split_merge import split_and_merge
@@ -199,6 +199,10 @@ def _run(
     """EM from the first of the candidates, and moves to better optima."""
     rows, options = objective.rows, {**settings.em_options, "watch": watch}
     chosen = with_noise(candidates[0].parameters, rows)
+    sampled = rows.n_samples > sample_size(settings.n_components)
+    if rows.labelled and sampled and start.random and start.weights is None:
+        # Few of the samples with labels, or none, may be among those that starts look at.
+        chosen = chosen.reordered(order_of_labels(chosen, rows))
     result = run_em(objective, chosen, resumed=resumed or start.settled, **options)
     if start.random and result.singular and not result.objectives:
         # The start was singular up to rounding. A given one is returned with a warning.

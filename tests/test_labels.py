@@ -298,3 +298,17 @@ def test_a_label_too_large_for_an_integer_is_named_as_it_was_given():
     X, labels = np.random.default_rng(0).normal(size=(20, 2)), np.full(20, 2**63, dtype=np.uint64)
     with pytest.raises(ValueError, match="that of sample 0 is 9223372036854775808"):
         GaussianMixtureEM(2).fit(X, labels=labels)
+
+
+@pytest.mark.parametrize("source", [np.asarray, lambda X: RowBlocks.from_iterable(lambda: [X])])
+@pytest.mark.parametrize("order", [[0, 1, 2], [1, 2, 0], [2, 1, 0]])
+def test_one_label_of_each_component_names_it_among_many_samples(source, order):
+    """Starts look at a part of so many samples, which may hold none of those with labels."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=60_000)
+    X = rng.normal(size=(60_000, 2)) + 8.0 * np.eye(3, 2)[truth]
+    labels = np.full(len(X), -1)
+    first = [np.flatnonzero(truth == k)[0] for k in range(3)]
+    labels[first] = order
+    mixture = GaussianMixtureEM(3, random_state=0).fit(source(X), labels=labels)
+    assert mixture.predict(X[first]).tolist() == order

@@ -6,16 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from skgmm._em.settings import Settings
 from skgmm._fitting import Fit, fit_mixture
-from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
-from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import Rows
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._starts.choose import single_candidate, table_of_starts
+from skgmm._starts.labelled import order_of_labels
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._table import ModelFit
 
@@ -44,25 +42,6 @@ def refitted(
         start = start.reordered(order_of_labels(start, rows))
     fit = fit_mixture(Settings.of(mixture), rows, rng, start)
     return _with(mixture, fit), fit.messages
-
-
-def order_of_labels(parameters: MixtureParameters, rows: Rows) -> Array:
-    """For each label the component (K,) to which most of its samples belong, each component once.
-
-    Component k of a fit stays where it starts, so it has to start at the samples of label k.
-    """
-    K = parameters.n_components
-
-    def agreement(part: Any) -> Array:
-        """Responsibilities (K, K) of components for the labels, summed over samples."""
-        table = np.zeros((K, K))
-        labelled = np.flatnonzero((part.known >= 0) & (part.weights > 0))
-        if len(labelled):
-            some = part.taken(labelled).unlabelled()
-            np.add.at(table, part.known[labelled], some.responsibilities(parameters)[:, :K])
-        return table
-
-    return linear_sum_assignment(rows.summed(agreement), maximize=True)[1]
 
 
 def _unfitted(search: Any, chosen: ModelFit) -> GaussianMixtureEM:

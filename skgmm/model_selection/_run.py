@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 from skgmm._rows.base import Rows
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.uniform_noise import noise_of
+from skgmm.covariance import Structure
 from skgmm.model_selection._advice import advice, interrupted
 from skgmm.model_selection._best import as_estimator, refitted
 from skgmm.model_selection._cross_validation import checked_splits, cross_validated
@@ -47,24 +49,10 @@ def searched(
     """
     sizes, structures = sizes_of(search.n_components), structures_of(search.covariance_types)
     rows, groups = drawn(source, search.max_samples, noise_of(search.noise), groups, rng)
-    equal_weights = search.fixed is not None
-
-    def prepare(some: RowsInMemory) -> SearchData:
-        return SearchData.prepare(
-            some,
-            search.reg_covar,
-            sizes,
-            rng,
-            {"tol": search.tol, "max_iter": search.max_iter},
-            structures,
-            prior=search.prior,
-            equal_weights=equal_weights,
-            admissible_only=True,
-        )
-
+    prepare = partial(_prepared, search, sizes, structures, rng)
     data = prepare(rows)
     table, complete = sweep(data, structures, rows.n_threads, tasks)
-    results = table_of(table, structures, sizes, rows, equal_weights)
+    results = table_of(table, structures, sizes, rows, search.fixed is not None)
     column = search.criterion
     if column == HELD_OUT:
         if not complete:
@@ -95,6 +83,27 @@ def searched(
         "best_estimator_": estimator,
     }
     return found, messages
+
+
+def _prepared(
+    search: Any,
+    sizes: list[int],
+    structures: list[Structure],
+    rng: np.random.RandomState,
+    rows: RowsInMemory,
+) -> SearchData:
+    """What all fits to these samples have in common."""
+    return SearchData.prepare(
+        rows,
+        search.reg_covar,
+        sizes,
+        rng,
+        {"tol": search.tol, "max_iter": search.max_iter},
+        structures,
+        prior=search.prior,
+        equal_weights=search.fixed is not None,
+        admissible_only=True,
+    )
 
 
 def _splits(cv: Any, folds: Any, rows: RowsInMemory, source: Rows, groups: Any) -> Any:
