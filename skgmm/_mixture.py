@@ -102,8 +102,8 @@ default='auto'
         and random candidates, on samples with scaled features and on whitened samples, by no more
         than 20 EM iterations in all, on no more than 5,000 samples (or 100 for each component).
         The others are scikit-learn's: the clusters of k-means; seeds of k-means++; random
-        responsibilities; random samples. They use no more than 25,000 samples (or 500 for each
-        component), drawn at random.
+        responsibilities; random samples. They use no more than 25,000 samples (or 250 for each
+        component, 500 from 64 components on), drawn at random.
         A callable gets `(X, n_components, random_state, sample_weight)` and returns labels (n,) or
         responsibilities (n, K).
     weights_init : array-like of shape (n_components,), default=None

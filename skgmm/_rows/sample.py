@@ -22,7 +22,10 @@ from skgmm._threads import cached_property
 Stream = Callable[[], np.random.RandomState]
 
 SAMPLE_ROWS = 25_000
-"""A start looks at no more than this many rows, or at 500 for each component."""
+"""A start looks at no more than this many rows, or at `rows_per_component` for each component."""
+
+MANY_COMPONENTS = 64
+"""From here on components are too many for a start to find nearly all, and moves have to."""
 
 # The scale of the features is taken from no more than so many samples, the same for every seed.
 _SCALE_SAMPLES, _SCALE_KEY = 5_000, 0
@@ -135,7 +138,12 @@ class Reservoir:
 
 def sample_size(n_components: int) -> int:
     """Rows that starts look at."""
-    return max(SAMPLE_ROWS, 500 * n_components)
+    return max(SAMPLE_ROWS, rows_per_component(n_components) * n_components)
+
+
+def rows_per_component(n_components: int) -> int:
+    """Rows for each component that starts and moves look at, if these are more than for few."""
+    return 500 if n_components >= MANY_COMPONENTS else 250
 
 
 def n_counted(X: Array, sample_weight: Array | None) -> int:

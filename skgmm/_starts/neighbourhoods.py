@@ -21,12 +21,13 @@ from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
+from skgmm._rows.sample import MANY_COMPONENTS
 from skgmm._starts.local_gains import Members
 from skgmm._starts.moves import Part, Split, together
 from skgmm.covariance import IllDefinedCovarianceError
 
-# Components of a neighbourhood, and the fewest of a mixture for which that is few.
-_SIZE, _MANY = 8, 24
+# Components of a neighbourhood.
+_SIZE = 8
 
 # Evaluations of a trial, and the remaining gain at which it ends, in nats per sample. After the
 # first evaluations it is given up if this many times the remaining gain is not enough.
@@ -97,7 +98,7 @@ def swapped(moments: Moments, swaps: Sequence[Swap]) -> Moments:
 
 def are_few(moments: Moments) -> bool:
     """Whether a neighbourhood is few of the components, and has covariances of its own."""
-    return len(moments.mass) >= _MANY and moments.form is not Scatter.POOLED
+    return len(moments.mass) >= MANY_COMPONENTS and moments.form is not Scatter.POOLED
 
 
 class Neighbourhoods:

@@ -34,14 +34,11 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import Rows
 from skgmm._rows.grouped import noise_beside
-from skgmm._rows.sample import StartSample, Stream
+from skgmm._rows.sample import StartSample, Stream, rows_per_component
 from skgmm._starts.better import beats
 from skgmm._starts.budget import Budget
 from skgmm._starts.move_search import MoveSearch
 from skgmm._starts.race import spare_starts, thinned
-
-# Samples that moves are tried on: as many as in the race, or this many for each component.
-_PER_COMPONENT = 500
 
 # Runs of k-means beyond those of the race.
 _SPARE = 10
@@ -91,7 +88,7 @@ def split_and_merge(
     if (only_repair and not broken) or len(sample := draw()) <= n_components:
         return result
     rng = stream()
-    sample = thinned(sample, n_components, rng, _PER_COMPONENT)
+    sample = thinned(sample, n_components, rng, rows_per_component(n_components))
     on_sample, budget = objective.on(sample), Budget.after(objective, result, n_raced)
     sample = _without_noise(sample, on_sample.rows, result.parameters)
     starts = chain(others, spare_starts(on_sample, sample, n_components, _SPARE, rng))
