@@ -8,8 +8,8 @@ nox.options.sessions = ["quick", "lint"]
 @nox.session
 def quick(session):
     """Tests that are not marked slow."""
-    session.install(".[test]", "pytest-xdist")
-    session.run("pytest", "-n", "auto", "-m", "not slow", *session.posargs)
+    session.install(".[test]")
+    session.run("pytest", "-m", "not slow", *session.posargs)
 
 
 @nox.session
