@@ -152,8 +152,8 @@ def _samples_of_components(mixture: Any) -> Array | None:
     state = getattr(mixture, "_memory", None)
     if state is None or not hasattr(mixture, "total_weight_"):
         return None
-    share = np.asarray(state["mass"]) / state["total_weight"]  # of a stream: discounted
-    return share * mixture.total_weight_
+    part = np.asarray(state["mass"]) / state["total_weight"]  # of a stream: discounted
+    return part * mixture.total_weight_
 
 
 def _correlations(

@@ -219,8 +219,8 @@ def _of_intensities(
     shrunk = variances + np.multiply.outer(_INTENSITIES, 1.0 - variances)
     distances = (1.0 / shrunk) @ ((centred @ axes) ** 2).T
     apart = mass / (mass - own)
-    shares = (1.0 - _INTENSITIES + _INTENSITIES * fraction) / mass  # of one sample
-    left = np.maximum(1.0 - np.multiply.outer(shares, own * apart) * distances, _LEAST)
+    of_one = (1.0 - _INTENSITIES + _INTENSITIES * fraction) / mass  # sample
+    left = np.maximum(1.0 - np.multiply.outer(of_one, own * apart) * distances, _LEAST)
     distances *= apart**2 / left
     counted = own > 0
     scale = distances[:, counted] @ own[counted] / (mass * d)

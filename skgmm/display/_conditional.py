@@ -253,13 +253,13 @@ def _masses(conditioning: Conditioning, places: Array, targets: Array) -> Array:
     Each component of the distribution is represented by its quantiles.
     """
     found = conditioning.distribution(places[:, None])
-    shares = np.exp(found.log_weights) / _QUANTILES
+    of_quantile = np.exp(found.log_weights) / _QUANTILES
     deviations = np.sqrt(found.covariances[0, :, 0, 0])
     normal = ndtri((np.arange(_QUANTILES) + 0.5) / _QUANTILES)
     masses = np.empty((len(targets), len(places)))
     for j, place in enumerate(places):
         quantiles = (found.means[j, :, 0, None] + deviations[:, None] * normal).ravel()
-        weights = np.repeat(shares[j], _QUANTILES)
+        weights = np.repeat(of_quantile[j], _QUANTILES)
         points = np.append(quantiles, targets)
         at = np.column_stack([np.full(len(points), place), points])
         density = log_densities(at, conditioning.mixture)
