@@ -3,6 +3,9 @@
 from importlib import import_module
 from types import ModuleType
 
+from skgmm._applications.supervised.classifier import GaussianMixtureClassifier
+from skgmm._applications.supervised.regressor import GaussianMixtureRegressor
+from skgmm._datasets import load_faithful
 from skgmm._inference.fit_many import fit_many
 from skgmm._inference.merging import MergedComponents, merge_components
 from skgmm._inference.summary import MixtureReport
@@ -10,10 +13,7 @@ from skgmm._mixture import GaussianMixtureEM
 from skgmm._prior import ConjugatePrior
 from skgmm._rows.row_blocks import RowBlocks
 from skgmm._rows.uniform_noise import UniformNoise
-from skgmm._supervised.classifier import GaussianMixtureClassifier
-from skgmm._supervised.regressor import GaussianMixtureRegressor
 from skgmm._version import __version__, show_versions
-from skgmm.data import load_faithful
 from skgmm.model_selection import (
     AllSamples,
     BootstrapLRT,

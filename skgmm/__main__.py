@@ -10,16 +10,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from skgmm._command._columns import Columns, without_missing
-from skgmm._command._csv import Format, oddities
-from skgmm._command._fit import check_features, fit, names_of, unfitted
-from skgmm._command._input import choose_input, statuses_of_inputs
-from skgmm._command._options import Parser
-from skgmm._command._output import check_output, is_same_file
-from skgmm._command._results import as_json, as_text, best_of, check_plot, write_files
-from skgmm._command._streams import discard_what_cannot_be_written, print_text, say
-from skgmm._command._table import read_table
-from skgmm._export.output_file import is_open_file_path
+from skgmm._applications.command._columns import Columns, without_missing
+from skgmm._applications.command._csv import Format, oddities
+from skgmm._applications.command._fit import check_features, fit, names_of, unfitted
+from skgmm._applications.command._input import choose_input, statuses_of_inputs
+from skgmm._applications.command._options import Parser
+from skgmm._applications.command._output import check_output, is_same_file
+from skgmm._applications.command._results import as_json, as_text, best_of, check_plot, write_files
+from skgmm._applications.command._streams import discard_what_cannot_be_written, print_text, say
+from skgmm._applications.command._table import read_table
+from skgmm._inference.export.output_file import is_open_file_path
 
 _INTERRUPTED = 130  # 128 and the number of the signal, as shells have it
 _BROKEN_PIPE = 141

@@ -13,13 +13,13 @@ from sklearn.utils import check_random_state
 
 from skgmm import _validation
 from skgmm._em.settings import Acceleration, Settings
-from skgmm._export.mixture import MixtureExport
 from skgmm._fitted import replacing, undone_on_error, warn_after_fit
 from skgmm._fitting import fit_mixture
 from skgmm._fixed import ParameterName
-from skgmm._html import RepresentationMixin
 from skgmm._inference.distribution import DistributionMixin
+from skgmm._inference.export.mixture import MixtureExport
 from skgmm._inference.known_mixture import known_mixture
+from skgmm._inference.representation import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._partial_fit import MixtureStreams

@@ -8,8 +8,8 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 
 from skgmm._fitted import replacing, warn_after_fit
-from skgmm._html import named_after
 from skgmm._inference import MixtureInference
+from skgmm._inference.representation import named_after
 from skgmm._rows.intake import rows_to_learn_from
 from skgmm._sklearn_compat import fit_context
 from skgmm._streaming import continue_fit, merge_into

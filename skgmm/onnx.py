@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from skgmm._export.onnx_graph import Graph, add_mixture
+from skgmm._inference.export.onnx_graph import Graph, add_mixture
 from skgmm._mixture import GaussianMixtureEM
 
 try:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from skgmm.__main__ import main
-from skgmm._command._csv import read_csv
+from skgmm._applications.command._csv import read_csv
 
 
 def test_without_arguments_it_fits_old_faithful(capsys):

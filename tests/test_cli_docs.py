@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from skgmm.__main__ import main
-from skgmm._command._options import Parser
+from skgmm._applications.command._options import Parser
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "command.rst"

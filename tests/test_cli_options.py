@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from skgmm import GaussianMixtureEM, GaussianMixtureSearch
 from skgmm.__main__ import main
-from skgmm._command import _fast_csv
-from skgmm._command._csv import Format, read_csv
-from skgmm._command._input import Input
-from skgmm._command._table import read_table
+from skgmm._applications.command import _fast_csv
+from skgmm._applications.command._csv import Format, read_csv
+from skgmm._applications.command._input import Input
+from skgmm._applications.command._table import read_table
 
 
 def run(capsys, *arguments):
@@ -407,7 +407,7 @@ def test_rows_without_a_weight_are_left_out_too(path, table, capsys):
 def test_where_a_mixture_was_fitted_is_not_saved(path, tmp_path, capsys, monkeypatch):
     """On a terminal the fit is verbose; the saved mixture is not."""
     model = tmp_path / "model.json"
-    monkeypatch.setattr("skgmm._command._fit._on_terminal", lambda: True)
+    monkeypatch.setattr("skgmm._applications.command._fit._on_terminal", lambda: True)
     assert main([str(path), "--save", str(model)]) == 0
     captured = capsys.readouterr()
     assert "start 0" in captured.err

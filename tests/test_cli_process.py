@@ -13,7 +13,7 @@ import pytest
 
 from skgmm import GaussianMixtureEM
 from skgmm.__main__ import main
-from skgmm._export.output_file import complete_file, is_open_file_path
+from skgmm._inference.export.output_file import complete_file, is_open_file_path
 
 COMMAND = [sys.executable, "-P", "-m", "skgmm"]
 DEADLINE = 120  # seconds; only against hanging
@@ -113,7 +113,7 @@ def test_with_a_file_or_demo_standard_input_is_not_read(data, monkeypatch, capsy
     def fail():
         raise AssertionError("standard input was read")
 
-    monkeypatch.setattr("skgmm._command._input._read_standard_input", fail)
+    monkeypatch.setattr("skgmm._applications.command._input._read_standard_input", fail)
     assert main([str(data)]) == 0
     assert capsys.readouterr().out.startswith(f"Data: {data}, 272 rows")
     assert main(["--demo"]) == 0
@@ -327,7 +327,7 @@ def test_a_folder_or_file_without_write_permission_is_refused(data, tmp_path):
     output.touch(mode=0o444)
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from skgmm._command._output import check_output\n"
+        "from skgmm._applications.command._output import check_output\n"
         "os.getuid() or os.setuid(65534)\n"
         "for path in sys.argv[1:]:\n"
         "    try:\n        check_output(Path(path), {})\n"

@@ -26,8 +26,8 @@ from skgmm import (
     GaussianMixtureSearch,
     UniformNoise,
 )
-from skgmm._export.encoding import decode, encode
-from skgmm._export.json import JSONMixin
+from skgmm._inference.export.encoding import decode, encode
+from skgmm._inference.export.json import JSONMixin
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -16,7 +16,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skgmm import GaussianMixtureEM, GaussianMixtureSearch, _sklearn_compat
-from skgmm import _html as _representation
+from skgmm._inference import representation as _representation
 from skgmm._progress import Watchers
 from skgmm.covariance import STRUCTURES
 

@@ -316,7 +316,7 @@ def test_blocks_of_samples_are_the_same(monkeypatch):
     X, y = curve()
     regressor = GaussianMixtureRegressor(MIXTURE).fit(X, y)
     whole = regressor.predict(X, return_std=True)
-    monkeypatch.setattr("skgmm._supervised.regressor._NUMBERS", 100)
+    monkeypatch.setattr("skgmm._applications.supervised.regressor._NUMBERS", 100)
     np.testing.assert_allclose(regressor.predict(X, return_std=True), whole, rtol=1e-12)
 
 

@@ -15,9 +15,9 @@ from skgmm import (
     bootstrap_lrt,
     parameter_uncertainty,
 )
-from skgmm._report import Facts, Report, Section, Table
-from skgmm._report.numbers import MISSING, count, format_line
-from skgmm._report.text import display_width
+from skgmm._inference.report import Facts, Report, Section, Table
+from skgmm._inference.report.numbers import MISSING, count, format_line
+from skgmm._inference.report.text import display_width
 from skgmm.covariance import STRUCTURES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import of_one_fit
-from skgmm._html import named_after
+from skgmm._inference.representation import named_after
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.deconvolution import denoised

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from skgmm._fitted import of_one_fit
-from skgmm._html import named_after
+from skgmm._inference.representation import named_after
 from skgmm._parameters import MixtureParameters, aic, bic
 from skgmm._rows.base import Rows
 from skgmm._validation import scale_of_weights

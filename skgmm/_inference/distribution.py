@@ -11,7 +11,6 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import of_one_fit
-from skgmm._html import named_after
 from skgmm._inference.conditional import conditional_parameters
 from skgmm._inference.features import feature_numbers, given_values, names_of_features
 from skgmm._inference.known_mixture import known_mixture
@@ -24,6 +23,7 @@ from skgmm._inference.marginal import (
 )
 from skgmm._inference.parameter_table import frame_of
 from skgmm._inference.probabilities import ProbabilityMixin
+from skgmm._inference.representation import named_after
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import Structure

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skgmm._inference.report import import_pandas
 from skgmm._parameters import MixtureParameters
-from skgmm._report import import_pandas
 
 if TYPE_CHECKING:
     import pandas as pd

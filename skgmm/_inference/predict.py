@@ -10,9 +10,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import of_one_fit, snapshot
-from skgmm._html import named_after
 from skgmm._inference.completion import CompletionMixin
 from skgmm._inference.criteria import CriteriaMixin
+from skgmm._inference.representation import named_after
 from skgmm._inference.summary import SummaryMixin
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, n_parameters, next_draws

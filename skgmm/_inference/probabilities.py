@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import of_one_fit
-from skgmm._html import named_after
 from skgmm._inference.cdf import mixture_cdf
 from skgmm._inference.density_levels import check_fractions, log_density_levels
 from skgmm._inference.distances import outlier_p_values, squared_distances
 from skgmm._inference.quantiles import mixture_quantiles
+from skgmm._inference.representation import named_after
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows

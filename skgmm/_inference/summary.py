@@ -9,12 +9,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import of_one_fit
-from skgmm._html import named_after
 from skgmm._inference.features import names_of_features
+from skgmm._inference.report import Facts, Report, Section, Table
+from skgmm._inference.report.numbers import count, counted
+from skgmm._inference.representation import named_after
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters, bic
-from skgmm._report import Facts, Report, Section, Table
-from skgmm._report.numbers import count, counted
 from skgmm.covariance import Structure
 
 _FEATURES = 12

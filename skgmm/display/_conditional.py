@@ -11,6 +11,9 @@ from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skgmm._applications.supervised.regressor import GaussianMixtureRegressor
+from skgmm._applications.supervised.samples import check_samples
+from skgmm._applications.supervised.targets import check_targets
 from skgmm._inference import MixtureInference, mixture_of
 from skgmm._inference.conditional import Conditioning
 from skgmm._inference.features import feature_numbers, names_of_features
@@ -19,9 +22,6 @@ from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.e_step import log_densities
 from skgmm._rows.intake import array_with_missing
-from skgmm._supervised.regressor import GaussianMixtureRegressor
-from skgmm._supervised.samples import check_samples
-from skgmm._supervised.targets import check_targets
 from skgmm.display import _style
 from skgmm.display._options import LEVELS
 from skgmm.display._text import fit_legend, label_axis

@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from skgmm._inference.report import Facts, Report, Reported, Section, Table
+from skgmm._inference.report.numbers import counted
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._prior import ConjugatePrior
-from skgmm._report import Facts, Report, Reported, Section, Table
-from skgmm._report.numbers import counted
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.grouped import RowsInMemory, as_observed
 from skgmm._rows.intake import rows_in_memory

@@ -12,9 +12,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import of_one_fit
+from skgmm._inference.report import Facts, Report, Section, Table
+from skgmm._inference.report.numbers import Cell, counted
 from skgmm._linalg import Array
-from skgmm._report import Facts, Report, Section, Table
-from skgmm._report.numbers import Cell, counted
 
 _BEST = 3
 """Models that are compared with each other."""

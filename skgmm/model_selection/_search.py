@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 
 from skgmm._fitted import replacing, undone_on_error, warn_after_fit
-from skgmm._html import RepresentationMixin
+from skgmm._inference.representation import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._prior import ConjugatePrior, PriorName
 from skgmm._rows.base import Rows

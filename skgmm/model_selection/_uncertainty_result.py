@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from skgmm._inference.report import Facts, Report, Reported, Section, Table
+from skgmm._inference.report.numbers import counted
 from skgmm._linalg import Array
 from skgmm._moments import Scatter
-from skgmm._report import Facts, Report, Reported, Section, Table
-from skgmm._report.numbers import counted
 from skgmm.covariance import find_structure
 
 _SHOWN = 15

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from skgmm._report.frame import table_frame
-from skgmm._report.html import table_html
-from skgmm._report.table import Table, one_line
-from skgmm._report.text import table_text, wrapped
+from skgmm._inference.report.frame import table_frame
+from skgmm._inference.report.html import table_html
+from skgmm._inference.report.table import Table, one_line
+from skgmm._inference.report.text import table_text, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd

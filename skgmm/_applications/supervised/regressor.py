@@ -12,8 +12,15 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skgmm._applications.supervised.samples import (
+    AnyMixture,
+    best_of,
+    check_samples,
+    check_weights,
+    refuse_noise,
+)
+from skgmm._applications.supervised.targets import check_targets, names_of_joint
 from skgmm._em.result import VARIANCE_OF_PRIOR
-from skgmm._export.json import JSONMixin
 from skgmm._fitted import (
     collected_warnings,
     of_one_fit,
@@ -21,21 +28,14 @@ from skgmm._fitted import (
     undone_on_error,
     warn_after_fit,
 )
-from skgmm._html import RepresentationMixin
 from skgmm._inference.conditional import Conditional, Conditioning
+from skgmm._inference.export.json import JSONMixin
+from skgmm._inference.representation import RepresentationMixin
 from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._rows.missing import check_features_observed
 from skgmm._sklearn_compat import MissingValuesMixin, NamedParametersMixin, fit_context
-from skgmm._supervised.samples import (
-    AnyMixture,
-    best_of,
-    check_samples,
-    check_weights,
-    refuse_noise,
-)
-from skgmm._supervised.targets import check_targets, names_of_joint
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.model_selection import GaussianMixtureSearch

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skgmm._command._csv import (
+from skgmm._applications.command._csv import (
     Choice,
     Format,
     all_columns,
@@ -20,8 +20,8 @@ from skgmm._command._csv import (
     refuse_columns,
     refuse_empty,
 )
-from skgmm._command._fast_csv import read_fast
-from skgmm._command._input import Input, decode
+from skgmm._applications.command._fast_csv import read_fast
+from skgmm._applications.command._input import Input, decode
 from skgmm._linalg import Array
 
 _COMPRESSED: dict[bytes, Callable[[bytes], bytes]] = {

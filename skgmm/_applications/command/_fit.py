@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from skgmm import GaussianMixtureEM, GaussianMixtureSearch
-from skgmm._command._table import Table
+from skgmm._applications.command._table import Table
 from skgmm._linalg import Array
 from skgmm.covariance import find_structure
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from skgmm._export.output_file import is_written_in_place, status_of
+from skgmm._inference.export.output_file import is_written_in_place, status_of
 
 
 def check_output(path: Path, others: Mapping[str, os.stat_result | None]) -> None:

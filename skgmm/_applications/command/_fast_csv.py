@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from skgmm._command._csv import Choice, Format, all_columns, cells_of, header_of
-from skgmm._command._input import Input
+from skgmm._applications.command._csv import Choice, Format, all_columns, cells_of, header_of
+from skgmm._applications.command._input import Input
 from skgmm._linalg import Array
 from skgmm._rows.missing_words import MISSING_WORDS, SPELLINGS
 

@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 from typing import Any, Self
 
-from skgmm._export.encoding import decode_estimator, encode_estimator
-from skgmm._export.output_file import complete_file
 from skgmm._fitted import of_one_fit
+from skgmm._inference.export.encoding import decode_estimator, encode_estimator
+from skgmm._inference.export.output_file import complete_file
 from skgmm._version import __version__
 
 FORMAT = "skgmm"

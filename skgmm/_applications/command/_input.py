@@ -8,10 +8,10 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from skgmm._command._streams import say
-from skgmm._export.output_file import status_of
+from skgmm._applications.command._streams import say
+from skgmm._datasets import FAITHFUL
+from skgmm._inference.export.output_file import status_of
 from skgmm._threads import cached_property
-from skgmm.data import FAITHFUL
 
 SECONDS_OF_SILENCE = 1.0
 """Without data for this long, the user is told what the command waits for."""

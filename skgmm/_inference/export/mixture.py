@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import DTypeLike
 from sklearn.mixture import GaussianMixture
 
-from skgmm._export.json import JSONMixin
-from skgmm._export.onnx_graph import model_of
-from skgmm._export.output_file import complete_file
-from skgmm._export.scikit_learn import from_sklearn, to_sklearn
 from skgmm._fitted import of_one_fit
-from skgmm._html import named_after
 from skgmm._inference import MixtureInference
+from skgmm._inference.export.json import JSONMixin
+from skgmm._inference.export.onnx_graph import model_of
+from skgmm._inference.export.output_file import complete_file
+from skgmm._inference.export.scikit_learn import from_sklearn, to_sklearn
+from skgmm._inference.representation import named_after
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length
 
+from skgmm._applications.supervised.samples import check_target_given
 from skgmm._linalg import Array
 from skgmm._rows.checks import check_magnitude, magnitude
 from skgmm._sklearn_compat import get_feature_names
-from skgmm._supervised.samples import check_target_given
 
 
 def check_targets(estimator: Any, y: Any, X: Array) -> Array:

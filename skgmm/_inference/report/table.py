@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from skgmm._report.numbers import Cell, format_line
+from skgmm._inference.report.numbers import Cell, format_line
 
 # Columns shown; nobody reads a table of more.
 _COLUMNS = 24

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skgmm._report.table import Table
+from skgmm._inference.report.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ import textwrap
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 
-from skgmm._report.table import Section, Table
+from skgmm._inference.report.table import Section, Table
 
 _GAP = 2  # spaces before a column
 

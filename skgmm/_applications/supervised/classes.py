@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from skgmm._applications.supervised.samples import check_target_given
 from skgmm._linalg import Array
-from skgmm._supervised.samples import check_target_given
 
 # By how much given priors may miss a sum of 1.
 _ROUNDING = 1e-5

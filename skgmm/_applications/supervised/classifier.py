@@ -10,22 +10,22 @@ from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skgmm._export.json import JSONMixin
-from skgmm._fitted import of_one_fit, replacing, undone_on_error, warn_after_fit
-from skgmm._html import RepresentationMixin
-from skgmm._linalg import Array
-from skgmm._mixture import GaussianMixtureEM
-from skgmm._sklearn_compat import MissingValuesMixin, NamedParametersMixin, fit_context, options_of
-from skgmm._supervised.by_class import check_enough, combined, fit_all, fit_each
-from skgmm._supervised.classes import Classes, check_priors
-from skgmm._supervised.partly_labelled import PartlyLabelled
-from skgmm._supervised.samples import (
+from skgmm._applications.supervised.by_class import check_enough, combined, fit_all, fit_each
+from skgmm._applications.supervised.classes import Classes, check_priors
+from skgmm._applications.supervised.partly_labelled import PartlyLabelled
+from skgmm._applications.supervised.samples import (
     AnyMixture,
     check_samples,
     check_weights,
     refuse_noise,
     without_names,
 )
+from skgmm._fitted import of_one_fit, replacing, undone_on_error, warn_after_fit
+from skgmm._inference.export.json import JSONMixin
+from skgmm._inference.representation import RepresentationMixin
+from skgmm._linalg import Array
+from skgmm._mixture import GaussianMixtureEM
+from skgmm._sklearn_compat import MissingValuesMixin, NamedParametersMixin, fit_context, options_of
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.model_selection import GaussianMixtureSearch

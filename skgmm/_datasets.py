@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-FAITHFUL = Path(__file__).parent / "faithful.csv"
+FAITHFUL = Path(__file__).parent / "data" / "faithful.csv"
 
 _ABOUT = """Eruptions of Old Faithful in Yellowstone National Park, in minutes: how long each took,
 and how long it was until the next one (Azzalini & Bowman 1990, A look at some data on the Old

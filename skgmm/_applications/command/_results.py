@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from skgmm import GaussianMixtureEM, GaussianMixtureSearch
-from skgmm._command._fit import named
-from skgmm._command._table import Table
-from skgmm._export.output_file import complete_file
+from skgmm._applications.command._fit import named
+from skgmm._applications.command._table import Table
+from skgmm._inference.export.output_file import complete_file
 from skgmm._linalg import Array
 
 _FORMATS = {".png", ".pdf", ".svg", ".ps", ".eps", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"}

@@ -9,14 +9,14 @@ import numpy as np
 from sklearn import config_context
 from sklearn.base import clone
 
+from skgmm._applications.supervised.classes import Classes
+from skgmm._applications.supervised.samples import AnyMixture, best_of
 from skgmm._em.result import EMStatus
 from skgmm._fitted import collected_warnings
 from skgmm._fitting import attributes_of
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._parameters import MixtureParameters
-from skgmm._supervised.classes import Classes
-from skgmm._supervised.samples import AnyMixture, best_of
 from skgmm.covariance import find_structure
 from skgmm.covariance._base import covariance_of
 from skgmm.model_selection import GaussianMixtureSearch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from skgmm._report.table import Section, Table
+from skgmm._inference.report.table import Section, Table
 
 
 def table_html(table: Table) -> str:

@@ -23,15 +23,15 @@ import numpy as np
 from scipy.special import logsumexp
 from sklearn.base import clone
 
+from skgmm._applications.supervised.by_class import naming
+from skgmm._applications.supervised.classes import Classes
+from skgmm._applications.supervised.samples import AnyMixture, best_of
 from skgmm._em.result import EMStatus
 from skgmm._fitted import collected_warnings
 from skgmm._kernels.iterations import StopWhen
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._parameters import bic
-from skgmm._supervised.by_class import naming
-from skgmm._supervised.classes import Classes
-from skgmm._supervised.samples import AnyMixture, best_of
 from skgmm.model_selection import GaussianMixtureSearch
 
 # Evaluations of the mixture of a class in each iteration.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skgmm._command._streams import say
-from skgmm._command._table import Table, has_names
+from skgmm._applications.command._streams import say
+from skgmm._applications.command._table import Table, has_names
 from skgmm._linalg import Array
 
 
