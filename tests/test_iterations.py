@@ -8,10 +8,10 @@ from sklearn.datasets import load_iris
 from strategies import problems, random_mixture
 
 from skgmm._em import compiled
-from skgmm._em.compiled import iterate
+from skgmm._em.compiled import run, supports
 from skgmm._em.loop import run_em
 from skgmm._em.result import EMStatus
-from skgmm._kernels import StopWhen
+from skgmm._kernels import Decisions, Next
 from skgmm._objective import Objective, Regularisation
 from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES, Full, find_structure
@@ -110,13 +110,16 @@ def test_built_in_structures_use_the_compiled_loop(name, iris):
     objective = problem_of(name, iris)
     start = start_of(objective, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
     assert objective.structure.compiled == objective.structure.code
-    reached = iterate(objective, start, objective.evaluate(start), [], StopWhen(5, 0.0))
-    assert len(reached.gains) == 5
-    assert min(reached.gains) > 0
-    assert reached.objectives[-1] == reached.moments.mean_objective
-    again = objective.evaluate(reached.parameters)
-    assert again.mean_objective == reached.moments.mean_objective
-    assert type(reached.parameters.covariance) is type(start.covariance)
+    decisions, moments = Decisions(0.0), objective.evaluate(start)
+    decisions.until(5)
+    parameters, reached = run(objective, start, moments, decisions)
+    gains = np.diff([moments.mean_objective, *decisions.objectives])
+    assert len(gains) == 5
+    assert min(gains) > 0
+    assert decisions.objectives[-1] == reached.mean_objective
+    again = objective.evaluate(parameters)
+    assert again.mean_objective == reached.mean_objective
+    assert type(parameters.covariance) is type(start.covariance)
 
 
 @every_structure
@@ -126,7 +129,9 @@ def test_initial_parameters_are_not_modified(name, iris):
     moments = objective.evaluate(start)
     parts = start.log_weights, start.means, start.covariance.factor, moments.mass, moments.scatter
     before = [part.copy() for part in parts]
-    iterate(objective, start, moments, [], StopWhen(3, 0.0))
+    decisions = Decisions(0.0)
+    decisions.until(3)
+    assert run(objective, start, moments, decisions) is not None
     for was, part in zip(before, parts, strict=True):
         np.testing.assert_array_equal(part, was)
 
@@ -136,22 +141,30 @@ def test_compiled_iterations_end_at_a_stopping_or_acceleration_criterion(iris):
     start = start_of(objective, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
     moments = objective.evaluate(start)
 
-    def made(**changes):
-        limits = {"max_iter": 400, "tol": 0.0, **changes}
-        return iterate(objective, start, moments, [], StopWhen(**limits)).gains
+    def made(max_iter=400, tol=0.0, acceleration=None):
+        """Gains of the iterations of EM before quasi-Newton steps."""
+        gains, decisions = [], Decisions(tol, acceleration)
+        decisions.until(max_iter)
+
+        def end(parameters, moments, gain, remaining):
+            gains.append((gain, remaining))
+
+        run(objective, start, moments, decisions, lambda: None, end)
+        before_steps = [remaining is not None for _, remaining in gains]
+        assert all(before_steps) == (acceleration is None)
+        n_iterations = (before_steps + [False]).index(False)
+        return [gain for gain, _ in gains[:n_iterations]]
 
     assert len(made(max_iter=7)) == 7
     gains = made(tol=1e-6)
     rate = gains[-1] / gains[-2]
     assert gains[-1] * rate / (1 - rate) < 1e-6
-    gains = made(rate_tolerance=0.1, iterations_left=20.0)
+    gains = made(acceleration="auto")
     before, last = gains[-2] / gains[-3], gains[-1] / gains[-2]
     assert abs(last - before) <= 0.1 * (1 - last)
-    assert (
-        gains
-        == made(rate_tolerance=0.1, iterations_left=1e9)[: len(gains)]
-        != made(rate_tolerance=0.1, iterations_left=1e9)
-    )
+    assert gains == made()[: len(gains)]
+    assert len(gains) < len(made())
+    assert len(made(acceleration="lbfgs")) == 10
     assert made()[-1] < 1e-14  # nothing left but rounding
     assert min(made()[:-1]) > 0
 
@@ -209,7 +222,10 @@ def test_many_samples_use_the_python_implementation(monkeypatch):
     X = np.random.default_rng(0).normal(size=(200, 2))
     objective = problem_of("full", X)
     start = start_of(objective, np.eye(2)[np.arange(200) % 2])
-    arguments = objective, start, objective.evaluate(start), [], StopWhen(3, 0.0)
-    assert iterate(*arguments) is not None
+    decisions = Decisions(0.0)
+    decisions.until(3)
+    assert supports(objective) is None
+    assert run(objective, start, objective.evaluate(start), decisions) is not None
+    assert decisions.next() is Next.OUT_OF_ITERATIONS
     monkeypatch.setattr(compiled, "FEW_ROWS", 199)
-    assert iterate(*arguments) is None
+    assert "more than 199 samples" in supports(objective)

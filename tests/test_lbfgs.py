@@ -1,7 +1,5 @@
 """L-BFGS, and the compiled quasi-Newton steps beside those of the general code."""
 
-from contextlib import suppress
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,9 +7,9 @@ from hypothesis import strategies as st
 from strategies import random_mixture, seeds
 
 from skgmm import _kernels
-from skgmm._em.compiled import quasi_newton_steps as compiled_steps
-from skgmm._em.quasi_newton import quasi_newton_steps
-from skgmm._kernels import Form, State, Sums, minimise
+from skgmm._em import compiled
+from skgmm._em.loop import EM
+from skgmm._kernels import Decisions, Form, Next, State, Sums, minimise
 from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES
@@ -79,29 +77,30 @@ def test_an_exception_of_the_function_comes_out():
         minimise(evaluate, np.zeros(2), np.ones(2), 0.0, 0.0)
 
 
-class EnoughError(Exception):
-    """As many evaluations as asked for."""
+FIRST_ITERATIONS = 10
 
 
-class OneByOne:
-    """An ascent of which somebody sees every evaluation."""
+class StepsAtOnce(Decisions):
+    """The decisions of a run that has made its first iterations already."""
 
-    def __init__(self, objective, start, most):
-        self.objective, self.most = objective, most
-        self.parameters, self.moments = start, objective.evaluate(start)
-        self.objectives = []
+    def __init__(self, level):
+        super().__init__(0.0, "lbfgs")
+        self.level = level
 
-    def compiled_steps(self, tol):
-        return None
+    def until(self, max_iter):
+        super().until(FIRST_ITERATIONS + max_iter)
+        for _ in range(FIRST_ITERATIONS):
+            assert self.next() is Next.ITERATE
+            self.iterated(self.level, 1.0)
+        assert self.next() is Next.QUASI_NEWTON
 
-    def evaluate(self, candidate):
-        if len(self.objectives) == self.most:
-            raise EnoughError
-        moments = self.objective.evaluate(candidate)
-        if moments.objective > self.moments.objective:
-            self.parameters, self.moments = candidate, moments
-        self.objectives.append(self.moments.mean_objective)
-        return moments
+
+def steps_at_once(objective, start, most):
+    """A run that begins with quasi-Newton steps, and its objectives."""
+    em = EM(objective, start, tol=0.0)
+    em.decisions = StepsAtOnce(em.moments.mean_objective)
+    result = em.until(most)
+    return result, result.objectives[FIRST_ITERATIONS:]
 
 
 @st.composite
@@ -146,21 +145,19 @@ def test_a_mean_tried_far_from_its_samples_is_evaluated_too(name, seed, K, d):
 
 
 def assert_same_steps(objective, start, most):
-    general = OneByOne(objective, start, most)
-    with suppress(EnoughError):
-        quasi_newton_steps(objective, general, 0.0)
-    compiled = compiled_steps(objective, start, objective.evaluate(start), 0.0, most)
+    result, of_compiled = steps_at_once(objective, start, most)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "FEW_ROWS", 0)
+        _, in_python = steps_at_once(objective, start, most)
     # Where nothing but rounding is left to gain, one may end before the other.
-    same = min(len(general.objectives), len(compiled.objectives))
-    np.testing.assert_allclose(
-        compiled.objectives[:same], general.objectives[:same], rtol=1e-8, atol=1e-8
-    )
-    for objectives in (compiled.objectives, general.objectives):
+    same = min(len(in_python), len(of_compiled))
+    np.testing.assert_allclose(of_compiled[:same], in_python[:same], rtol=1e-8, atol=1e-8)
+    for objectives in (of_compiled, in_python):
         assert len(objectives) <= most
         assert objectives[same:] == pytest.approx([objectives[same - 1]] * len(objectives[same:]))
-    again = objective.evaluate(compiled.parameters)
-    assert again.mean_objective == pytest.approx(compiled.objectives[-1], rel=1e-12, abs=1e-12)
-    np.testing.assert_allclose(again.mean, compiled.moments.mean, rtol=1e-9, atol=1e-9)
+    again = objective.evaluate(result.parameters)
+    assert again.mean_objective == pytest.approx(of_compiled[-1], rel=1e-12, abs=1e-12)
+    np.testing.assert_allclose(again.mean, result.moments.mean, rtol=1e-9, atol=1e-9)
 
 
 def test_moments_in_another_form_raise_an_error():
@@ -171,6 +168,6 @@ def test_moments_in_another_form_raise_an_error():
     state = State(
         start.log_weights, start.means, start.covariance.factor, None, Form.DIAGONAL, sums
     )
-    arguments = "VVV", np.full(d, 0.1), *state.arrays, None, None, 0.0, 5, 1, None, None
-    with pytest.raises(ValueError, match="form: diagonal for diagonals"):
-        _kernels.quasi_newton(X, None, int(Form.DIAGONAL), *arguments)
+    arguments = "VVV", np.full(d, 0.1), *state.arrays, True, None, None, Decisions(0.0), 1
+    with pytest.raises(ValueError, match="moments: as sums"):
+        _kernels.run(X, None, *arguments, None, None)

@@ -1,19 +1,18 @@
-"""EM iterations and quasi-Newton steps in compiled code: for samples so few that a pass takes less
-time than what is between two of them.
+"""Runs of EM in compiled code: for samples so few that a pass takes less time than what is between
+two of them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
 
 from skgmm import _kernels
-from skgmm._em.coordinates import in_form, sums_of
-from skgmm._kernels import State, StopWhen
-from skgmm._linalg import Array
+from skgmm._em.coordinates import sums_of
+from skgmm._kernels import Decisions, Next, State
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
-from skgmm.covariance import CommonAxes, Covariance, Structure
+from skgmm.covariance import CommonAxes, Structure
 from skgmm.covariance._base import covariance_of
 from skgmm.covariance._principal_axes import principal_axes
 
@@ -22,28 +21,6 @@ FEW_ROWS = 10_000
 
 # As for the Python implementation, which leaves larger matrices to LAPACK.
 FEW_FEATURES = 40
-
-_ONE = StopWhen(max_iter=1, tol=0.0)
-
-
-class Found(NamedTuple):
-    """The best mixture that compiled iterations have found, and what it took."""
-
-    parameters: MixtureParameters
-    moments: Moments
-    objectives: list[float]  # of the best so far after each evaluation, nats per sample
-    gains: list[float]  # of each iteration of EM; only the last may not be positive
-    more: bool = False  # is to be expected of quasi-Newton steps from another anchor
-    exhausted: bool = False  # evaluations
-
-
-class Listener(Protocol):
-    """Told of every evaluation of quasi-Newton steps; it may end them by an exception."""
-
-    def begin(self) -> None: ...
-
-    def end(self, parameters: MixtureParameters, moments: Moments, gain: float) -> None:
-        """After an evaluation, with the best so far and the gain over the best before."""
 
 
 def supports(objective: Objective) -> str | None:
@@ -62,47 +39,68 @@ def supports(objective: Objective) -> str | None:
     return None
 
 
-def iterate(
+def run(
     objective: Objective,
     parameters: MixtureParameters,
     moments: Moments | None,
-    gains: list[float],
-    stop: StopWhen,
-) -> Found | None:
-    """Iterations of EM until there is something to decide, with the results of one after the other.
+    decisions: Decisions,
+    begin: Callable[[], None] | None = None,
+    end: Callable[[MixtureParameters, Moments, float, float | None], None] | None = None,
+) -> tuple[MixtureParameters, Moments] | None:
+    """Go on with a run, with the results of one evaluation after the other, as far as possible.
 
     Parameters
     ----------
+    parameters : MixtureParameters
+        The best so far.
     moments : Moments or None
         Of the parameters; None where they are still to be found.
-    gains : list of float
-        Of iterations before these.
+    begin, end : callable
+        Called before and after each evaluation; both may end the run by an exception. `end` gets
+        the best so far, the gain over the best before and, of an iteration of EM, an estimate of
+        what is left.
 
     Returns
     -------
-    found : Found or None
-        None where the next iteration needs the Python implementation: see `supports`, or a
-        component is empty or ill-defined, a sample is infinitely far, or moments suffer
-        cancellation.
+    best : tuple or None
+        None where what is next needs the Python implementation: see `supports`, or it is an
+        M-step that does not start at the present covariances, or an iteration where a component is
+        empty or ill-defined, a sample is infinitely far, or moments suffer cancellation.
     """
-    data, structure, covariance = objective.arrays, objective.structure, parameters.covariance
-    if supports(objective) is not None:
-        return None
+    data, structure, ties = objective.arrays, objective.structure, objective.structure.ties
     assert data is not None
-    axes = covariance.axes if isinstance(covariance, CommonAxes) else None
-    state = _state(structure, parameters, covariance, axes, moments)
-    found, objectives = _kernels.iterate(
+    assert ties is not None
+    covariance = parameters.covariance
+    principal = None
+    if decisions.next() is Next.QUASI_NEWTON:
+        principal = principal_axes(covariance, ties)
+    state = State(
+        parameters.log_weights,
+        parameters.means,
+        covariance.kernel_factors,
+        covariance.axes if isinstance(covariance, CommonAxes) else None,
+        structure.scatter.kernel_form,
+        None if moments is None else sums_of(moments),
+    )
+
+    def reached(gain: float, remaining: float | None) -> None:
+        assert end is not None
+        end(*_mixture(structure, state.copy()), gain, remaining)
+
+    made = _kernels.run(
         data.X,
         data.sample_weight,
         structure.compiled,
         objective.floor,
         *state.arrays,
         moments is not None,
-        gains[-2:],
-        stop,
+        *(principal or (None, None)),
+        decisions,
         data.n_threads,
+        begin,
+        None if end is None else reached,
     )
-    return Found(*_mixture(structure, state), objectives, found) if found else None
+    return _mixture(structure, state) if made else None
 
 
 def step(
@@ -114,82 +112,16 @@ def step(
     ------
     IllDefinedCovarianceError, LostRowError
     """
-    reached = iterate(objective, parameters, moments, [], _ONE)
-    if reached is not None:
-        return reached.parameters, reached.moments
+    if supports(objective) is None:
+        one = Decisions(0.0)
+        one.until(1)
+        best = run(objective, parameters, moments, one)
+        if best is not None:
+            return best
     if moments is None:
         moments = objective.evaluate(parameters)
     after = objective.maximise(moments, parameters)
     return after, objective.evaluate(after)
-
-
-def quasi_newton_steps(
-    objective: Objective,
-    parameters: MixtureParameters,
-    moments: Moments,
-    tol: float,
-    max_iter: int,
-    listener: Listener | None = None,
-) -> Found | None:
-    """Quasi-Newton steps from a mixture until a few gain less than `tol`, nats per sample.
-
-    Parameters
-    ----------
-    moments : Moments
-        Of the parameters.
-    max_iter : int
-        Evaluations.
-
-    Returns
-    -------
-    found : Found or None
-        None where it needs the Python implementation: see `supports`.
-    """
-    data, structure, ties = objective.arrays, objective.structure, objective.structure.ties
-    if ties is None or supports(objective) is not None:
-        return None
-    assert data is not None
-    covariance = in_form(parameters.covariance, ties, structure.scatter, parameters.n_components)
-    principal = principal_axes(covariance, ties)
-    axes = principal.axes[0] if principal is not None and ties.rotation == "E" else None
-    state = _state(structure, parameters, covariance, axes, moments)
-
-    def end(gain: float) -> None:
-        assert listener is not None
-        listener.end(*_mixture(structure, state.copy()), gain)
-
-    objectives, ended = _kernels.quasi_newton(
-        data.X,
-        data.sample_weight,
-        int(state.form),
-        ties.code,
-        objective.floor,
-        *state.arrays,
-        *(principal or (None, None)),
-        tol,
-        max_iter,
-        data.n_threads,
-        None if listener is None else listener.begin,
-        None if listener is None else end,
-    )
-    return Found(*_mixture(structure, state), objectives, [], ended == 1, ended == 2)
-
-
-def _state(
-    structure: Structure,
-    parameters: MixtureParameters,
-    covariance: Covariance,
-    axes: Array | None,
-    moments: Moments | None,
-) -> State:
-    return State(
-        parameters.log_weights,
-        parameters.means,
-        covariance.kernel_factors,
-        axes,
-        structure.scatter.kernel_form,
-        None if moments is None else sums_of(moments),
-    )
 
 
 def _mixture(structure: Structure, state: State) -> tuple[MixtureParameters, Moments]:

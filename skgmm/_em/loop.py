@@ -1,139 +1,30 @@
-"""The one EM loop, and how it decides to accelerate and to stop."""
+"""The one EM loop: what is next is decided in `_kernels/fit/decisions.cpp`, and made in compiled
+code where that can.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from skgmm._em.compiled import iterate
-from skgmm._em.compiled import quasi_newton_steps as compiled_steps
-from skgmm._em.convergence import Rate, gain_ahead
-from skgmm._em.quasi_newton import quasi_newton_steps
+from skgmm._em.compiled import run, supports
+from skgmm._em.quasi_newton import steps_from_anchor
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.watch import Progress, Watch
-from skgmm._kernels import StopWhen, rounding_of
+from skgmm._kernels import Decisions, Next
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import IllDefinedCovarianceError
 
-# Iterations that EM must have ahead of it for quasi-Newton steps to be worth their start.
-WORTHWHILE = 25
+_ENDS = Next.CONVERGED, Next.OUT_OF_ITERATIONS
 
 
 class _OutOfIterationsError(Exception):
-    """The evaluations are used up."""
+    """The evaluations are used up, within quasi-Newton steps perhaps."""
 
 
 class _StoppedError(Exception):
     """A callback requested a stop."""
-
-
-class _Ascent:
-    """The best parameters so far, and the evaluations it took to find them."""
-
-    def __init__(
-        self,
-        objective: Objective,
-        start: MixtureParameters,
-        moments: Moments | None,
-        watch: Watch | None,
-    ) -> None:
-        self.objective, self.max_iter, self.watch = objective, 0, watch
-        if objective.fixed is not None:
-            start, moments = objective.feasible(start), None
-        self.parameters, self.moments = start, moments or objective.evaluate(start)
-        self.objectives: list[float] = []
-
-    def evaluate(self, candidate: MixtureParameters) -> Moments:
-        """One pass over the data; what is better is kept."""
-        reached, gain = self._visit(candidate)
-        self._tell(gain, None)
-        return reached
-
-    def advance(self, rate: Rate, stop: StopWhen) -> None:
-        """Iterations of EM until there may be something to decide.
-
-        A watch gets an event for each of them: one call of the compiled loop makes one iteration.
-        """
-        left = self.max_iter - len(self.objectives)
-        if left <= 0:
-            raise _OutOfIterationsError
-        if self.watch is not None:
-            self.watch.begin()
-        most = 1 if self.watch is not None else left
-        if stop.max_iter > most:
-            stop = stop._replace(max_iter=most)
-        reached = iterate(self.objective, self.parameters, self.moments, rate.gains, stop)
-        if reached is None:
-            self.step(rate)
-            return
-        self.parameters, self.moments = reached.parameters, reached.moments
-        self.objectives += reached.objectives
-        rate.note(reached.gains, reached.moments.mean_objective)
-        self._tell(rate.gains[-1], rate.remaining())
-
-    def compiled_steps(self, tol: float) -> bool | None:
-        """Quasi-Newton steps in compiled code, and whether more are worth while.
-
-        None where these need the Python implementation.
-        """
-        left = self.max_iter - len(self.objectives)
-        listener = None if self.watch is None else _Listener(self, self.watch)
-        found = compiled_steps(self.objective, self.parameters, self.moments, tol, left, listener)
-        if found is None:
-            return None
-        if listener is None:
-            self.parameters, self.moments = found.parameters, found.moments
-            self.objectives += found.objectives
-        if found.exhausted:
-            raise _OutOfIterationsError
-        return found.more
-
-    def step(self, rate: Rate) -> None:
-        """One iteration of EM, whose gain the rate notes."""
-        candidate = self.objective.maximise(self.moments, self.parameters)
-        _, gain = self._visit(candidate)
-        rate.note([gain], self.moments.mean_objective)
-        self._tell(gain, rate.remaining())
-
-    def leap(self) -> float:
-        """The gain of an M-step that does not start at the present covariances."""
-        before = self.moments.mean_objective
-        candidate = self.objective.maximise(self.moments, None)
-        self.evaluate(candidate)
-        return self.moments.mean_objective - before
-
-    def _visit(self, candidate: MixtureParameters) -> tuple[Moments, float]:
-        if len(self.objectives) >= self.max_iter:
-            raise _OutOfIterationsError
-        if self.watch is not None:
-            self.watch.begin()
-        reached = self.objective.evaluate(candidate)
-        gain = reached.mean_objective - self.moments.mean_objective
-        if gain > 0:
-            self.parameters, self.moments = candidate, reached
-        self.objectives.append(self.moments.mean_objective)
-        return reached, gain
-
-    def _tell(self, gain: float, remaining: float | None) -> None:
-        if self.watch is None:
-            return
-        if self.watch.end(Progress(self.parameters, self.objectives[-1], gain, remaining)):
-            raise _StoppedError
-
-
-class _Listener:
-    """Keeps an ascent up to date during compiled quasi-Newton steps, and tells its watch."""
-
-    def __init__(self, ascent: _Ascent, watch: Watch) -> None:
-        self.ascent, self.begin = ascent, watch.begin
-
-    def end(self, parameters: MixtureParameters, moments: Moments, gain: float) -> None:
-        self.ascent.parameters, self.ascent.moments = parameters, moments
-        self.ascent.objectives.append(moments.mean_objective)
-        self.ascent._tell(gain, None)
 
 
 class EM:
@@ -167,77 +58,101 @@ class EM:
         moments: Moments | None = None,
         watch: Watch | None = None,
     ) -> None:
-        self.objective, self.tol = objective, tol
-        resumed = resumed or (objective.fixed is not None and objective.fixed.everything)
-        self.ascent, self.rate = _Ascent(objective, start, moments, watch), Rate(resumed, tol)
-        self.accelerates, self.at_once = acceleration is not None, acceleration == "lbfgs"
+        self.objective, self.watch = objective, watch
+        if objective.fixed is not None:
+            start, moments = objective.feasible(start), None
+            resumed = resumed or objective.fixed.everything
+        # The best so far.
+        self.parameters, self.moments = start, moments or objective.evaluate(start)
+        self.compiled = supports(objective) is None
+        self.decisions = Decisions(
+            tol,
+            acceleration,
+            resumed=resumed,
+            several_optima=objective.several_optima,
+            exact_gradient=objective.structure.ties is not None,
+        )
 
     def until(self, max_iter: int) -> EMResult:
         """Go on until it ends, or until so many evaluations are made in all."""
-        self.ascent.max_iter = max_iter
+        decisions = self.decisions
+        decisions.until(max_iter)
         try:
-            while not self._ended():
-                pass
+            while (following := decisions.next()) not in _ENDS:
+                self._make(following)
         except IllDefinedCovarianceError as error:
             return self._result(EMStatus.COLLAPSED, error.components)
         except _StoppedError:
             return self._result(EMStatus.STOPPED)
         except _OutOfIterationsError:
-            return self._result(EMStatus.MAX_ITER if max_iter else EMStatus.START_ONLY)
-        return self._result(EMStatus.CONVERGED)
+            pass
+        if decisions.next() is Next.CONVERGED:
+            return self._result(EMStatus.CONVERGED)
+        return self._result(EMStatus.MAX_ITER if max_iter else EMStatus.START_ONLY)
 
-    def _ended(self) -> bool:
-        """One iteration of EM, and what follows from it; whether the stopping rule is met."""
-        ascent, rate, tol = self.ascent, self.rate, self.tol
-        ascent.advance(rate, rate.stop_when(self.accelerates, self.at_once, WORTHWHILE))
-        stuck = rate.vanished and (rate.known or len(rate.gains) > 1)
-        if stuck or rate.remaining() < tol:
-            return not self._can_continue()
-        slow = self.accelerates and rate.slow(self.at_once, WORTHWHILE)
-        return bool(slow) and self._quasi_newton_stalled()
+    def _make(self, following: Next) -> None:
+        """Make what is next, and what follows where compiled code can."""
+        objective, decisions = self.objective, self.decisions
+        if following is Next.LEAP:
+            self._evaluate(objective.maximise(self.moments, None))
+            decisions.leapt()
+        elif self.compiled and self._run_compiled():
+            return
+        elif following is Next.ITERATE:
+            self._evaluate(objective.maximise(self.moments, self.parameters), iteration=True)
+        else:
+            more = steps_from_anchor(
+                objective, self.parameters, self.moments, self._evaluate, decisions.tol_of_steps
+            )
+            decisions.stepped(more)
 
-    def _can_continue(self) -> bool:
-        """Whether there is more to gain where EM sees nothing: by an M-step from afar, or by
-        quasi-Newton steps, where a plateau is what looks like the end of a slow run.
-        """
-        least = max(self.tol, rounding_of(self.ascent.moments.mean_objective))
-        found = self.objective.several_optima and self.ascent.leap() > least
-        if not found and self.accelerates and self.rate.accelerated:
-            found = self._quasi_newton() > least
-        if found:
-            self.rate.gains = []
-        return found
+    def _run_compiled(self) -> bool:
+        """Go on in compiled code as far as that can; whether it made anything."""
+        watched = () if self.watch is None else (self.watch.begin, self._reached)
+        best = run(self.objective, self.parameters, self.moments, self.decisions, *watched)
+        if best is not None:
+            self.parameters, self.moments = best
+        return best is not None
 
-    def _quasi_newton_stalled(self) -> bool:
-        """Go on by quasi-Newton steps; whether that leaves nothing to gain."""
-        ascent, rate, again = self.ascent, self.rate, self.rate.accelerated
-        last, remaining = rate.gains[-1], rate.remaining()
-        evaluated = len(ascent.objectives)
-        rate.restart()
-        gained = self._quasi_newton()
-        if self.objective.structure.ties is None:
-            # The gradient is that of an M-step which may not be the maximum that it should be.
-            alone = gain_ahead(last, remaining, len(ascent.objectives) - evaluated)
-            self.accelerates = gained > alone
-        # If so, EM's estimate is rounding by now, and nothing else finds a gain either.
-        return self.accelerates and again and gained < 0.1 * self.tol
+    def _evaluate(self, candidate: MixtureParameters, iteration: bool = False) -> Moments:
+        """One pass over the data; what is better is kept."""
+        decisions = self.decisions
+        if decisions.left <= 0:
+            raise _OutOfIterationsError
+        if self.watch is not None:
+            self.watch.begin()
+        moments = self.objective.evaluate(candidate)
+        gain = moments.mean_objective - self.moments.mean_objective
+        best = (candidate, moments) if gain > 0 else (self.parameters, self.moments)
+        if iteration:
+            decisions.iterated(best[1].mean_objective, gain)
+        else:
+            decisions.evaluated(best[1].mean_objective)
+        self._reached(*best, gain, decisions.remaining if iteration else None)
+        return moments
 
-    def _quasi_newton(self) -> float:
-        """The gain of quasi-Newton steps."""
-        before = self.ascent.moments.mean_objective
-        quasi_newton_steps(self.objective, self.ascent, 0.1 * self.tol)
-        return self.ascent.moments.mean_objective - before
+    def _reached(
+        self,
+        parameters: MixtureParameters,
+        moments: Moments,
+        gain: float,
+        remaining: float | None,
+    ) -> None:
+        """The best after an evaluation, of which the watch is told."""
+        self.parameters, self.moments = parameters, moments
+        if self.watch is not None and self.watch.end(
+            Progress(parameters, moments.mean_objective, gain, remaining)
+        ):
+            raise _StoppedError
 
     def _result(self, status: EMStatus, singular: list[int] | None = None) -> EMResult:
-        left = self.rate.remaining() if self.rate.gains else np.inf
-        ascent = self.ascent
         return EMResult(
-            ascent.parameters,
-            ascent.moments,
-            list(ascent.objectives),
+            self.parameters,
+            self.moments,
+            self.decisions.objectives,
             status,
             singular or [],
-            left,
+            self.decisions.remaining,
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -16,20 +15,6 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import IllDefinedCovarianceError
 
-ANCHORS = 20
-
-
-class Ascent(Protocol):
-    """The best so far, and the way to evaluate more."""
-
-    parameters: MixtureParameters
-    moments: Moments
-
-    def evaluate(self, candidate: MixtureParameters) -> Moments: ...
-
-    def compiled_steps(self, tol: float) -> bool | None:
-        """Steps from one anchor, as `_from_anchor`; None where these need Python."""
-
 
 def coordinates_around(
     objective: Objective, anchor: MixtureParameters, moments: Moments
@@ -41,23 +26,29 @@ def coordinates_around(
     return Coordinates(anchor, moments, ties, objective)
 
 
-def quasi_newton_steps(objective: Objective, ascent: Ascent, tol: float) -> None:
-    """L-BFGS from the best so far, until a few of its iterations gain less than `tol`.
+def steps_from_anchor(
+    objective: Objective,
+    anchor: MixtureParameters,
+    moments: Moments,
+    evaluate: Callable[[MixtureParameters], Moments],
+    tol: float,
+) -> bool:
+    """L-BFGS in the coordinates of one anchor, until a few of its iterations gain less than `tol`.
 
-    Coordinates are drawn anew around the best so far every few iterations. `ascent` keeps the best
-    of all that was evaluated, so that nothing is accepted that lowers the objective.
+    Parameters
+    ----------
+    moments : Moments
+        Of the anchor.
+    evaluate : callable
+        Keeps the best of all that is evaluated, so that nothing is accepted that lowers the
+        objective.
+
+    Returns
+    -------
+    more : bool
+        Whether more is to be expected of another anchor: of the best.
     """
-    for _ in range(ANCHORS):
-        more = ascent.compiled_steps(tol)
-        if more is None:
-            more = _from_anchor(objective, ascent, tol)
-        if not more:
-            return
-
-
-def _from_anchor(objective: Objective, ascent: Ascent, tol: float) -> bool:
-    """Iterations in the coordinates of one anchor; whether more is to be expected of another."""
-    coordinates = coordinates_around(objective, ascent.parameters, ascent.moments)
+    coordinates = coordinates_around(objective, anchor, moments)
     vector, gradient = np.zeros(coordinates.size), np.empty(coordinates.size)
 
     def tried(moments_of: Callable[[Point | MomentPoint], Moments]) -> float:
@@ -65,16 +56,16 @@ def _from_anchor(objective: Objective, ascent: Ascent, tol: float) -> bool:
         try:
             with np.errstate(over="raise", invalid="raise", divide="raise"):
                 point = coordinates.at(vector)
-                moments = moments_of(point)
-                gradient[:] = point.gradient(moments) / -moments.total_weight
+                reached = moments_of(point)
+                gradient[:] = point.gradient(reached) / -reached.total_weight
         except (FloatingPointError, LostRowError, IllDefinedCovarianceError, LinAlgError):
             gradient[:] = 0.0
             return np.inf
-        return -moments.mean_objective
+        return -reached.mean_objective
 
-    value = tried(lambda _: ascent.moments)
+    value = tried(lambda _: moments)
     return minimise(
-        lambda: tried(lambda point: ascent.evaluate(point.parameters)),
+        lambda: tried(lambda point: evaluate(point.parameters)),
         vector,
         gradient,
         value,

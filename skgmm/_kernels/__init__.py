@@ -19,6 +19,8 @@ from skgmm._linalg import Array
 try:
     from skgmm._kernels._native import (
         Coordinates,
+        Decisions,
+        Next,
         active,
         add_group_moments,
         add_moments,
@@ -27,13 +29,11 @@ try:
         available,
         centre_sums,
         is_stop_flag_set,
-        iterate,
         m_step,
         minimise,
         new_stop_flag,
         obey_stop_flag,
-        quasi_newton,
-        rounding_of,
+        run,
         set_stop_flag,
         sums_of_total,
         take_lapack,
@@ -49,26 +49,26 @@ except ModuleNotFoundError as error:
         "hides the installed package. (The skgmm and pytest commands are not affected.)"
     ) from error
 
-from skgmm._kernels.iterations import Principal, State, StopWhen
+from skgmm._kernels.iterations import Principal, State
 from skgmm._kernels.sums import Form, Sums, Total, packed, room_for_sums
 
 take_lapack(cython_blas.__pyx_capi__, cython_lapack.__pyx_capi__)
 
 __all__ = [
     "Coordinates",
+    "Decisions",
     "Form",
     "LostRowError",
     "Model",
+    "Next",
     "Principal",
     "State",
     "StopFlag",
-    "StopWhen",
     "Sums",
     "Total",
     "active",
     "available",
     "averaged_lines",
-    "iterate",
     "log_peak",
     "m_step",
     "minimise",
@@ -76,8 +76,7 @@ __all__ = [
     "moments_of",
     "moments_of_groups",
     "packed",
-    "quasi_newton",
-    "rounding_of",
+    "run",
     "total",
     "unit_rows",
     "use",

@@ -11,12 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skgmm._em.convergence import FIRST_STEPS, STEADY, STRETCH
-from skgmm._em.loop import WORTHWHILE
-from skgmm._em.quasi_newton import ANCHORS
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.settings import Settings
-from skgmm._kernels import _native
+from skgmm._kernels import Decisions, _native
 from skgmm._kernels.sums import room_for_sums
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
@@ -28,7 +25,7 @@ from skgmm._threads import cached_property
 from skgmm.covariance import Structure
 from skgmm.covariance._base import covariance_of
 
-# How runs end, as the kernel counts (`RunEnd`).
+# How runs end, as the kernel counts (`End`).
 CONVERGED, OUT_OF_ITERATIONS, ELSEWHERE = range(3)
 
 
@@ -176,11 +173,13 @@ def run_all(
     log_weights = np.log(np.exp(np.log(weights)))
     ends, remaining = np.empty(len(which), dtype=np.int64), np.empty(len(which))
     certainties = np.empty(len(rows))
+    rule = Decisions(settings.tol, settings.acceleration)
+    rule.until(settings.max_iter)
     run = getattr(_native, f"runs_{problems[0].dtype}")
     objectives = run(
         [problems[i] for i in which],
         layout.code,
-        _options(settings),
+        rule,
         floors,
         log_weights,
         means,
@@ -203,18 +202,3 @@ def uniforms_of(settings: Settings, streams: list[np.random.RandomState]) -> Arr
         own.seed(stream.randint(np.iinfo(np.int32).max, size=1)[0])  # as `best_of` does
         found.append(own.random_sample(n_uniforms(settings.n_components)))
     return np.array(found)
-
-
-def _options(settings: Settings) -> tuple[Any, ...]:
-    """What `RunOptions` holds."""
-    return (
-        float(settings.tol),
-        int(settings.max_iter),
-        settings.acceleration is not None,
-        settings.acceleration == "lbfgs",
-        STRETCH,
-        FIRST_STEPS,
-        STEADY,
-        float(WORTHWHILE),
-        ANCHORS,
-    )

@@ -28,7 +28,7 @@ from skgmm._applications.supervised.classes import Classes
 from skgmm._applications.supervised.samples import AnyMixture, best_of
 from skgmm._em.result import EMStatus
 from skgmm._fitted import collected_warnings
-from skgmm._kernels.iterations import StopWhen
+from skgmm._kernels import Decisions
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._parameters import bic
@@ -159,17 +159,14 @@ class PartlyLabelled:
         total, max_iter = float(self.weights.sum()), max(self.mixture.max_iter, 1)
         steps = [_in_steps(mixture) for mixture in mixtures]
         priors = self.weights @ probabilities / (self.weights @ probabilities).sum()
-        gains: list[float] = []
-        stop, level, messages = StopWhen(max_iter, self.mixture.tol), -np.inf, list[str]()
+        rule, level, messages = Decisions(self.mixture.tol), -np.inf, list[str]()
         for _ in range(max_iter):
             reached, probabilities = self._e_step(steps, priors)
-            if np.isfinite(level):
-                gains.append((reached - level) / total)
-            level = reached
-            if gains and (
-                gains[-1] <= 0 or stop.remaining_gain(gains, level / total) < self.mixture.tol
-            ):
-                break
+            gain, level = reached - level, reached
+            if np.isfinite(gain):
+                rule.iterated(level / total, gain / total)
+                if gain <= 0 or rule.remaining < self.mixture.tol:
+                    break
             messages = []
             priors = self.weights @ probabilities / total
             for number, mixture in enumerate(steps):

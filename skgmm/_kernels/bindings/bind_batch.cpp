@@ -1,13 +1,11 @@
 #include "bindings/bind_batch.hpp"
 
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <tuple>
 
 #include "bindings/arrays.hpp"
 #include "bindings/gil.hpp"
@@ -244,20 +242,20 @@ void write_certainties(const Rows<T>& rows, const Family& family, const State& s
         out[i] = *std::max_element(logs.begin() + i * K, logs.begin() + (i + 1) * K);
 }
 
-using OptionsTuple =
-    std::tuple<double, int64_t, bool, bool, int64_t, int64_t, double, double, int64_t>;
+// How a run ended: where what is next needs the Python implementation, it is to begin again there.
+enum class End : int64_t { converged, out_of_iterations, elsewhere };
 
-RunOptions options_of(const OptionsTuple& t) {
-    return {std::get<0>(t), std::get<1>(t), std::get<2>(t), std::get<3>(t), std::get<4>(t),
-            std::get<5>(t), std::get<6>(t), std::get<7>(t), std::get<8>(t)};
+End end_of(Next next) {
+    if (next == Next::converged) return End::converged;
+    return next == Next::out_of_iterations ? End::out_of_iterations : End::elsewhere;
 }
 
-// Runs EM for each problem from its mixture, which becomes the best found, with its moments. `ends`
-// are those of `RunEnd`, `certainties` those of all samples, one problem after the other. The
-// objectives after each evaluation.
+// Runs EM for each problem from its mixture, which becomes the best found, with its moments; `rule`
+// are the decisions of a run that has not begun. `ends` are those of `End`, `certainties` those of
+// all samples, one problem after the other. The objectives after each evaluation.
 template <typename T>
 std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
-                                      const std::string& code, const OptionsTuple& given,
+                                      const std::string& code, const Decisions& rule,
                                       Table floors, Numbers log_weights, Numbers means,
                                       Numbers factors, Numbers moments, Out<int64_t> ends,
                                       Numbers remaining, Numbers certainties,
@@ -266,11 +264,8 @@ std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
     const int64_t K = log_weights.ndim() == 2 ? log_weights.shape(1) : 0;
     const Family& family = family_of(code);
     const Mixtures mixtures(family, n, K, d, log_weights, means, factors);
-    const Ties ties{code.at(0), code.at(1), code.at(2)};
-    const RunOptions options = options_of(given);
     const int64_t size = sums_size(family.form, K, d);
     require(K > 0 && int64_t(moments.size()) == n * size, "moments: as sums");
-    require(!options.accelerates || !ties.turn(), "code: of axes that do not turn");
     require(int64_t(floors.shape(0)) == n && int64_t(ends.size()) == n &&
                 int64_t(remaining.size()) == n,
             "floors, ends and remaining: one for each problem");
@@ -288,15 +283,18 @@ std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
             double *w = mixtures.weights + i * K, *m = mixtures.means + i * K * d,
                    *f = mixtures.factors + i * mixtures.n_factors, *s = moments.data() + i * size;
             State state{{w, w + K}, {m, m + K * d}, {f, f + mixtures.n_factors}, {}, {s, s + size}};
-            Run run = run_em(all[i], family, ties, floors.data() + i * d, options, state);
+            Decisions decisions = rule;
+            run_em(Problem<T>{all[i], family, floors.data() + i * d, 1}, {}, false, {}, decisions,
+                   state);
             std::copy(state.log_weights.begin(), state.log_weights.end(), w);
             std::copy(state.means.begin(), state.means.end(), m);
             std::copy(state.factors.begin(), state.factors.end(), f);
             std::copy(state.moments.begin(), state.moments.end(), s);
-            ends.data()[i] = int64_t(run.end);
-            remaining.data()[i] = run.remaining;
-            objectives[i] = std::move(run.objectives);
-            if (run.end != RunEnd::elsewhere)
+            const End end = end_of(decisions.next());
+            ends.data()[i] = int64_t(end);
+            remaining.data()[i] = decisions.remaining();
+            objectives[i] = decisions.objectives();
+            if (end != End::elsewhere)
                 write_certainties(all[i], family, state, certainties.data() + first[i]);
         });
     });
@@ -323,7 +321,7 @@ void bind(nb::module_& m, const char* scan_name, const char* runs_name) {
           nb::arg("rows").noconvert(), nb::arg("magnitudes").noconvert(),
           nb::arg("distinct").noconvert(), nb::arg("variances").noconvert(),
           nb::arg("steps").noconvert(), nb::arg("n_threads"));
-    m.def(runs_name, &runs<T>, nb::arg("problems"), nb::arg("code"), nb::arg("options"),
+    m.def(runs_name, &runs<T>, nb::arg("problems"), nb::arg("code"), nb::arg("rule"),
           nb::arg("floors"), nb::arg("log_weights").noconvert(), nb::arg("means").noconvert(),
           nb::arg("factors").noconvert(), nb::arg("moments").noconvert(),
           nb::arg("ends").noconvert(), nb::arg("remaining").noconvert(),

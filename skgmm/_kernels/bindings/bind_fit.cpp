@@ -1,17 +1,13 @@
 #include "bindings/bind_fit.hpp"
 
-#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
-#include <tuple>
 
 #include "bindings/arrays.hpp"
 #include "bindings/gil.hpp"
-#include "fit/em_loop.hpp"
-#include "fit/quasi_newton.hpp"
+#include "fit/em_run.hpp"
 
 using namespace skgmm;
 
@@ -57,49 +53,14 @@ struct BoundMixture {
     }
 };
 
-using StopTuple = std::tuple<int64_t, double, double, double, double, double>;
-
-StopWhen stop_when(const StopTuple& t) {
-    return {std::get<0>(t), std::get<1>(t), std::get<2>(t),
-            std::get<3>(t), std::get<4>(t), std::get<5>(t)};
-}
-
-double remaining_gain(const StopTuple& stop, const std::vector<double>& gains, double objective) {
-    return stop_when(stop).remaining_gain(gains.data(), int64_t(gains.size()), objective);
-}
-
-bool is_slow(const StopTuple& stop, const std::vector<double>& gains) {
-    return stop_when(stop).slow(gains.data(), int64_t(gains.size()));
-}
-
-// A mixture (`axes` if components share them) becomes the best that iterations from it reach. Unless
-// `evaluated`, its moments are found first. `gains` are of earlier iterations. The gains, and the
-// objective of the best after each.
-template <typename T>
-std::pair<std::vector<double>, std::vector<double>> iterate_rows(
-    Matrix<T> X, std::optional<Vector> weight, const std::string& code, Vector floor,
-    Numbers log_weights, Numbers means, Numbers factors, std::optional<Numbers> axes,
-    Numbers moments, bool evaluated, std::vector<double> gains, const StopTuple& stop,
-    int64_t n_threads) {
-    const Rows<T> rows = rows_of(X, weight);
-    const Family* family = find_family(code);
-    require(family, "code: of a family");
-    const BoundMixture mixture{log_weights, means, factors, axes, moments};
-    const int64_t K = log_weights.size(), d = rows.n_features;
-    mixture.check(family->form, d, floor);
-    // A start may come in another form: its M-step is made in Python.
-    if (check_factors(K, d, factors) != family->factor) return {};
-    if (int64_t(factors.shape(0)) != (family->one ? 1 : K)) return {};
-    if (family->axes != axes.has_value()) return {};
-    State state = mixture.state();
-    const std::ptrdiff_t before = std::ptrdiff_t(gains.size());
-    std::vector<double> objectives;
-    without_gil([&] {
-        iterate(rows, *family, floor.data(), stop_when(stop), n_threads, evaluated, state, gains,
-                objectives);
-    });
-    mixture.become(state);
-    return {{gains.begin() + before, gains.end()}, objectives};
+Principal principal_of(Ties ties, int64_t K, int64_t d, const std::optional<Factors>& axes,
+                       const std::optional<Table>& scales) {
+    require(axes.has_value() == scales.has_value(), "principal axes: with scales");
+    if (!axes) return {};
+    const size_t n_axes = ties.rotation == 'V' ? size_t(K) : 1;
+    require(axes->size() == n_axes * size_t(d * d), "principal axes: (n, d, d)");
+    require(int64_t(scales->size()) == K * d, "principal scales: (K, d)");
+    return {copied(*axes), copied(*scales)};
 }
 
 // Coordinates around a mixture: `moments` holds it mass and total weight at least.
@@ -110,63 +71,64 @@ Coordinates coordinates_around(const State& anchor, int form, const std::string&
     const int64_t K = int64_t(anchor.log_weights.size()), m = factors.shape(0);
     const Factor factor = check_factors(K, d, factors);
     require(ties.size() == 3, "ties: of volume, shape and rotation");
-    const Ties tied{ties[0], ties[1], ties[2]};
+    const Ties tied = Ties::of(ties.c_str());
     require(m == K || ties.find('V') == ties.npos, "factors: one for each component if they vary");
     require((Form(form) == Form::diagonal) == (factor == Factor::diagonal),
             "form: diagonal for diagonals");
     require((Form(form) == Form::pooled) == (factor == Factor::triangular && m < K) || K == 1,
             "form: pooled for one triangle");
-    Principal principal;
-    require(tied.turn() == (principal_axes && principal_scales), "principal axes: where they turn");
-    if (tied.turn()) {
-        const size_t n_axes = tied.rotation == 'V' ? size_t(K) : 1;
-        require(principal_axes->size() == n_axes * size_t(d * d), "principal axes: (n, d, d)");
-        require(int64_t(principal_scales->size()) == K * d, "principal scales: (K, d)");
-        principal.axes.assign(principal_axes->data(),
-                              principal_axes->data() + principal_axes->size());
-        principal.scales.assign(principal_scales->data(),
-                                principal_scales->data() + principal_scales->size());
-    }
-    return {anchor, Form(form), factor, m, d, tied, std::move(principal)};
+    require(tied.turn() == principal_axes.has_value(), "principal axes: where they turn");
+    return {anchor, Form(form), factor, m, d, tied,
+            principal_of(tied, K, d, principal_axes, principal_scales)};
 }
 
-// A mixture becomes the best of quasi-Newton steps from it; `ties` are of volume, shape and
-// rotation. The objective of the best after each evaluation, and how the steps ended. `begin` and
-// `end` are called around each evaluation, `end` with the gain, when the arrays hold the best.
+// Evaluations between two looks for signals, such as that of Ctrl-C.
+constexpr int64_t between_signals = 50;
+
+// A mixture (`axes` if components share them) becomes the best that a run reaches, as `run_em` says;
+// principal axes are those of the mixture. `begin` and `end` are called around each evaluation,
+// `end` when the arrays hold the best. Whether anything was made.
 template <typename T>
-std::pair<std::vector<double>, int> quasi_newton_rows(
-    Matrix<T> X, std::optional<Vector> weight, int form, const std::string& ties, Vector floor,
-    Numbers log_weights, Numbers means, Numbers factors, std::optional<Numbers> axes,
-    Numbers moments, std::optional<Factors> principal_axes, std::optional<Table> principal_scales,
-    double tol, int64_t max_iter, int64_t n_threads, std::optional<nb::callable> begin,
-    std::optional<nb::callable> end) {
+bool run_rows(Matrix<T> X, std::optional<Vector> weight, const std::string& code, Vector floor,
+              Numbers log_weights, Numbers means, Numbers factors, std::optional<Numbers> axes,
+              Numbers moments, bool evaluated, std::optional<Factors> principal_axes,
+              std::optional<Table> principal_scales, Decisions& decisions, int64_t n_threads,
+              std::optional<nb::callable> begin, std::optional<nb::callable> end) {
     const Rows<T> rows = rows_of(X, weight);
+    const Family* family = find_family(code);
+    require(family, "code: of a family");
     const BoundMixture mixture{log_weights, means, factors, axes, moments};
-    mixture.check(Form(form), rows.n_features, floor);
-    State best = mixture.state();
-    Coordinates coordinates = coordinates_around(best, form, ties, Factors(factors),
-                                                 rows.n_features, principal_axes, principal_scales);
-    std::vector<double> objectives;
-    Ended ended = Ended::done;
+    const int64_t K = log_weights.size(), d = rows.n_features;
+    mixture.check(family->form, d, floor);
+    // A start may come in another form: its M-step is made in Python.
+    if (check_factors(K, d, factors) != family->factor) return false;
+    if (int64_t(factors.shape(0)) != (family->one ? 1 : K)) return false;
+    if (family->axes != axes.has_value()) return false;
+    const Principal principal =
+        principal_of(Ties::of(family->code), K, d, principal_axes, principal_scales);
+    State state = mixture.state();
     Listener listener;
-    if (begin) listener.begin = [&] { survive_shutdown([&] { (*begin)(); }); };
-    if (end)
-        listener.end = [&](double gain) {
-            mixture.become(best);
-            survive_shutdown([&] { (*end)(gain); });
-        };
-    const auto run = [&] {
-        ended = quasi_newton(rows, coordinates, Form(form),
-                             factors.ndim() == 3 ? Factor::triangular : Factor::diagonal,
-                             int64_t(factors.shape(0)), floor.data(), tol, max_iter, n_threads,
-                             listener, best, objectives);
+    int64_t n_begun = 0;
+    listener.begin = [&] {
+        if (begin)
+            with_gil([&] { (*begin)(); });
+        else if (++n_begun % between_signals == 0)
+            with_gil([] {
+                if (PyErr_CheckSignals() != 0) throw nb::python_error();
+            });
     };
-    if (begin || end)
-        run();  // Python is called
-    else
-        without_gil(run);
-    mixture.become(best);
-    return {objectives, int(ended)};
+    if (end)
+        listener.end = [&](double gain, std::optional<double> remaining) {
+            mixture.become(state);
+            with_gil([&] { (*end)(gain, remaining); });
+        };
+    bool made = false;
+    without_gil([&] {
+        made = run_em(Problem<T>{rows, *family, floor.data(), n_threads}, principal, evaluated,
+                      listener, decisions, state);
+    });
+    mixture.become(state);
+    return made;
 }
 
 // Minimises a function of `vector` from 0; it returns its value and leaves its gradient in
@@ -260,18 +222,41 @@ private:
 
 template <typename T>
 void bind(nb::module_& m) {
-    m.def("quasi_newton", &quasi_newton_rows<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
-          nb::arg("form"), nb::arg("ties"), nb::arg("floor"), nb::arg("log_weights").noconvert(),
-          nb::arg("means").noconvert(), nb::arg("factors").noconvert(),
-          nb::arg("axes").noconvert().none(), nb::arg("moments").noconvert(),
-          nb::arg("principal_axes").none(), nb::arg("principal_scales").none(), nb::arg("tol"),
-          nb::arg("max_iter"), nb::arg("n_threads"), nb::arg("begin").none(),
-          nb::arg("end").none());
-    m.def("iterate", &iterate_rows<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
-          nb::arg("code"), nb::arg("floor"), nb::arg("log_weights").noconvert(),
-          nb::arg("means").noconvert(), nb::arg("factors").noconvert(),
-          nb::arg("axes").noconvert().none(), nb::arg("moments").noconvert(),
-          nb::arg("evaluated"), nb::arg("gains"), nb::arg("stop"), nb::arg("n_threads"));
+    m.def("run", &run_rows<T>, nb::arg("X").noconvert(), nb::arg("weight").none(), nb::arg("code"),
+          nb::arg("floor"), nb::arg("log_weights").noconvert(), nb::arg("means").noconvert(),
+          nb::arg("factors").noconvert(), nb::arg("axes").noconvert().none(),
+          nb::arg("moments").noconvert(), nb::arg("evaluated"), nb::arg("principal_axes").none(),
+          nb::arg("principal_scales").none(), nb::arg("decisions"), nb::arg("n_threads"),
+          nb::arg("begin").none(), nb::arg("end").none());
+}
+
+void bind_decisions(nb::module_& m) {
+    nb::enum_<Next>(m, "Next")
+        .value("CONVERGED", Next::converged)
+        .value("OUT_OF_ITERATIONS", Next::out_of_iterations)
+        .value("ITERATE", Next::iterate)
+        .value("LEAP", Next::leap)
+        .value("QUASI_NEWTON", Next::quasi_newton);
+    nb::class_<Decisions>(m, "Decisions")
+        .def(
+            "__init__",
+            [](Decisions* self, double tol, const std::optional<std::string>& acceleration,
+               bool resumed, bool several_optima, bool exact_gradient) {
+                new (self) Decisions({tol, acceleration.has_value(), acceleration == "lbfgs",
+                                      resumed, several_optima, exact_gradient});
+            },
+            nb::arg("tol"), nb::arg("acceleration") = nb::none(), nb::arg("resumed") = false,
+            nb::arg("several_optima") = false, nb::arg("exact_gradient") = true)
+        .def("until", &Decisions::until, nb::arg("max_iter"))
+        .def("next", &Decisions::next)
+        .def("iterated", &Decisions::iterated, nb::arg("best"), nb::arg("gain"))
+        .def("evaluated", &Decisions::evaluated, nb::arg("best"))
+        .def("leapt", &Decisions::leapt)
+        .def("stepped", &Decisions::stepped, nb::arg("more"))
+        .def_prop_ro("left", &Decisions::left)
+        .def_prop_ro("tol_of_steps", &Decisions::tol_of_steps)
+        .def_prop_ro("remaining", &Decisions::remaining)
+        .def_prop_ro("objectives", &Decisions::objectives);
 }
 
 }  // namespace
@@ -279,12 +264,9 @@ void bind(nb::module_& m) {
 void skgmm::bind_iterations(nb::module_& m) {
     bind<double>(m);
     bind<float>(m);
+    bind_decisions(m);
     m.def("minimise", &minimise_function, nb::arg("function"), nb::arg("vector").noconvert(),
           nb::arg("gradient").noconvert(), nb::arg("value"), nb::arg("tol"));
-    m.def("remaining_gain", &remaining_gain, nb::arg("stop"), nb::arg("gains"),
-          nb::arg("objective"));
-    m.def("rounding_of", &rounding_of, nb::arg("objective"));
-    m.def("is_slow", &is_slow, nb::arg("stop"), nb::arg("gains"));
     nb::class_<BoundCoordinates>(m, "Coordinates")
         .def(nb::init<Vector, Table, Factors, Vector, double, int, const std::string&,
                       std::optional<Factors>, std::optional<Table>>(),

@@ -39,4 +39,19 @@ void without_gil(Work work) {
     if (failure) std::rethrow_exception(failure);
 }
 
+// Runs `work` with the GIL, within `without_gil`.
+template <typename Work>
+void with_gil(Work work) {
+    survive_shutdown([&work] {
+        const PyGILState_STATE state = PyGILState_Ensure();
+        try {
+            work();
+        } catch (const std::exception&) {
+            PyGILState_Release(state);
+            throw;
+        }
+        PyGILState_Release(state);
+    });
+}
+
 }  // namespace skgmm

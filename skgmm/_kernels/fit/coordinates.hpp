@@ -9,7 +9,7 @@
 #pragma once
 #include <vector>
 
-#include "fit/em_loop.hpp"
+#include "fit/problem.hpp"
 
 namespace skgmm {
 
@@ -17,6 +17,7 @@ namespace skgmm {
 struct Ties {
     char volume, shape, rotation;
 
+    static Ties of(const char* code) { return {code[0], code[1], code[2]}; }
     // Volume and shape tied alike: log-scales are free in one piece.
     bool together() const { return volume == shape; }
     // A shape is tied and axes are not, or axes and no shape.

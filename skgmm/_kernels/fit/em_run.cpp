@@ -3,174 +3,104 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include "fit/quasi_newton.hpp"
+#include <utility>
 
 namespace skgmm {
 
 namespace {
 
-struct OutOfIterations {};
-struct Elsewhere {};
-
 template <typename T>
 class EM {
 public:
-    EM(const Rows<T>& rows_, const Family& family_, Ties ties_, const double* floor_,
-       const RunOptions& options_, State& here_)
-        : rows(rows_),
-          family(family_),
-          ties(ties_),
-          floor(floor_),
-          options(options_),
+    EM(const Problem<T>& problem_, const Principal& principal_, const Listener& listener_,
+       Decisions& decisions_, State& here_)
+        : problem(problem_),
+          principal(principal_),
+          listener(listener_),
+          decisions(decisions_),
           here(here_),
-          base{options.stretch, options.tol, 0.0, infinity, not_a_number, -infinity} {}
+          ahead(here_),
+          K(int64_t(here_.log_weights.size())),
+          d(problem_.rows.n_features) {}
 
-    Run run() {
-        Run found{RunEnd::converged, {}, infinity};
-        try {
-            while (!ended()) {
-            }
-        } catch (const OutOfIterations&) {
-            found.end = RunEnd::out_of_iterations;
-        } catch (const Elsewhere&) {
-            found.end = RunEnd::elsewhere;
-        }
-        if (!gains.empty()) found.remaining = remaining();
-        found.objectives = std::move(objectives);
-        return found;
+    // What is next; false if it cannot be made here.
+    bool make() {
+        const Next next = decisions.next();
+        return next == Next::iterate ? iterate() : next == Next::quasi_newton && steps();
     }
 
 private:
-    static constexpr double infinity = std::numeric_limits<double>::infinity();
-    static constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-
-    // One stretch of iterations, and what follows from it; whether the stopping rule is met.
-    bool ended() {
-        advance();
-        const bool known = !std::isnan(base.first_rate);
-        const bool vanished = gains.back() <= rounding_of(here.objective());
-        if ((vanished && (known || gains.size() > 1)) || remaining() < options.tol)
-            return !can_continue();
-        return options.accelerates && slow() && quasi_newton_stalled();
-    }
-
-    void advance() {
-        const int64_t left = evaluations_left();
-        if (left <= 0) throw OutOfIterations();
-        StopWhen stop = stop_when();
-        stop.max_iter = std::min(stop.max_iter, left);
-        const int64_t done =
-            iterate(rows, family, floor, stop, 1, evaluated, here, gains, objectives);
-        if (done == 0) throw Elsewhere();
-        evaluated = true;
-    }
-
-    double remaining() const {
-        return base.remaining_gain(gains.data(), int64_t(gains.size()), here.objective());
-    }
-
-    // How far iterations can go before `remaining` or `slow` may end them.
-    StopWhen stop_when() const {
-        StopWhen stop = base;
-        const int64_t n = int64_t(gains.size());
-        if (accelerated)
-            stop.max_iter = 1;
-        else if (!options.accelerates)
-            return stop;
-        else if (n < options.first_steps)
-            stop.max_iter = options.first_steps - n;
-        else if (options.at_once)
-            stop.max_iter = 1;
-        else
-            return with_rates();
-        return stop;
-    }
-
-    StopWhen with_rates() const {
-        StopWhen stop = base;
-        stop.rate_tolerance = options.rate_tolerance;
-        stop.iterations_left = options.worthwhile;
-        return stop;
-    }
-
-    // Whether EM has found its final rate, and that rate is a slow one.
-    bool slow() const {
-        if (accelerated) return true;
-        const int64_t n = int64_t(gains.size());
-        if (n < options.first_steps) return false;
-        if (options.at_once) return *std::min_element(gains.end() - std::min<int64_t>(3, n), gains.end()) > 0.0;
-        return with_rates().slow(gains.data(), n);
-    }
-
-    // A plateau may be what looks like the end of a slow run.
-    bool can_continue() {
-        const double least = std::max(options.tol, rounding_of(here.objective()));
-        if (!options.accelerates || !accelerated || !(quasi_newton_gain() > least)) return false;
-        gains.clear();
+    bool iterate() {
+        if (listener.begin) listener.begin();
+        ahead.axes = here.axes;
+        if (!maximise() || problem.evaluate(ahead) != -1) return false;
+        const double gain = ahead.objective() - here.objective();
+        if (gain > 0.0) std::swap(here, ahead);
+        decisions.iterated(here.objective(), gain);
+        if (listener.end) listener.end(gain, decisions.remaining());
         return true;
     }
 
-    bool quasi_newton_stalled() {
-        const bool again = accelerated;
-        restart();
-        return quasi_newton_gain() < 0.1 * options.tol && again;
-    }
-
-    // A new stretch, whose rate will be that of this one if nothing slower is seen.
-    void restart() {
-        const size_t n = gains.size();
-        if (n > 1 && gains[n - 1] < gains[n - 2])
-            base.first_rate = base.least_rate = gains[n - 1] / gains[n - 2];
-        accelerated = true;
-        gains.clear();
-    }
-
-    double quasi_newton_gain() {
-        const double before = here.objective();
-        for (int64_t anchor = 0; anchor < options.n_anchors && from_anchor(); ++anchor) {
+    // M-step from the moments of `here` to the parameters of `ahead`.
+    bool maximise() {
+        const double *mass = here.moments.data() + 2, *mean = mass + K;
+        const double total_weight = here.moments[1];
+        const double smallest = std::numeric_limits<double>::min();
+        double total = 0.0;
+        for (int64_t k = 0; k < K; ++k) {
+            // A smaller weight would lose digits, and counts as none.
+            if (!(mass[k] / total_weight >= smallest)) return false;
+            total += mass[k];
         }
-        return here.objective() - before;
+        for (int64_t k = 0; k < K; ++k) ahead.log_weights[k] = std::log(mass[k] / total_weight);
+        std::copy(mean, mean + K * d, ahead.means.begin());
+        const double* scatter = mean + K * d;
+        const MStepStatistics statistics{K, d, mass, total, scatter, mass, scatter};
+        const Previous previous{problem.family.factor, problem.n_factors(here),
+                                here.factors.data()};
+        try {
+            problem.family.m_step(statistics, previous,
+                                  {ahead.factors.data(), ahead.axes.data(), true});
+        } catch (const IllDefined&) {
+            return false;
+        }
+        return true;
     }
 
-    // Quasi-Newton steps in the coordinates around the best so far; whether more is to be expected
-    // of another anchor.
-    bool from_anchor() {
-        const int64_t K = int64_t(here.log_weights.size()), m = family.one ? 1 : K;
-        Coordinates coordinates(here, family.form, family.factor, m, rows.n_features, ties, {});
-        std::vector<double> reached;
-        const Ended ended =
-            quasi_newton(rows, coordinates, family.form, family.factor, m, floor,
-                         0.1 * options.tol, evaluations_left(), 1, Listener{}, here, reached);
-        objectives.insert(objectives.end(), reached.begin(), reached.end());
-        if (ended == Ended::exhausted) throw OutOfIterations();
-        return ended == Ended::more;
+    // Quasi-Newton steps in the coordinates around the best so far.
+    bool steps() {
+        const Ties ties = Ties::of(problem.family.code);
+        if (ties.turn() && principal.axes.empty()) return false;
+        Coordinates coordinates(here, problem.family.form, problem.family.factor,
+                                problem.n_factors(here), d, ties, principal);
+        principal = {};  // they were those of this anchor
+        quasi_newton(problem, coordinates, listener, decisions, here);
+        return true;
     }
 
-    int64_t evaluations_left() const { return options.max_iter - int64_t(objectives.size()); }
-
-    const Rows<T>& rows;
-    const Family& family;
-    const Ties ties;
-    const double* floor;
-    const RunOptions& options;
-    State& here;
-    StopWhen base;
-    std::vector<double> gains, objectives;
-    bool evaluated = false, accelerated = false;
+    const Problem<T>& problem;
+    Principal principal;
+    const Listener& listener;
+    Decisions& decisions;
+    State &here, ahead;
+    const int64_t K, d;
 };
 
 }  // namespace
 
 template <typename T>
-Run run_em(const Rows<T>& rows, const Family& family, Ties ties, const double* floor,
-           const RunOptions& options, State& here) {
-    return EM<T>(rows, family, ties, floor, options, here).run();
+bool run_em(const Problem<T>& problem, const Principal& principal, bool evaluated,
+            const Listener& listener, Decisions& decisions, State& here) {
+    if (!evaluated && problem.evaluate(here) != -1) return false;
+    EM<T> em(problem, principal, listener, decisions, here);
+    bool made = false;
+    while (em.make()) made = true;
+    return made;
 }
 
-template Run run_em<float>(const Rows<float>&, const Family&, Ties, const double*,
-                           const RunOptions&, State&);
-template Run run_em<double>(const Rows<double>&, const Family&, Ties, const double*,
-                            const RunOptions&, State&);
+template bool run_em<float>(const Problem<float>&, const Principal&, bool, const Listener&,
+                            Decisions&, State&);
+template bool run_em<double>(const Problem<double>&, const Principal&, bool, const Listener&,
+                             Decisions&, State&);
 
 }  // namespace skgmm

@@ -115,12 +115,9 @@ bool minimise(std::vector<double> gradient, double value, double tol, const Eval
 }
 
 template <typename T>
-Ended quasi_newton(const Rows<T>& rows, Coordinates& coordinates, Form form, Factor factor,
-                   int64_t n_factors, const double* floor, double tol, int64_t max_iter,
-                   int64_t n_threads, const Listener& listener, State& best,
-                   std::vector<double>& objectives) {
+void quasi_newton(const Problem<T>& problem, Coordinates& coordinates, const Listener& listener,
+                  Decisions& decisions, State& best) {
     State tried = best;
-    const int64_t K = int64_t(best.log_weights.size());
     std::vector<double> start(coordinates.size());
     const auto loss = [&](double* gradient) {
         coordinates.gradient(tried, gradient);
@@ -128,14 +125,9 @@ Ended quasi_newton(const Rows<T>& rows, Coordinates& coordinates, Form form, Fac
         return -tried.objective();
     };
     const auto evaluate = [&](const double* vector, double* gradient) {
-        if (int64_t(objectives.size()) == max_iter) throw Exhausted();
+        if (decisions.left() <= 0) throw Exhausted();
         if (listener.begin) listener.begin();
-        int64_t lost = 0;
-        if (coordinates.at(vector, tried))
-            lost = moments_of(rows,
-                              {K, rows.n_features, factor, n_factors, tried.log_weights.data(),
-                               tried.means.data(), tried.factors.data()},
-                              floor, form, tried.moments.data(), n_threads);
+        const int64_t lost = coordinates.at(vector, tried) ? problem.evaluate(tried) : 0;
         const double gain = tried.objective() - best.objective();
         // Where moments lost digits about their means they did not about those tried, which the
         // gradient is made of; but no M-step should have them, so such a mixture is never the best.
@@ -144,24 +136,22 @@ Ended quasi_newton(const Rows<T>& rows, Coordinates& coordinates, Form form, Fac
             return double(INFINITY);
         }
         if (gain > 0.0) best = tried;
-        objectives.push_back(best.objective());
-        if (listener.end) listener.end(gain);
+        decisions.evaluated(best.objective());
+        if (listener.end) listener.end(gain, std::nullopt);
         return loss(gradient);
     };
     coordinates.at(start.data(), tried);  // the anchor, whose moments are known
     const double value = loss(start.data());
     try {
-        return minimise(start, value, tol, evaluate) ? Ended::more : Ended::done;
+        decisions.stepped(minimise(start, value, decisions.tol_of_steps(), evaluate));
     } catch (const Exhausted&) {
-        return Ended::exhausted;
+        decisions.give_up();
     }
 }
 
-template Ended quasi_newton<float>(const Rows<float>&, Coordinates&, Form, Factor, int64_t,
-                                   const double*, double, int64_t, int64_t, const Listener&, State&,
-                                   std::vector<double>&);
-template Ended quasi_newton<double>(const Rows<double>&, Coordinates&, Form, Factor, int64_t,
-                                    const double*, double, int64_t, int64_t, const Listener&,
-                                    State&, std::vector<double>&);
+template void quasi_newton<float>(const Problem<float>&, Coordinates&, const Listener&, Decisions&,
+                                  State&);
+template void quasi_newton<double>(const Problem<double>&, Coordinates&, const Listener&,
+                                   Decisions&, State&);
 
 }  // namespace skgmm

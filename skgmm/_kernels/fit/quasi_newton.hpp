@@ -1,9 +1,11 @@
 // Quasi-Newton steps (L-BFGS) from one anchor.
 #pragma once
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "fit/coordinates.hpp"
+#include "fit/decisions.hpp"
 
 namespace skgmm {
 
@@ -14,24 +16,17 @@ using Evaluate = std::function<double(const double* vector, double* gradient)>;
 // than `tol`. Whether more is to be expected of another anchor.
 bool minimise(std::vector<double> gradient, double value, double tol, const Evaluate& evaluate);
 
-// How quasi-Newton steps ended: `more` is to be expected of another anchor, or evaluations are
-// exhausted.
-enum class Ended { done, more, exhausted };
-
-// Called before and after each evaluation, the latter with its gain over the best before; both may
-// be empty, and may throw.
+// Called before and after each evaluation, the latter with its gain over the best before and, of
+// iterations of EM, with an estimate of what is left; both may be empty, and may throw.
 struct Listener {
     std::function<void()> begin;
-    std::function<void(double gain)> end;
+    std::function<void(double gain, std::optional<double> remaining)> end;
 };
 
 // The objective per sample over the mixtures around `best`, which becomes the best of all
-// evaluated; that of the best after each evaluation is appended to `objectives`, of which there are
-// at most `max_iter`.
+// evaluated; the decisions are told of them and of the end.
 template <typename T>
-Ended quasi_newton(const Rows<T>& rows, Coordinates& coordinates, Form form, Factor factor,
-                   int64_t n_factors, const double* floor, double tol, int64_t max_iter,
-                   int64_t n_threads, const Listener& listener, State& best,
-                   std::vector<double>& objectives);
+void quasi_newton(const Problem<T>& problem, Coordinates& coordinates, const Listener& listener,
+                  Decisions& decisions, State& best);
 
 }  // namespace skgmm
