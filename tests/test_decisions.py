@@ -1,4 +1,4 @@
-"""What a run of EM does next, from made-up gains."""
+"""What a run of EM does next, from given gains."""
 
 import pytest
 
@@ -62,12 +62,11 @@ def test_evaluations_are_counted():
     assert decisions.next() is Next.ITERATE
 
 
-def test_a_leap_follows_where_an_m_step_has_several_optima():
+def test_an_m_step_from_scratch_follows_where_an_m_step_has_several_optima():
     for gain, then in [(1e-7, Next.CONVERGED), (1e-5, Next.ITERATE)]:
         decisions = after([0.0, 0.0], several_optima=True)
-        assert decisions.next() is Next.LEAP
+        assert decisions.next() is Next.FROM_SCRATCH
         decisions.evaluated(-3.0 + gain)
-        decisions.leapt()
         assert decisions.next() is then
 
 

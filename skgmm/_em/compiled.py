@@ -67,13 +67,11 @@ def run(
         M-step that does not start at the present covariances, or an iteration where a component is
         empty or ill-defined, a sample is infinitely far, or moments suffer cancellation.
     """
-    data, structure, ties = objective.arrays, objective.structure, objective.structure.ties
+    data, structure, covariance = objective.arrays, objective.structure, parameters.covariance
     assert data is not None
-    assert ties is not None
-    covariance = parameters.covariance
     principal = None
-    if decisions.next() is Next.QUASI_NEWTON:
-        principal = principal_axes(covariance, ties)
+    if decisions.next() is Next.QUASI_NEWTON and structure.ties is not None:
+        principal = principal_axes(covariance, structure.ties)
     state = State(
         parameters.log_weights,
         parameters.means,

@@ -93,9 +93,8 @@ class EM:
     def _make(self, following: Next) -> None:
         """Make what is next, and what follows where compiled code can."""
         objective, decisions = self.objective, self.decisions
-        if following is Next.LEAP:
+        if following is Next.FROM_SCRATCH:
             self._evaluate(objective.maximise(self.moments, None))
-            decisions.leapt()
         elif self.compiled and self._run_compiled():
             return
         elif following is Next.ITERATE:

@@ -78,16 +78,21 @@ Coordinates coordinates_around(const State& anchor, int form, const std::string&
     require((Form(form) == Form::pooled) == (factor == Factor::triangular && m < K) || K == 1,
             "form: pooled for one triangle");
     require(tied.turn() == principal_axes.has_value(), "principal axes: where they turn");
-    return {anchor, Form(form), factor, m, d, tied,
+    return {anchor,
+            Form(form),
+            factor,
+            m,
+            d,
+            tied,
             principal_of(tied, K, d, principal_axes, principal_scales)};
 }
 
 // Evaluations between two looks for signals, such as that of Ctrl-C.
 constexpr int64_t between_signals = 50;
 
-// A mixture (`axes` if components share them) becomes the best that a run reaches, as `run_em` says;
-// principal axes are those of the mixture. `begin` and `end` are called around each evaluation,
-// `end` when the arrays hold the best. Whether anything was made.
+// A mixture (`axes` if components share them) becomes the best that a run reaches, as `run_em`
+// says; principal axes are those of the mixture. `begin` and `end` are called around each
+// evaluation, `end` when the arrays hold the best. Whether anything was made.
 template <typename T>
 bool run_rows(Matrix<T> X, std::optional<Vector> weight, const std::string& code, Vector floor,
               Numbers log_weights, Numbers means, Numbers factors, std::optional<Numbers> axes,
@@ -146,7 +151,8 @@ bool minimise_function(nb::callable function, Numbers vector, Numbers gradient, 
     });
 }
 
-// The coordinates for Python, which says of which vector it asks, so that the order of calls does not matter.
+// The coordinates for Python, which says of which vector it asks, so that the order of calls does
+// not matter.
 class BoundCoordinates {
 public:
     BoundCoordinates(Vector log_weights, Table means, Factors factors, Vector mass,
@@ -189,8 +195,8 @@ public:
         require(int64_t(out.size()) == size(), "out: as the vector");
         const double* mass = sums.data() + 2;
         const double* first = mass + there.log_weights.size();
-        coordinates.gradient_of_sums(there, mass, first, first + there.means.size(),
-                                     sums.data()[1], out.data());
+        coordinates.gradient_of_sums(there, mass, first, first + there.means.size(), sums.data()[1],
+                                     out.data());
     }
 
 private:
@@ -235,7 +241,7 @@ void bind_decisions(nb::module_& m) {
         .value("CONVERGED", Next::converged)
         .value("OUT_OF_ITERATIONS", Next::out_of_iterations)
         .value("ITERATE", Next::iterate)
-        .value("LEAP", Next::leap)
+        .value("FROM_SCRATCH", Next::from_scratch)
         .value("QUASI_NEWTON", Next::quasi_newton);
     nb::class_<Decisions>(m, "Decisions")
         .def(
@@ -251,7 +257,6 @@ void bind_decisions(nb::module_& m) {
         .def("next", &Decisions::next)
         .def("iterated", &Decisions::iterated, nb::arg("best"), nb::arg("gain"))
         .def("evaluated", &Decisions::evaluated, nb::arg("best"))
-        .def("leapt", &Decisions::leapt)
         .def("stepped", &Decisions::stepped, nb::arg("more"))
         .def_prop_ro("left", &Decisions::left)
         .def_prop_ro("tol_of_steps", &Decisions::tol_of_steps)

@@ -26,10 +26,10 @@ double rounding_of(double objective) {
     return 8.0 * std::numeric_limits<double>::epsilon() * std::max(1.0, std::abs(objective));
 }
 
-// EM converges linearly: gains shrink by a factor r, so gain x r / (1 - r) is still to come (Aitken's
-// rule; Boehning et al. 1994). Gains that do not shrink yet say nothing about the end. Nor does what
-// is within rounding: so small a gain is none, and gains that differ by so little may shrink as
-// slowly as that allows.
+// EM converges linearly: gains shrink by a factor r, so gain x r / (1 - r) is still to come
+// (Aitken's rule; Boehning et al. 1994). Gains that do not shrink yet say nothing about the end.
+// Nor does what is within rounding: so small a gain is none, and gains that differ by so little may
+// shrink as slowly as that allows.
 double remaining_gain(const std::vector<double>& gains, double first_rate, double least_rate,
                       double objective) {
     const double gain = gains.back();
@@ -44,8 +44,9 @@ double remaining_gain(const std::vector<double>& gains, double first_rate, doubl
     return gain * rate / (1.0 - rate);
 }
 
-// Whether gains g[0], g[1], g[2] have come to a steady rate, and that is a slow one: until two rates
-// in a row are much the same EM is on its way to some optimum, and a longer step may lead to another.
+// Whether gains g[0], g[1], g[2] have come to a steady rate, and that is a slow one: until two
+// rates in a row are much the same EM is on its way to some optimum, and a longer step may lead to
+// another.
 bool slow_rate(const double* g, double tol) {
     const double before = g[1] / g[0], last = g[2] / g[1];
     if (!(std::min({g[0], g[1], g[2]}) > 0.0)) return false;
@@ -83,6 +84,11 @@ void Decisions::iterated(double best, double gain) {
     made = true;
 }
 
+void Decisions::evaluated(double best) {
+    objectives_.push_back(best);
+    made = ahead == Next::from_scratch;
+}
+
 void Decisions::stepped(bool more_) {
     more = more_;
     made = true;
@@ -93,7 +99,7 @@ Next Decisions::next() {
         if (ahead == Next::iterate)
             ahead = after_iteration();
         else
-            ahead = ahead == Next::leap ? after_leap() : after_steps();
+            ahead = ahead == Next::from_scratch ? after_m_step_from_scratch() : after_steps();
     }
     return ahead == Next::iterate && left() <= 0 ? Next::out_of_iterations : ahead;
 }
@@ -103,10 +109,10 @@ Next Decisions::after_iteration() {
     // There may be more to gain where EM sees nothing.
     before = objectives_.back();
     worthwhile = std::max(options.tol, rounding_of(before));
-    return options.several_optima ? Next::leap : look_further();
+    return options.several_optima ? Next::from_scratch : look_further();
 }
 
-// Whether nothing is left to gain. One gain that is none is enough where one gain is.
+// Whether the remaining gain is none. Of a rate that is not known two gains must say so.
 bool Decisions::ended() const {
     const bool vanished = gains.back() <= rounding_of(objectives_.back());
     const bool known = !std::isnan(first_rate);
@@ -122,7 +128,9 @@ bool Decisions::slow() const {
     return slow_rate(last, options.tol);
 }
 
-Next Decisions::after_leap() { return gained() > worthwhile ? begin_again() : look_further(); }
+Next Decisions::after_m_step_from_scratch() {
+    return gained() > worthwhile ? begin_again() : look_further();
+}
 
 // A plateau is what looks like the end of a slow run.
 Next Decisions::look_further() {

@@ -11,7 +11,7 @@ enum class Next {
     converged,
     out_of_iterations,  // evaluations are used up
     iterate,            // one iteration of EM
-    leap,               // an M-step that does not start at the present covariances
+    from_scratch,       // an M-step that does not start at the present covariances
     quasi_newton,       // quasi-Newton steps from one anchor
 };
 
@@ -38,16 +38,15 @@ public:
 
     // An iteration of EM, of which the objective of the best is known, and how much it gained.
     void iterated(double best, double gain);
-    // Another evaluation.
-    void evaluated(double best) { objectives_.push_back(best); }
-    // A leap was made ...
-    void leapt() { made = true; }
-    // ... or steps from one anchor; whether more is to be expected of another.
+    // Another evaluation: of an M-step from scratch, or of quasi-Newton steps ...
+    void evaluated(double best);
+    // ... whose end this is, and whether more is to be expected of another anchor.
     void stepped(bool more);
     // Steps need more evaluations than there are.
     void give_up() { ahead = Next::iterate; }
 
     std::int64_t left() const { return max_iter - std::int64_t(objectives_.size()); }
+    bool exact_gradient() const { return options.exact_gradient; }
     // The gain that quasi-Newton steps should be worth.
     double tol_of_steps() const { return 0.1 * options.tol; }
     // Estimate of what further iterations of EM would add: infinite where there is none.
@@ -57,7 +56,7 @@ public:
 
 private:
     Next after_iteration();
-    Next after_leap();
+    Next after_m_step_from_scratch();
     Next after_steps();
     bool ended() const;
     bool slow() const;
@@ -71,14 +70,14 @@ private:
     std::int64_t max_iter = 0;
     std::vector<double> objectives_, gains;  // of iterations, since the last steps
     double remaining_ = std::numeric_limits<double>::infinity();
-    double first_rate;                                          // of a first gain; NaN: unknown
+    double first_rate;                                             // of a first gain; NaN: unknown
     double least_rate = -std::numeric_limits<double>::infinity();  // that there was before steps
     bool accelerates, accelerated = false;
 
     Next ahead = Next::iterate;
     bool made = false;  // what was ahead
 
-    // Of the leap or the steps that are made.
+    // Of the M-step from scratch or the steps that are made.
     double before = 0.0, worthwhile = 0.0;
     bool at_end = false, again = false, more = false;
     int n_anchors = 0;

@@ -70,7 +70,7 @@ private:
     // Quasi-Newton steps in the coordinates around the best so far.
     bool steps() {
         const Ties ties = Ties::of(problem.family.code);
-        if (ties.turn() && principal.axes.empty()) return false;
+        if (!decisions.exact_gradient() || (ties.turn() && principal.axes.empty())) return false;
         Coordinates coordinates(here, problem.family.form, problem.family.factor,
                                 problem.n_factors(here), d, ties, principal);
         principal = {};  // they were those of this anchor
