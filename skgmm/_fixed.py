@@ -10,10 +10,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from skgmm._kernels import Sums
+from skgmm._kernels import Sums, least_noise
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
-from skgmm._parameters import LEAST_NOISE, MixtureParameters, estimate_covariance
+from skgmm._parameters import MixtureParameters, estimate_covariance
 from skgmm.covariance import Covariance, Structure
 
 ParameterName = Literal["weights", "means", "covariances"]
@@ -229,7 +229,7 @@ class Fixed:
             return weights
         assert self.proportions is not None
         held, total = self.weights, weights.sum()
-        if total > 1.0 - LEAST_NOISE:
+        if total > 1.0 - least_noise:
             total = 1.0
         if held.all():
             return self.proportions * total

@@ -26,9 +26,6 @@ LOG_2_PI = float(np.log(2.0 * np.pi))
 # Smaller weights have lost digits, and `weights_` would be another mixture than their logarithms.
 _SMALLEST_WEIGHT = float(np.finfo(np.float64).tiny)
 
-# Where weights leave no more than this, they sum to 1.
-LEAST_NOISE = 1e-12
-
 # What weights leave by rounding alone is less than this.
 _LOG_ROUNDING = float(np.log(1e-5))
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from skgmm import _kernels
-from skgmm._kernels import Sums, packed
+from skgmm._kernels import Sums, least_noise, packed
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
-from skgmm._parameters import LEAST_NOISE, MixtureParameters
+from skgmm._parameters import MixtureParameters
 from skgmm.covariance import Covariance, Ties
 from skgmm.covariance._base import covariance_of
 from skgmm.covariance._principal_axes import principal_axes
@@ -154,7 +154,7 @@ def _slope_of_weights(counts: Array, noise: float, weights: Array, held: Array |
         Which are held, in proportion to what is not noise.
     """
     total = weights.sum()
-    left = 1.0 - total if 1.0 - total > LEAST_NOISE else 0.0
+    left = 1.0 - total if 1.0 - total > least_noise else 0.0
     slope = weights * (counts.sum() * left / total - (noise if left else 0.0))
     free = np.ones(len(weights), dtype=bool) if held is None else ~held
     if free.any():

@@ -18,11 +18,11 @@ from dataclasses import replace
 import numpy as np
 
 from skgmm._em.coordinates import Coordinates, Point, in_form
-from skgmm._kernels import Sums
+from skgmm._kernels import Sums, least_noise
 from skgmm._linalg import Array, triangular_inverse
 from skgmm._moments import Counts, Moments, Scatter
 from skgmm._objective import Objective
-from skgmm._parameters import LEAST_NOISE, MixtureParameters
+from skgmm._parameters import MixtureParameters
 from skgmm.covariance import Ties
 
 # The families of all moments in these forms.
@@ -33,7 +33,7 @@ _FREE = {
 }
 
 # Where weights leave no more than this, they sum to 1 but for rounding.
-_LOG_LEAST_NOISE = float(np.log(LEAST_NOISE))
+_LOG_LEAST_NOISE = float(np.log(least_noise))
 
 # Differences are taken over half the way to the moments of the rows, and over less if the whole is
 # more than this in units of the coordinates.

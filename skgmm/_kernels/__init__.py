@@ -28,9 +28,12 @@ try:
         add_variances,
         available,
         centre_sums,
+        far_away,
         is_stop_flag_set,
+        least_noise,
         m_step,
         minimise,
+        most_passes,
         new_stop_flag,
         obey_stop_flag,
         run,
@@ -49,7 +52,7 @@ except ModuleNotFoundError as error:
         "hides the installed package. (The skgmm and pytest commands are not affected.)"
     ) from error
 
-from skgmm._kernels.iterations import Principal, State
+from skgmm._kernels.state import Principal, State
 from skgmm._kernels.sums import Form, Sums, Total, packed, room_for_sums
 
 take_lapack(cython_blas.__pyx_capi__, cython_lapack.__pyx_capi__)
@@ -69,12 +72,15 @@ __all__ = [
     "active",
     "available",
     "averaged_lines",
+    "far_away",
+    "least_noise",
     "log_peak",
     "m_step",
     "minimise",
     "moments",
     "moments_of",
     "moments_of_groups",
+    "most_passes",
     "packed",
     "run",
     "total",

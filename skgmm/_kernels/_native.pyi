@@ -2,6 +2,9 @@ from enum import Enum
 from typing import Any
 
 unit_rows: int
+most_passes: int
+far_away: float
+least_noise: float
 
 def add_moments(*arguments: Any) -> int: ...
 def add_group_moments(*arguments: Any) -> None: ...

@@ -16,13 +16,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from skgmm import _kernels
-from skgmm._kernels import Model, Sums, Total, unit_rows
+from skgmm._kernels import Model, Sums, Total, most_passes, unit_rows
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
-
-# Each pass gains the 16 digits of a float64 on the distance of a centre: these span its range.
-_PASSES = 8
 
 # Rows in a piece for what is not the kernel's; whole units of those that are summed.
 _SLICE = 64 * unit_rows
@@ -196,7 +193,7 @@ def _moments_about(
     cancellation, and another pass computes them about the new mean. If the centre is so far off
     that the new mean is inexact too, two or three passes are needed.
     """
-    for _ in range(_PASSES):
+    for _ in range(most_passes):
         sums, accurate = _kernels.moments_of(summed(partial(total, model=model)), model)
         if accurate:
             break

@@ -13,18 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgmm._kernels import far_away
 from skgmm._linalg import Array, cholesky
 from skgmm._parameters import LOG_2_PI, MixtureParameters
-
-# Logarithms of densities below this have fewer than 12 digits after the point. As in far.hpp.
-_FAR = -4096.0
 
 
 def far_samples(log_density: Array, mixture: MixtureParameters, weights: Array) -> Array:
     """Which samples are far from all of several components, and can be told apart, bool (n,)."""
     if mixture.n_components == 1:
         return np.zeros(len(log_density), dtype=bool)
-    return (log_density < _FAR) & np.isfinite(log_density) & (weights > 0)
+    return (log_density < far_away) & np.isfinite(log_density) & (weights > 0)
 
 
 class Known(NamedTuple):

@@ -13,6 +13,7 @@
 #include "bindings/bind_m_step.hpp"
 #include "bindings/gil.hpp"
 #include "block/kernel.hpp"
+#include "fit/coordinates.hpp"
 #include "passes/moments.hpp"
 #include "passes/packed.hpp"
 #include "passes/passes.hpp"
@@ -233,6 +234,9 @@ NB_MODULE(_native, m) {
     bind<double>(m);
     bind<float>(m);
     m.attr("unit_rows") = unit_rows;
+    m.attr("most_passes") = most_passes;
+    m.attr("far_away") = far_away;
+    m.attr("least_noise") = least_noise;
     m.def("sums_of_total", &sums_of_total, nb::arg("means"), nb::arg("factors"),
           nb::arg("log_peak"), nb::arg("centres"), nb::arg("form"), nb::arg("linear"),
           nb::arg("total"), nb::arg("out").noconvert());

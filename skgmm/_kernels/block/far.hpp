@@ -1,10 +1,5 @@
 // Samples far from every component. Included inside the namespace of one instruction set.
 
-// Logarithms of densities below this have fewer than 12 digits after the point left. There the
-// weights of components, and how their densities differ, would drown in the squared distance that
-// they have in common.
-constexpr double far_away = -4096.0;
-
 // The whitened differences of one sample from the nearest mean, and how those from another mean
 // differ from them. A difference of factors or of means that is 0 stays 0, so that what two
 // components have in common leaves no rounding error, at any distance.

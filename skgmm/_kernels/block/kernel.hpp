@@ -67,6 +67,11 @@ struct Sums {
 // are added nor on how samples are divided into parts, as long as no part ends within a unit.
 constexpr std::int64_t unit_rows = 1024;
 
+// Logarithms of densities below this have fewer than 12 digits after the point left. There the
+// weights of components, and how their densities differ, would drown in the squared distance that
+// they have in common.
+constexpr double far_away = -4096.0;
+
 // The sums of a unit side by side (log-likelihood, weight, mass, first, second), and those of the
 // units before it.
 struct Total {

@@ -17,9 +17,6 @@ namespace {
 // A component with less of the samples is moved as if it had this proportion.
 constexpr double least_proportion = 1e-6;
 
-// Where weights leave no more than this, they sum to 1 but for rounding.
-constexpr double least_noise = 1e-12;
-
 // The least information about a turn, in units of that about a mean: axes of equal length tell
 // nothing of it, and a step in units of nothing would be without bound.
 constexpr double least_turn = 0.01;

@@ -13,6 +13,9 @@
 
 namespace skgmm {
 
+// Where weights leave no more than this, they sum to 1 but for rounding.
+constexpr double least_noise = 1e-12;
+
 // Which parts of covariances are shared: E equal, V varying, I none.
 struct Ties {
     char volume, shape, rotation;

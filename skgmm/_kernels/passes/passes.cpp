@@ -188,9 +188,6 @@ int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const doub
     return kept ? -1 : digits_lost;
 }
 
-// As in _rows/e_step.py: each pass gains 16 digits on the distance of a centre.
-constexpr int64_t most_passes = 8;
-
 template <typename T>
 void moments_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, const double* origin,
                        const double* floor, Form form, double* out, int64_t n_threads) {

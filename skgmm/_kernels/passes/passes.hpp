@@ -85,6 +85,10 @@ struct Parameters {
     const double* factors;
 };
 
+// Passes until centres are near the means: each gains the 16 digits of a float64 on the distance, and
+// these span its range.
+constexpr int64_t most_passes = 8;
+
 // What `moments_of` returns when the moments have to be taken about the means found.
 constexpr int64_t digits_lost = -2;
 

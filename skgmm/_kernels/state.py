@@ -1,4 +1,4 @@
-"""What compiled iterations take: a mixture to write to."""
+"""What compiled runs write to."""
 
 from __future__ import annotations
 
