@@ -86,6 +86,26 @@ finally:
     check_threads()
 """
 
+# One call of the kernel makes all of the run.
+COMPILED_RUN = """
+from skgmm._em.loop import EM
+from skgmm._objective import Objective
+from skgmm._rows.base import InMemoryRows
+from skgmm.covariance import find_structure
+
+rows, structure = InMemoryRows(X[:5000]), find_structure("full")
+objective = Objective(rows, structure, np.full(8, 1e-6))
+labels = np.arange(5000) % 8
+start = objective.maximise(rows.partition_moments(labels, 8, structure.scatter), None)
+run = EM(objective, start, tol=0.0, acceleration=None)
+assert run.compiled
+soon()
+try:
+    run.until(4000)
+finally:
+    assert run.decisions.next().name == "ITERATE"  # not at the end
+"""
+
 # The first is within one call of the kernel, the second starts threads of ours, the third is where
 # the kernel calls Python: a quasi-Newton step made in Python.
 DAEMONS = """
@@ -120,7 +140,11 @@ def test_an_interrupted_search_returns_and_ends_its_threads(code):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
-@pytest.mark.parametrize("code", [RESTARTS, BOOTSTRAP_LRT], ids=["restarts", "bootstrap_lrt"])
+@pytest.mark.parametrize(
+    "code",
+    [RESTARTS, BOOTSTRAP_LRT, COMPILED_RUN],
+    ids=["restarts", "bootstrap_lrt", "compiled run"],
+)
 def test_an_interrupt_is_raised_when_all_threads_have_ended(code):
     exit_code, errors = end_of(code)
     assert exit_code == -signal.SIGINT  # which a shell calls 130
