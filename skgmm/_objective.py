@@ -53,11 +53,6 @@ class Objective:
     prior: Prior | None = None
     fixed: Fixed | None = None
 
-    @cached_property
-    def has_floor(self) -> bool:
-        """Whether `floor` is positive for every feature, and precisions are finite with it."""
-        return bool((self.floor > 4.0 * np.finfo(np.float64).tiny).all())
-
     @property
     def regularisation(self) -> Regularisation:
         """What is added to the variances, and which part of it stands for recorded cells."""

@@ -34,8 +34,6 @@ def supports(objective: Objective) -> str | None:
         return f"X has more than {FEW_ROWS} samples or {FEW_FEATURES} features"
     if objective.prior is not None or objective.fixed is not None:
         return "there is a prior, or parameters are fixed"
-    if not objective.has_floor:
-        return "reg_covar is 0 for some feature"
     return None
 
 

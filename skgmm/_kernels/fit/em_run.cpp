@@ -67,10 +67,12 @@ private:
         return true;
     }
 
-    // Quasi-Newton steps in the coordinates around the best so far.
+    // Quasi-Newton steps in the coordinates around the best so far. Without added variance they may
+    // lead to a collapse, where Python's are the more careful ones.
     bool steps() {
         const Ties ties = Ties::of(problem.family.code);
         if (!decisions.exact_gradient() || (ties.turn() && principal.axes.empty())) return false;
+        if (!problem.has_floor()) return false;
         Coordinates coordinates(here, problem.family.form, problem.family.factor,
                                 problem.n_factors(here), d, ties, principal);
         principal = {};  // they were those of this anchor

@@ -1,5 +1,7 @@
 // Samples and a structure, and a mixture on its way to a maximum.
 #pragma once
+#include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "m_step/m_steps.hpp"
@@ -22,6 +24,12 @@ struct Problem {
     const Family& family;
     const double* floor;  // (d,) variances added
     int64_t n_threads;
+
+    // Whether variances are added to every feature, and precisions are finite with them.
+    bool has_floor() const {
+        const double least = 4.0 * std::numeric_limits<double>::min();
+        return std::all_of(floor, floor + rows.n_features, [=](double v) { return v > least; });
+    }
 
     int64_t n_factors(const State& state) const {
         return family.one ? 1 : int64_t(state.log_weights.size());
