@@ -142,6 +142,21 @@ def _singular(objective: Objective, mass: Array) -> bool:
 
 def leave_one_out(objective: Objective, now: EStep) -> Array:
     """Responsibilities of the components for each sample without that sample, (n, K)."""
+    log_joint = left_out_log_joint(objective, now)
+    top = log_joint.max(axis=1, keepdims=True)
+    known = np.isfinite(top)
+    without = np.exp(log_joint - np.where(known, top, 0.0))
+    if not known.all():
+        without = np.where(known, without, now.responsibilities)
+    without /= without.sum(axis=1, keepdims=True)
+    return without
+
+
+def left_out_log_joint(objective: Objective, now: EStep) -> Array:
+    """log of weight x density of each sample under each component without it, (n, K).
+
+    Up to a constant, which is the same for all parameters.
+    """
     rows, mass, parameters = objective.rows, now.mass, now.parameters
     assert isinstance(rows, InMemoryRows)
     own, penalty = now.responsibilities * now.weights[:, None], objective.penalty(parameters)
@@ -159,13 +174,7 @@ def leave_one_out(objective: Objective, now: EStep) -> Array:
         log_joint = np.log(left) + log_density - penalty
     # Without its only sample a component does not exist.
     log_joint[~(left > _LEAST * mass) | np.isnan(log_joint)] = -np.inf
-    top = log_joint.max(axis=1, keepdims=True)
-    known = np.isfinite(top)
-    without = np.exp(log_joint - np.where(known, top, 0.0))
-    if not known.all():
-        without = np.where(known, without, now.responsibilities)
-    without /= without.sum(axis=1, keepdims=True)
-    return without
+    return log_joint
 
 
 def _varies(structure: Structure, n_features: int) -> bool:
@@ -182,8 +191,9 @@ def _of_matrices(
     apart = mass / (mass - own)
     pool = mass if varies else mass.sum()
     left = np.maximum(1.0 - own * apart * distances / pool, _LEAST)
-    if not varies:  # a shared covariance hardly depends on one sample
-        return -0.5 * (parameters.covariance.log_det + apart**2 * distances / left)
+    if not varies:
+        lost = np.log(left).sum(axis=1, keepdims=True)
+        return -0.5 * (parameters.covariance.log_det + lost + apart**2 * distances / left)
     log_det = parameters.covariance.log_det - _bias(mass, np.arange(d))
     longer = apart * _shortened(mass, d) * distances / left
     return -0.5 * (log_det + np.log(left) + d * np.log(apart) + longer - d / mass)
@@ -203,7 +213,7 @@ def _of_shrunk_matrices(X: Array, parameters: MixtureParameters, own: Array, mas
     log_density = np.stack(each, axis=2)  # (intensities, n, K)
     log_joint = np.fmax(log_density + np.log(mass - own), _IMPOSSIBLE)
     evidence = np.logaddexp.reduce(log_joint, axis=2) @ own.sum(axis=1)
-    return log_density[np.argmax(evidence)]
+    return log_density[np.argmax(evidence)] - 0.5 * np.linalg.slogdet(pooled)[1]
 
 
 def _of_intensities(

@@ -27,6 +27,7 @@ from skgmm._starts.local_splits import Sound
 from skgmm._starts.moves import Move, disjoint
 from skgmm._starts.neighbourhoods import Neighbourhoods, Swap, are_few, swapped
 from skgmm._starts.overlap_moves import moves_by_overlap
+from skgmm._starts.within_noise import Optima, likelihood_is_noise
 from skgmm.covariance import IllDefinedCovarianceError
 
 # Evaluations of each trial, after which it may be given up, and of those that are continued.
@@ -100,6 +101,8 @@ class MoveSearch:
         self.n_ways = K + min(int(_FOR_PARAMETERS * free / n), _MOST)
         self.freezes = freezes(objective, K) and not only_repair
         self.known = KnownSplits()
+        noise = not only_repair and likelihood_is_noise(objective, K)
+        self.optima, self.compact = Optima(self.completed, noise), False
 
     def best(self, complete: bool) -> MixtureParameters | None:
         """The parameters of the best optimum found, or None if none is better.
@@ -111,13 +114,17 @@ class MoveSearch:
             every optimum gains when it is fitted to the sample alone.
         """
         run = EM(self.objective, self.result.parameters, tol=_ROUGHLY)
-        here, found = self.diagnose(self._spent(run.until(0 if complete else _STEPS), 1)), False
+        here = first = self._until(0 if complete else _STEPS, run, 1)
         while not self.budget.exhausted:
             end = self._better(here)
             if end is None:
                 break
-            here, found = end, True
-        return here.parameters if found else None
+            here = end
+        if complete:
+            self.optima.add(first)
+            chosen = self.optima.preferred(here)
+            here, self.compact = chosen, chosen is not here
+        return None if here is first else here.parameters
 
     def _better(self, here: EMResult) -> EMResult | None:
         """An end that is better than this one, if one is found."""
@@ -169,7 +176,7 @@ class MoveSearch:
         begun: list[tuple[EMResult, EM]] = []
         for start in islice(map(self._start, starts), self.n_ways):
             if (run := self._run(start)) is not None:
-                begun.append((self.diagnose(self._spent(run.until(_TRIAL[-1]), 1)), run))
+                begun.append((self._until(_TRIAL[-1], run, 1), run))
             if self.budget.exhausted:
                 break
         begun.sort(key=lambda pair: pair[0].rank)
@@ -188,7 +195,7 @@ class MoveSearch:
         promising = so_far.objective + _OPTIMISM * so_far.remaining > best.comparable_objective
         if so_far.status is not EMStatus.MAX_ITER or not promising:
             return so_far
-        return self.diagnose(self._spent(run.until(_STEPS), -len(so_far.objectives)))
+        return self._until(_STEPS, run, -len(so_far.objectives))
 
     # Where a trial costs more: moves by their estimated gain, one after the other.
 
@@ -266,7 +273,7 @@ class MoveSearch:
             return None
         evaluated = 0
         for most in (*_TRIAL, _STEPS):
-            end = self.diagnose(self._spent(run.until(most), -evaluated))
+            end = self._until(most, run, -evaluated)
             evaluated = len(end.objectives)
             ahead = end.objective + _OPTIMISM * end.remaining
             promising = beats(replace(end, moments=end.moments.with_objective(ahead)), here)
@@ -281,10 +288,17 @@ class MoveSearch:
         except LostRowError:
             return None
 
-    def _spent(self, end: EMResult, more: int) -> EMResult:
-        """The end, after the work of its evaluations and `more` others was subtracted."""
+    def _until(self, most: int, run: EM, more: int) -> EMResult:
+        """The state of a run after so many evaluations, diagnosed.
+
+        The work of the evaluations and of `more` others is subtracted from the budget.
+        """
+        end = run.until(most)
         passes = len(end.objectives) + more
         self.budget.spend(work_of_passes(self.objective, self.n_components, passes))
+        end = self.diagnose(end)
+        if end.status is EMStatus.CONVERGED:
+            self.optima.add(end)
         return end
 
 

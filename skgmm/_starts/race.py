@@ -160,7 +160,7 @@ def _candidates(
             start = objective.unfixed.maximise(groups, None)
             start = given.imposed_on(matched(start, given))
             candidates.append(
-                Candidate(kind, start, -np.inf, 0, groups=groups, volume=_volume(groups))
+                Candidate(kind, start, -np.inf, 0, groups=groups, volume=within_volume(groups))
             )
         except (IllDefinedCovarianceError, EmptyStartError) as failure:
             error = error or failure
@@ -304,7 +304,7 @@ def _same(one: Candidate, other: Candidate) -> bool:
     return alike and abs(one.rank[-1] - other.rank[-1]) <= _SAME
 
 
-def _volume(moments: Moments) -> float:
+def within_volume(moments: Moments) -> float:
     """log-determinant of the covariance within components, pooled over them."""
     tiny = np.finfo(np.float64).tiny
     if moments.form is Scatter.DIAGONAL:

@@ -98,8 +98,9 @@ def split_and_merge(
     if found is None or left < 1:
         return result
     reached = collapse.diagnose(run_em(objective, found, max_iter=left, **options))
-    better = beats(reached, result)
-    mend = better and reached.rank[:-1] < result.rank[:-1]
+    better = search.compact or beats(reached, result)
+    lower = reached.objective < result.objective
+    mend = better and (lower or reached.rank[:-1] < result.rank[:-1])
     return _joined(result, reached, mend, better)
 
 

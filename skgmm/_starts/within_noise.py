@@ -1,0 +1,117 @@
+"""Which of several optima is kept where samples are few for the number of parameters.
+
+With few samples per parameter the optimum of the highest likelihood often owes it to the noise of a
+few samples: with other samples from the same distribution another optimum is the highest. Whether
+an optimum is better than another can be judged by the log-likelihood of samples that are left out,
+one at a time: the mean of the differences, and its standard error over the samples (Vuong 1989). Of
+the optima within one standard error of the one with the highest likelihood (Breiman et al. 1984)
+the one with the smallest within-group volume is kept, the determinant of the pooled covariance
+within components (Friedman and Rubin 1967). It does not depend on units, and a few outliers or the
+tail of a skewed feature hardly make it smaller by a component of their own.
+
+References
+----------
+Breiman, Friedman, Olshen and Stone (1984), Classification and regression trees, section 3.4.3.
+Friedman and Rubin (1967), On some invariant criteria for grouping data.
+Vuong (1989), Likelihood ratio tests for model selection and non-nested hypotheses.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import logsumexp
+
+from skgmm._em.result import EMResult
+from skgmm._linalg import Array
+from skgmm._objective import Objective
+from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._rows.base import InMemoryRows
+from skgmm._starts.leave_one_out import EStep, left_out_log_joint
+from skgmm._starts.race import within_volume
+
+# Used with fewer samples than this per parameter.
+_FEW = 3.0
+
+# Volumes that agree to this much, in nats, are the same.
+_SAME = 1e-6
+
+# The most compact optima are kept, because parameters can be large.
+_KEPT = 10
+
+
+class Optima:
+    """The most compact optima that a search has met.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of whole samples in memory.
+    used : bool
+        Whether one of them may be preferred to that of the highest likelihood.
+    """
+
+    def __init__(self, objective: Objective, used: bool) -> None:
+        self.objective, self.used = objective, used
+        self.most_compact: list[tuple[float, int, EMResult]] = []
+        self.n_met = 0
+
+    def add(self, one: EMResult) -> None:
+        """Note an optimum, diagnosed (`CollapseTest.diagnose`)."""
+        self.n_met += 1
+        if self.used and not (one.singular or one.empty or one.collapsed):
+            self.most_compact.append((within_volume(one.moments), self.n_met, one))
+            self.most_compact.sort(key=lambda each: each[:2])
+            del self.most_compact[_KEPT:]
+
+    def preferred(self, best: EMResult) -> EMResult:
+        """The most compact of those that are not clearly worse than the best, or the best."""
+        if not self.used or best.collapsed or best.empty:
+            return best
+        volume, reference = within_volume(best.moments) - _SAME, None
+        for its_volume, _, one in self.most_compact:
+            if its_volume >= volume:
+                break
+            if len(one.degenerate) > len(best.degenerate) or bool(one.small) > bool(best.small):
+                continue
+            if reference is None:
+                reference = left_out_log_densities(self.objective, best.parameters)
+            found = left_out_log_densities(self.objective, one.parameters)
+            if _within_noise(found, reference, _weights(self.objective)):
+                return one
+        return best
+
+
+def likelihood_is_noise(objective: Objective, n_components: int) -> bool:
+    """Whether samples are so few that the highest likelihood may be due to a few of them.
+
+    Labels, a prior and fixed parameters tell optima apart however few the samples are.
+    """
+    rows = objective.rows
+    if objective.prior is not None or objective.fixed is not None or rows.labelled:
+        return False
+    return rows.n_samples < _FEW * n_parameters(objective.structure, n_components, rows.n_features)
+
+
+def left_out_log_densities(objective: Objective, parameters: MixtureParameters) -> Array:
+    """Log-density of each sample under the mixture without it, up to a constant, (n,)."""
+    log_joint = left_out_log_joint(objective, EStep(objective, parameters))
+    return np.asarray(logsumexp(log_joint, axis=1))
+
+
+def _weights(objective: Objective) -> Array:
+    """Of the samples, (n,); they sum to 1."""
+    rows = objective.rows
+    assert isinstance(rows, InMemoryRows)
+    weights = rows.weighted().sample_weight
+    assert weights is not None
+    return weights / weights.sum()
+
+
+def _within_noise(found: Array, reference: Array, weights: Array) -> bool:
+    """Whether the left-out samples are less probable by no more than one standard error."""
+    if not np.isfinite(found).all():
+        return False
+    lost = np.where(np.isfinite(reference), reference - found, 0.0)
+    mean = float(weights @ lost)
+    variance = float(weights @ (lost - mean) ** 2)
+    return mean <= np.sqrt(variance * float(weights @ weights))
