@@ -192,8 +192,9 @@ def _of_matrices(
     pool = mass if varies else mass.sum()
     left = np.maximum(1.0 - own * apart * distances / pool, _LEAST)
     if not varies:
-        lost = np.log(left).sum(axis=1, keepdims=True)
-        return -0.5 * (parameters.covariance.log_det + lost + apart**2 * distances / left)
+        kept = 1.0 - own.sum(axis=1, keepdims=True) / pool
+        log_det = parameters.covariance.log_det + np.log(left).sum(axis=1, keepdims=True)
+        return -0.5 * (log_det - d * np.log(kept) + kept * apart**2 * distances / left)
     log_det = parameters.covariance.log_det - _bias(mass, np.arange(d))
     longer = apart * _shortened(mass, d) * distances / left
     return -0.5 * (log_det + np.log(left) + d * np.log(apart) + longer - d / mass)

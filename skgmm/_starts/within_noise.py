@@ -5,9 +5,10 @@ few samples: with other samples from the same distribution another optimum is th
 an optimum is better than another can be judged by the log-likelihood of samples that are left out,
 one at a time: the mean of the differences, and its standard error over the samples (Vuong 1989). Of
 the optima within one standard error of the one with the highest likelihood (Breiman et al. 1984)
-the one with the smallest within-group volume is kept, the determinant of the pooled covariance
-within components (Friedman and Rubin 1967). It does not depend on units, and a few outliers or the
-tail of a skewed feature hardly make it smaller by a component of their own.
+the most compact one is kept: that with the highest log-likelihood less half the log-determinant of
+the pooled covariance within components, the criterion of Friedman and Rubin (1967) for groups. It
+does not depend on units, and outliers or the tail of a skewed feature add little to it as a
+component of their own.
 
 References
 ----------
@@ -32,8 +33,8 @@ from skgmm._starts.race import within_volume
 # Used with fewer samples than this per parameter.
 _FEW = 3.0
 
-# Volumes that agree to this much, in nats, are the same.
-_SAME = 1e-6
+# Optima whose criteria agree to this many nats per sample are taken to be the same.
+_SAME = 1e-3
 
 # The most compact optima are kept, because parameters can be large.
 _KEPT = 10
@@ -59,17 +60,17 @@ class Optima:
         """Note an optimum, diagnosed (`CollapseTest.diagnose`)."""
         self.n_met += 1
         if self.used and not (one.singular or one.empty or one.collapsed):
-            self.most_compact.append((within_volume(one.moments), self.n_met, one))
+            self.most_compact.append((-_criterion(one), self.n_met, one))
             self.most_compact.sort(key=lambda each: each[:2])
             del self.most_compact[_KEPT:]
 
     def preferred(self, best: EMResult) -> EMResult:
-        """The most compact of those that are not clearly worse than the best, or the best."""
+        """The most compact of those that are within the noise of the best, or the best."""
         if not self.used or best.collapsed or best.empty:
             return best
-        volume, reference = within_volume(best.moments) - _SAME, None
-        for its_volume, _, one in self.most_compact:
-            if its_volume >= volume:
+        needed, reference = _criterion(best) + _SAME, None
+        for lack, _, one in self.most_compact:
+            if -lack < needed:
                 break
             if len(one.degenerate) > len(best.degenerate) or bool(one.small) > bool(best.small):
                 continue
@@ -90,6 +91,11 @@ def likelihood_is_noise(objective: Objective, n_components: int) -> bool:
     if objective.prior is not None or objective.fixed is not None or rows.labelled:
         return False
     return rows.n_samples < _FEW * n_parameters(objective.structure, n_components, rows.n_features)
+
+
+def _criterion(one: EMResult) -> float:
+    """The log-likelihood in nats per sample, higher for compact components."""
+    return one.comparable_objective - 0.5 * within_volume(one.moments)
 
 
 def left_out_log_densities(objective: Objective, parameters: MixtureParameters) -> Array:

@@ -1,0 +1,179 @@
+"""Which optimum is kept where samples are few per parameter."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import adjusted_rand_score
+from sklearn.preprocessing import StandardScaler
+
+from skgmm import GaussianMixtureEM
+from skgmm._em.loop import run_em
+from skgmm._objective import Objective
+from skgmm._rows.base import InMemoryRows
+from skgmm._starts.leave_one_out import EStep, leave_one_out, left_out_log_joint
+from skgmm._starts.methods import start_of
+from skgmm._starts.within_noise import Optima, left_out_log_densities, likelihood_is_noise
+from skgmm.covariance import find_structure
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    data = load_breast_cancer()
+    return StandardScaler().fit_transform(data.data), data.target
+
+
+def problem_of(X, covariance_type):
+    floor = np.full(X.shape[1], 1e-9)
+    return Objective(InMemoryRows(X), find_structure(covariance_type), floor)
+
+
+def optimum_of(objective, labels):
+    start = start_of(objective, labels.astype(np.int64), int(labels.max()) + 1)
+    return run_em(objective, start, tol=1e-8, max_iter=3000)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_group_of_extreme_samples_does_not_hide_the_clusters(cancer, seed):
+    """With K = 2 and one covariance matrix, the optimum with the highest likelihood puts extreme
+    values in a component: 569 samples for 526 parameters.
+    """
+    X, y = cancer
+    mixture = GaussianMixtureEM(2, covariance_type="tied", random_state=seed).fit(X)
+    assert adjusted_rand_score(y, mixture.predict(X)) > 0.6
+    history = mixture.lower_bounds_
+    assert (np.diff(history) >= 0).all()
+    assert history[-1] == pytest.approx(mixture.lower_bound_, abs=1e-6)
+
+
+def test_units_and_rotations_do_not_matter(cancer):
+    X, _ = cancer
+    mixture = GaussianMixtureEM(2, covariance_type="tied", random_state=0)
+    labels = mixture.fit_predict(X)
+    units = 10.0 ** np.linspace(-3, 3, X.shape[1])
+    assert adjusted_rand_score(labels, mixture.fit_predict(X * units)) > 0.98
+
+
+def two_and_two(n, apart, seed=0):
+    """Samples of four groups in a rectangle; the optima with K = 2 divide it either way."""
+    rng = np.random.default_rng(seed)
+    sides = rng.integers(2, size=(n, 2))
+    X = rng.normal(size=(n, 2)) + np.array([apart, 4.0]) * sides
+    return X, sides.T
+
+
+def optima_of_a_rectangle(n, apart=4.5, used=True):
+    """Optima of one problem: the best one, and another."""
+    X, (one, other) = two_and_two(n, apart)
+    objective = problem_of(X, "tied")
+    found = sorted(
+        (optimum_of(objective, side) for side in (one, other)), key=lambda o: o.objective
+    )
+    optima = Optima(objective, used)
+    for each in found:
+        optima.add(each)
+    return optima, found[1], found[0]
+
+
+def with_volume(one, factor):
+    """The same optimum with another scatter within components."""
+    return replace(one, moments=replace(one.moments, scatter=one.moments.scatter * factor))
+
+
+def test_within_the_noise_the_compact_optimum_is_preferred():
+    optima, best, other = optima_of_a_rectangle(40, apart=4.1)
+    assert best.objective > other.objective
+    compact = with_volume(other, 0.1)
+    optima.add(compact)
+    assert optima.preferred(best) is compact
+
+
+def test_the_best_is_preferred_to_a_wider_optimum():
+    optima, best, other = optima_of_a_rectangle(40)
+    optima.most_compact.clear()
+    optima.add(with_volume(other, 10.0))
+    assert optima.preferred(best) is best
+
+
+def test_a_clear_difference_is_no_noise():
+    optima, best, other = optima_of_a_rectangle(4000, apart=6.0)
+    optima.add(with_volume(other, 0.1))
+    assert optima.preferred(best) is best
+
+
+def test_faults_are_no_advantage():
+    optima, best, other = optima_of_a_rectangle(40)
+    compact = with_volume(other, 0.1)
+    for fault in ({"collapsed": [0]}, {"degenerate": [0]}, {"small": [0]}, {"singular": [0]}):
+        optima.add(replace(compact, **fault))
+    assert optima.preferred(best) is best
+    broken = replace(best, collapsed=[1])
+    optima.add(compact)
+    assert optima.preferred(broken) is broken
+
+
+def test_only_the_likelihood_counts_where_samples_are_many():
+    optima, best, other = optima_of_a_rectangle(40, used=False)
+    optima.add(with_volume(other, 0.1))
+    assert optima.preferred(best) is best
+
+
+def test_what_is_known_beside_the_samples_decides():
+    """Few are fewer than three for each parameter; not with a prior or labels."""
+    X, _ = two_and_two(23, 4.0)
+    objective = problem_of(X, "tied")  # 8 parameters
+    assert likelihood_is_noise(objective, 2)
+    assert not likelihood_is_noise(problem_of(two_and_two(24, 4.0)[0], "tied"), 2)
+    assert not likelihood_is_noise(replace(objective, prior=object()), 2)
+    assert not likelihood_is_noise(replace(objective, fixed=object()), 2)
+    labelled = type("Labelled", (InMemoryRows,), {"labelled": True})
+    assert not likelihood_is_noise(replace(objective, rows=labelled(X)), 2)
+
+
+def test_left_out_densities_are_those_of_all_other_samples():
+    """Of an M-step from sums without the sample, with the responsibilities as they are."""
+    X, (one, _) = two_and_two(60, 3.0)
+    objective = problem_of(X, "tied")
+    parameters = optimum_of(objective, one).parameters
+    shares = objective.rows.responsibilities(parameters)
+    expected = []
+    for i in range(60):
+        rest = np.arange(60) != i
+        others = start_of(replace(objective, rows=InMemoryRows(X[rest])), shares[rest], 2)
+        expected.append(float(InMemoryRows(X[i : i + 1]).log_densities(others)[0]))
+    found = left_out_log_densities(objective, parameters)
+    lost = objective.rows.log_densities(parameters) - expected
+    assert lost.mean() > 0.1
+    # One constant is left out.
+    difference = found - expected
+    errors = np.abs(difference - np.median(difference))
+    assert np.median(errors) < 0.01 * lost.std()
+    assert errors.max() < 0.5 * lost.std()
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("n", [20, 100])
+def test_units_change_left_out_densities_by_a_constant(covariance_type, n):
+    """Also where covariance matrices are shrunk, so that different parameters can be compared."""
+    X = np.random.default_rng(0).normal(size=(n, 4))
+    X[: n // 2] += 2.0
+    labels = np.arange(n) < n // 2
+    found = []
+    for scale in (1.0, 10.0):
+        objective = problem_of(scale * X, covariance_type)
+        parameters = start_of(objective, labels.astype(np.int64), 2)
+        found.append(left_out_log_densities(objective, parameters))
+    np.testing.assert_allclose(found[0] - found[1], 4 * np.log(10.0), atol=1e-5)
+
+
+def test_responsibilities_are_those_of_the_densities():
+    X, (one, _) = two_and_two(60, 3.0)
+    objective = problem_of(X, "full")
+    now = EStep(objective, optimum_of(objective, one).parameters)
+    log_joint = left_out_log_joint(objective, now)
+    expected = np.exp(log_joint - logsumexp(log_joint, axis=1, keepdims=True))
+    np.testing.assert_allclose(leave_one_out(objective, now), expected, atol=1e-12)
