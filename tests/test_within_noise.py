@@ -13,6 +13,8 @@ from skgmm import GaussianMixtureEM
 from skgmm._em.loop import run_em
 from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import GroupedRows
+from skgmm._rows.noise import Background
 from skgmm._starts.leave_one_out import EStep, leave_one_out, left_out_log_joint
 from skgmm._starts.methods import start_of
 from skgmm._starts.within_noise import Optima, left_out_log_densities, likelihood_is_noise
@@ -50,7 +52,14 @@ def test_a_group_of_extreme_samples_does_not_hide_the_clusters(cancer, seed):
     assert history[-1] == pytest.approx(mixture.lower_bound_, abs=1e-6)
 
 
-def test_units_and_rotations_do_not_matter(cancer):
+def test_missing_values_change_little(cancer):
+    X, y = cancer
+    incomplete = np.where(np.random.default_rng(0).random(X.shape) < 0.02, np.nan, X)
+    mixture = GaussianMixtureEM(2, covariance_type="tied", random_state=0).fit(incomplete)
+    assert adjusted_rand_score(y, mixture.predict(incomplete)) > 0.55
+
+
+def test_units_do_not_matter(cancer):
     X, _ = cancer
     mixture = GaussianMixtureEM(2, covariance_type="tied", random_state=0)
     labels = mixture.fit_predict(X)
@@ -123,7 +132,7 @@ def test_only_the_likelihood_counts_where_samples_are_many():
 
 
 def test_what_is_known_beside_the_samples_decides():
-    """Few are fewer than three for each parameter; not with a prior or labels."""
+    """Few are fewer than three for each parameter; not with a prior, labels or noise."""
     X, _ = two_and_two(23, 4.0)
     objective = problem_of(X, "tied")  # 8 parameters
     assert likelihood_is_noise(objective, 2)
@@ -132,6 +141,9 @@ def test_what_is_known_beside_the_samples_decides():
     assert not likelihood_is_noise(replace(objective, fixed=object()), 2)
     labelled = type("Labelled", (InMemoryRows,), {"labelled": True})
     assert not likelihood_is_noise(replace(objective, rows=labelled(X)), 2)
+    background = Background.of(InMemoryRows(X), None, 0.1)
+    beside = GroupedRows.of(InMemoryRows(X), background=background)
+    assert not likelihood_is_noise(replace(objective, rows=beside), 2)
 
 
 def test_left_out_densities_are_those_of_all_other_samples():

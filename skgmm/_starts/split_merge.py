@@ -15,7 +15,8 @@ pairs of them applied at once; then single moves with an estimated loss, and 4, 
 
 For data so small that a trial takes less time than an estimate, other starts and moves ranked by
 overlap and kurtosis are tried instead of 2 to 4. A better optimum is kept, and all is tried again
-from there, until nothing better is found or the budget is used up.
+from there, until nothing better is found or the budget is used up. Where samples are few per
+parameter, another of the optima may be preferred in the end: see `within_noise`.
 """
 
 from __future__ import annotations

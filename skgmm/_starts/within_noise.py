@@ -27,6 +27,7 @@ from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import noise_beside
 from skgmm._starts.leave_one_out import EStep, left_out_log_joint
 from skgmm._starts.race import within_volume
 
@@ -85,10 +86,13 @@ class Optima:
 def likelihood_is_noise(objective: Objective, n_components: int) -> bool:
     """Whether samples are so few that the highest likelihood may be due to a few of them.
 
-    Labels, a prior and fixed parameters tell optima apart however few the samples are.
+    Labels, a prior and fixed parameters tell optima apart however few the samples are. Beside
+    noise, optima describe different samples.
     """
     rows = objective.rows
-    if objective.prior is not None or objective.fixed is not None or rows.labelled:
+    if objective.prior is not None or objective.fixed is not None:
+        return False
+    if rows.labelled or noise_beside(rows) is not None:
         return False
     return rows.n_samples < _FEW * n_parameters(objective.structure, n_components, rows.n_features)
 
