@@ -31,8 +31,10 @@ from skgmm._starts.choose import Start, choose_start, single_candidate, table_of
 from skgmm._starts.given import fixed_by
 from skgmm._starts.labelled import naming_labels, order_of_labels
 from skgmm._starts.race import Candidate
+from skgmm._starts.relocation import relocated
 from skgmm._starts.restarts import best_of
 from skgmm._starts.split_merge import split_and_merge
+from skgmm._starts.swap_search import Tried
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 
 
@@ -203,6 +205,11 @@ def _run(
     if rows.labelled and sampled and start.random and start.weights is None:
         # Few of the samples with labels, or none, may be among those that starts look at.
         chosen = chosen.reordered(order_of_labels(chosen, rows))
+    tried = Tried()
+    if settings.escape and start.relocatable:
+        assert start.sample is not None
+        max_iter = settings.max_iter
+        chosen = relocated(objective, chosen, start.sample, stream, tried, max_iter)
     result = run_em(objective, chosen, resumed=resumed or start.settled, **options)
     if start.random and result.singular and not result.objectives:
         # The start was singular up to rounding. A given one is returned with a warning.
@@ -221,6 +228,7 @@ def _run(
             (one.parameters for one in candidates[1:]),
             stream,
             n_raced=sum(one.evaluations for one in candidates),
+            tried=tried,
             # Where samples are too few for the structure, no optimum is better than another.
             only_repair=not start.random or start.warning is not None,
             **options,

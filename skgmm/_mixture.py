@@ -91,9 +91,10 @@ class GaussianMixtureEM(
     escape : bool, default=True
         Whether a converged fit looks for a better optimum by split-and-merge moves (many at once)
         and, with few samples for the dimension, leave-one-out responsibilities, and continues from
-        whatever increases the objective. With fewer than three samples per parameter, a more
-        compact optimum is kept if left-out samples are about as probable. This costs at most about
-        twice as much as the rest of the fit, and some ms. With a user-supplied start, only empty or
+        whatever increases the objective. With 64 components or more, those that are misplaced are
+        moved before the iterations. With fewer than three samples per parameter, a more compact
+        optimum is kept if left-out samples are about as probable. This costs at most about twice as
+        much as the rest of the fit, and some ms. With a user-supplied start, only empty or
         duplicate components are moved.
     n_init : int, default=1
         Number of starts; the best result is kept. Ignored if initial parameters are given.

@@ -1,6 +1,6 @@
 """Swaps of components among many, found in neighbourhoods."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,37 +9,56 @@ from skgmm._em.loop import run_em
 from skgmm._moments import Scatter
 from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
-from skgmm._starts.local_gains import KnownSplits, Members
+from skgmm._starts.budget import Budget
+from skgmm._starts.local_gains import Members
 from skgmm._starts.methods import start_of
 from skgmm._starts.neighbourhoods import Neighbourhoods, are_few, swapped
+from skgmm._starts.swap_search import SwapTrials, Tried, find_swaps
 from skgmm.covariance import find_structure
 
 # Clusters on a line with close neighbours.
 K, N_EACH, APART = 30, 100, 5.0
 
 
+def line(n_clusters=K, n_each=N_EACH):
+    """Clusters side by side, and their labels."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(n_clusters), n_each)
+    X = rng.normal(size=(len(y), 2))
+    X[:, 0] += APART * y
+    return X, y
+
+
+def misplaced(X, y, n_wrong):
+    """Labels with two halves of each of some clusters, and one label for each of some pairs."""
+    last, wrong = y.max(), y.copy()
+    for i in range(n_wrong):
+        cluster, taken, spare = 4 * i, last - 4 * i, last - 1 - 4 * i
+        wrong[y == spare] = taken
+        wrong[(y == cluster) & (X[:, 1] > 0)] = spare
+    return wrong
+
+
 def stuck(covariance_type, n_wrong=1):
     """A converged fit with two components on each of the first clusters, and one on two pairs of
     the last ones; its objective, and the objective of EM started at the truth."""
-    rng = np.random.default_rng(0)
-    y = np.repeat(np.arange(K), N_EACH)
-    X = rng.normal(size=(len(y), 2))
-    X[:, 0] += APART * y
+    X, y = line()
     objective = Objective(InMemoryRows(X), find_structure(covariance_type), np.full(2, 1e-6))
     truth = run_em(objective, start_of(objective, y, K), tol=1e-5, max_iter=500)
-    wrong = y.copy()
-    for i in range(n_wrong):
-        cluster, last, spare = 4 * i, K - 1 - 4 * i, K - 2 - 4 * i
-        wrong[y == spare] = last
-        wrong[(y == cluster) & (X[:, 1] > 0)] = spare
+    wrong = misplaced(X, y, n_wrong)
     here = run_em(objective, start_of(objective, wrong, K), tol=1e-5, max_iter=500)
     return objective, here, truth
 
 
+def sound(end):
+    return end.moments.mass.min() > 0
+
+
 def swaps_of(objective, here, held=None):
-    members, known = Members(objective, here, lambda end: end.moments.mass.min() > 0), KnownSplits()
-    known.update(here, members, lambda _: -np.inf, np.random.RandomState(0))
-    return Neighbourhoods(members, here).swaps(known.all(), held), members
+    members, tried = Members(objective, here, sound), Tried()
+    tried.known.update(here, members, lambda _: -np.inf, np.random.RandomState(0))
+    trials = SwapTrials(Neighbourhoods(members, here), tried)
+    return trials.chosen(set(range(K)), held), members
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
@@ -68,6 +87,20 @@ def test_gain_is_that_of_the_whole_fit():
     assert 0.8 * gained < swap.gain < gained + 1.0
 
 
+def test_swaps_keep_the_number_of_samples():
+    """Weights that sum to more than 1 would make any swap look better."""
+    objective, here, _ = stuck("full", 3)
+    swaps, _ = swaps_of(objective, here)
+    assert len(swaps) > 1
+    after = swapped(here.moments, swaps)
+    assert after.mass.sum() == pytest.approx(here.moments.mass.sum(), rel=1e-12)
+    start = objective.maximise(after, None)
+    assert start.weights.sum() == pytest.approx(1.0, rel=1e-12)
+    first = objective.evaluate(start)
+    second = objective.evaluate(objective.maximise(first, start))
+    assert second.objective >= first.objective
+
+
 def test_removal_loses_far_less_when_the_neighbours_adjust():
     objective, here, _ = stuck("full")
     swaps, members = swaps_of(objective, here)
@@ -90,4 +123,39 @@ def test_components_that_are_fixed_stay():
 def test_neighbourhoods_are_for_many_components_with_covariances_of_their_own(
     n_components, form, expected
 ):
-    assert are_few(SimpleNamespace(mass=np.ones(n_components), form=form)) is expected
+    assert are_few(n_components, form) is expected
+
+
+def test_swaps_at_a_time_are_far_from_each_other():
+    """Near ones would count the same gain twice."""
+    objective, here, _ = stuck("full", 3)
+    swaps, _ = swaps_of(objective, here)
+    assert len(swaps) > 1
+    for swap in swaps:
+        assert not any(swap.changed & other.around for other in swaps if other is not swap)
+
+
+def test_trials_are_not_repeated_where_nothing_has_changed():
+    objective, here, _ = stuck("full")
+    tried, rng, works = Tried(), np.random.RandomState(0), []
+    found = []
+    for _ in range(2):
+        budget = Budget(1e15)
+        found.append(find_swaps(objective, here, sound, tried, budget, rng))
+        works.append(1e15 - budget.left)
+    assert works[1] < 0.3 * works[0]
+    assert [swap.changed for swap in found[1]] == [swap.changed for swap in found[0]]
+    assert [swap.gain for swap in found[1]] == pytest.approx([swap.gain for swap in found[0]])
+
+
+def test_no_trials_without_a_budget():
+    objective, here, _ = stuck("full")
+    assert find_swaps(objective, here, sound, Tried(), Budget(0.0), np.random.RandomState(0)) == []
+
+
+def test_collapsed_component_is_moved_without_loss():
+    objective, here, _ = stuck("full")
+    swap = swaps_of(objective, replace(here, collapsed=[7]))[0][0]
+    assert (swap.removal.component, swap.removal.gain) == (7, 0.0)
+    start = objective.maximise(swapped(here.moments, [swap]), None)
+    np.testing.assert_allclose(start.means[7], swap.split.other.mean)

@@ -231,6 +231,15 @@ def test_a_sample_frozen_by_itself_is_released():
     assert leave_one_out_proposal(objective, proposal.parameters) == Proposal(None, 1, True)
 
 
+@pytest.mark.parametrize(
+    ("data", "random_state"), [(wide(0, 400, 60, 4), 5), (wide(3, 450, 50, 6), 1)]
+)
+def test_a_start_far_from_all_clusters_is_replaced(data, random_state):
+    """Where leave-one-out iterations do not settle, further starts are tried."""
+    fit = GaussianMixtureEM(data.n_components, random_state=random_state).fit(data.X)
+    assert adjusted_rand_score(data.labels, fit.predict(data.X)) > 0.9
+
+
 def test_a_start_that_is_given_needs_no_sample(monkeypatch):
     X, y = rotated(0, 400, 2, 2, 4.0)
 

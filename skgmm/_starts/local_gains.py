@@ -232,7 +232,7 @@ class Members:
         parts = [self.of(k) for k in components]
         for samples, responsibilities in parts:
             self._held[samples] += responsibilities
-        samples = np.unique(np.concatenate([samples for samples, _ in parts]))
+        samples = np.flatnonzero(self._held)
         responsibilities = np.minimum(self._held[samples], 1.0)
         self._held[samples] = 0.0
         return samples, responsibilities

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 
@@ -20,13 +19,14 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.grouped import with_noise
 from skgmm._starts.better import beats
-from skgmm._starts.budget import Budget, work_of_estimates, work_of_passes, work_of_trials
+from skgmm._starts.budget import Budget, work_of_estimates, work_of_passes
 from skgmm._starts.leave_one_out import UNRELIABLE, Proposal, freezes, leave_one_out_proposal
-from skgmm._starts.local_gains import KnownSplits, Members, moves_by_gain
+from skgmm._starts.local_gains import moves_by_gain
 from skgmm._starts.local_splits import Sound
-from skgmm._starts.moves import Move, disjoint
-from skgmm._starts.neighbourhoods import Neighbourhoods, Swap, are_few, swapped
+from skgmm._starts.moves import Move, disjoint, halved
+from skgmm._starts.neighbourhoods import Swap, are_few, swapped
 from skgmm._starts.overlap_moves import moves_by_overlap
+from skgmm._starts.swap_search import Tried, find_swaps
 from skgmm._starts.within_noise import Optima, likelihood_is_noise
 from skgmm.covariance import IllDefinedCovarianceError
 
@@ -59,9 +59,6 @@ _FOLLOWED_STARTS, _FOLLOWED_MOVES = 2, 3
 _PASSES_OF_STEP, _CALLS_OF_STEP = 2, 3
 
 
-Some = TypeVar("Some")
-
-
 class MoveSearch:
     """A search from a result.
 
@@ -73,6 +70,8 @@ class MoveSearch:
         Of all samples.
     others : iterator of MixtureParameters
         Other starts.
+    tried : Tried
+        Trials of swaps before the iterations.
     only_repair : bool
         Whether only components that are empty or the same as others are to be moved.
     """
@@ -85,6 +84,7 @@ class MoveSearch:
         others: Iterator[MixtureParameters],
         budget: Budget,
         rng: np.random.RandomState,
+        tried: Tried,
         only_repair: bool,
     ) -> None:
         self.objective, self.collapse, self.result = objective, collapse, result
@@ -100,7 +100,8 @@ class MoveSearch:
         self.slack = _SLACK * own + _AT_LEAST
         self.n_ways = K + min(int(_FOR_PARAMETERS * free / n), _MOST)
         self.freezes = freezes(objective, K) and not only_repair
-        self.known = KnownSplits()
+        self.settled = False  # whether leave-one-out iterations have, from any start
+        self.tried, self.known = tried, tried.known
         noise = not only_repair and likelihood_is_noise(objective, K)
         self.optima, self.compact = Optima(self.completed, noise), False
 
@@ -154,6 +155,7 @@ class MoveSearch:
         proposal = leave_one_out_proposal(self.completed, parameters)
         passes, calls = (n * proposal.n_steps for n in (_PASSES_OF_STEP, _CALLS_OF_STEP))
         self.budget.spend(work_of_passes(self.objective, self.n_components, passes + 1, calls))
+        self.settled |= proposal.stable or proposal.parameters is not None
         return proposal
 
     def _start(self, start: MixtureParameters) -> MixtureParameters:
@@ -203,19 +205,18 @@ class MoveSearch:
         """Parameters from which EM may reach a better optimum, the most promising first."""
         others = map(self._start, self.others)
         if freezes(self.objective, self.n_components, UNRELIABLE) and not broken:
-            yield from islice(others, _OTHERS)
+            # Where no start is near clusters, its iterations do not settle.
+            yield from islice(others, _OTHERS if self.settled else None)
             return
-        many = are_few(self.result.moments) and not broken
-        if many:
-            for swaps in _halved(self._swaps(here)):
+        if are_few(self.n_components, self.result.moments.form) and not broken:
+            for swaps in halved(self._swaps(here)):
                 yield self._maximised(swapped(here.moments, swaps))
+            return
         moves = self._moves(here, broken)
         promising = [move for move in moves if move.gain > 0]
-        for together in _halved(disjoint(promising)):
+        for together in halved(disjoint(promising)):
             yield self._made(here, *together)
         yield from (self._made(here, move) for move in promising)
-        if many:
-            return
         yield from islice(others, _OTHERS)
         worst = -_WORST * self.slack
         yield from (self._made(here, move) for move in moves if 0 >= move.gain > -self.slack)
@@ -224,16 +225,8 @@ class MoveSearch:
 
     def _swaps(self, here: EMResult) -> list[Swap]:
         """Swaps whose gain was found in neighbourhoods."""
-        if self.budget.left <= (work := self._work_of_splits(here)):
-            return []
-        self.budget.spend(work)
-        members = Members(self.completed, here, self._sound(here))
-        self.known.update(here, members, lambda _: -np.inf, self.rng)
-        neighbourhoods = Neighbourhoods(members, here)
-        swaps = neighbourhoods.swaps(self.known.all(), self.objective.held)
-        n_densities, n_trials = neighbourhoods.n_densities, neighbourhoods.n_trials
-        self.budget.spend(work_of_trials(self.objective, n_densities, n_trials))
-        return swaps
+        sound = self._sound(here)
+        return find_swaps(self.completed, here, sound, self.tried, self.budget, self.rng)
 
     def _moves(self, here: EMResult, broken: bool) -> list[Move]:
         """Moves by estimates of their gain."""
@@ -300,10 +293,3 @@ class MoveSearch:
         if end.status is EMStatus.CONVERGED:
             self.optima.add(end)
         return end
-
-
-def _halved(moves: list[Some]) -> Iterator[list[Some]]:
-    """All, the better half of them, and so on to the best one."""
-    while moves:
-        yield moves
-        moves = moves[: len(moves) // 2]

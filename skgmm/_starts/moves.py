@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
+
+Some = TypeVar("Some")
 
 
 @dataclass(frozen=True)
@@ -121,3 +124,10 @@ def disjoint(moves: Iterable[Move]) -> list[Move]:
             chosen.append(move)
             taken |= move.changed
     return chosen
+
+
+def halved(moves: list[Some]) -> Iterator[list[Some]]:
+    """All, the better half of them, and so on to the best one."""
+    while moves:
+        yield moves
+        moves = moves[: len(moves) // 2]

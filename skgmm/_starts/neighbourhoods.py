@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -29,12 +30,12 @@ from skgmm.covariance import IllDefinedCovarianceError
 # Components of a neighbourhood.
 _SIZE = 8
 
+# Of these, so many are so near that a change of one changes what others gain.
+_CORE = 3
+
 # Evaluations of a trial, and the remaining gain at which it ends, in nats per sample. After the
 # first evaluations it is given up if this many times the remaining gain is not enough.
 _STEPS, _ROUGHLY, _OPTIMISM = (4, 12, 50), 1e-4, 10.0
-
-# A split that gains less than this, in nats, is chance.
-_CHANCE = 1.0
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,19 @@ class Change:
     other: Part | None = None  # the second half of a split
 
     @property
+    def changed(self) -> set[int]:
+        """What is removed and merged into, or split."""
+        return {self.component, self.into}
+
+    @property
     def neighbours(self) -> set[int]:
         """The component and its neighbours."""
         return {self.component, *self.parts}
+
+    @property
+    def core(self) -> set[int]:
+        """The component and its nearest neighbours."""
+        return {self.component, *islice(self.parts, _CORE)}
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,12 @@ class Swap:
     @property
     def changed(self) -> set[int]:
         """Components that no other swap may change: those removed, split, and merged into."""
-        return {self.removal.component, self.removal.into, self.split.component}
+        return self.removal.changed | self.split.changed
+
+    @property
+    def around(self) -> set[int]:
+        """Those and the nearest neighbours, where the gain of another swap would be another one."""
+        return self.changed | self.removal.core | self.split.core
 
     @property
     def apart(self) -> bool:
@@ -80,7 +96,10 @@ class Swap:
 
 
 def swapped(moments: Moments, swaps: Sequence[Swap]) -> Moments:
-    """The moments after these swaps; neighbours of several are changed by the first."""
+    """The moments after these swaps, of as many samples as before.
+
+    Neighbours of several are changed by the first.
+    """
     mass, mean, scatter = moments.mass.copy(), moments.mean.copy(), moments.scatter.copy()
     parts: dict[int, Part] = {}
     for swap in swaps:  # what each is about
@@ -93,12 +112,13 @@ def swapped(moments: Moments, swaps: Sequence[Swap]) -> Moments:
         parts[swap.removal.component] = swap.split.other
     for k, part in parts.items():
         mass[k], mean[k], scatter[k] = part.mass, part.mean, part.scatter
-    return replace(moments, mass=mass, mean=mean, scatter=scatter)
+    kept = moments.mass.sum() / mass.sum()  # or else weights would not sum to 1
+    return replace(moments, mass=kept * mass, mean=mean, scatter=kept * scatter)
 
 
-def are_few(moments: Moments) -> bool:
+def are_few(n_components: int, form: Scatter) -> bool:
     """Whether a neighbourhood is few of the components, and has covariances of its own."""
-    return len(moments.mass) >= MANY_COMPONENTS and moments.form is not Scatter.POOLED
+    return n_components >= MANY_COMPONENTS and form is not Scatter.POOLED
 
 
 class Neighbourhoods:
@@ -107,45 +127,30 @@ class Neighbourhoods:
     def __init__(self, members: Members, here: EMResult) -> None:
         self.members, self.moments, self.parameters = members, here.moments, here.parameters
         self.closeness = members.taken + members.taken.T
+        self.lost = {*here.empty, *here.collapsed}  # removed without loss
+        self._levels: dict[int, float] = {}  # of the samples around a component
         self.n_densities = self.n_trials = 0
 
-    def swaps(self, splits: dict[int, Split], held: Array | None) -> list[Swap]:
-        """Swaps that gain, the best first, and each component in one of them."""
-        removals = [self._removal(k) for k in range(len(self.moments.mass))]
-        losses = sorted(filter(None, removals), key=lambda change: -change.gain)
-        least = -losses[0].gain if losses else np.inf
-        tried = [self._split(k, split, least) for k, split in splits.items()]
-        gains = sorted(filter(None, tried), key=lambda change: -change.gain)
-        taken = set() if held is None else set(np.flatnonzero(held).tolist())
-        chosen: list[Swap] = []
-        for split in gains:
-            for removal in losses:
-                swap = Swap(removal, split)
-                if swap.gain <= _CHANCE:
-                    break
-                if swap.apart and not swap.changed & taken:
-                    chosen.append(swap)
-                    taken |= swap.changed
-                    break
-        return sorted(chosen, key=lambda swap: -swap.gain)
-
-    def _removal(self, k: int) -> Change | None:
+    def removal(self, k: int) -> Change | None:
         """The removal of a component, whose samples go to the one that is second for most."""
-        neighbours = self._around(k)
+        if k in self.lost:
+            return Change(0.0, k, k, {})
+        neighbours = self.around(k)
         into = int(np.argmax(self.members.taken[k]))
         left = [j for j in neighbours if j != k]
         if into not in left:
             return None
         parts = {j: Part.of(self.moments, j) for j in left}
         parts[into] = together(self.moments.form, parts[into], Part.of(self.moments, k))
-        end = self._end(neighbours, list(parts.values()), -np.inf)
+        end = self._end(k, list(parts.values()), -np.inf)
         return end and Change(end[0], k, into, dict(zip(left, end[1], strict=True)))
 
-    def _split(self, k: int, split: Split, needed: float) -> Change | None:
-        neighbours = self._around(k)
+    def split(self, k: int, split: Split, needed: float) -> Change | None:
+        """The split of a component; None if it gains less than is needed, in nats."""
+        neighbours = self.around(k)
         parts = {j: Part.of(self.moments, j) for j in neighbours}
         parts[k], other = split.halves
-        end = self._end(neighbours, [*parts.values(), other], needed)
+        end = self._end(k, [*parts.values(), other], needed)
         if end is None:
             return None
         *ends, other = end[1]
@@ -153,20 +158,28 @@ class Neighbourhoods:
         few = few_samples(self.parameters.n_features)
         return change if min(change.parts[k].mass, other.mass) >= few else None
 
-    def _around(self, k: int) -> list[int]:
-        """A component and those that overlap most with it."""
+    def core(self, k: int) -> list[int]:
+        """A component and its nearest neighbours."""
+        return self.around(k)[: 1 + _CORE]
+
+    def around(self, k: int) -> list[int]:
+        """A component and those that overlap most with it, the nearest first."""
         closeness = self.closeness[k].copy()
         closeness[k] = np.inf
         nearest = np.argsort(-closeness, kind="stable")[:_SIZE]
         return nearest[closeness[nearest] > 0].tolist()
 
-    def _end(
-        self, neighbours: list[int], parts: list[Part], needed: float
-    ) -> tuple[float, list[Part]] | None:
-        """Gain and parts after EM from these parts, or None if it fails or gains too little."""
+    def _end(self, k: int, parts: list[Part], needed: float) -> tuple[float, list[Part]] | None:
+        """Gain and parts after EM around a component from these parts.
+
+        None if it fails or gains too little.
+        """
+        neighbours = self.around(k)
         objective = self.members.objective_of(neighbours)
         rows, among = objective.rows, np.array(neighbours)
-        level = objective.evaluate(_part_of(self.parameters, among)).objective
+        if k not in self._levels:
+            self._levels[k] = objective.evaluate(_part_of(self.parameters, among)).objective
+        level = self._levels[k]
         try:
             start = objective.maximise(_moments_of(parts, self.moments), None)
             run = EM(objective, start, tol=_ROUGHLY, acceleration=None)

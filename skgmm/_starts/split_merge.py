@@ -10,8 +10,8 @@ optimum. After convergence these are tried, on the samples that starts use:
 3. half of these moves, a quarter, and then single ones, the most promising first;
 4. other starts: the discarded candidates, and k-means.
 
-With many components, removals and splits are tried on their neighbourhoods before 2, and many
-pairs of them applied at once; then single moves with an estimated loss, and 4, are left out.
+With many components, swaps in neighbourhoods replace 2 to 4; most were made before the iterations
+(see `relocation.py`).
 
 For data so small that a trial takes less time than an estimate, other starts and moves ranked by
 overlap and kurtosis are tried instead of 2 to 4. A better optimum is kept, and all is tried again
@@ -40,6 +40,7 @@ from skgmm._starts.better import beats
 from skgmm._starts.budget import Budget
 from skgmm._starts.move_search import MoveSearch
 from skgmm._starts.race import spare_starts, thinned
+from skgmm._starts.swap_search import Tried
 
 # Runs of k-means beyond those of the race.
 _SPARE = 10
@@ -54,6 +55,7 @@ def split_and_merge(
     stream: Stream,
     *,
     n_raced: int,
+    tried: Tried,
     only_repair: bool,
     max_iter: int,
     **options: Any,
@@ -76,6 +78,8 @@ def split_and_merge(
         Other starts, tried after the moves.
     n_raced : int
         Evaluations that the race took.
+    tried : Tried
+        Trials of swaps before the iterations.
     only_repair : bool
         Whether to give components that are empty or the same as others samples of their own, and
         nothing else.
@@ -93,7 +97,7 @@ def split_and_merge(
     on_sample, budget = objective.on(sample), Budget.after(objective, result, n_raced)
     sample = _without_noise(sample, on_sample.rows, result.parameters)
     starts = chain(others, spare_starts(on_sample, sample, n_components, _SPARE, rng))
-    search = MoveSearch(on_sample, collapse, result, starts, budget, rng, only_repair)
+    search = MoveSearch(on_sample, collapse, result, starts, budget, rng, tried, only_repair)
     found = search.best(sample.complete)
     left = max_iter - len(result.objectives)
     if found is None or left < 1:
