@@ -13,6 +13,7 @@ from skgmm._em.loop import run_em
 from skgmm._em.one_gaussian import one_gaussian_of
 from skgmm._em.result import EMResult
 from skgmm._em.settings import Settings
+from skgmm._em.settled import settled_result
 from skgmm._em.stepwise import StreamState
 from skgmm._em.watch import Watch
 from skgmm._fixed import Fixed
@@ -200,20 +201,13 @@ def _run(
 ) -> EMResult:
     """EM from the first of the candidates, and moves to better optima."""
     rows, options = objective.rows, {**settings.em_options, "watch": watch}
-    chosen = with_noise(candidates[0].parameters, rows)
-    sampled = rows.n_samples > sample_size(settings.n_components)
-    if rows.labelled and sampled and start.random and start.weights is None:
-        # Few of the samples with labels, or none, may be among those that starts look at.
-        chosen = chosen.reordered(order_of_labels(chosen, rows))
+    chosen = _in_order(candidates[0].parameters, start, rows)
     tried = Tried()
     if settings.escape and start.relocatable:
         assert start.sample is not None
         max_iter = settings.max_iter
         chosen = relocated(objective, chosen, start.sample, stream, tried, max_iter)
-    result = run_em(objective, chosen, resumed=resumed or start.settled, **options)
-    if start.random and result.singular and not result.objectives:
-        # The start was singular up to rounding. A given one is returned with a warning.
-        raise IllDefinedCovarianceError(result.singular)
+    result = _em(objective, start, chosen, resumed, options)
     refuse_only_noise(result.moments, rows)
     collapse = CollapseTest.of_fit(
         objective.regularisation, result.moments, rows.n_samples, rows.constant
@@ -234,8 +228,41 @@ def _run(
             **options,
         )
         refuse_only_noise(result.moments, rows)
-    result = replace(result, shortage=start.warning, n_distinct=start.n_distinct)
-    return collapse.with_span(result, objective.determined)
+    return replace(
+        result,
+        shortage=start.warning,
+        n_distinct=start.n_distinct,
+        span=collapse.span_of(result, objective.determined),
+    )
+
+
+def _in_order(parameters: MixtureParameters, start: Start, rows: Rows) -> MixtureParameters:
+    """What EM starts from: beside noise where there is any, and named by the labels."""
+    chosen = with_noise(parameters, rows)
+    sampled = rows.n_samples > sample_size(parameters.n_components)
+    if rows.labelled and sampled and start.random and start.weights is None:
+        # Few of the samples with labels, or none, may be among those that starts look at.
+        return chosen.reordered(order_of_labels(chosen, rows))
+    return chosen
+
+
+def _em(
+    objective: Objective,
+    start: Start,
+    parameters: MixtureParameters,
+    resumed: bool,
+    options: dict[str, Any],
+) -> EMResult:
+    """EM from a start, or its result where there is nothing to iterate."""
+    result = None
+    if start.settled and objective.closed_form and options["max_iter"]:
+        result = settled_result(objective, parameters, options["watch"])
+    if result is None:
+        result = run_em(objective, parameters, resumed=resumed or start.settled, **options)
+    if start.random and result.singular and not result.objectives:
+        # The start was singular up to rounding. A given one is returned with a warning.
+        raise IllDefinedCovarianceError(result.singular)
+    return result
 
 
 def _best(
@@ -250,7 +277,7 @@ def _best(
     """The best of the runs, which share the threads of the rows; and the table of starts."""
     n_init = settings.n_init if start.random else 1
     n_parallel, rows = objective.rows.split_threads(n_init)
-    split = replace(objective, rows=rows)
+    split = objective if rows is objective.rows else replace(objective, rows=rows)
     histories: list[list[Candidate]] = [[] for _ in range(n_init)]
 
     def run(index: int, stream: Stream, watch: Watch | None) -> EMResult:

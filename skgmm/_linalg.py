@@ -10,6 +10,8 @@ from scipy.optimize import linear_sum_assignment
 Array = NDArray[Any]
 """float64 where nothing else is said."""
 
+_EPS = float(np.finfo(np.float64).eps)
+
 
 def cholesky(matrices: Array) -> tuple[Array, Array]:
     """Lower Cholesky factors of a stack of symmetric matrices, and which of them fail.
@@ -27,17 +29,20 @@ def cholesky(matrices: Array) -> tuple[Array, Array]:
         Lower triangular; undefined where `singular`.
     singular : ndarray of bool, shape (m,)
     """
-    n_features = matrices.shape[-1]
-    variances = np.diagonal(matrices, axis1=1, axis2=2)  # (m, d)
     try:
-        factors, singular = np.linalg.cholesky(matrices), np.zeros(len(matrices), dtype=bool)
+        factors = np.linalg.cholesky(matrices)
     except np.linalg.LinAlgError:  # which does not say which matrix it was
-        factors, singular = _one_by_one(matrices)
-    rounding = 4 * n_features * np.finfo(np.float64).eps
-    with np.errstate(invalid="ignore", over="ignore"):  # where there is no factor
-        pivots = np.diagonal(factors, axis1=1, axis2=2) ** 2
-        singular |= ~np.all(pivots > rounding * variances, axis=1)
-    return factors, singular
+        factors, failed = _one_by_one(matrices)
+        with np.errstate(invalid="ignore", over="ignore"):  # where there is no factor
+            return factors, failed | _singular(matrices, factors)
+    return factors, _singular(matrices, factors)
+
+
+def _singular(matrices: Array, factors: Array) -> Array:
+    """Which of a stack of matrices have a pivot within rounding of zero, (m,) bool."""
+    variances = np.diagonal(matrices, axis1=1, axis2=2)
+    pivots = np.diagonal(factors, axis1=1, axis2=2) ** 2
+    return ~(pivots > 4 * matrices.shape[-1] * _EPS * variances).all(axis=1)
 
 
 def _one_by_one(matrices: Array) -> tuple[Array, Array]:
@@ -98,11 +103,9 @@ def fractions_along_axes(added: Array, matrix: Array) -> tuple[Array, Array]:
 
 def all_above(matrix: Array, least: float) -> bool:
     """Whether all eigenvalues are certainly greater, without finding them."""
-    try:
-        np.linalg.cholesky(matrix - least * np.eye(len(matrix)))
-    except np.linalg.LinAlgError:
-        return False
-    return True
+    # NumPy's own Cholesky factors are the same, but its checks take longer than small matrices do.
+    _, failed = lapack.dpotrf(matrix - least * np.eye(len(matrix)), lower=1)
+    return not failed
 
 
 def log_diagonal_sum(factors: Array) -> Array:

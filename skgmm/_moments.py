@@ -12,6 +12,9 @@ import numpy as np
 from skgmm._kernels import Form, with_added_variances
 from skgmm._linalg import Array
 
+# What is lost of a mean, in its own size.
+_ROUNDING = float(4 * np.finfo(np.float64).eps)
+
 
 class Scatter(Enum):
     """Which part of the second moments a covariance structure needs."""
@@ -134,25 +137,41 @@ class Moments:
 
     def with_added_variance(self, variances: Array) -> Moments:
         """Each sample a cloud with these variances (d,) along the axes."""
-        return replace(self, scatter=self.form.widened(self.scatter, self.mass, variances))
+        return self._with_scatter(self.form.widened(self.scatter, self.mass, variances))
 
     def without_rounding(self, variances: Array) -> Moments:
         """Exact zeros in place of what is no more than rounding, where `variances` (d,) are 0."""
         if variances.all():
             return self
-        form, mean, mass = self.form, np.abs(self.mean), self.mass[:, None]
+        form, mean, mass = self.form, self.mean, self.mass[:, None]
         if form is Scatter.POOLED:
-            mean, mass = mean.max(axis=0), self.mass.sum()
+            mean, mass = np.abs(mean).max(axis=0), self.mass.sum()
         # A variance that is no more than the rounding of the mean says nothing.
-        rounding = mass * (4 * np.finfo(np.float64).eps * mean) ** 2
-        resolved = (form.diagonal(self.scatter) > rounding) | (variances > 0)
+        rounding = mass * (_ROUNDING * mean) ** 2
+        resolved = form.diagonal(self.scatter) > rounding
+        if resolved.all():
+            return self
+        resolved = resolved | (variances > 0)
         if form is not Scatter.DIAGONAL:
             resolved = resolved[..., :, None] & resolved[..., None, :]
-        return replace(self, scatter=np.where(resolved, self.scatter, 0.0))
+        return self._with_scatter(np.where(resolved, self.scatter, 0.0))
+
+    def _with_scatter(self, scatter: Array) -> Moments:
+        # As `replace`, which takes longer than few components do.
+        return Moments(
+            self.form,
+            self.mass,
+            self.mean,
+            scatter,
+            self.objective,
+            self.total_weight,
+            self.counts,
+        )
 
     def regularised(self, variances: Array) -> Moments:
         """With added variance, and without rounding where there is none."""
-        return self.with_added_variance(variances).without_rounding(variances)
+        wider = self.with_added_variance(variances) if variances.any() else self
+        return wider.without_rounding(variances)
 
     def scaled(self, factor: float) -> Moments:
         """The same samples with `factor` times their weight; 0 < factor."""
@@ -168,6 +187,8 @@ class Moments:
 
     def overall(self, form: Scatter = Scatter.DIAGONAL) -> Moments:
         """Of all rows as one component, with the scatter in that form (FULL or DIAGONAL)."""
+        if len(self.mass) == 1 and self.form is form and self.counts is None:
+            return self
         share = self.mass / self.mass.sum()
         mean = share @ self.mean
         if form is Scatter.DIAGONAL:
@@ -175,19 +196,20 @@ class Moments:
             within = within if self.form is Scatter.POOLED else within.sum(axis=0)
         else:
             within = self.form.dense(self.scatter).sum(axis=0)
-        return replace(
-            self,
-            counts=None,
-            form=form,
-            mass=self.mass.sum(keepdims=True),
-            mean=mean[None],
-            scatter=within + form.outer(self.mass[None], (self.mean - mean)[None]),
+        between = form.outer(self.mass[None], (self.mean - mean)[None])
+        return Moments(
+            form,
+            self.mass.sum(keepdims=True),
+            mean[None],
+            within + between,
+            self.objective,
+            self.total_weight,
         )
 
     def feature_variances(self) -> tuple[Array, Array]:
         """Of one component: variances of the features (d,), and which are more than rounding."""
         variances = self.form.diagonal(self.scatter)[0] / self.total_weight
-        rounding = (4 * np.finfo(np.float64).eps * self.mean[0]) ** 2
+        rounding = (_ROUNDING * self.mean[0]) ** 2
         return variances, variances > rounding
 
     def without(self, components: Array) -> Moments:

@@ -53,7 +53,7 @@ class Objective:
     prior: Prior | None = None
     fixed: Fixed | None = None
 
-    @property
+    @cached_property
     def regularisation(self) -> Regularisation:
         """What is added to the variances, and which part of it stands for recorded cells."""
         return Regularisation(self.floor, np.zeros_like(self.floor) + self.cells)
@@ -163,6 +163,13 @@ class Objective:
         return self if self.fixed is None else replace(self, fixed=None)
 
     @property
+    def closed_form(self) -> bool:
+        """Whether an M-step finds the maximum of a likelihood at once."""
+        ties = self.structure.ties
+        plain = self.fixed is None and self.prior is None
+        return plain and ties is not None and ties.closed_form
+
+    @property
     def several_optima(self) -> bool:
         """Whether the M-step can have several."""
         fixed = self.fixed is not None and bool(self.fixed.covariances.all())
@@ -214,8 +221,9 @@ class Regularisation(NamedTuple):
 
     @classmethod
     def of_scale(cls, scale: FeatureScale) -> Regularisation:
-        cells = scale.cells
-        return cls(np.where(cells > 0, cells, scale.collapsed_variances), cells)
+        collapsed = scale.collapsed_variances
+        cells = scale.cells_above(collapsed)
+        return cls(np.where(cells > 0, cells, collapsed), cells)
 
     @classmethod
     def given(cls, variance: float, n_features: int) -> Regularisation:

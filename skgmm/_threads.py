@@ -63,8 +63,11 @@ def available_threads(n_jobs: int | None) -> int:
     if configured not in (None, 1):
         return max(1, effective_n_jobs(None))
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # a list is by nesting
+    most = int(limit) if limit.isdigit() else None
+    if most is not None and most <= 1:  # joblib reads files to count processors
+        return 1
     n_processors = cpu_count()
-    return max(1, min(n_processors, int(limit) if limit.isdigit() else n_processors))
+    return max(1, n_processors if most is None else min(n_processors, most))
 
 
 def threads_for(n_jobs: int | None, X: Array, n_components: int) -> int:

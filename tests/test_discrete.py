@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
 from skgmm import GaussianMixtureEM, GaussianMixtureSearch, RowBlocks
+from skgmm._kernels._native import feature_scales
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm.covariance import STRUCTURES
 
@@ -106,6 +107,34 @@ def test_scale_is_that_of_sorted_values(n, weighted):
         expected = variance_by_sorting(column[seen], times[seen])
         assert scale.variances[j] == pytest.approx(expected, rel=1e-9)
     np.testing.assert_array_equal(scale.steps, [0, 0, 0, 1.0 if n > 15 else 0.0, 0])
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 20, 21, 80, 81, 200, 3000])
+@pytest.mark.parametrize("weight", [1.0, 0.1, 2.3887642517172596])
+def test_scale_of_equal_weights_without_sorting(n, weight):
+    """Quartiles are looked for between two values of a few: whatever these are, as by sorting."""
+    rng = np.random.default_rng(n)
+    values, few = rng.normal(size=n), np.arange(n) % 3
+    X = np.column_stack(
+        [
+            values,
+            np.sort(values),
+            -np.sort(values),
+            np.where(np.arange(n) < 0.8 * n, 0.0, values),
+            np.where(np.arange(n) % max(1, n // 80) == 0, few, values),  # the few of all
+            np.where(np.arange(n) % max(1, n // 80) == 0, values, few),
+            np.where(np.arange(n) < 2, 1e20, values),
+            1e6 + few + 1e-12 * values,
+            rng.integers(30, size=n),
+            np.full(n, 7.0),
+        ]
+    ).astype(float)
+    found = FeatureScale.of(X, np.full(n, weight))
+    columns = np.ascontiguousarray(np.sort(X.T, axis=1))
+    variances, steps = np.empty(len(columns)), np.empty(len(columns))
+    feature_scales(columns, np.full(columns.shape, weight), float(n), variances, steps)
+    np.testing.assert_allclose(found.variances, variances, rtol=1e-12)
+    np.testing.assert_array_equal(found.steps, steps)
 
 
 @pytest.mark.parametrize("name", ["full", "tied", "diag"])

@@ -274,6 +274,17 @@ def test_exp_and_log_over_their_whole_range(instructions):
     assert (shares[:, 0] == 0).all()
 
 
+def test_log_of_the_largest_responsibility(instructions):
+    rng = np.random.default_rng(0)
+    for n, n_components, d in ((1, 1, 1), (7, 3, 2), (1500, 5, 3)):
+        X, means = 3 * rng.normal(size=(n, d)), 3 * rng.normal(size=(n_components, d))
+        model = means, np.ones((1, d)), rng.normal(size=n_components)
+        each, largest = np.empty((n, n_components)), np.empty(n)
+        _kernels.values(X, *model, log_responsibilities=each, n_threads=1)
+        _kernels.values(X, *model, log_certainty=largest, n_threads=1)
+        np.testing.assert_array_equal(largest, each.max(axis=1))
+
+
 def test_log_of_many_equal_components(instructions):
     """The log of a sum of K ones, for K = 1 .. 300."""
     for n_components in range(1, 301):

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.linalg import eigh
 
 from skgmm._em.result import EMPTY_WEIGHT, EMResult, Span
+from skgmm._em.span import NO_VARIANCE, AllSamples
 from skgmm._linalg import Array, all_above, fractions_along_axes
-from skgmm._moments import Moments, Scatter
+from skgmm._moments import Moments
 from skgmm._objective import Regularisation
 from skgmm._parameters import MixtureParameters
 from skgmm._threads import cached_property
@@ -62,14 +62,6 @@ def small_components(parameters: MixtureParameters, n_samples: float) -> list[in
     return np.flatnonzero((weights >= EMPTY_WEIGHT) & (n_samples * weights < needed)).tolist()
 
 
-# Variances along a direction, in units of the features' own, that are rounding, and no more than
-# the default reg_covar.
-_ROUNDING, _NO_VARIANCE = 1e-12, 1e-10
-
-# Columns with a smaller coefficient take no part in a linear dependence.
-_TAKES_PART = 1e-3
-
-
 @dataclass(frozen=True)
 class CollapseTest:
     """Finds components whose variance is mostly `reg_covar` where that of all samples is not.
@@ -95,41 +87,27 @@ class CollapseTest:
         n_represented: int = 0,
     ) -> CollapseTest:
         """From the Moments of a fit, which include the added variances."""
-        without = moments.with_added_variance(-reg.variances)
+        without = moments
+        if reg.variances.any():
+            without = moments.with_added_variance(-reg.variances)
         return cls(reg.artificial, without, n_samples, constant, n_represented)
 
     @cached_property
-    def overall(self) -> Moments:
-        """Moments of all samples as one component, with cross products where they are known."""
-        form = Scatter.DIAGONAL if self.moments.form is Scatter.DIAGONAL else Scatter.FULL
-        overall = self.moments.overall(form)
-        _, varying = overall.feature_variances()
-        if self.constant is not None:
-            varying = varying & ~self.constant
-        # What is left of a constant column is rounding of its mean.
-        kept = varying if form is Scatter.DIAGONAL else varying[:, None] & varying
-        return replace(overall, scatter=np.where(kept, overall.scatter, 0.0))
+    def overall(self) -> AllSamples:
+        """All samples as one component."""
+        return AllSamples.of(self.moments, self.constant)
 
     @cached_property
     def directions(self) -> Array:
         """Directions in which the samples vary, as a whole or within the components, (d, r)."""
-        return max(map(self._varying, self._scatters), key=lambda axes: axes.shape[1])
-
-    @property
-    def _scatters(self) -> tuple[Array, Array]:
-        """Scatter (d, d) of all samples, and within the components.
-
-        Far outliers can hide all other variance in the first: it is then seen in the second.
-        """
-        within = self.moments.form.dense(self.moments.scatter).sum(axis=0)
-        return self.overall.scatter[0], within
+        return max(map(self._varying, self.overall.scatters), key=lambda axes: axes.shape[1])
 
     def _varying(self, scatter: Array) -> Array:
         """Axes (d, r) along which less than half of the variance is added."""
         added = np.diag(self.floor)
         try:
             fractions, axes = fractions_along_axes(
-                added, scatter / self.overall.total_weight + added
+                added, scatter / self.overall.moments.total_weight + added
             )
         except np.linalg.LinAlgError:  # rounding hides reg_covar
             return np.empty((len(added), 0))
@@ -137,6 +115,8 @@ class CollapseTest:
 
     def __call__(self, parameters: MixtureParameters) -> list[int]:
         """The components that have collapsed."""
+        if not self.floor.any():
+            return []
         covariance = parameters.covariance
         fractions = covariance.precision_diagonal() * self.floor
         # The sum over directions: the largest share is no more than that.
@@ -145,7 +125,7 @@ class CollapseTest:
             return []
         suspects = np.flatnonzero(sums > LARGEST_FRACTION)
         if covariance.diagonal:
-            variances, _ = self.overall.feature_variances()
+            variances = self.overall.variances
             vary = self.floor <= LARGEST_FRACTION * (variances + self.floor)
             found = (fractions[suspects][:, vary] > LARGEST_FRACTION).any(axis=1)
             collapsed = suspects[found].tolist()
@@ -182,6 +162,8 @@ class CollapseTest:
             empty = parameters.weights < EMPTY_WEIGHT
             collapsed = [k for k in collapsed if not empty[k]]
         if not collapsed:
+            if small == result.small and not result.collapsed and not result.degenerate:
+                return result
             found: dict[str, Any] = {"collapsed": [], "degenerate": []}
             return replace(result, small=small, artificial=0.0, own_variance=0.0, **found)
         shared = parameters.covariance.shared
@@ -248,12 +230,12 @@ class CollapseTest:
         return float(gain), float(least if degenerate else 0.0)
 
     def _rest_of_variances(self, variances: Array) -> tuple[float, float]:
-        overall = self.overall.feature_variances()[0] + self.floor
+        overall = self.overall.variances + self.floor
         whole = self.floor > _WHOLE * variances
         gain = 0.5 * np.log(np.where(whole, overall / variances, 1.0)).sum()
         mostly_added = self.floor > LARGEST_FRACTION * variances
         own = np.where(whole, 0.0, variances - self.floor)
-        own[own <= _NO_VARIANCE * overall] = 0.0
+        own[own <= NO_VARIANCE * overall] = 0.0
         return gain, own[mostly_added & (self.floor <= LARGEST_FRACTION * overall)].min(
             initial=np.inf
         )
@@ -270,68 +252,29 @@ class CollapseTest:
         gain = 0.5 * np.linalg.slogdet(whole.T @ whole)[1]
         mostly_added = fractions > LARGEST_FRACTION
         own, overall = 1.0 - fractions[mostly_added], (axes[:, mostly_added] ** 2).sum(axis=0)
-        if whole.shape[1] or (own <= _NO_VARIANCE * overall).any():
+        if whole.shape[1] or (own <= NO_VARIANCE * overall).any():
             return gain, 0.0
         along = directions @ axes[:, mostly_added]
         return gain, (own / (along**2).sum(axis=0)).min(initial=np.inf)
 
     def diagnose_with_span(self, result: EMResult) -> EMResult:
         """As `diagnose`, and with the directions in which the samples vary."""
-        return self.with_span(self.diagnose(result))
+        result = self.diagnose(result)
+        return replace(result, span=self.span_of(result))
 
-    def with_span(self, result: EMResult, with_prior: bool = False) -> EMResult:
-        """The result with the directions in which the samples vary.
+    def span_of(self, result: EMResult, with_prior: bool = False) -> Span | None:
+        """The directions in which the samples vary; None where a covariance became singular.
 
-        Where a covariance became singular, that is said. `with_prior` tells that covariances are
-        positive definite by the prior alone.
+        `with_prior` tells that covariances are positive definite by the prior alone.
         """
         if result.singular:
-            return replace(result, span=None)
-        return replace(result, span=replace(self.span, with_prior=with_prior))
+            return None
+        return replace(self.span, with_prior=True) if with_prior else self.span
 
     @cached_property
     def span(self) -> Span:
-        """Constant and linearly dependent columns, and those that vary less than `reg_covar` adds.
-
-        Without cross products only constant columns are seen, and only they matter to such
-        structures.
-        """
-        variances, varying = self.overall.feature_variances()
-        columns = np.flatnonzero(varying)
-        constant = np.flatnonzero(~varying).tolist()
-        hidden = np.flatnonzero(varying & (variances < self.floor))
-        lost = hidden.tolist(), float(variances[hidden].min(initial=np.inf))
-        if self.overall.form is Scatter.DIAGONAL or len(columns) < 2:
-            return Span(len(variances), len(columns), constant, [], *lost)
-        overall, within = self._scatters
-        null = self._null_directions(overall, columns)
-        if not null.shape[1]:
-            return Span(len(variances), len(columns), constant, [], *lost)
-        null = min(null, self._null_directions(within, columns), key=lambda axes: axes.shape[1])
-        takes_part = np.abs(null).max(axis=1, initial=0.0) > _TAKES_PART
-        n_directions = len(columns) - null.shape[1]
-        dependent = columns[takes_part].tolist()
-        return Span(len(variances), n_directions, constant, dependent, *lost)
-
-    def _null_directions(self, scatter: Array, columns: Array) -> Array:
-        """Directions without variance in a scatter (d, d) of these columns, (r, m).
-
-        Eigenvalues of the correlations tell, so that units do not matter. What is less than the
-        default `reg_covar` (or the given one, if that is smaller) is no variance.
-        """
-        if len(columns) < len(scatter):
-            scatter = scatter[np.ix_(columns, columns)]
-        covariance = scatter / self.overall.total_weight
-        variances = np.diagonal(covariance)
-        variances = np.where(variances > 0, variances, 1.0)
-        deviations = np.sqrt(variances)
-        correlations = covariance / deviations / deviations[:, None]
-        largest = float((self.floor[columns] / variances).max())
-        least = min(max(largest, _ROUNDING), _NO_VARIANCE)
-        if all_above(correlations, 2.0 * least):
-            return np.empty((len(columns), 0))
-        values, vectors = eigh(correlations)
-        return vectors[:, values <= least]
+        """Constant and dependent columns, and those that vary less than `reg_covar` adds."""
+        return self.overall.span(self.floor)
 
 
 def _largest_fraction(added: Array, matrix: Array) -> float:

@@ -78,7 +78,8 @@ class MixtureInference(MissingValuesMixin, CriteriaMixin, CompletionMixin, Summa
 
     def _parameters(self) -> MixtureParameters:
         """The mixture, rebuilt from the fitted attributes."""
-        check_is_fitted(self)
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)
         structure, means = self._structure(), self._in_float64("means_")
         if hasattr(self, "precisions_cholesky_"):
             factors = self._in_float64("precisions_cholesky_")

@@ -286,11 +286,13 @@ def values(
     log_density: Array | None = None,
     responsibilities: Array | None = None,
     log_responsibilities: Array | None = None,
+    log_certainty: Array | None = None,
     labels: Array | None = None,
 ) -> None:
     """Fill those of the arrays that are given, (n,) or (n, K).
 
-    Logarithms are float64, responsibilities of the dtype of X, labels int64.
+    Logarithms are float64, responsibilities of the dtype of X, labels int64. `log_certainty` is the
+    log of the largest responsibility.
 
     Raises
     ------
@@ -304,6 +306,7 @@ def values(
         log_density,
         responsibilities,
         log_responsibilities,
+        log_certainty,
         labels,
         None,
         None,
@@ -338,7 +341,7 @@ def averaged_lines(
     """
     out = np.empty((len(X), lines.shape[1]))
     lost = write_values(
-        X, means, factors, log_peak, None, None, None, None, origin, lines, out, n_threads
+        X, means, factors, log_peak, None, None, None, None, None, origin, lines, out, n_threads
     )
     if lost >= 0:
         raise LostRowError(lost)

@@ -310,8 +310,8 @@ class InMemoryRows(ArrayRows):
         return self
 
     def split_threads(self, n_starts: int) -> tuple[int, InMemoryRows]:
-        n_parallel, n_threads = divide_threads(self.n_threads, n_starts)
-        return n_parallel, replace(self, n_threads=n_threads)
+        n_parallel, n = divide_threads(self.n_threads, n_starts)
+        return n_parallel, self if n == self.n_threads else replace(self, n_threads=n)
 
     def mean_log_likelihood(self, parameters: MixtureParameters) -> float:
         # The average of log-densities in the dtype of the rows, so that it is the mean of what

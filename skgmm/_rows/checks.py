@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isnan, nan
+
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
@@ -24,8 +26,8 @@ def magnitude(X: Array) -> float:
     for start in range(0, len(X), n_rows):
         rows = np.ascontiguousarray(X[start : start + n_rows])  # NumPy is slow on some columns
         low, high = float(rows.min()), float(rows.max())
-        if np.isnan(low) or np.isnan(high):
-            return np.nan
+        if isnan(low) or isnan(high):
+            return nan
         largest = max(largest, -low, high)
     return largest
 

@@ -222,6 +222,13 @@ def log_responsibilities(X: Array, parameters: MixtureParameters, n_threads: int
     return out
 
 
+def log_certainty(X: Array, parameters: MixtureParameters, n_threads: int = 1) -> Array:
+    """Logarithm of the largest responsibility of each row, shape (n,)."""
+    out = np.empty(len(X))
+    _kernels.values(X, *_packed(parameters), log_certainty=out, n_threads=n_threads)
+    return out
+
+
 def log_parts(X: Array, parameters: MixtureParameters, n_threads: int = 1) -> tuple[Array, Array]:
     """`log_densities` and `log_responsibilities` in one pass."""
     log_density, out = np.empty(len(X)), np.empty((len(X), parameters.n_components))
@@ -258,7 +265,7 @@ def labels(X: Array, parameters: MixtureParameters, n_threads: int = 1) -> Array
     return out
 
 
-def slices(n_samples: int) -> Iterator[slice]:
+def slices(n_samples: int, size: int = _SLICE) -> Iterator[slice]:
     """Consecutive slices of rows, for what is computed in Python a piece at a time."""
-    for start in range(0, n_samples, _SLICE):
-        yield slice(start, min(start + _SLICE, n_samples))
+    for start in range(0, n_samples, size):
+        yield slice(start, min(start + size, n_samples))

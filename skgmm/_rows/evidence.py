@@ -40,9 +40,10 @@ def effective_size(weight: float, squares: float) -> float:
 def log_certainty(part: Part, parameters: MixtureParameters) -> float:
     """The sum over samples of the log of the largest responsibility, in nats."""
     certainty, weights = 0.0, part.sample_weight
+    if parameters.n_components == 1:
+        return certainty
     for block in slices(len(part.X)):
-        logs = e_step.log_responsibilities(part.X[block], parameters, part.n_threads)
-        largest = logs.max(axis=1)
+        largest = e_step.log_certainty(part.X[block], parameters, part.n_threads)
         certainty += float(largest.sum() if weights is None else weights[block] @ largest)
     return certainty
 

@@ -57,17 +57,21 @@ class FeatureScale(NamedTuple):
         A constant feature has no scale of its own and takes the mean of the others'; if all are
         constant, any positive variance serves.
         """
-        varying = self.variances > 0
-        usual = self.variances[varying].mean() if varying.any() else 1.0
+        variances, varying = self.variances, self.variances > 0
+        if not varying.all():
+            usual = variances[varying].mean() if varying.any() else 1.0
+            variances = np.where(varying, variances, usual)
         # Seven digits: rounding, which depends on the order of the samples, does not show.
-        significand, exponent = np.frexp(np.where(varying, self.variances, usual))
+        significand, exponent = np.frexp(variances)
         return RELATIVE_VARIANCE * np.ldexp(np.round(significand * 2.0**24), exponent - 24)
 
-    @property
-    def cells(self) -> Array:
-        """Variances within the cells that the values of coarse features stand for, (d,)."""
+    def cells_above(self, least: Array) -> Array:
+        """Variances within the cells that the values of coarse features stand for, (d,).
+
+        0 where they are no more than `least` (d,).
+        """
         cells = self.steps**2 / 12.0
-        return np.where(cells > self.collapsed_variances, cells, 0.0)
+        return np.where(cells > least, cells, 0.0)
 
 
 def _n_samples(weights: Array, single: bool) -> float:
@@ -88,12 +92,10 @@ def _of_observed(column: Array, weights: Array, single: bool) -> tuple[Array, Ar
 
 def _variances_and_steps(X: Array, weights: Array, n_samples: float) -> tuple[Array, Array]:
     """Robust variance of each feature, and its step or 0."""
-    columns = np.ascontiguousarray(X.T)
-    if weights.min() == weights.max():
-        values, weights = np.sort(columns, axis=1), weights[None]
-    else:
-        order = np.argsort(columns, axis=1)
-        values, weights = np.take_along_axis(columns, order, axis=1), weights[order]
+    values, of_values = np.array(X.T, order="C"), weights[None, :1]
+    if (weights != weights[0]).any():
+        order = np.argsort(values, axis=1)
+        values, of_values = np.take_along_axis(values, order, axis=1), weights[order]
     variances, steps = np.empty(len(values)), np.empty(len(values))
-    feature_scales(values, weights, n_samples, variances, steps)
+    feature_scales(values, of_values, n_samples, variances, steps)
     return variances, steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import isinf, isnan
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -196,19 +197,22 @@ def array_with_missing(estimator: BaseEstimator, X: Any, reset: bool) -> tuple[A
 
     Sets the features of the estimator, or checks them.
     """
-    X = plain(unmasked(X), "X")
-    try:
-        array = converted(X, partial(_validated, estimator, reset))
-    except (TypeError, ValueError):
-        if not only_missing(X):
-            raise
-        validate_data(estimator, X, skip_check_array=True, reset=reset)
-        array = check_array(with_nan(X), ensure_all_finite=False)
+    if is_plain(X, np.float64, np.float32):
+        array = _validated(estimator, reset, X)
+    else:
+        X = plain(unmasked(X), "X")
+        try:
+            array = converted(X, partial(_validated, estimator, reset))
+        except (TypeError, ValueError):
+            if not only_missing(X):
+                raise
+            validate_data(estimator, X, skip_check_array=True, reset=reset)
+            array = check_array(with_nan(X), ensure_all_finite=False)
     largest = checks.magnitude(array)
-    whole = not np.isnan(largest)
+    whole = not isnan(largest)
     if not whole:
         largest = observed_magnitude(array)
-    if np.isinf(largest):
+    if isinf(largest):
         refuse_infinity(X, array)
     return array, largest, whole
 

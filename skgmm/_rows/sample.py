@@ -30,6 +30,9 @@ MANY_COMPONENTS = 64
 # The scale of the features is taken from no more than so many samples, the same for every seed.
 _SCALE_SAMPLES, _SCALE_KEY = 5_000, 0
 
+# Draws that are held in memory at once.
+_AT_ONCE = 2**18
+
 # Draws that the counter-based generator makes at a time.
 _DRAWS = 4
 
@@ -115,7 +118,7 @@ class Reservoir:
         priorities = np.concatenate([self.priorities, other.priorities])
         numbers = np.concatenate([self.numbers, other.numbers])
         if len(rows) > self.size + 1:
-            kept = np.argpartition(priorities, -self.size - 1)[-self.size - 1 :]
+            kept = _highest(priorities, self.size + 1)
             rows, weights, priorities, numbers = (
                 array[kept] for array in (rows, weights, priorities, numbers)
             )
@@ -129,7 +132,7 @@ class Reservoir:
     def sample(self) -> StartSample:
         """What starts look at, whatever the order in which the rows were held."""
         complete, threshold = len(self.rows) <= self.size, self.threshold
-        order = np.argsort(self.numbers)
+        order = np.argsort(self.numbers, kind="stable")  # quick where they are in order
         if not complete:
             order = order[self.priorities[order] > threshold]
         weights = np.maximum(self.weights[order], 0.0 if complete else threshold)
@@ -170,7 +173,7 @@ def reservoir(
     """The reservoir of rows; `first` is the number of rows that count before these."""
     none = np.empty(0)
     held = Reservoir(size, np.empty((0, X.shape[1])), none, none, np.empty(0, np.int64))
-    for part in slices(len(X)):
+    for part in slices(len(X), _AT_ONCE):
         n_rows, weights, counted = part.stop - part.start, None, None
         if sample_weight is not None:
             weights, counted = _positive(sample_weight[part])
@@ -180,9 +183,8 @@ def reservoir(
         priorities = np.divide(1.0 if weights is None else weights, draws, out=draws)
         chosen = np.flatnonzero(priorities > max(held.threshold, _sure(priorities, size)))
         if len(chosen) > size + 1:  # no others can stay
-            highest = np.argpartition(priorities[chosen], -size - 1)[-size - 1 :]
-            chosen = chosen[np.sort(highest)]
-        rows = X[part][chosen if counted is None else counted[chosen]]
+            chosen = chosen[_highest(priorities[chosen], size + 1)]
+        rows = X[part].take(chosen if counted is None else counted[chosen], axis=0)
         own = np.ones(len(chosen)) if weights is None else weights[chosen]
         held = held + Reservoir(
             size, np.asarray(rows, dtype=np.float64), own, priorities[chosen], first + chosen
@@ -195,6 +197,11 @@ def _positive(weights: Array) -> tuple[Array, Array]:
     """The weights that are positive, and their numbers."""
     counted = np.flatnonzero(weights)
     return weights[counted], counted
+
+
+def _highest(priorities: Array, number: int) -> Array:
+    """Which of the priorities are so many highest ones, bool."""
+    return priorities >= np.partition(priorities, -number)[-number]
 
 
 def _sure(priorities: Array, size: int) -> float:
@@ -245,7 +252,7 @@ def _distinct(rows: Array, weights: Array) -> tuple[Array, Array]:
     order = np.argsort(rows[:, 0], kind="stable")
     first = rows[order, 0]
     if (first[1:] != first[:-1]).all():  # the other columns do not matter
-        return rows[order], weights[order]
+        return rows.take(order, axis=0), weights.take(order)
     order = np.lexsort(rows.T[::-1])
     rows, weights = rows[order], weights[order]
     new = np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)]

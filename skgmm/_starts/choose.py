@@ -74,7 +74,6 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     warning = _too_few(n_distinct, n_components, n_features, structure, needed)
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
     known["weights"] = given.weights
-
     if isinstance(rows, GroupedRows) and rows.fully_labelled(n_components):
         # Responsibilities are known: nothing to choose from, and no better optimum to look for.
         known["sample"] = None
@@ -91,7 +90,18 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     if callable(settings.init_params):
         make = _by_callable(settings.init_params, objective, sample, n_components, given)
         return Start(make, **known)
-    kind = settings.init_params
+    return _by_method(settings, objective, sample, given, known)
+
+
+def _by_method(
+    settings: Settings,
+    objective: Objective,
+    sample: Callable[[], StartSample],
+    given: GivenParameters,
+    known: dict[str, Any],
+) -> Start:
+    """The start that `init_params` names, as far as parameters are not given."""
+    kind, n_components = settings.init_params, settings.n_components
     if kind == "auto":
         if given.means is None and n_components > 1 and len(sample()) >= n_components:
             raced = partial(race, objective, sample(), n_components, given)
@@ -101,7 +111,7 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     name = kind if random else "given"
     if (complete := given.complete()) is not None:
         return Start(lambda _: single_candidate(name, complete), random, **known)
-    if n_components == 1 and random and kind == "kmeans" and rows.whole:
+    if n_components == 1 and random and kind == "kmeans" and objective.rows.whole:
         make = _of_all_samples(name, objective, given)
         return Start(make, random, settled=given.nothing, **known)
     named = partial(initial_parameters, kind, objective, sample(), n_components, given)
@@ -150,7 +160,8 @@ def _few_distinct(rows: Rows, sample: Callable[[], StartSample], needed: int) ->
         if rows.sample_weight is not None:
             some = some[rows.sample_weight[: len(some)] > 0]
         # Distinct values of a feature are a lower bound.
-        if len(np.unique(some)) >= needed:
+        ordered = np.sort(some)
+        if len(some) and 1 + np.count_nonzero(ordered[1:] > ordered[:-1]) >= needed:
             return None
     drawn = sample()
     # An incomplete sample shows that distinct samples are few, not how many there are.

@@ -13,6 +13,8 @@ from skgmm._starts.methods import EmptyStartError
 from skgmm._threads import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError
 
+LARGEST_SEED = int(np.iinfo(np.int32).max)
+
 
 class LeftOutError(ValueError):
     """A start that was skipped because a callback had stopped the fit."""
@@ -37,7 +39,7 @@ def best_of(
     IllDefinedCovarianceError, EmptyStartError
         If every start failed: the error of the first.
     """
-    seeds = random_state.randint(np.iinfo(np.int32).max, size=n_init)
+    seeds = random_state.randint(LARGEST_SEED, size=n_init)
 
     def attempt(start: int) -> EMResult | ValueError:
         try:

@@ -23,8 +23,8 @@ from skgmm._linalg import (
     triangular_inverse,
 )
 
-# Of a variance whose inverse is a float64 number with all its digits.
-_SMALLEST = float(np.finfo(np.float64).tiny)
+# Of a variance whose inverse is a float64 number with all its digits; of precisions to be added.
+_SMALLEST, _LARGEST = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max) / 4.0
 
 
 class IllDefinedCovarianceError(ValueError):
@@ -85,10 +85,10 @@ class Covariance(ABC):
 
     def check_precisions(self) -> None:
         """Raise IllDefinedCovarianceError where precisions, or sums of two, are infinite."""
-        with np.errstate(over="ignore"):
-            finite = np.isfinite(4.0 * self.precision_diagonal())
-        if not finite.all():
-            raise IllDefinedCovarianceError(np.flatnonzero(~finite.all(axis=1)).tolist())
+        precisions = self.precision_diagonal()
+        if not precisions.max() <= _LARGEST:  # nor is NaN
+            finite = (precisions <= _LARGEST).all(axis=1)
+            raise IllDefinedCovarianceError(np.flatnonzero(~finite).tolist())
 
     @property
     @abstractmethod

@@ -56,15 +56,13 @@ class EllipsoidalStructure(Structure):
 
     def check_positive_definite(self, matrices: Array, quantity: str) -> None:
         stack = self._stack(matrices, matrices.shape[-1])
-        lopsided = np.abs(stack - np.swapaxes(stack, 1, 2)).max(axis=(1, 2))
-        asymmetric = lopsided > 1e-6 * np.abs(stack).max(axis=(1, 2))  # float32 input is allowed
-        _, singular = cholesky(symmetrised(stack))
-        if (asymmetric | singular).any():
-            k = int(np.argmax(asymmetric | singular))
+        asymmetric, (_, singular) = _asymmetric(stack), cholesky(symmetrised(stack))
+        if asymmetric or singular.any():
+            k = min([*asymmetric, *np.flatnonzero(singular).tolist()])
             which = "" if len(stack) == 1 else f" of component {k}"
             raise ValueError(
                 f"'{self.name} {quantity}' should be symmetric, positive-definite, but that{which} "
-                f"{'is not symmetric' if asymmetric[k] else _smallest_eigenvalue(stack[k])}"
+                f"{'is not symmetric' if k in asymmetric else _smallest_eigenvalue(stack[k])}"
             )
 
 
@@ -125,6 +123,15 @@ class EqualVolume(BuiltIn, EllipsoidalStructure):
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return 1 + n_components * (n_features * (n_features + 1) // 2 - 1)
+
+
+def _asymmetric(matrices: Array) -> list[int]:
+    """Which of a stack of matrices (m, d, d) are not symmetric, but for the rounding of float32."""
+    apart = matrices - np.swapaxes(matrices, 1, 2)
+    if not apart.any():
+        return []
+    lopsided = np.abs(apart).max(axis=(1, 2)) > 1e-6 * np.abs(matrices).max(axis=(1, 2))
+    return np.flatnonzero(lopsided).tolist()
 
 
 def _smallest_eigenvalue(matrix: Array) -> str:

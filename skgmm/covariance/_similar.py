@@ -20,7 +20,9 @@ def similar_components(
     """
     # Factors are upper triangular: the first feature alone tells which cannot be similar.
     first, scale = means[:, 0], covariance.factor.reshape(len(covariance.factor), -1)[:, 0]
-    near = np.tril(np.abs(first[:, None] - first) * scale[:, None] < tolerance, -1)
+    order = np.arange(len(means))
+    near = np.abs(first[:, None] - first) * scale[:, None] < tolerance
+    near &= order < order[:, None]
     if not near.any():
         return
     own = covariance.per_component(len(means))

@@ -54,6 +54,16 @@ class Ties:
         return self.volume + self.shape + self.rotation
 
     @property
+    def closed_form(self) -> bool:
+        """Whether the M-step needs no iterations.
+
+        It does for a shape that components of different volumes share, or axes that those of
+        different shapes do.
+        """
+        shape = (self.volume, self.shape) == ("V", "E")
+        return not shape and (self.shape, self.rotation) != ("V", "E")
+
+    @property
     def turn(self) -> bool:
         """Whether a shape is shared and axes are not, or axes and no shape."""
         return self.rotation not in ("I", self.shape)

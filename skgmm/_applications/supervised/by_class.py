@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
-from sklearn import config_context
 from sklearn.base import clone
+from sklearn.utils import check_random_state
 
 from skgmm._applications.supervised.classes import Classes
 from skgmm._applications.supervised.samples import AnyMixture, best_of
 from skgmm._em.result import EMStatus
-from skgmm._fitted import collected_warnings
-from skgmm._fitting import attributes_of
+from skgmm._em.settings import Settings
+from skgmm._fitted import collected_warnings, snapshot, warn_after_fit
+from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._parameters import MixtureParameters
+from skgmm._rows.intake import rows_in_memory
 from skgmm.covariance import find_structure
 from skgmm.covariance._base import covariance_of
 from skgmm.model_selection import GaussianMixtureSearch
@@ -42,14 +44,33 @@ def fit_each(
 ) -> list[GaussianMixtureEM]:
     """A mixture for each class, fitted to the samples that are known to belong to it."""
     fitted: list[GaussianMixtureEM] = []
+    fit_one: Callable[[Array, Array | None], GaussianMixtureEM] | None = None
     for number in range(classes.number):
-        own = classes.codes == number
-        # The parameters are valid if they were for the first class.
-        checked = config_context(skip_parameter_validation=True) if fitted else nullcontext()
-        with naming(classes.name(number), messages), checked:
-            fit = clone(mixture).fit(X[own], sample_weight=taken(weights, own))
-        fitted.append(best_of(fit))
+        own = np.flatnonzero(classes.codes == number)
+        with naming(classes.name(number), messages):
+            fit_one = fit_one or _fit_of(mixture)
+            fitted.append(fit_one(X.take(own, axis=0), taken(weights, own)))
     return fitted
+
+
+def _fit_of(mixture: AnyMixture) -> Callable[[Array, Array | None], GaussianMixtureEM]:
+    """A fit of a clone to samples and weights. All parameters are read and checked here."""
+    ordinary = type(mixture) is GaussianMixtureEM and not hasattr(mixture, "_skl_callbacks")
+    if not ordinary or isinstance(mixture.random_state, np.random.RandomState):
+        return lambda X, weights: best_of(clone(mixture).fit(X, sample_weight=weights))
+    prototype = clone(mixture)
+    prototype._validate_params()
+    settings = Settings.of(prototype)
+
+    def fit(X: Array, weights: Array | None) -> GaussianMixtureEM:
+        fitted = snapshot(prototype)
+        rows = rows_in_memory(fitted, X, weights, settings.n_components)
+        found = fit_mixture(settings, rows, check_random_state(settings.random_state))
+        fitted.__dict__.update(found.attributes())
+        warn_after_fit(found.messages)
+        return fitted
+
+    return fit
 
 
 def fit_all(

@@ -30,15 +30,16 @@ class Classes:
     def of(cls, estimator: Any, y: Any, unlabeled: Any, X: Array, counted: Any) -> Classes:
         """From the target of all samples X, those of the `counted` ones."""
         check_target_given(estimator, y)
-        y = column_or_1d(y, warn=True)
+        plain = type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuf"
+        if not plain:  # scikit-learn's check is slow
+            y = column_or_1d(y, warn=True)
         check_consistent_length(X, y)
         y = y[counted]
         unknown = _is_unknown(y, unlabeled)
         known = y[~unknown]
-        if len(known):
-            assert_all_finite(known, estimator_name=type(estimator).__name__, input_name="y")
         integers = known.dtype.kind in "biu"
         if len(known) and not integers:
+            assert_all_finite(known, estimator_name=type(estimator).__name__, input_name="y")
             check_classification_targets(known)
         values, own = np.unique(known, return_inverse=True)
         if integers and 2 * len(values) > len(known):  # the check is slow, and few are classes

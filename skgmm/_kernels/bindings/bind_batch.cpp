@@ -107,13 +107,11 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
             if (!std::isfinite(magnitudes.data()[i])) return;
             sort_rows(all[i], sorted.of(i));
             distinct.data()[i] = all_distinct(sorted.of(i), n, d);
-            const std::vector<double> weights(n, 1.0);
             std::vector<double> column(n);
+            const EqualWeights ones(n, 1.0);
             for (int64_t j = 0; j < d; ++j) {
                 for (int64_t row = 0; row < n; ++row) column[row] = sorted.of(i)[row * d + j];
-                if (j > 0) std::sort(column.begin(), column.end());
-                const FeatureScale scale =
-                    feature_scale(column.data(), weights.data(), n, double(n));
+                const FeatureScale scale = feature_scale(column.data(), ones, double(n));
                 variances.data()[i * d + j] = scale.variance;
                 steps.data()[i * d + j] = scale.step;
             }
@@ -227,19 +225,17 @@ void starts(Labels offsets, Numbers rows, const std::string& code, Table uniform
 // `_rows/evidence.py` adds them up.
 template <typename T>
 void write_certainties(const Rows<T>& rows, const Family& family, const State& state, double* out) {
-    const int64_t n = rows.n_samples, d = rows.n_features;
+    const int64_t d = rows.n_features;
     const int64_t K = int64_t(state.log_weights.size()), m = family.one ? 1 : K;
     const std::vector<double> none(d, 0.0);
-    std::vector<double> peaks(K), logs(n * K);
+    std::vector<double> peaks(K);
     log_peak(K, d, family.factor == Factor::triangular, m, state.factors.data(),
              state.log_weights.data(), none.data(), peaks.data());
     PackedMixture mixture(K, d, family.factor, state.means.data(), state.factors.data(), m,
                           peaks.data());
     Values<T> values{};
-    values.log_responsibilities = logs.data();
+    values.log_certainty = out;
     write_rows_fast(rows, mixture, state.means.data(), values, 1);
-    for (int64_t i = 0; i < n; ++i)
-        out[i] = *std::max_element(logs.begin() + i * K, logs.begin() + (i + 1) * K);
 }
 
 // How a run ended: where what is next needs the Python implementation, it is to begin again there.
@@ -301,15 +297,22 @@ std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
     return objectives;
 }
 
-// Variances and steps of features from their sorted values (d, n), and weights (d, n) or (1, n).
-void scales(Table values, Table weights, double n_samples, Numbers variances, Numbers steps) {
-    const int64_t d = values.shape(0), n = values.shape(1), m = weights.shape(0);
-    require(n > 0 && int64_t(weights.shape(1)) == n && (m == 1 || m == d), "weights: as values");
+// Variances and steps of features from their values (d, n), sorted with their weights (d, n), or in
+// any order, which may change, where each has the weight (1, 1).
+void scales(Numbers values, Table weights, double n_samples, Numbers variances, Numbers steps) {
+    require(values.ndim() == 2 && values.shape(1) > 0, "values: (d, n)");
+    const int64_t d = values.shape(0), n = values.shape(1);
+    const bool equal = weights.size() == 1;
+    require(equal || (int64_t(weights.shape(0)) == d && int64_t(weights.shape(1)) == n),
+            "weights: as values, or one");
     require(int64_t(variances.size()) == d && int64_t(steps.size()) == d,
             "variances and steps: one for each feature");
+    const EqualWeights of_each(n, weights.data()[0]);
     for (int64_t j = 0; j < d; ++j) {
-        const FeatureScale scale = feature_scale(
-            values.data() + j * n, weights.data() + (m == 1 ? 0 : j * n), n, n_samples);
+        double* own = values.data() + j * n;
+        const FeatureScale scale =
+            equal ? feature_scale(own, of_each, n_samples)
+                  : feature_scale(own, weights.data() + j * n, n, n_samples);
         variances.data()[j] = scale.variance;
         steps.data()[j] = scale.step;
     }
@@ -337,6 +340,7 @@ void skgmm::bind_batch(nb::module_& m) {
           nb::arg("uniforms"), nb::arg("n_draws"), nb::arg("max_iter"), nb::arg("worth_sorting"),
           nb::arg("floors"), nb::arg("weights").noconvert(), nb::arg("means").noconvert(),
           nb::arg("factors").noconvert(), nb::arg("found").noconvert(), nb::arg("n_threads"));
-    m.def("feature_scales", &scales, nb::arg("values"), nb::arg("weights"), nb::arg("n_samples"),
+    m.def("feature_scales", &scales, nb::arg("values").noconvert(), nb::arg("weights"),
+          nb::arg("n_samples"),
           nb::arg("variances").noconvert(), nb::arg("steps").noconvert());
 }

@@ -159,9 +159,9 @@ template <typename T>
 int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_peak,
                      std::optional<Out<double>> log_density, std::optional<Out<T>> responsibilities,
                      std::optional<Out<double>> log_responsibilities,
-                     std::optional<Out<int64_t>> labels, std::optional<Vector> origin,
-                     std::optional<Factors> lines, std::optional<Out<double>> averages,
-                     int64_t n_threads) {
+                     std::optional<Out<double>> log_certainty, std::optional<Out<int64_t>> labels,
+                     std::optional<Vector> origin, std::optional<Factors> lines,
+                     std::optional<Out<double>> averages, int64_t n_threads) {
     const Rows<T> rows = rows_of<T>(X, std::nullopt);
     require(log_peak.shape(0) == means.shape(0), "log_peak: one for each component");
     PackedMixture mixture = packed(means, factors, log_peak.data());
@@ -173,6 +173,8 @@ int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_peak,
             "responsibilities: (n, K)");
     require(!log_responsibilities || int64_t(log_responsibilities->size()) == n * K,
             "log_responsibilities: (n, K)");
+    require(!log_certainty || int64_t(log_certainty->size()) == n,
+            "log_certainty: one for each row");
     const Lines linear_functions = averages ? lines_of(*lines, *origin, K) : Lines{};
     require(!origin || int64_t(origin->shape(0)) == rows.n_features,
             "origin: as many features as X");
@@ -181,6 +183,7 @@ int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_peak,
     const Values<T> values{log_density ? log_density->data() : nullptr,
                            responsibilities ? responsibilities->data() : nullptr,
                            log_responsibilities ? log_responsibilities->data() : nullptr,
+                           log_certainty ? log_certainty->data() : nullptr,
                            labels ? labels->data() : nullptr,
                            averages ? averages->data() : nullptr,
                            linear_functions};
@@ -221,8 +224,8 @@ void bind(nb::module_& m) {
     m.def("write_values", &write_values<T>, nb::arg("X").noconvert(), nb::arg("means"),
           nb::arg("factors"), nb::arg("log_peak"), nb::arg("log_density").none(),
           nb::arg("responsibilities").none(), nb::arg("log_responsibilities").none(),
-          nb::arg("labels").none(), nb::arg("origin").none(), nb::arg("lines").none(),
-          nb::arg("averages").none(), nb::arg("n_threads"));
+          nb::arg("log_certainty").none(), nb::arg("labels").none(), nb::arg("origin").none(),
+          nb::arg("lines").none(), nb::arg("averages").none(), nb::arg("n_threads"));
 }
 
 }  // namespace

@@ -105,6 +105,12 @@ void write_by_component(const Workspace& w, int64_t n_components, int64_t first,
                 static_cast<T>(w.log_joint[k * w.stride + lane]);
 }
 
+// The log of the largest responsibility, which is 1 over the sum of what `exponentiate` leaves in
+// units of the largest.
+void write_certainty(const Workspace& w, int64_t first, int64_t count, double* out) {
+    for (int64_t lane = 0; lane < count; ++lane) out[first + lane] = std::log(w.peak[lane]);
+}
+
 // log_joint becomes the logarithms of the responsibilities, from a copy of what it was before
 // `exponentiate`: exp underflows. Differences first, so that they sum to 1 however large the parts.
 void take_density(int64_t n_components, const std::vector<double>& log_joint,
@@ -147,6 +153,7 @@ int64_t values(const Rows<T>& in, const Mixture& mixture, int64_t first, int64_t
         if (out.log_density)
             for (int64_t lane = 0; lane < count; ++lane)
                 out.log_density[start + lane] = w.density[lane];
+        if (out.log_certainty) write_certainty(w, start, count, out.log_certainty);
         if (out.averages)
             write_averages(out.lines, K, in.n_features, start, count, w, out.averages);
         if (out.log_responsibilities) {

@@ -102,6 +102,7 @@ struct Values {
     double* log_density;           // (n,)
     T* responsibilities;           // (n, K)
     double* log_responsibilities;  // (n, K), which a float need not hold
+    double* log_certainty;         // (n,), the log of the largest responsibility
     std::int64_t* labels;          // (n,)
     double* averages;              // (n, n_targets), of the lines by responsibility
     Lines lines;

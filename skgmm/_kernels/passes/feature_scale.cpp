@@ -27,6 +27,15 @@ constexpr double least_repeats = 3.0;
 // Values that differ by less than this in standard deviations are the same but for rounding.
 constexpr double same = 1e-9;
 
+// That of a normal distribution with two quantiles so far apart.
+double normal_variance(double apart, double width) { return (apart / width) * (apart / width); }
+
+// The place of a quantile among sorted values, from the sums of weights up to each.
+int64_t place_of(const std::vector<double>& ranks, double share) {
+    const double least = share * ranks.back();
+    return std::lower_bound(ranks.begin(), ranks.end() - 1, least) - ranks.begin();
+}
+
 // The variance, or that of the normal distribution with these quantiles if it is smaller.
 double robust_variance(const double* values, const double* weights, int64_t n) {
     std::vector<double> ranks(n);
@@ -37,13 +46,9 @@ double robust_variance(const double* values, const double* weights, int64_t n) {
     const double mean = origin + shift / total;
     for (int64_t i = 0; i < n; ++i)
         squares += weights[i] * (values[i] - mean) * (values[i] - mean);
-    const auto quantile = [&](double share) {
-        return values[std::lower_bound(ranks.begin(), ranks.end() - 1, share * total) -
-                      ranks.begin()];
-    };
     for (const auto& [tail, width] : quantiles) {
-        const double apart = quantile(1.0 - tail) - quantile(tail);
-        if (apart > 0.0) return std::min(squares / total, (apart / width) * (apart / width));
+        const double apart = values[place_of(ranks, 1.0 - tail)] - values[place_of(ranks, tail)];
+        if (apart > 0.0) return std::min(squares / total, normal_variance(apart, width));
     }
     return squares / total;
 }
@@ -62,14 +67,92 @@ double step_of(const double* values, int64_t n, double deviation, double n_sampl
     return coarse && std::isfinite(smallest) ? smallest : 0.0;
 }
 
+bool is_constant(double lowest, double highest) {
+    const double rounding = 4.0 * std::numeric_limits<double>::epsilon() *
+                            std::max(std::abs(lowest), std::abs(highest));
+    return !(highest - lowest > rounding);
+}
+
+// Sorted values, a few of all.
+struct Few {
+    Few(const double* all, int64_t n) : size(std::min<int64_t>(n, most)) {
+        for (int64_t i = 0; i < size; ++i) values[i] = all[i * (n / size)];
+        std::sort(values, values + size);
+    }
+
+    // Whether they are more than a coarse feature has. Two are different for certain if they are so
+    // far apart that not even n values could bridge the gap by steps of rounding.
+    bool certainly_fine(int64_t n, double deviation) const {
+        int64_t n_values = 1;
+        for (int64_t i = 1; i < size; ++i)
+            n_values += values[i] - values[i - 1] > double(n) * same * deviation;
+        return n_values > most_values;
+    }
+
+    static constexpr int64_t most = 4 * most_values;
+    int64_t size;
+    double values[most];
+};
+
+// The value at a place among n sorted ones. It is looked for between two of the few, on both sides
+// of where it is expected, and if it is not there among all. `room` is for n values.
+double value_at(int64_t place, const double* all, int64_t n, const Few& few, double* room) {
+    const double expected = double(place) / double(n) * double(few.size);
+    const double margin = std::sqrt(double(few.size));
+    const double low = expected < margin ? -INFINITY : few.values[int64_t(expected - margin)];
+    const double high = expected + margin < double(few.size)
+                            ? few.values[int64_t(expected + margin)]
+                            : INFINITY;
+    int64_t n_below = 0, n_between = 0;
+    for (int64_t i = 0; i < n; ++i) {  // without branches
+        room[n_between] = all[i];
+        n_below += all[i] < low;
+        n_between += (all[i] >= low) & (all[i] <= high);
+    }
+    int64_t own = place - n_below;
+    if (own < 0 || own >= n_between) {
+        std::copy(all, all + n, room);
+        own = place, n_between = n;
+    }
+    std::nth_element(room, room + own, room + n_between);
+    return room[own];
+}
+
 }  // namespace
+
+EqualWeights::EqualWeights(int64_t n_values, double weight_of_each)
+    : n(n_values), weight(weight_of_each) {
+    std::vector<double> ranks(n, weight);
+    std::partial_sum(ranks.begin(), ranks.end(), ranks.begin());
+    low = place_of(ranks, quantiles[0].tail), high = place_of(ranks, 1.0 - quantiles[0].tail);
+}
+
+FeatureScale feature_scale(double* values, const EqualWeights& weights, double n_samples) {
+    const int64_t n = weights.n;
+    double lowest = values[0], highest = values[0], shift = 0.0, squares = 0.0;
+    const double origin = values[0];
+    for (int64_t i = 0; i < n; ++i) {
+        lowest = std::min(lowest, values[i]), highest = std::max(highest, values[i]);
+        shift += values[i] - origin;
+    }
+    if (is_constant(lowest, highest)) return {0.0, 0.0};
+    const double mean = origin + shift / double(n);
+    for (int64_t i = 0; i < n; ++i) squares += (values[i] - mean) * (values[i] - mean);
+    const Few few(values, n);
+    std::vector<double> room(n + 1);
+    const double apart = value_at(weights.high, values, n, few, room.data()) -
+                         value_at(weights.low, values, n, few, room.data());
+    const double variance =
+        std::min(squares / double(n), normal_variance(apart, quantiles[0].width));
+    if (apart > 0.0 && few.certainly_fine(n, std::sqrt(variance))) return {variance, 0.0};
+    std::sort(values, values + n);
+    std::fill(room.begin(), room.end(), weights.weight);
+    return feature_scale(values, room.data(), n, n_samples);
+}
 
 FeatureScale feature_scale(const double* values, const double* weights, int64_t n,
                            double n_samples) {
-    const double lowest = values[0], highest = values[n - 1];
-    const double rounding = 4.0 * std::numeric_limits<double>::epsilon() *
-                            std::max(std::abs(lowest), std::abs(highest));
-    if (!(highest - lowest > rounding)) return {0.0, 0.0};
+    if (is_constant(values[0], values[n - 1])) return {0.0, 0.0};
     const double variance = robust_variance(values, weights, n);
     return {variance, step_of(values, n, std::sqrt(variance), n_samples)};
 }

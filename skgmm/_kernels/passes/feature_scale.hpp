@@ -13,4 +13,16 @@ struct FeatureScale {
 FeatureScale feature_scale(const double* values, const double* weights, std::int64_t n,
                            double n_samples);
 
+// Of n values that all have one weight: where their quartiles are when they are sorted.
+struct EqualWeights {
+    EqualWeights(std::int64_t n_values, double weight_of_each);
+
+    std::int64_t n;
+    double weight;
+    std::int64_t low, high;
+};
+
+// The same of such values in any order, which may change. Most features need not be sorted.
+FeatureScale feature_scale(double* values, const EqualWeights& weights, double n_samples);
+
 }  // namespace skgmm

@@ -1,0 +1,109 @@
+"""In how many directions samples vary, from Moments: constant and linearly dependent columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import eigh
+
+from skgmm._em.result import Span
+from skgmm._linalg import Array, all_above
+from skgmm._moments import Moments, Scatter
+from skgmm._threads import cached_property
+
+# Variances along a direction, in units of the features' own, that are rounding, and no more than
+# the default reg_covar.
+ROUNDING, NO_VARIANCE = 1e-12, 1e-10
+
+# Columns with a smaller coefficient take no part in a linear dependence.
+_TAKES_PART = 1e-3
+
+
+@dataclass(frozen=True)
+class AllSamples:
+    """All samples as one component, with cross products where these are known.
+
+    Of a constant column all second moments are exactly 0.
+    """
+
+    moments: Moments  # of one component, without added variance
+    variances: Array  # (d,)
+    varying: Array  # (d,) bool
+    components: Moments  # that these are made of
+
+    @classmethod
+    def of(cls, components: Moments, constant: Array | None) -> AllSamples:
+        """From the Moments of components; `constant` are features where these cannot tell."""
+        form = Scatter.DIAGONAL if components.form is Scatter.DIAGONAL else Scatter.FULL
+        moments = components.overall(form)
+        variances, varying = moments.feature_variances()
+        if constant is not None:
+            varying = varying & ~constant
+        if not varying.all():
+            # What is left of a constant column is rounding of its mean.
+            kept = varying if form is Scatter.DIAGONAL else varying[:, None] & varying
+            moments = replace(moments, scatter=np.where(kept, moments.scatter, 0.0))
+            variances = np.where(varying, variances, 0.0)
+        return cls(moments, variances, varying, components)
+
+    @property
+    def scatters(self) -> tuple[Array, Array]:
+        """Scatter (d, d) of all samples, and within the components.
+
+        Far outliers can hide all other variance in the first: it is then seen in the second.
+        """
+        return self.moments.scatter[0], self._within
+
+    @cached_property
+    def _within(self) -> Array:
+        return self.components.form.dense(self.components.scatter).sum(axis=0)
+
+    def span(self, floor: Array) -> Span:
+        """Constant and linearly dependent columns, and those that vary less than `floor` (d,).
+
+        Without cross products only constant columns are seen, and only they matter to such
+        structures.
+        """
+        variances, varying = self.variances, self.varying
+        n_features, columns = len(variances), np.flatnonzero(varying)
+        constant = [] if len(columns) == n_features else np.flatnonzero(~varying).tolist()
+        lost: tuple[list[int], float] = [], np.inf
+        if (hidden := varying & (variances < floor)).any():
+            lost = np.flatnonzero(hidden).tolist(), float(variances[hidden].min())
+        n_directions, dependent = len(columns), []
+        if self.moments.form is Scatter.FULL and len(columns) > 1:
+            null = self._null_directions(columns, floor)
+            if null.shape[1]:
+                n_directions -= null.shape[1]
+                dependent = columns[np.abs(null).max(axis=1) > _TAKES_PART].tolist()
+        return Span(n_features, n_directions, constant, dependent, *lost)
+
+    def _null_directions(self, columns: Array, floor: Array) -> Array:
+        """Directions in which the samples do not vary, as a whole or within the components."""
+        overall = self._null_directions_of(self.moments.scatter[0], columns, floor)
+        if not overall.shape[1]:
+            return overall
+        within = self._null_directions_of(self._within, columns, floor)
+        return min(overall, within, key=lambda axes: axes.shape[1])
+
+    def _null_directions_of(self, scatter: Array, columns: Array, floor: Array) -> Array:
+        """Directions without variance in a scatter (d, d) of these columns, (r, m).
+
+        Eigenvalues of the correlations tell, so that units do not matter. What is less than the
+        default `reg_covar` (or the given one, if that is smaller) is no variance.
+        """
+        if len(columns) < len(scatter):
+            scatter, floor = scatter[np.ix_(columns, columns)], floor[columns]
+        covariance = scatter / self.moments.total_weight
+        variances = np.diagonal(covariance)
+        if not variances.min() > 0:
+            variances = np.where(variances > 0, variances, 1.0)
+        deviations = np.sqrt(variances)
+        correlations = covariance / deviations / deviations[:, None]
+        largest = float((floor / variances).max())
+        least = min(max(largest, ROUNDING), NO_VARIANCE)
+        if all_above(correlations, 2.0 * least):
+            return np.empty((len(columns), 0))
+        values, vectors = eigh(correlations)
+        return vectors[:, values <= least]
