@@ -31,9 +31,9 @@ from skgmm._rows.uniform_noise import refuse_only_noise
 from skgmm._starts.choose import Start, choose_start, single_candidate, table_of_starts
 from skgmm._starts.given import fixed_by
 from skgmm._starts.labelled import naming_labels, order_of_labels
-from skgmm._starts.race import Candidate
 from skgmm._starts.relocation import relocated
 from skgmm._starts.restarts import best_of
+from skgmm._starts.runners import Candidate
 from skgmm._starts.split_merge import split_and_merge
 from skgmm._starts.swap_search import Tried
 from skgmm.covariance import IllDefinedCovarianceError, Structure
@@ -219,9 +219,8 @@ def _run(
             collapse,
             start.sample,
             result,
-            (one.parameters for one in candidates[1:]),
+            candidates,
             stream,
-            n_raced=sum(one.evaluations for one in candidates),
             tried=tried,
             # Where samples are too few for the structure, no optimum is better than another.
             only_repair=not start.random or start.warning is not None,
@@ -229,7 +228,7 @@ def _run(
         )
         refuse_only_noise(result.moments, rows)
     return replace(
-        result,
+        collapse.described(result),
         shortage=start.warning,
         n_distinct=start.n_distinct,
         span=collapse.span_of(result, objective.determined),

@@ -135,16 +135,43 @@ class CollapseTest:
         return list(range(parameters.n_components)) if shared and collapsed else collapsed
 
     def _collapsed_matrices(self, covariances: Array, suspects: Array) -> list[int]:
+        return [
+            k for k in suspects.tolist() if not self._all_below(LARGEST_FRACTION, covariances[k])
+        ]
+
+    def _all_below(self, fraction: float, matrix: Array) -> bool:
+        """Whether less of a covariance is added along every direction in which the samples vary."""
+        if self._varies_in_all:
+            return all_above(fraction * matrix - np.diag(self.floor), 0.0)
         directions = self.directions
         if not directions.size:
-            return []
-        matrices = directions.T @ covariances[suspects] @ directions
-        added = directions.T @ np.diag(self.floor) @ directions
-        return [
-            k
-            for k, matrix in zip(suspects.tolist(), matrices, strict=True)
-            if _largest_fraction(added, matrix) > LARGEST_FRACTION
-        ]
+            return True
+        return all_above(directions.T @ (fraction * matrix - np.diag(self.floor)) @ directions, 0.0)
+
+    @cached_property
+    def _varies_in_all(self) -> bool:
+        """Whether less than half of the variance of all samples is added along any direction, which
+        takes no eigenvalues.
+        """
+        overall = self.overall.scatters[0] / self.overall.moments.total_weight + np.diag(self.floor)
+        return all_above(LARGEST_FRACTION * overall - np.diag(self.floor), 0.0)
+
+    def surely_sound(self, weights: Array, factors: Array) -> Array:
+        """Of which mixtures no component has collapsed, is empty, or has few samples, bool (N,).
+
+        Parameters
+        ----------
+        weights : ndarray of shape (N, K)
+        factors : ndarray of shape (N, m, d, d) or (N, m, d)
+            Of the precisions.
+        """
+        least, d = weights.min(axis=1), factors.shape[-1]
+        axes = (2, 3) if factors.ndim == 4 else 2
+        scaled = factors**2 * (self.floor[:, None] if factors.ndim == 4 else self.floor)
+        n_samples = max(self.moments.total_weight, float(self.n_samples), float(self.n_represented))
+        needed = min(d + 1.0, n_samples / (2.0 * weights.shape[1]))
+        sound = (least >= EMPTY_WEIGHT) & (n_samples * least >= needed)
+        return sound & (scaled.sum(axis=axes).max(axis=1) <= LARGEST_FRACTION)
 
     def diagnose(self, result: EMResult) -> EMResult:
         """The result, with its components that have collapsed named: those of few samples apart.
@@ -165,20 +192,17 @@ class CollapseTest:
             if small == result.small and not result.collapsed and not result.degenerate:
                 return result
             found: dict[str, Any] = {"collapsed": [], "degenerate": []}
-            return replace(result, small=small, artificial=0.0, own_variance=0.0, **found)
+            return replace(result, small=small, artificial=0.0, **found)
         shared = parameters.covariance.shared
         fractions = np.ones(parameters.n_components) if shared else parameters.weights
         few = n_samples * fractions < few_samples(parameters.n_features)
         degenerate = [k for k in collapsed if not few[k]]
-        gain, own = self._rests(parameters, degenerate)
         return replace(
             result,
             small=small,
             collapsed=[k for k in collapsed if few[k]],
             degenerate=degenerate,
-            artificial=gain,
-            own_variance=own,
-            hides_one=any(self._hides(parameters, k) for k in degenerate),
+            artificial=self._artificial(parameters, degenerate),
         )
 
     def _hides(self, parameters: MixtureParameters, k: int) -> bool:
@@ -205,62 +229,95 @@ class CollapseTest:
         few = mass < few_samples(end.parameters.n_features)
         if not collapsed or few[collapsed].any():
             return not collapsed
-        return may_share_values or self._rests(end.parameters, collapsed)[0] == 0.0
+        return may_share_values or self._artificial(end.parameters, collapsed) == 0.0
 
-    def _rests(self, parameters: MixtureParameters, degenerate: list[int]) -> tuple[float, float]:
-        """What degenerate components gain by samples that share a value, in nats per sample; or, if
-        none does, the least variance that they have of their own along some direction, if that is
-        more than the default `reg_covar`.
+    def _artificial(self, parameters: MixtureParameters, degenerate: list[int]) -> float:
+        """What degenerate components gain by samples that share a value, in nats per sample.
 
-        Where samples share a value a density is as high as `reg_covar` makes it, and counts as one
-        as wide as all samples. Where they vary at all, the likelihood has a maximum of its own.
+        There a density is as high as `reg_covar` makes it, and counts as one as wide as all
+        samples. Where samples vary at all, the likelihood has a maximum of its own.
         """
-        covariance = parameters.covariance
-        shared = covariance.shared
-        dense = degenerate and not covariance.diagonal
-        matrices = covariance.dense() if dense else np.empty(0)
-        gain, least = 0.0, np.inf
-        for k in [0] if shared and degenerate else degenerate:
+        if not degenerate:
+            return 0.0
+        covariance, gain = parameters.covariance, 0.0
+        matrices = np.empty(0) if covariance.diagonal else covariance.dense()
+        for k in [0] if covariance.shared else degenerate:
             if covariance.diagonal:
-                of_component, own = self._rest_of_variances(covariance.variances()[k])
+                of_component = self._gain_of_variances(covariance.variances()[k])
             else:
-                of_component, own = self._rest_of_matrix(matrices[k])
-            gain += of_component * (1.0 if shared else parameters.weights[k])
-            least = min(least, own)
-        return float(gain), float(least if degenerate else 0.0)
+                of_component = self._gain_of_matrix(matrices[k])
+            gain += of_component * (1.0 if covariance.shared else parameters.weights[k])
+        return float(gain)
 
-    def _rest_of_variances(self, variances: Array) -> tuple[float, float]:
+    def _gain_of_variances(self, variances: Array) -> float:
         overall = self.overall.variances + self.floor
         whole = self.floor > _WHOLE * variances
-        gain = 0.5 * np.log(np.where(whole, overall / variances, 1.0)).sum()
-        mostly_added = self.floor > LARGEST_FRACTION * variances
-        own = np.where(whole, 0.0, variances - self.floor)
-        own[own <= NO_VARIANCE * overall] = 0.0
-        return gain, own[mostly_added & (self.floor <= LARGEST_FRACTION * overall)].min(
-            initial=np.inf
-        )
+        return float(0.5 * np.log(np.where(whole, overall / variances, 1.0)).sum())
 
-    def _rest_of_matrix(self, matrix: Array) -> tuple[float, float]:
-        directions = self.directions  # along which all samples have the identity covariance
+    def _gain_of_matrix(self, matrix: Array) -> float:
+        if self._all_below(_WHOLE, matrix):  # no samples share a value
+            return 0.0
         try:
-            fractions, axes = fractions_along_axes(
-                directions.T @ np.diag(self.floor) @ directions, directions.T @ matrix @ directions
-            )
+            fractions, axes = self._along_axes(matrix)
         except np.linalg.LinAlgError:
-            return np.inf, 0.0
+            return np.inf
         whole = axes[:, fractions > _WHOLE]  # with variance 1 in the component
-        gain = 0.5 * np.linalg.slogdet(whole.T @ whole)[1]
+        return float(0.5 * np.linalg.slogdet(whole.T @ whole)[1])
+
+    def _along_axes(self, matrix: Array) -> tuple[Array, Array]:
+        """What is added of a component's variance along axes, among the directions in which all
+        samples have the identity covariance.
+        """
+        directions = self.directions
+        added = directions.T @ np.diag(self.floor) @ directions
+        return fractions_along_axes(added, directions.T @ matrix @ directions)
+
+    def _own_variance(self, parameters: MixtureParameters, degenerate: list[int]) -> float:
+        """The least variance that degenerate components have of their own along some direction, if
+        that is more than the default `reg_covar`; 0 where samples share a value.
+        """
+        covariance = parameters.covariance
+        which = [0] if covariance.shared else degenerate
+        if covariance.diagonal:
+            return float(min(self._own_of_variances(covariance.variances()[k]) for k in which))
+        matrices = covariance.dense()
+        return float(min(self._own_of_matrix(matrices[k]) for k in which))
+
+    def _own_of_variances(self, variances: Array) -> float:
+        overall = self.overall.variances + self.floor
+        mostly_added = self.floor > LARGEST_FRACTION * variances
+        own = np.where(self.floor > _WHOLE * variances, 0.0, variances - self.floor)
+        own[own <= NO_VARIANCE * overall] = 0.0
+        varies = self.floor <= LARGEST_FRACTION * overall
+        return float(own[mostly_added & varies].min(initial=np.inf))
+
+    def _own_of_matrix(self, matrix: Array) -> float:
+        try:
+            fractions, axes = self._along_axes(matrix)
+        except np.linalg.LinAlgError:
+            return 0.0
         mostly_added = fractions > LARGEST_FRACTION
         own, overall = 1.0 - fractions[mostly_added], (axes[:, mostly_added] ** 2).sum(axis=0)
-        if whole.shape[1] or (own <= NO_VARIANCE * overall).any():
-            return gain, 0.0
-        along = directions @ axes[:, mostly_added]
-        return gain, (own / (along**2).sum(axis=0)).min(initial=np.inf)
+        if (fractions > _WHOLE).any() or (own <= NO_VARIANCE * overall).any():
+            return 0.0
+        along = self.directions @ axes[:, mostly_added]
+        return float((own / (along**2).sum(axis=0)).min(initial=np.inf))
 
     def diagnose_with_span(self, result: EMResult) -> EMResult:
         """As `diagnose`, and with the directions in which the samples vary."""
-        result = self.diagnose(result)
+        result = self.described(self.diagnose(result))
         return replace(result, span=self.span_of(result))
+
+    def described(self, result: EMResult) -> EMResult:
+        """The result with what is to be said of degenerate components."""
+        parameters, degenerate = result.parameters, result.degenerate
+        if not degenerate:
+            return result
+        return replace(
+            result,
+            own_variance=self._own_variance(parameters, degenerate),
+            hides_one=any(self._hides(parameters, k) for k in degenerate),
+        )
 
     def span_of(self, result: EMResult, with_prior: bool = False) -> Span | None:
         """The directions in which the samples vary; None where a covariance became singular.
@@ -275,11 +332,3 @@ class CollapseTest:
     def span(self) -> Span:
         """Constant and dependent columns, and those that vary less than `reg_covar` adds."""
         return self.overall.span(self.floor)
-
-
-def _largest_fraction(added: Array, matrix: Array) -> float:
-    """The largest of the fractions; infinite where `matrix` is singular but for rounding."""
-    try:
-        return float(fractions_along_axes(added, matrix)[0][-1])
-    except np.linalg.LinAlgError:
-        return np.inf

@@ -86,6 +86,20 @@ class Layout(NamedTuple):
         one, _ = room_for_sums((self.n_components, self.n_features), form)
         return np.zeros((self.n_problems, len(one)))
 
+    def moments(self, sums: Array) -> Moments:
+        """Those that one row of `sums` holds."""
+        _, K, d, structure = self
+        shape = {Scatter.FULL: (K, d, d), Scatter.POOLED: (d, d), Scatter.DIAGONAL: (K, d)}
+        first, second = 2 + K, 2 + K * (1 + d)
+        return Moments(
+            structure.scatter,
+            sums[2:first].copy(),
+            sums[first:second].reshape(K, d).copy(),
+            sums[second:].reshape(shape[structure.scatter]).copy(),
+            float(sums[0]),
+            float(sums[1]),
+        )
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -127,14 +141,7 @@ class Runs:
         """That of one run, with what is known of it."""
         covariance = covariance_of(self.factors[i].copy())
         parameters = MixtureParameters(self.log_weights[i].copy(), self.means[i].copy(), covariance)
-        moments = Moments(
-            self.layout.structure.scatter,
-            self.mass[i].copy(),
-            self.moment_means[i].copy(),
-            self.scatter[i].copy(),
-            float(self.sums[i, 0]),
-            float(self.sums[i, 1]),
-        )
+        moments = self.layout.moments(self.sums[i])
         status = EMStatus.CONVERGED if self.ends[i] == CONVERGED else EMStatus.MAX_ITER
         objectives = self.objectives[i]
         left = float(self.remaining[i])

@@ -20,8 +20,9 @@ from skgmm._rows.grouped import GroupedRows, RowsInMemory, noise_beside
 from skgmm._rows.sample import StartSample, Stream
 from skgmm._starts.given import GivenParameters, check_given, matched
 from skgmm._starts.methods import initial_parameters, start_of
-from skgmm._starts.race import Candidate, race
+from skgmm._starts.race import race
 from skgmm._starts.restarts import LeftOutError
+from skgmm._starts.runners import Candidate
 from skgmm._validation import check_partition, check_responsibilities
 from skgmm.covariance import STRUCTURES, Structure
 
@@ -49,7 +50,7 @@ class Start:
 
 def single_candidate(kind: str, parameters: MixtureParameters) -> list[Candidate]:
     """A start without a race."""
-    return [Candidate(kind, parameters, -np.inf, 0)]
+    return [Candidate(kind, parameters)]
 
 
 def choose_start(settings: Settings, objective: Objective, rng: np.random.RandomState) -> Start:

@@ -27,10 +27,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
 from scipy.special import digamma
 
-from skgmm._linalg import Array
+from skgmm._linalg import Array, fractions_along_axes
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import e_step
@@ -54,6 +53,9 @@ _STABLE = 1e-3
 
 # Intensities with which covariance matrices are shrunk.
 _INTENSITIES = np.array([0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85])
+
+# A sample with a smaller responsibility is no part of the component.
+_TRACE = 1e-12
 
 # Without a sample at least this fraction of the variance and mass of its component remains.
 _LEAST = 1e-9
@@ -187,17 +189,22 @@ def _of_matrices(
     parameters: MixtureParameters, distances: Array, own: Array, mass: Array, varies: bool
 ) -> Array:
     """Log-density of each sample under each component without it, up to a constant."""
-    d = parameters.n_features
-    apart = mass / (mass - own)
-    pool = mass if varies else mass.sum()
-    left = np.maximum(1.0 - own * apart * distances / pool, _LEAST)
+    d, log_det = parameters.n_features, parameters.covariance.log_det
     if not varies:
-        kept = 1.0 - own.sum(axis=1, keepdims=True) / pool
-        log_det = parameters.covariance.log_det + np.log(left).sum(axis=1, keepdims=True)
+        apart, total = mass / (mass - own), mass.sum()
+        left = np.maximum(1.0 - own * apart * distances / total, _LEAST)
+        kept = 1.0 - own.sum(axis=1, keepdims=True) / total
+        log_det = log_det + np.log(left).sum(axis=1, keepdims=True)
         return -0.5 * (log_det - d * np.log(kept) + kept * apart**2 * distances / left)
-    log_det = parameters.covariance.log_det - _bias(mass, np.arange(d))
-    longer = apart * _shortened(mass, d) * distances / left
-    return -0.5 * (log_det + np.log(left) + d * np.log(apart) + longer - d / mass)
+    shorter, constant = _shortened(mass, d), log_det - _bias(mass, np.arange(d)) - d / mass
+    result = constant + shorter * distances
+    which, k = np.nonzero(own > _TRACE)  # without any other sample nothing changes
+    counts, distances = own[which, k], distances[which, k]
+    apart = mass[k] / (mass[k] - counts)
+    left = np.maximum(1.0 - counts * apart * distances / mass[k], _LEAST)
+    of_covariance = np.log(left) + d * np.log(apart)
+    result[which, k] = constant[k] + of_covariance + apart * shorter[k] * distances / left
+    return -0.5 * result
 
 
 def _of_shrunk_matrices(X: Array, parameters: MixtureParameters, own: Array, mass: Array) -> Array:
@@ -213,7 +220,8 @@ def _of_shrunk_matrices(X: Array, parameters: MixtureParameters, own: Array, mas
     ]
     log_density = np.stack(each, axis=2)  # (intensities, n, K)
     log_joint = np.fmax(log_density + np.log(mass - own), _IMPOSSIBLE)
-    evidence = np.logaddexp.reduce(log_joint, axis=2) @ own.sum(axis=1)
+    top = log_joint.max(axis=2)
+    evidence = (top + np.log(np.exp(log_joint - top[:, :, None]).sum(axis=2))) @ own.sum(axis=1)
     return log_density[np.argmax(evidence)] - 0.5 * np.linalg.slogdet(pooled)[1]
 
 
@@ -226,17 +234,23 @@ def _of_intensities(
     matrices are scaled so that left-out samples have the Mahalanobis distances that are expected.
     """
     mass, d = own.sum(), centred.shape[1]
-    variances, axes = eigh(matrix, pooled)
+    variances, axes = fractions_along_axes(matrix, pooled)
     shrunk = variances + np.multiply.outer(_INTENSITIES, 1.0 - variances)
     distances = (1.0 / shrunk) @ ((centred @ axes) ** 2).T
-    apart = mass / (mass - own)
     of_one = (1.0 - _INTENSITIES + _INTENSITIES * fraction) / mass  # sample
-    left = np.maximum(1.0 - np.multiply.outer(of_one, own * apart) * distances, _LEAST)
-    distances *= apart**2 / left
-    counted = own > 0
-    scale = distances[:, counted] @ own[counted] / (mass * d)
+    counted = np.flatnonzero(own > _TRACE)  # without any other sample nothing changes
+    counts = own[counted]
+    apart = mass / (mass - counts)
+    nearer = distances[:, counted]
+    left = np.maximum(1.0 - np.multiply.outer(of_one, counts * apart) * nearer, _LEAST)
+    distances[:, counted] = nearer = nearer * (apart**2 / left)
+    scale = nearer @ counts / (mass * d)
     log_det = np.log(shrunk).sum(axis=1) + d * np.log(scale)
-    return -0.5 * (log_det[:, None] + np.log(left) + distances / scale[:, None])
+    distances /= scale[:, None]
+    distances += log_det[:, None]
+    distances[:, counted] += np.log(left)
+    distances *= -0.5
+    return distances
 
 
 def _of_diagonals(X: Array, parameters: MixtureParameters, own: Array, mass: Array) -> Array:

@@ -12,15 +12,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.random import RandomState
 
+from skgmm._em.collapse import CollapseTest
 from skgmm._em.result import EMResult
 from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import e_step
 from skgmm._rows.base import InMemoryRows
-from skgmm._starts.local_splits import Sound, best_splits
-from skgmm._starts.methods import EmptyStartError, start_of
+from skgmm._starts.local_splits import Sound, Task, best_splits
 from skgmm._starts.moves import Merge, Move, Part, Split, between, together
+from skgmm._starts.side_by_side import moments_of_partitions
+from skgmm._starts.trials import Trials
 from skgmm.covariance import IllDefinedCovarianceError
 
 # A sample belongs to the components with at least this responsibility.
@@ -68,14 +70,11 @@ class KnownSplits:
     def update(
         self, here: EMResult, members: Members, needed: Callable[[int], float], rng: RandomState
     ) -> None:
-        """Find the splits that are outdated; see `best_splits` for the gain that is needed."""
-        for k in sorted(self.outdated(here)):
-            some = members.of(k)[0].size > 0
-            self.note(here, k, members.split(k, needed(k), rng) if some else None)
-
-    def note(self, here: EMResult, k: int, split: Split | None) -> None:
-        """Keep the split of a component."""
-        self._known[k] = here.moments.mass[k], here.moments.mean[k], split
+        """Find the splits that are outdated; see `Task` for the gain that is needed."""
+        outdated = sorted(self.outdated(here))
+        splits = members.splits([(k, needed(k)) for k in outdated], rng)
+        for k, split in zip(outdated, splits, strict=True):
+            self._known[k] = here.moments.mass[k], here.moments.mean[k], split
 
     def all(self) -> dict[int, Split]:
         """All splits."""
@@ -148,17 +147,15 @@ def _cheapest_without(merges: list[Merge], k: int) -> float:
 
 def _resplits(members: Members, merges: list[Merge], rng: RandomState) -> Iterator[Move]:
     """New splits of a component together with the neighbour that it would be merged with."""
-    mass, seen = members.moments.mass, set[tuple[int, int]]()
+    mass, pairs = members.moments.mass, list[tuple[int, int]]()
     for merge in merges:
         partner = int(np.argmax(members.taken[merge.freed]))
         pair = min(merge.freed, partner), max(merge.freed, partner)
         far = members.removal[merge.freed] > _NEAR * mass[merge.freed]
-        if (far and len(mass) > _MANY) or pair[0] == pair[1] or pair in seen:
-            continue
-        seen.add(pair)
-        for split in members.resplits(*pair, rng):
-            if abs(split.gain) > _SAME:
-                yield Move(split.gain, split, pair)
+        if not (far and len(mass) > _MANY) and pair[0] != pair[1] and pair not in pairs:
+            pairs.append(pair)
+    for pair, splits in zip(pairs, members.resplits(pairs, rng), strict=True):
+        yield from (Move(one.gain, one, pair) for one in splits if abs(one.gain) > _SAME)
 
 
 class Members:
@@ -177,6 +174,7 @@ class Members:
         self.objective = objective.local(rows)
         self.parameters, self.moments = parameters, here.moments
         self.sound = sound
+        self.test = CollapseTest.of_fit(objective.regularisation, here.moments, rows.n_samples)
         self.rows = rows.weighted()
         assert self.rows.sample_weight is not None
         self.weights = self.rows.sample_weight
@@ -275,24 +273,43 @@ class Members:
         left = np.maximum(1.0 - responsibilities + ratio, 1e-300)
         return float(-(self.weights[samples] @ np.log(left)))
 
-    def split(self, k: int, needed: float, rng: RandomState) -> Split | None:
-        """The best split of a component, or None if it is far from gaining `needed`."""
-        objective = self.objective_of([k])
-        try:
-            one = start_of(objective, np.zeros(objective.rows.n_samples, dtype=np.int64), 1)
-        except (IllDefinedCovarianceError, EmptyStartError):
-            return None
-        level = objective.evaluate(one).objective
-        found = best_splits(objective, self.moments.mass[k], level, needed, 1, self.sound, rng)
-        return found[0] if found else None
+    def splits(self, wanted: Sequence[tuple[int, float]], rng: RandomState) -> list[Split | None]:
+        """The best split of each component, or None if it is far from gaining what is needed."""
+        filled = [k for k, _ in wanted if self.of(k)[0].size]
+        objectives = [self.objective_of([k]) for k in filled]
+        whole = [np.zeros(one.rows.n_samples, dtype=np.int64) for one in objectives]
+        starts = moments_of_partitions(objectives, whole, 1)
+        known = [i for i, start in enumerate(starts) if start is not None]
+        trials = Trials(
+            [objectives[i] for i in known],
+            [start for start in starts if start is not None],
+            self.test,
+            np.inf,
+        )
+        trials.evaluate()
+        tasks: dict[int, Task] = {}
+        for number, i in enumerate(known):
+            if np.isfinite(trials.objective[number]):
+                k, needed = filled[i], dict(wanted)[filled[i]]
+                task = Task(objectives[i], self.moments.mass[k], 0.0, needed)
+                tasks[k] = replace(task, level=float(trials.objective[number]) * task.weight)
+        found = dict(zip(tasks, best_splits(list(tasks.values()), *self._rules, rng), strict=True))
+        return [next(iter(found.get(k, [])), None) for k, _ in wanted]
 
-    def resplits(self, i: int, j: int, rng: RandomState) -> list[Split]:
-        """New splits of two components together."""
-        parameters, pair = self.parameters, [i, j]
-        objective = self.objective_of([i, j])
-        covariance = parameters.covariance.reordered(np.array(pair))
-        weights = parameters.weights[pair] / parameters.weights[pair].sum()
-        now = MixtureParameters.from_weights(weights, parameters.means[pair], covariance)
-        level = objective.evaluate(now).objective
-        mass = self.moments.mass[pair].sum()
-        return best_splits(objective, mass, level, -np.inf, _RESPLITS, self.sound, rng)
+    def resplits(self, pairs: Sequence[tuple[int, int]], rng: RandomState) -> list[list[Split]]:
+        """New splits of two components together, of each pair."""
+        tasks = []
+        for pair in map(list, pairs):
+            objective = self.objective_of(pair)
+            covariance = self.parameters.covariance.reordered(np.array(pair))
+            weights = self.parameters.weights[pair] / self.parameters.weights[pair].sum()
+            means = self.parameters.means[pair]
+            now = MixtureParameters.from_weights(weights, means, covariance)
+            level = objective.evaluate(now).objective
+            mass = self.moments.mass[pair].sum()
+            tasks.append(Task(objective, mass, level, n_best=_RESPLITS))
+        return best_splits(tasks, *self._rules, rng)
+
+    @property
+    def _rules(self) -> tuple[CollapseTest, Sound]:
+        return self.test, self.sound

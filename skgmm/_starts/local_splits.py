@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
-from skgmm._em.loop import EM
+from skgmm._em.collapse import CollapseTest
 from skgmm._em.result import EMResult
-from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
+from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.sample import StartSample
 from skgmm._starts.kmeans import kmeans
-from skgmm._starts.methods import EmptyStartError, start_of
 from skgmm._starts.moves import Part, Split
+from skgmm._starts.side_by_side import moments_of_partitions
+from skgmm._starts.trials import Trials
 from skgmm._starts.views import views
-from skgmm.covariance import IllDefinedCovarianceError
+from skgmm._threads import cached_property
 
 # The tail of a feature begins at this many standard deviations.
 _TAIL = 1.5
@@ -36,55 +40,116 @@ _FEWEST = 4
 Sound = Callable[[EMResult], bool]
 
 
+@dataclass(frozen=True)
+class Task:
+    """Samples to be split."""
+
+    objective: Objective  # of these, weighted by their responsibilities
+    mass: float  # of both halves together
+    level: float  # current log-likelihood of the samples
+    needed: float = -np.inf  # nats; if the first partitions gain far less, no others are tried
+    n_best: int = 1  # partitions from which EM is continued
+
+    @cached_property
+    def weight(self) -> float:
+        """Of the samples."""
+        data = self.objective.arrays
+        assert data is not None
+        assert data.sample_weight is not None
+        return float(data.sample_weight.sum())
+
+
+class _Split(NamedTuple):
+    """A run of EM from one of the partitions."""
+
+    gain: float
+    trials: Trials
+    number: int
+
+
 def best_splits(
-    objective: Objective,
-    mass: float,
-    level: float,
-    needed: float,
-    n_best: int,
-    sound: Sound,
-    rng: np.random.RandomState,
-) -> list[Split]:
-    """The best of a few splits into two components that are supported by their samples.
+    tasks: Sequence[Task], test: CollapseTest, sound: Sound, rng: np.random.RandomState
+) -> list[list[Split]]:
+    """The best of a few splits into two components that are supported by their samples, of each.
 
     Parameters
     ----------
-    objective : Objective
-        Of the samples to be split, weighted by their responsibilities.
-    mass : float
-        Of both halves together.
-    level : float
-        Current log-likelihood of the samples.
-    needed : float
-        Gain, in nats. If the first partitions gain far less, no others are tried.
-    n_best : int
-        Partitions from which EM is continued.
+    test : CollapseTest
+        Of all samples.
     sound : callable
         Whether both halves are supported by their samples.
     """
+    partitions = [_partitions(task.objective, rng) for task in tasks]
+    runs: list[list[_Split]] = [[] for _ in tasks]
+    left = [k for k, task in enumerate(tasks) if task.objective.rows.n_samples >= _FEWEST]
+    for n_more in (_CONVINCING, None):
+        some = [(k, labels) for k in left for labels in islice(partitions[k], n_more)]
+        for k, run in _begun(tasks, some, test, sound):
+            runs[k].append(run)
+        left = [k for k in left if _convincing(tasks[k], runs[k])]
+    best = [
+        sorted(runs[k], key=lambda run: -run.gain)[: tasks[k].n_best] if k in left else []
+        for k in range(len(tasks))
+    ]
+    for trials in {id(run.trials): run.trials for some in best for run in some}.values():
+        going = [run.number for some in best for run in some if run.trials is trials]
+        trials.until(going, _MORE)
+    return [
+        [
+            _as_split(run.trials.end(run.number), task)
+            for run in some
+            if _is_sound(run.trials, run.number, sound)
+        ]
+        for task, some in zip(tasks, best, strict=True)
+    ]
+
+
+def _begun(
+    tasks: Sequence[Task],
+    partitions: Sequence[tuple[int, Array]],
+    test: CollapseTest,
+    sound: Sound,
+) -> Iterator[tuple[int, _Split]]:
+    """Runs from partitions of the samples of tasks, by their numbers, after a few iterations."""
+    objectives = [tasks[k].objective for k, _ in partitions]
+    found = moments_of_partitions(objectives, [labels for _, labels in partitions], 2)
+    begun = [(partitions[i][0], start) for i, start in enumerate(found) if start is not None]
+    owners = [k for k, _ in begun]
+    of = [tasks[k].objective for k in owners]
+    trials = Trials(of, [start for _, start in begun], test, _ROUGHLY, acceleration=None)
+    trials.until(range(len(begun)), _FIRST)
+    for i, k in enumerate(owners):
+        if _is_sound(trials, i, sound):
+            gain = float(trials.objective[i]) * tasks[k].weight - tasks[k].level
+            yield k, _Split(gain, trials, i)
+
+
+def _is_sound(trials: Trials, i: int, sound: Sound) -> bool:
+    if not np.isfinite(trials.objective[i]):
+        return False
+    return trials.is_sound(i) or sound(trials.end(i))
+
+
+def _convincing(task: Task, runs: list[_Split]) -> bool:
+    """Whether the first runs do not gain far less than is needed."""
+    highest = max((run.gain for run in runs), default=0.0)
+    return len(runs) < _CONVINCING or _OPTIMISM * max(highest, 0.0) >= task.needed
+
+
+def _as_split(end: EMResult, task: Task) -> Split:
+    factor = task.mass / end.moments.mass.sum()
+    first, second = (Part.of(end.moments, k).scaled(factor) for k in range(2))
+    return Split(end.moments.objective - task.level, (first, second))
+
+
+def halves(objective: Objective, rng: np.random.RandomState) -> Iterator[Moments]:
+    """Moments of all samples in two, by the same partitions."""
     rows = objective.rows
     assert isinstance(rows, InMemoryRows)
-    runs: list[tuple[float, EM]] = []
-    for labels in _partitions(objective, rng) if rows.n_samples >= _FEWEST else ():
-        try:
-            run = EM(objective, start_of(objective, labels, 2), tol=_ROUGHLY, acceleration=None)
-        except (IllDefinedCovarianceError, EmptyStartError, LostRowError):
-            continue
-        so_far = run.until(_FIRST)
-        if sound(so_far):
-            runs.append((so_far.moments.objective - level, run))
-        highest = max((gain for gain, _ in runs), default=-np.inf)
-        if len(runs) >= _CONVINCING and _OPTIMISM * max(highest, 0.0) < needed:
-            return []
-    runs.sort(key=lambda pair: -pair[0])
-    ends = [run.until(_MORE) for _, run in runs[:n_best]]
-    return [_as_split(end, mass, level) for end in ends if sound(end)]
-
-
-def _as_split(end: EMResult, mass: float, level: float) -> Split:
-    factor = mass / end.moments.mass.sum()
-    first, second = (Part.of(end.moments, k).scaled(factor) for k in range(2))
-    return Split(end.moments.objective - level, (first, second))
+    weighted = replace(objective, rows=rows.weighted())
+    partitions = list(_partitions(weighted, rng))
+    found = moments_of_partitions(len(partitions) * [weighted], partitions, 2)
+    yield from (moments for moments in found if moments is not None)
 
 
 def _partitions(objective: Objective, rng: np.random.RandomState) -> Iterator[Array]:

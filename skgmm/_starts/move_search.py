@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from skgmm._em.collapse import CollapseTest
 from skgmm._em.compiled import supports
 from skgmm._em.loop import EM
-from skgmm._em.result import EMResult, EMStatus
-from skgmm._kernels import LostRowError
+from skgmm._em.result import EMResult
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._rows.grouped import with_noise
 from skgmm._starts.better import beats
-from skgmm._starts.budget import Budget, work_of_estimates, work_of_passes
+from skgmm._starts.budget import PATIENCE, Budget, work_of_estimates, work_of_passes
 from skgmm._starts.leave_one_out import UNRELIABLE, Proposal, freezes, leave_one_out_proposal
 from skgmm._starts.local_gains import moves_by_gain
-from skgmm._starts.local_splits import Sound
+from skgmm._starts.local_splits import Sound, halves
 from skgmm._starts.moves import Move, disjoint, halved
 from skgmm._starts.neighbourhoods import Swap, are_few, swapped
 from skgmm._starts.overlap_moves import moves_by_overlap
+from skgmm._starts.side_by_side import Start, side_by_side
 from skgmm._starts.swap_search import Tried, find_swaps
+from skgmm._starts.trials import Trials
 from skgmm._starts.within_noise import Optima, likelihood_is_noise
-from skgmm.covariance import IllDefinedCovarianceError
 
-# Evaluations of each trial, after which it may be given up, and of those that are continued.
-_TRIAL, _STEPS = (4, 12), 100
+# Evaluations of a quick trial, and of one that is continued; and those of a move, after each of
+# which it may be given up.
+_TRIAL, _STEPS = 12, 100
+_STAGES, _PATIENT = (4, _TRIAL, 30, _STEPS), (4, _TRIAL, _STEPS)
 _ROUGHLY = 1e-5
 
-# A trial is given up when this many times its estimated remaining gain is not enough.
-_OPTIMISM = 10.0
+# On a part of the samples, a gain of no more than so many nats for each parameter of a component is
+# chance.
+_CHANCE = 0.5
 
 # Other starts that are tried before moves with an estimated loss.
 _OTHERS = 2
+
+# Starts that are tried together, where one call runs several.
+_AT_ONCE = 8
 
 # A single move is tried if its estimated loss is no more than this many nats for each parameter of
 # a component, plus a constant, because the other components will adjust as well. When all else has
@@ -55,8 +61,14 @@ _QUICK, _SOME = 2.0, 12
 _FOR_PARAMETERS, _MOST = 40, 25
 _FOLLOWED_STARTS, _FOLLOWED_MOVES = 2, 3
 
+# Of quick trials, so many are improved by leave-one-out responsibilities.
+_THAWED = 1
+
 # Passes over the samples, and calls, of one step with leave-one-out responsibilities.
 _PASSES_OF_STEP, _CALLS_OF_STEP = 2, 3
+
+# Steps that must be within the budget.
+_FEWEST_STEPS = 3
 
 
 class MoveSearch:
@@ -68,12 +80,15 @@ class MoveSearch:
         Of the samples that moves are tried on.
     collapse : CollapseTest
         Of all samples.
-    others : iterator of MixtureParameters
+    others : iterator of Start
         Other starts.
     tried : Tried
         Trials of swaps before the iterations.
     only_repair : bool
         Whether only components that are empty or the same as others are to be moved.
+    complete : bool
+        Whether the result was fitted to the same samples. If not, EM is run on these first: every
+        optimum gains when it is fitted to the sample alone.
     """
 
     def __init__(
@@ -81,47 +96,50 @@ class MoveSearch:
         objective: Objective,
         collapse: CollapseTest,
         result: EMResult,
-        others: Iterator[MixtureParameters],
+        others: Iterator[Start],
         budget: Budget,
         rng: np.random.RandomState,
         tried: Tried,
         only_repair: bool,
+        complete: bool,
     ) -> None:
+        self.complete = complete
         self.objective, self.collapse, self.result = objective, collapse, result
         # Moves are proposed from whole samples, and evaluated on all.
         self.completed = objective.completed(result.parameters)
         self.diagnose = collapse.diagnose
         self.budget, self.rng, self.only_repair = budget, rng, only_repair
-        self.others: Iterator[MixtureParameters] = iter(()) if only_repair else others
+        self.others: Iterator[Start] = iter(()) if only_repair else others
         self.n_components = K = result.parameters.n_components
         d, n = objective.rows.n_features, objective.rows.n_samples
         free = n_parameters(objective.structure, K, d)
         own = free - n_parameters(objective.structure, K - 1, d)
         self.slack = _SLACK * own + _AT_LEAST
+        self.chance = 0.0 if complete else _CHANCE * own / n
         self.n_ways = K + min(int(_FOR_PARAMETERS * free / n), _MOST)
         self.freezes = freezes(objective, K) and not only_repair
         self.settled = False  # whether leave-one-out iterations have, from any start
         self.tried, self.known = tried, tried.known
         noise = not only_repair and likelihood_is_noise(objective, K)
         self.optima, self.compact = Optima(self.completed, noise), False
+        # An optimum may be kept though others are higher: then many are to be met.
+        self.patient = noise and not self.freezes
+        if self.patient:
+            budget.left += PATIENCE
 
-    def best(self, complete: bool) -> MixtureParameters | None:
-        """The parameters of the best optimum found, or None if none is better.
-
-        Parameters
-        ----------
-        complete : bool
-            Whether the result was fitted to the same samples. If not, EM is run on these first:
-            every optimum gains when it is fitted to the sample alone.
-        """
-        run = EM(self.objective, self.result.parameters, tol=_ROUGHLY)
-        here = first = self._until(0 if complete else _STEPS, run, 1)
+    def best(self) -> MixtureParameters | None:
+        """The parameters of the best optimum found, or None if none is better."""
+        known = self.result.moments if self.complete else None
+        run = EM(self.objective, self.result.parameters, tol=_ROUGHLY, moments=known)
+        here = first = self.diagnose(run.until(0 if self.complete else _STEPS))
+        if not self.complete:
+            self._spend_passes(len(here.objectives) + 1)
         while not self.budget.exhausted:
             end = self._better(here)
             if end is None:
                 break
             here = end
-        if complete:
+        if self.complete:
             self.optima.add(first)
             chosen = self.optima.preferred(here)
             here, self.compact = chosen, chosen is not here
@@ -131,20 +149,22 @@ class MoveSearch:
         """An end that is better than this one, if one is found."""
         broken = bool(here.collapsed or here.empty) or self.only_repair
         if self.freezes:
+            if self.budget.left <= self._work_of_steps(_FEWEST_STEPS) and not broken:
+                return None
             proposal = self._proposed(here.parameters)
             # Components on single values of coarse features are narrow, and EM cannot leave them.
             whole = self.objective.rows.whole
             if proposal.stable and whole and not broken and not np.any(self.objective.cells):
                 return None
             start = proposal.parameters
-            if start is not None and (end := self._end(start, here)) is not None:
+            if start is not None and (end := self._end([start], here)) is not None:
                 return end
         if self._quick and not broken:
             return self._best_of(self.others, here, _FOLLOWED_STARTS) or self._best_of(
-                moves_by_overlap(self.completed, here), here, _FOLLOWED_MOVES
+                self._quick_moves(here), here, _FOLLOWED_MOVES
             )
-        for start in self._starts(here, broken):
-            end = None if start is None else self._end(start, here)
+        for starts in self._starts(here, broken):
+            end = self._end(starts, here)
             if end is not None or self.budget.exhausted:
                 return end
         return None
@@ -153,75 +173,129 @@ class MoveSearch:
 
     def _proposed(self, parameters: MixtureParameters) -> Proposal:
         proposal = leave_one_out_proposal(self.completed, parameters)
-        passes, calls = (n * proposal.n_steps for n in (_PASSES_OF_STEP, _CALLS_OF_STEP))
-        self.budget.spend(work_of_passes(self.objective, self.n_components, passes + 1, calls))
+        self.budget.spend(self._work_of_steps(proposal.n_steps))
         self.settled |= proposal.stable or proposal.parameters is not None
         return proposal
 
-    def _start(self, start: MixtureParameters) -> MixtureParameters:
+    def _work_of_steps(self, n_steps: int) -> float:
+        passes, calls = _PASSES_OF_STEP * n_steps + 1, _CALLS_OF_STEP * n_steps
+        return work_of_passes(self.objective, self.n_components, passes, calls)
+
+    def _some(self, n_starts: int) -> int | None:
+        """Starts that are tried by leave-one-out responsibilities; None for all.
+
+        Where no start is near clusters, the iterations do not settle.
+        """
+        unreliable = freezes(self.objective, self.n_components, UNRELIABLE)
+        return None if unreliable and not self.settled else n_starts
+
+    def _start(self, start: Start) -> Start:
         """The start, improved by leave-one-out responsibilities where samples are few."""
-        return (self.freezes and self._proposed(start).parameters) or start
+        if not self.freezes:
+            return start
+        parameters = self.objective.maximise(start, None) if isinstance(start, Moments) else start
+        return self._proposed(parameters).parameters or start
 
     # Where a trial costs less than an estimate of its gain: many trials.
 
     @property
     def _quick(self) -> bool:
-        trials = work_of_passes(self.objective, self.n_components, _TRIAL[-1], 1)
+        if side_by_side([self.objective], self.n_components):
+            return self.n_components <= _SOME
+        trials = work_of_passes(self.objective, self.n_components, _TRIAL, 1)
         some = 2 < self.n_components <= _SOME and supports(self.objective) is None
         estimates = work_of_estimates(self.objective, self.n_components, self.n_components)
         return some and self.n_ways * trials < _QUICK * estimates
 
-    def _best_of(
-        self, starts: Iterator[MixtureParameters], here: EMResult, one_in: int
-    ) -> EMResult | None:
+    def _quick_moves(self, here: EMResult) -> Iterator[Start]:
+        """Moves whose gain is not estimated; of two components, other partitions."""
+        if self.n_components == 2:
+            return halves(self.completed, self.rng)
+        return moves_by_overlap(self.completed, here)
+
+    def _best_of(self, starts: Iterator[Start], here: EMResult, one_in: int) -> EMResult | None:
         """The best end of some starts, of which the best after a few iterations are continued."""
-        begun: list[tuple[EMResult, EM]] = []
-        for start in islice(map(self._start, starts), self.n_ways):
-            if (run := self._run(start)) is not None:
-                begun.append((self._until(_TRIAL[-1], run, 1), run))
-            if self.budget.exhausted:
-                break
-        begun.sort(key=lambda pair: pair[0].rank)
+        trials = self._trials(list(islice(starts, self.n_ways)))
+        self._go_on(trials, range(len(trials.starts)), _TRIAL)
         best, left = here, max(1, self.n_ways // one_in)
-        for so_far, run in begun:
-            end = self._followed(so_far, run, best)
-            left -= not end.collapsed  # if a component has collapsed, the next one is continued too
-            if beats(end, best):
-                best = end
-            if not left:
+        ranked = trials.ranked()
+        for i in ranked:
+            if self._may_beat(trials, i, best):
+                self._go_on(trials, [i], _STEPS)
+                end = trials.result(i)
+                best = end if self._beats(end, best) else best
+            left -= not trials.rank(i)[1]
+            if not left:  # if a component has collapsed, the next one is continued too
                 break
+        if self.freezes:
+            for i in ranked[: self._some(_THAWED)]:
+                start = self._proposed(trials.parameters(i)).parameters
+                best = (start is not None and self._end([start], best)) or best
         return None if best is here else best
 
-    def _followed(self, so_far: EMResult, run: EM, best: EMResult) -> EMResult:
-        """The end of a run, or its state if it cannot become better."""
-        promising = so_far.objective + _OPTIMISM * so_far.remaining > best.comparable_objective
-        if so_far.status is not EMStatus.MAX_ITER or not promising:
-            return so_far
-        return self._until(_STEPS, run, -len(so_far.objectives))
+    def _may_beat(self, trials: Trials, i: int, best: EMResult) -> bool:
+        """Whether a run may become better, with several times its estimated remaining gain."""
+        ahead = trials.ahead(i, self.patient)
+        if trials.is_sound(i) and not (best.collapsed or best.small or best.empty):
+            return ahead > best.comparable_objective + self.chance
+        if not np.isfinite(trials.objective[i]):
+            return False
+        end = trials.result(i)
+        return beats(replace(end, moments=end.moments.with_objective(ahead)), best)
+
+    def _trials(self, starts: list[Start]) -> Trials:
+        return Trials(self.objective, starts, self.collapse, _ROUGHLY)
+
+    def _go_on(self, trials: Trials, which: Sequence[int], max_iter: int) -> None:
+        """Continue some runs, at the cost of the budget, and note those that converge."""
+        going = [i for i in which if not trials.ended[i]]
+        self._spend_passes(trials.until(going, max_iter))
+        if self.optima.used:
+            for i in going:
+                if trials.ended[i] and np.isfinite(trials.objective[i]):
+                    self.optima.add(trials.result(i))
+
+    def _spend_passes(self, n_passes: int) -> None:
+        self.budget.spend(work_of_passes(self.objective, self.n_components, n_passes))
 
     # Where a trial costs more: moves by their estimated gain, one after the other.
 
-    def _starts(self, here: EMResult, broken: bool) -> Iterator[MixtureParameters | None]:
-        """Parameters from which EM may reach a better optimum, the most promising first."""
+    def _starts(self, here: EMResult, broken: bool) -> Iterator[list[Start]]:
+        """Starts from which EM may reach a better optimum, the most promising first.
+
+        Those of a list are tried together.
+        """
         others = map(self._start, self.others)
-        if freezes(self.objective, self.n_components, UNRELIABLE) and not broken:
-            # Where no start is near clusters, its iterations do not settle.
-            yield from islice(others, _OTHERS if self.settled else None)
+        if self.freezes and not broken:  # estimates are unreliable
+            yield from self._grouped(islice(others, self._some(_OTHERS)))
             return
         if are_few(self.n_components, self.result.moments.form) and not broken:
-            for swaps in halved(self._swaps(here)):
-                yield self._maximised(swapped(here.moments, swaps))
+            swaps = halved(self._swaps(here))
+            yield from self._grouped(swapped(here.moments, some) for some in swaps)
             return
         moves = self._moves(here, broken)
         promising = [move for move in moves if move.gain > 0]
-        for together in halved(disjoint(promising)):
-            yield self._made(here, *together)
-        yield from (self._made(here, move) for move in promising)
-        yield from islice(others, _OTHERS)
+        together = halved(disjoint(promising))
+        yield from self._grouped(_made(here, some) for some in together)
+        yield from self._grouped(_made(here, [move]) for move in promising)
+        yield from self._grouped(islice(others, _OTHERS))
         worst = -_WORST * self.slack
-        yield from (self._made(here, move) for move in moves if 0 >= move.gain > -self.slack)
-        yield from others
-        yield from (self._made(here, move) for move in moves if -self.slack >= move.gain > worst)
+        near = (move for move in moves if 0 >= move.gain > -self.slack)
+        yield from self._grouped(_made(here, [move]) for move in near)
+        yield from self._grouped(others)
+        far = (move for move in moves if -self.slack >= move.gain > worst)
+        yield from self._grouped(_made(here, [move]) for move in far)
+
+    def _grouped(self, starts: Iterator[Start]) -> Iterator[list[Start]]:
+        size = _AT_ONCE if side_by_side([self.objective], self.n_components) else 1
+        for start in starts:
+            some = [start]
+            while len(some) < size and not self.budget.exhausted:
+                following = next(starts, None)
+                if following is None:
+                    break
+                some.append(following)
+            yield some
 
     def _swaps(self, here: EMResult) -> list[Swap]:
         """Swaps whose gain was found in neighbourhoods."""
@@ -234,10 +308,8 @@ class MoveSearch:
         if not broken and self.budget.left <= work:
             return []
         self.budget.spend(work)
-        sound = self._sound(here)
-        return moves_by_gain(
-            self.completed, here, self.known, sound, self.slack, self.only_repair, self.rng
-        )
+        rules = self._sound(here), self.slack, self.only_repair
+        return moves_by_gain(self.completed, here, self.known, *rules, self.rng)
 
     def _work_of_splits(self, here: EMResult) -> float:
         n_splits = len(self.known.outdated(here))
@@ -246,50 +318,30 @@ class MoveSearch:
     def _sound(self, here: EMResult) -> Sound:
         return partial(self.collapse.supports, may_share_values=bool(here.empty))
 
-    def _made(self, here: EMResult, *moves: Move) -> MixtureParameters | None:
-        """Parameters after these moves."""
-        moments = here.moments
-        for move in moves:
-            moments = move.applied(moments)
-        return self._maximised(moments)
+    def _end(self, starts: list[Start], here: EMResult) -> EMResult | None:
+        """The best end to which EM converges from these starts, if one is better."""
+        trials = self._trials(starts)
+        going: list[int] = list(range(len(starts)))
+        for most in _PATIENT if self.patient else _STAGES:
+            self._go_on(trials, going, most)
+            going = [i for i in going if self._may_beat(trials, i, here)]
+        ends = [trials.result(i) for i in going]
+        return min((end for end in ends if self._beats(end, here)), key=_rank, default=None)
 
-    def _maximised(self, moments: Moments) -> MixtureParameters | None:
-        try:
-            return self.objective.maximise(moments, None)
-        except IllDefinedCovarianceError:
-            return None
+    def _beats(self, end: EMResult, here: EMResult) -> bool:
+        """Whether an end is better, by more than what a part of the samples tells by chance."""
+        if not beats(end, here) or end.rank[:-1] != here.rank[:-1]:
+            return beats(end, here)
+        return end.comparable_objective > here.comparable_objective + self.chance
 
-    def _end(self, start: MixtureParameters, here: EMResult) -> EMResult | None:
-        """Where EM converges to from this start, if that is better."""
-        run = self._run(start)
-        if run is None:
-            return None
-        evaluated = 0
-        for most in (*_TRIAL, _STEPS):
-            end = self._until(most, run, -evaluated)
-            evaluated = len(end.objectives)
-            ahead = end.objective + _OPTIMISM * end.remaining
-            promising = beats(replace(end, moments=end.moments.with_objective(ahead)), here)
-            if end.status is not EMStatus.MAX_ITER or not promising:
-                break
-        return end if beats(end, here) else None
 
-    def _run(self, start: MixtureParameters) -> EM | None:
-        try:
-            beside_noise = with_noise(start, self.objective.rows)
-            return EM(self.objective, beside_noise, tol=_ROUGHLY)
-        except LostRowError:
-            return None
+def _rank(end: EMResult) -> tuple[Any, ...]:
+    return end.rank
 
-    def _until(self, most: int, run: EM, more: int) -> EMResult:
-        """The state of a run after so many evaluations, diagnosed.
 
-        The work of the evaluations and of `more` others is subtracted from the budget.
-        """
-        end = run.until(most)
-        passes = len(end.objectives) + more
-        self.budget.spend(work_of_passes(self.objective, self.n_components, passes))
-        end = self.diagnose(end)
-        if end.status is EMStatus.CONVERGED:
-            self.optima.add(end)
-        return end
+def _made(here: EMResult, moves: list[Move]) -> Moments:
+    """Moments after these moves."""
+    moments = here.moments
+    for move in moves:
+        moments = move.applied(moments)
+    return moments

@@ -9,22 +9,23 @@ than the 3 of a Gaussian). Moves are ordered by the sum of the two ranks, as tho
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 
 from skgmm._em.result import EMResult
 from skgmm._linalg import Array
+from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
-from skgmm._starts.methods import EmptyStartError, start_of
-from skgmm.covariance import IllDefinedCovarianceError
+from skgmm._starts.methods import EmptyStartError, moments_of_partition
 
 _GAUSSIAN_KURTOSIS = 3.0
 
 
-def moves_by_overlap(objective: Objective, here: EMResult) -> Iterator[MixtureParameters]:
-    """Parameters with two components merged and another one split, the most promising first."""
+def moves_by_overlap(objective: Objective, here: EMResult) -> Iterator[Moments]:
+    """Moments with two components merged and another one split, the most promising first."""
     rows = objective.rows
     assert isinstance(rows, InMemoryRows)
     weighted, K = rows.weighted(), here.parameters.n_components
@@ -42,10 +43,8 @@ def moves_by_overlap(objective: Objective, here: EMResult) -> Iterator[MixturePa
         moved[:, into] += moved[:, freed]
         moved[:, freed] = np.where(sides[split][1], own, 0.0)
         moved[:, split] = np.where(sides[split][1], 0.0, own)
-        try:
-            yield start_of(objective, moved, K)
-        except (IllDefinedCovarianceError, EmptyStartError):
-            continue
+        with suppress(EmptyStartError):
+            yield moments_of_partition(objective, moved, K)
 
 
 def _ranked(

@@ -12,59 +12,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from itertools import cycle, islice
-from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
 
-from skgmm._em.collapse import CollapseTest
-from skgmm._em.loop import run_em
 from skgmm._linalg import Array
-from skgmm._moments import Moments, Scatter
+from skgmm._moments import Moments
 from skgmm._objective import Objective
-from skgmm._parameters import MixtureParameters
 from skgmm._rows.sample import StartSample
-from skgmm._starts.given import GivenParameters, matched
+from skgmm._starts.given import GivenParameters
 from skgmm._starts.kmeans import farthest_first, kmeans, nearest, seeds
-from skgmm._starts.methods import EmptyStartError, moments_of_partition, start_of
+from skgmm._starts.methods import EmptyStartError, moments_of_partition
+from skgmm._starts.runners import Candidate, PartitionStart, Runners
+from skgmm._starts.side_by_side import moments_of_partitions
 from skgmm._starts.views import views
 from skgmm.covariance import IllDefinedCovarianceError
 
 RACE_ROWS = 5_000
 """Samples that candidates are compared on, or 100 for each component."""
 
-# EM iterations of each candidate; the number of candidates that are continued; and their further
-# iterations, as long as they may win: no more than 8 x 1 + 3 x (2 + 2) = 20 iterations in all.
-_FIRST, _STAY, _MORE = 1, 3, (2, 2)
-
-# A candidate is discarded when this many times the gain of its last iterations is not enough to
-# become the best. Before its first iteration, its gain is taken to be the largest of the others.
-_OPTIMISM = 10.0
-
-# Candidates whose log-likelihoods agree to this many nats per sample are the same.
-_SAME = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A start in the race."""
-
-    kind: str
-    parameters: MixtureParameters
-    objective: float  # nats per sample of the starts' sample
-    evaluations: int
-    groups: Moments | None = None  # of the partition that it starts from
-    moments: Moments | None = None  # of the parameters, on the starts' sample
-    volume: float = np.inf  # log-determinant of the covariance within groups
-    gain: float = np.inf  # of the last iterations
-    rank: tuple[Any, ...] = ()  # that of `EMResult`
-
-    @property
-    def collapsed(self) -> bool:
-        """Whether a component has collapsed."""
-        return any(self.rank[:2])
+# So many partitions in a row that were seen before end the search for others.
+_REPEATED = 4
 
 
 def race(
@@ -83,90 +54,60 @@ def race(
     """
     sample = thinned(sample, n_components, rng)
     on_sample = objective.on(sample)
+    core = sample.trimmed(n_components)
     partitions = (
-        (kind, sample.with_isolated(partition, n_components))
-        for kind, partition in _distinct_partitions(
-            _partitions(sample.trimmed(n_components), n_components, rng, on_sample)
+        (kind, key, sample.with_isolated(partition, n_components))
+        for kind, key, partition in _distinct_partitions(
+            _partitions(core, n_components, rng, on_sample), set()
         )
     )
-    starts = _candidates(on_sample, partitions, n_components, given)
-    if len(starts) == 1:
-        return starts
-    if objective.minimum_rows(n_components) > len(sample):
+    starts = _starts(on_sample, partitions, n_components, given)
+    enough = objective.minimum_rows(n_components) <= len(sample)
+    if len(starts) > 1 and enough:
+        candidates = Runners(on_sample, starts, objective.rows.n_samples).candidates()
+        if candidates:
+            return candidates
+    if not enough:
         # Some component must be degenerate, and log-likelihoods then do not measure fit.
-        return sorted(starts, key=lambda one: one.volume)
-    collapse = _collapse_test(on_sample, starts[0], objective.rows.n_samples)
-    begun, left = _begun(on_sample, collapse, starts)
-    ahead = _ranked(begun)
-    if ahead[0].collapsed:
-        return ahead + left
-    staying = _distinct(ahead)[:_STAY]
-    for n_steps in _MORE:
-        staying = [one for one in staying if _may_win(one, staying[0])]
-        if len(staying) == 1:
-            break
-        staying = _ranked(_advanced(on_sample, collapse, one, n_steps) for one in staying)
-        known = {id(one.groups) for one in staying}
-        ahead = staying + [one for one in ahead if id(one.groups) not in known]
-    return ahead + left
+        starts.sort(key=lambda start: start.volume)
+    return _not_raced(on_sample, starts)
 
 
-def _begun(
-    objective: Objective, collapse: CollapseTest, starts: list[Candidate]
-) -> tuple[list[Candidate], list[Candidate]]:
-    """The starts after one EM iteration, and those that were discarded without any."""
-    starts = [_evaluated(objective, start) for start in starts]
-    begun: dict[int, Candidate] = {}
-    best, gain = -np.inf, 0.0
-    for number in sorted(range(len(starts)), key=lambda number: -starts[number].objective):
-        if starts[number].objective + _OPTIMISM * gain < best:
-            continue
-        begun[number] = one = _advanced(objective, collapse, starts[number], _FIRST)
-        if not one.collapsed:
-            best, gain = max(best, one.objective), max(gain, one.gain)
-    left = [start for number, start in enumerate(starts) if number not in begun]
-    left.sort(key=lambda start: -start.objective)
-    return [begun[number] for number in sorted(begun)], left
-
-
-def _evaluated(objective: Objective, start: Candidate) -> Candidate:
-    moments = objective.evaluate(start.parameters)
-    return replace(start, moments=moments, objective=moments.mean_objective, evaluations=1)
-
-
-def _collapse_test(objective: Objective, start: Candidate, n_represented: int) -> CollapseTest:
-    """From the groups of any start, which together are all samples."""
-    assert start.groups is not None
-    return CollapseTest.of_fit(
-        objective.regularisation,
-        start.groups,
-        objective.rows.n_samples,
-        n_represented=n_represented,
-    )
-
-
-def _candidates(
+def _starts(
     objective: Objective,
-    partitions: Iterable[tuple[str, Array]],
+    partitions: Iterable[tuple[str, bytes, Array]],
     n_components: int,
     given: GivenParameters,
-) -> list[Candidate]:
-    """A candidate from each partition that gives one; an error if none does."""
-    candidates: list[Candidate] = []
+) -> list[PartitionStart]:
+    """A start from each partition without empty groups; an error if there is none."""
+    kinds, keys, labels = zip(*partitions, strict=True)
+    found = moments_of_partitions(len(labels) * [objective], labels, n_components)
+    starts = [
+        PartitionStart(kind, key, groups, given)
+        for kind, key, groups in zip(kinds, keys, found, strict=True)
+        if groups is not None
+    ]
+    if not starts:
+        moments_of_partition(objective, labels[0], n_components)  # which tells what is empty
+    return starts
+
+
+def _not_raced(objective: Objective, starts: list[PartitionStart]) -> list[Candidate]:
+    """Candidates in the order given, the first of which has an M-step."""
     error: Exception | None = None
-    for kind, partition in partitions:
+    for n_failed, start in enumerate(starts):
         try:
-            groups = moments_of_partition(objective, partition, n_components)
-            start = objective.unfixed.maximise(groups, None)
-            start = given.imposed_on(matched(start, given))
-            candidates.append(
-                Candidate(kind, start, -np.inf, 0, groups=groups, volume=within_volume(groups))
-            )
-        except (IllDefinedCovarianceError, EmptyStartError) as failure:
+            first = Candidate(start.kind, start.parameters(objective), partition=start.partition)
+        except IllDefinedCovarianceError as failure:
             error = error or failure
-    if not candidates:
-        raise error or EmptyStartError(list(range(n_components)))
-    return candidates
+            continue
+        others = (
+            Candidate(one.kind, partial(one.parameters, objective), partition=one.partition)
+            for one in starts[n_failed + 1 :]
+        )
+        return [first, *others]
+    assert error is not None
+    raise error
 
 
 def thinned(
@@ -202,11 +143,14 @@ def _partitions(
 
 
 def _distinct_partitions(
-    partitions: Iterable[tuple[str, Array]],
-) -> Iterator[tuple[str, Array]]:
-    """The partitions without those that are equal up to the order of their groups."""
-    seen: set[bytes] = set()
+    partitions: Iterable[tuple[str, Array]], seen: set[bytes]
+) -> Iterator[tuple[str, bytes, Array]]:
+    """The partitions without those seen before, and what tells each from others.
+
+    The order of the groups does not matter.
+    """
     for kind, partition in partitions:
+        key = b""
         if partition.ndim == 1:
             first = np.empty(partition.max() + 1, dtype=np.int64)
             first[partition[::-1]] = np.arange(len(partition))[::-1]
@@ -214,7 +158,7 @@ def _distinct_partitions(
             if key in seen:
                 continue
             seen.add(key)
-        yield kind, partition
+        yield kind, key, partition
 
 
 def around_labelled(
@@ -231,96 +175,26 @@ def around_labelled(
         yield "labels", nearest(scaled, sums / mass[:, None], n_threads)
 
 
-def _advanced(
-    objective: Objective, collapse: CollapseTest, candidate: Candidate, n_steps: int
-) -> Candidate:
-    """The candidate after some EM iterations, or fewer if it has converged."""
-    moments = candidate.moments
-    assert moments is not None
-    result = run_em(
-        objective,
-        candidate.parameters,
-        moments=moments,
-        tol=_SAME,
-        max_iter=n_steps,
-        acceleration=None,
-    )
-    result = collapse.diagnose(result)
-    return replace(
-        candidate,
-        parameters=result.parameters,
-        objective=result.objective,
-        evaluations=candidate.evaluations + len(result.objectives),
-        moments=result.moments,
-        gain=result.objective - moments.mean_objective,
-        rank=result.rank,
-    )
-
-
 def spare_starts(
-    objective: Objective, sample: StartSample, n_components: int, n_tries: int, rng: RandomState
-) -> Iterator[MixtureParameters]:
-    """Further starts by k-means; the objective is that of the sample."""
-    core, n_threads = sample.trimmed(n_components), objective.rows.n_threads
-    partitions = (
-        (view, kmeans(rows, core.weights, n_components, rng, n_threads))
-        for view, rows in islice(cycle(views(core, objective)), n_tries)
-    )
-    for _, labels in _distinct_partitions(partitions):
-        with suppress(IllDefinedCovarianceError, EmptyStartError):
-            yield start_of(objective, sample.with_isolated(labels, n_components), n_components)
+    objective: Objective,
+    sample: StartSample,
+    n_components: int,
+    n_tries: int,
+    rng: RandomState,
+    seen: set[bytes],
+) -> Iterator[Moments]:
+    """Further starts by k-means, from partitions that were not `seen`.
 
-
-def _may_win(one: Candidate, best: Candidate) -> bool:
-    """Whether a candidate can become the best, with several times its last gain."""
-    if one.rank[:-1] < best.rank[:-1]:
-        return True
-    return one.collapsed or -one.rank[-1] + _OPTIMISM * one.gain >= -best.rank[-1]
-
-
-def _ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """The best first, and candidates that are the same in the order given.
-
-    The likelihood of a candidate with a collapsed component does not measure fit. These are ranked
-    by the volume of the covariance within groups, the smallest first.
+    The objective is that of the sample. When partitions repeat each other, no others are tried.
     """
-    runners = list(candidates)
-
-    def key(one: Candidate) -> tuple[Any, ...]:
-        return (True, False, one.volume) if one.collapsed else one.rank[1:]
-
-    ranked: list[list[Candidate]] = []
-    for one in sorted(runners, key=key):
-        if not ranked or not _same(ranked[-1][0], one):
-            ranked.append([])
-        ranked[-1].append(one)
-    order = {id(one): n for n, one in enumerate(runners)}
-    return [one for group in ranked for one in sorted(group, key=lambda each: order[id(each)])]
-
-
-def _same(one: Candidate, other: Candidate) -> bool:
-    """Whether two candidates are the same."""
-    alike = one.rank[:-1] == other.rank[:-1]
-    return alike and abs(one.rank[-1] - other.rank[-1]) <= _SAME
-
-
-def within_volume(moments: Moments) -> float:
-    """log-determinant of the covariance within components, pooled over them."""
-    tiny = np.finfo(np.float64).tiny
-    if moments.form is Scatter.DIAGONAL:
-        variances = moments.scatter.sum(axis=0) / moments.total_weight
-        return float(np.log(np.maximum(variances, tiny)).sum())
-    pooled = moments.form.dense(moments.scatter).sum(axis=0) / moments.total_weight
-    scale = np.sqrt(np.maximum(np.diag(pooled), tiny))
-    small = np.finfo(np.float64).eps * np.eye(len(scale))
-    _, log_det = np.linalg.slogdet(pooled / scale[:, None] / scale + small)
-    return float(log_det + 2.0 * np.log(scale).sum())
-
-
-def _distinct(ranked: list[Candidate]) -> list[Candidate]:
-    """The candidates without repetitions of the same."""
-    kept = ranked[:1]
-    for candidate in ranked[1:]:
-        if not _same(kept[-1], candidate):
-            kept.append(candidate)
-    return kept
+    core, n_threads = sample.trimmed(n_components), objective.rows.n_threads
+    fresh = 0
+    for found, (view, rows) in enumerate(islice(cycle(views(core, objective)), n_tries), 1):
+        labels = kmeans(rows, core.weights, n_components, rng, n_threads)
+        for _, _, partition in _distinct_partitions([(view, labels)], seen):
+            fresh = found
+            with suppress(EmptyStartError):
+                isolated = sample.with_isolated(partition, n_components)
+                yield moments_of_partition(objective, isolated, n_components)
+        if found - fresh >= _REPEATED:
+            return

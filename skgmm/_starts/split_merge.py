@@ -13,15 +13,21 @@ optimum. After convergence these are tried, on the samples that starts use:
 With many components, swaps in neighbourhoods replace 2 to 4; most were made before the iterations
 (see `relocation.py`).
 
-For data so small that a trial takes less time than an estimate, other starts and moves ranked by
-overlap and kurtosis are tried instead of 2 to 4. A better optimum is kept, and all is tried again
-from there, until nothing better is found or the budget is used up. Where samples are few per
+For data so small that a trial takes less time than an estimate, 4 comes first, and then moves
+ranked by overlap and kurtosis (of two components: other partitions in two) instead of 2 and 3; all
+trials of a step are run in one call of compiled code. Where samples are too few for estimates, only
+1 and the first of 4 are tried.
+
+A better optimum is kept, and all is tried again from there, until nothing better is found or the
+budget is used up. Of many samples a part is used: there a gain has to exceed what chance explains,
+and EM on all samples is given up early if it does not get better. Where samples are few per
 parameter, another of the optima may be preferred in the end: see `within_noise`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -29,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from skgmm._em.collapse import CollapseTest
-from skgmm._em.loop import run_em
+from skgmm._em.loop import EM
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
@@ -40,10 +46,17 @@ from skgmm._starts.better import beats
 from skgmm._starts.budget import Budget
 from skgmm._starts.move_search import MoveSearch
 from skgmm._starts.race import spare_starts, thinned
+from skgmm._starts.runners import Candidate
+from skgmm._starts.side_by_side import Start
 from skgmm._starts.swap_search import Tried
+from skgmm._starts.trials import foreseen
+from skgmm.covariance import IllDefinedCovarianceError
+
+# Evaluations of all samples after which a run may be given up that was promising on a part of them.
+_FIRST = 12
 
 # Runs of k-means beyond those of the race.
-_SPARE = 10
+_SPARE = 6
 
 
 def split_and_merge(
@@ -51,10 +64,9 @@ def split_and_merge(
     collapse: CollapseTest,
     draw: Callable[[], StartSample],
     result: EMResult,
-    others: Iterator[MixtureParameters],
+    candidates: Sequence[Candidate],
     stream: Stream,
     *,
-    n_raced: int,
     tried: Tried,
     only_repair: bool,
     max_iter: int,
@@ -74,10 +86,8 @@ def split_and_merge(
         Of all samples.
     draw : callable
         Draws the sample.
-    others : iterator of MixtureParameters
-        Other starts, tried after the moves.
-    n_raced : int
-        Evaluations that the race took.
+    candidates : sequence of Candidate
+        Of the race, the first of which is the start of the result. The others are tried as well.
     tried : Tried
         Trials of swaps before the iterations.
     only_repair : bool
@@ -94,19 +104,43 @@ def split_and_merge(
         return result
     rng = stream()
     sample = thinned(sample, n_components, rng, rows_per_component(n_components))
+    n_raced = sum(one.evaluations for one in candidates)
     on_sample, budget = objective.on(sample), Budget.after(objective, result, n_raced)
     sample = _without_noise(sample, on_sample.rows, result.parameters)
-    starts = chain(others, spare_starts(on_sample, sample, n_components, _SPARE, rng))
-    search = MoveSearch(on_sample, collapse, result, starts, budget, rng, tried, only_repair)
-    found = search.best(sample.complete)
+    seen = {one.partition for one in candidates}
+    spare = spare_starts(on_sample, sample, n_components, _SPARE, rng, seen)
+    starts: Iterator[Start] = chain(_parameters(candidates[1:]), spare)
+    complete = sample.complete
+    search = MoveSearch(
+        on_sample, collapse, result, starts, budget, rng, tried, only_repair, complete
+    )
+    found = search.best()
     left = max_iter - len(result.objectives)
     if found is None or left < 1:
         return result
-    reached = collapse.diagnose(run_em(objective, found, max_iter=left, **options))
+    run = EM(objective, found, **options)
+    reached = collapse.diagnose(run.until(left if complete else min(left, _FIRST)))
+    if len(reached.objectives) < left and _promising(reached, result):
+        reached = collapse.diagnose(run.until(left))
     better = search.compact or beats(reached, result)
     lower = reached.objective < result.objective
     mend = better and (lower or reached.rank[:-1] < result.rank[:-1])
     return _joined(result, reached, mend, better)
+
+
+def _promising(reached: EMResult, result: EMResult) -> bool:
+    """Whether a run that can be continued may become better."""
+    if reached.status is not EMStatus.MAX_ITER:
+        return False
+    ahead = reached.objective + foreseen(reached.objectives, reached.remaining)
+    return beats(replace(reached, moments=reached.moments.with_objective(ahead)), result)
+
+
+def _parameters(candidates: Sequence[Candidate]) -> Iterator[MixtureParameters]:
+    """Those of the candidates that have an M-step."""
+    for one in candidates:
+        with suppress(IllDefinedCovarianceError):
+            yield one.parameters
 
 
 def _without_noise(sample: StartSample, rows: Rows, parameters: MixtureParameters) -> StartSample:

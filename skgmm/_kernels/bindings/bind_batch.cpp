@@ -1,32 +1,24 @@
 #include "bindings/bind_batch.hpp"
 
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <cmath>
 #include <string>
 
-#include "bindings/arrays.hpp"
 #include "bindings/gil.hpp"
-#include "fit/em_run.hpp"
+#include "bindings/many_runs.hpp"
 #include "passes/feature_scale.hpp"
 #include "passes/kmeans.hpp"
 #include "passes/moments.hpp"
-#include "passes/passes.hpp"
 
 using namespace skgmm;
 
 namespace {
 
 using Numbers = Out<double>;
-
-// Calls work(i) for each problem, on some threads. A problem is one thread's, so that results do not
-// depend on their number.
-template <typename Work>
-void for_problems(int64_t n_problems, int64_t n_threads, Work work) {
-    for_chunks(0, n_problems, n_threads, [&](int64_t i, int64_t, int64_t) { work(i); });
-}
 
 // Samples of each problem, sorted by their first feature, one problem after the other.
 struct Sorted {
@@ -119,54 +111,6 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
     });
 }
 
-// Mixtures of N problems, the arrays of one after those of the other.
-struct Mixtures {
-    Mixtures(const Family& family_, int64_t n, int64_t K_, int64_t d_, const Numbers& w,
-             const Numbers& m, const Numbers& f)
-        : family(family_), K(K_), d(d_), weights(w.data()), means(m.data()), factors(f.data()) {
-        const int64_t of_one = family.factor == Factor::triangular ? d * d : d;
-        n_factors = (family.one ? 1 : K) * of_one;
-        require(!family.axes, "code: of components that do not share axes");
-        require(int64_t(w.size()) == n * K && int64_t(m.size()) == n * K * d,
-                "weights and means: (n, K) and (n, K, d)");
-        require(int64_t(f.size()) == n * n_factors, "factors: of the structure");
-    }
-
-    const Family& family;
-    int64_t K, d, n_factors;
-    double *weights, *means, *factors;
-};
-
-const Family& family_of(const std::string& code) {
-    const Family* family = find_family(code);
-    require(family, "code: of a structure");
-    return *family;
-}
-
-// Moments of a partition: as `partition_moments` in `_rows/base.py`, which sorts by label where
-// there are many samples.
-void moments_of_partition(const double* rows, const std::vector<int64_t>& labels, int64_t K,
-                          int64_t d, const double* floor, Form form, int64_t worth_sorting,
-                          double* out) {
-    const int64_t n = int64_t(labels.size());
-    const std::vector<double> weights(n, 1.0);
-    std::vector<double> moved;
-    std::vector<int64_t> sorted;
-    if (n >= worth_sorting) {
-        moved.reserve(n * d);
-        for (int64_t k = 0; k < K; ++k)
-            for (int64_t i = 0; i < n; ++i)
-                if (labels[i] == k) {
-                    moved.insert(moved.end(), rows + i * d, rows + (i + 1) * d);
-                    sorted.push_back(k);
-                }
-        rows = moved.data();
-    }
-    const Given groups{n >= worth_sorting ? sorted.data() : labels.data(), nullptr};
-    moments_of_groups(Rows<double>{rows, n, d, d, 1, weights.data()}, groups, K, rows, floor, form,
-                      out, 1);
-}
-
 // One start by k-means; false where its M-step fails.
 bool start(const WeightedRows& rows, const Mixtures& mixtures, int64_t i, const double* uniforms,
            int64_t n_draws, int64_t max_iter, const double* floor, int64_t worth_sorting) {
@@ -177,23 +121,11 @@ bool start(const WeightedRows& rows, const Mixtures& mixtures, int64_t i, const 
     for (int64_t k = 0; k < K; ++k)
         std::copy_n(rows.values + seeds[k] * d, d, centres.begin() + k * d);
     lloyd(rows, K, max_iter, true, 1, centres.data(), labels.data());
-    moments_of_partition(rows.values, labels, K, d, floor, mixtures.family.form, worth_sorting,
+    const Rows<double> own{rows.values, n, d, d, 1, rows.weights};
+    moments_of_partition(own, labels.data(), K, floor, mixtures.family.form, worth_sorting,
                          moments.data());
-    const double *mass = moments.data() + 2, *mean = mass + K, *scatter = mean + K * d;
-    if (!(*std::min_element(mass, mass + K) > 0.0)) return false;
-    double total = 0.0;
-    for (int64_t k = 0; k < K; ++k) {
-        mixtures.weights[i * K + k] = mass[k] / moments[1];
-        total += mass[k];
-    }
-    std::copy_n(mean, K * d, mixtures.means + i * K * d);
-    try {
-        mixtures.family.m_step({K, d, mass, total, scatter, mass, scatter}, {},
-                               {mixtures.factors + i * mixtures.n_factors, nullptr, false});
-    } catch (const IllDefined&) {
-        return false;
-    }
-    return true;
+    return maximise(mixtures.family, K, d, moments.data(), mixtures.weights + i * K,
+                    mixtures.means + i * K * d, mixtures.factors + i * mixtures.n_factors);
 }
 
 // The start of each problem by k-means, from uniform draws (N, m) or (1, m) for all. `found` says
@@ -224,18 +156,19 @@ void starts(Labels offsets, Numbers rows, const std::string& code, Table uniform
 // The log of the largest responsibility of each sample (n,), as `log_certainty` in
 // `_rows/evidence.py` adds them up.
 template <typename T>
-void write_certainties(const Rows<T>& rows, const Family& family, const State& state, double* out) {
-    const int64_t d = rows.n_features;
-    const int64_t K = int64_t(state.log_weights.size()), m = family.one ? 1 : K;
+void write_certainties(const Rows<T>& rows, const Mixtures& mixtures, int64_t i, double* out) {
+    const Family& family = mixtures.family;
+    const int64_t d = mixtures.d, K = mixtures.K, m = family.one ? 1 : K;
+    const double *log_weights = mixtures.weights + i * K, *means = mixtures.means + i * K * d,
+                 *factors = mixtures.factors + i * mixtures.n_factors;
     const std::vector<double> none(d, 0.0);
     std::vector<double> peaks(K);
-    log_peak(K, d, family.factor == Factor::triangular, m, state.factors.data(),
-             state.log_weights.data(), none.data(), peaks.data());
-    PackedMixture mixture(K, d, family.factor, state.means.data(), state.factors.data(), m,
-                          peaks.data());
+    log_peak(K, d, family.factor == Factor::triangular, m, factors, log_weights, none.data(),
+             peaks.data());
+    PackedMixture mixture(K, d, family.factor, means, factors, m, peaks.data());
     Values<T> values{};
     values.log_certainty = out;
-    write_rows_fast(rows, mixture, state.means.data(), values, 1);
+    write_rows_fast(rows, mixture, means, values, 1);
 }
 
 // How a run ended: where what is next needs the Python implementation, it is to begin again there.
@@ -265,33 +198,24 @@ std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
     require(int64_t(floors.shape(0)) == n && int64_t(ends.size()) == n &&
                 int64_t(remaining.size()) == n,
             "floors, ends and remaining: one for each problem");
-    std::vector<Rows<T>> all;
+    const std::vector<Rows<T>> all = rows_of_all(problems, {}, d);
     std::vector<int64_t> first{0};
-    for (const auto& X : problems) {
-        require(int64_t(X.shape(1)) == d, "problems: as many features as floors");
-        all.push_back(rows_of<T>(X, std::nullopt));
-        first.push_back(first.back() + all.back().n_samples);
-    }
+    for (const Rows<T>& rows : all) first.push_back(first.back() + rows.n_samples);
     require(int64_t(certainties.size()) == first.back(), "certainties: one for each sample");
     std::vector<std::vector<double>> objectives(n);
     without_gil([&] {
         for_problems(n, n_threads, [&](int64_t i) {
-            double *w = mixtures.weights + i * K, *m = mixtures.means + i * K * d,
-                   *f = mixtures.factors + i * mixtures.n_factors, *s = moments.data() + i * size;
-            State state{{w, w + K}, {m, m + K * d}, {f, f + mixtures.n_factors}, {}, {s, s + size}};
+            State state = state_of(mixtures, i, moments.data() + i * size, size);
             Decisions decisions = rule;
             run_em(Problem<T>{all[i], family, floors.data() + i * d, 1}, {}, false, {}, decisions,
                    state);
-            std::copy(state.log_weights.begin(), state.log_weights.end(), w);
-            std::copy(state.means.begin(), state.means.end(), m);
-            std::copy(state.factors.begin(), state.factors.end(), f);
-            std::copy(state.moments.begin(), state.moments.end(), s);
+            copy_back(state, mixtures, i, moments.data() + i * size);
             const End end = end_of(decisions.next());
             ends.data()[i] = int64_t(end);
             remaining.data()[i] = decisions.remaining();
             objectives[i] = decisions.objectives();
             if (end != End::elsewhere)
-                write_certainties(all[i], family, state, certainties.data() + first[i]);
+                write_certainties(all[i], mixtures, i, certainties.data() + first[i]);
         });
     });
     return objectives;

@@ -10,6 +10,7 @@
 #include "bindings/bind_batch.hpp"
 #include "bindings/bind_fit.hpp"
 #include "bindings/bind_stop.hpp"
+#include "bindings/bind_trials.hpp"
 #include "bindings/bind_m_step.hpp"
 #include "bindings/gil.hpp"
 #include "block/kernel.hpp"
@@ -256,6 +257,7 @@ NB_MODULE(_native, m) {
     bind_iterations(m);
     bind_batch(m);
     bind_stop(m);
+    bind_trials(m);
     m.def("available", &available, "Instruction sets that this processor can run, best first.");
     m.def("active", [] { return std::string(active->name); }, "The instruction set in use.");
     m.def("use", &use, nb::arg("name"), "Use another instruction set, for tests.");

@@ -1,0 +1,122 @@
+#include "bindings/bind_trials.hpp"
+
+#include <nanobind/stl/string.h>
+
+#include <cmath>
+
+#include "bindings/gil.hpp"
+#include "bindings/many_runs.hpp"
+
+using namespace skgmm;
+
+namespace {
+
+using Numbers = Out<double>;
+
+// What is known of a run: a mixture, moments whose M-step it begins with, a mixture with its moments,
+// or that there is no such M-step; or the moments need the Python implementation.
+enum class Known : uint8_t { mixture, start_moments, both, no_start, elsewhere };
+
+void check_problems(const Labels& which, size_t n_problems) {
+    for (size_t i = 0; i < which.size(); ++i)
+        require(which.data()[i] >= 0 && which.data()[i] < int64_t(n_problems),
+                "which: numbers of problems");
+}
+
+// Moments of N partitions into K groups, the labels of one after those of the other; `which` are
+// the numbers of the problems (N,) that they are of.
+template <typename T>
+void partitions(const std::vector<Matrix<T>>& problems,
+                const std::vector<std::optional<Vector>>& weights, Labels which, Labels labels,
+                int64_t K, Vector floor, int form, int64_t worth_sorting, Numbers moments,
+                int64_t n_threads) {
+    const int64_t n = int64_t(which.size()), d = floor.shape(0);
+    const int64_t size = sums_size(Form(form), K, d);
+    require(K > 0 && int64_t(moments.size()) == n * size, "moments: as sums");
+    const std::vector<Rows<T>> all = rows_of_all(problems, weights, d);
+    check_problems(which, all.size());
+    std::vector<int64_t> first{0};
+    for (int64_t i = 0; i < n; ++i)
+        first.push_back(first.back() + all[which.data()[i]].n_samples);
+    require(int64_t(labels.size()) == first.back(), "labels: one for each sample");
+    for (size_t i = 0; i < labels.size(); ++i)
+        require(labels.data()[i] >= 0 && labels.data()[i] < K, "labels: of the groups");
+    without_gil([&] {
+        for_problems(n, n_threads, [&](int64_t i) {
+            moments_of_partition(all[which.data()[i]], labels.data() + first[i], K, floor.data(),
+                                 Form(form), worth_sorting, moments.data() + i * size);
+        });
+    });
+}
+
+// The start of a run, with its moments.
+template <typename T>
+Known begun(const Problem<T>& problem, const Mixtures& mixtures, int64_t i, Known known,
+            double* moments, int64_t size, State& state) {
+    const int64_t K = mixtures.K, d = mixtures.d;
+    if (known == Known::start_moments) {
+        double *w = mixtures.weights + i * K, *f = mixtures.factors + i * mixtures.n_factors;
+        if (!maximise(mixtures.family, K, d, moments, w, mixtures.means + i * K * d, f))
+            return Known::no_start;
+        std::transform(w, w + K, w, [](double weight) { return std::log(weight); });
+        if (!std::all_of(f, f + mixtures.n_factors, [](double x) { return std::isfinite(x); }))
+            return Known::no_start;
+    }
+    state = state_of(mixtures, i, moments, size);
+    if (known == Known::both) return known;
+    return problem.evaluate(state) == -1 ? Known::both : Known::elsewhere;
+}
+
+// Goes on with N runs of EM, on the samples of the problems whose numbers are `which`, as far as
+// their decisions say. `known` are values of `Known`, before and after. Each mixture becomes the
+// best found.
+template <typename T>
+void trials(const std::vector<Matrix<T>>& problems,
+            const std::vector<std::optional<Vector>>& weights, Labels which,
+            const std::string& code, const std::vector<Decisions*>& decisions, Vector floor,
+            Out<uint8_t> known, Numbers log_weights, Numbers means, Numbers factors,
+            Numbers moments, int64_t n_threads) {
+    const int64_t n = int64_t(which.size()), d = floor.shape(0);
+    const int64_t K = log_weights.ndim() == 2 ? log_weights.shape(1) : 0;
+    const Family& family = family_of(code);
+    const Mixtures mixtures(family, n, K, d, log_weights, means, factors);
+    const int64_t size = sums_size(family.form, K, d);
+    require(K > 0 && int64_t(moments.size()) == n * size, "moments: as sums");
+    require(int64_t(known.size()) == n && int64_t(decisions.size()) == n,
+            "known and decisions: one for each start");
+    for (const Decisions* one : decisions) require(one, "decisions: of each start");
+    const std::vector<Rows<T>> all = rows_of_all(problems, weights, d);
+    check_problems(which, all.size());
+    without_gil([&] {
+        for_problems(n, n_threads, [&](int64_t i) {
+            const Problem<T> problem{all[which.data()[i]], family, floor.data(), 1};
+            double* own = moments.data() + i * size;
+            State state;
+            const Known found =
+                begun(problem, mixtures, i, Known(known.data()[i]), own, size, state);
+            known.data()[i] = uint8_t(found);
+            if (found != Known::both) return;
+            run_em(problem, {}, true, {}, *decisions[i], state);
+            copy_back(state, mixtures, i, own);
+        });
+    });
+}
+
+template <typename T>
+void bind(nb::module_& m, const char* partitions_name, const char* trials_name) {
+    m.def(partitions_name, &partitions<T>, nb::arg("problems"), nb::arg("weights"),
+          nb::arg("which"), nb::arg("labels"), nb::arg("n_groups"), nb::arg("floor"),
+          nb::arg("form"), nb::arg("worth_sorting"), nb::arg("moments").noconvert(),
+          nb::arg("n_threads"));
+    m.def(trials_name, &trials<T>, nb::arg("problems"), nb::arg("weights"), nb::arg("which"),
+          nb::arg("code"), nb::arg("decisions"), nb::arg("floor"), nb::arg("known").noconvert(),
+          nb::arg("log_weights").noconvert(), nb::arg("means").noconvert(),
+          nb::arg("factors").noconvert(), nb::arg("moments").noconvert(), nb::arg("n_threads"));
+}
+
+}  // namespace
+
+void skgmm::bind_trials(nb::module_& m) {
+    bind<double>(m, "partitions_float64", "trials_float64");
+    bind<float>(m, "partitions_float32", "trials_float32");
+}

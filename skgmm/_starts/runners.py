@@ -1,0 +1,204 @@
+"""Candidates of the race: they run, are compared, and the best are continued."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from skgmm._em.collapse import CollapseTest
+from skgmm._moments import Moments, Scatter
+from skgmm._objective import Objective
+from skgmm._parameters import MixtureParameters
+from skgmm._starts.given import GivenParameters, matched
+from skgmm._starts.side_by_side import Start
+from skgmm._starts.trials import Trials
+from skgmm._threads import cached_property
+from skgmm.covariance import IllDefinedCovarianceError
+
+# EM iterations of each candidate; the number of candidates that are continued; and their further
+# iterations, as long as they may win: no more than 8 x 1 + 3 x (2 + 2) = 20 iterations in all.
+_FIRST, _STAY, _MORE = 1, 3, (2, 2)
+
+# A candidate is discarded when this many times the gain of its last iterations is not enough to
+# become the best. Before its first iteration, its gain is taken to be the largest of the others.
+_OPTIMISM = 10.0
+
+# Candidates whose log-likelihoods agree to this many nats per sample are the same.
+_SAME = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A start in the race."""
+
+    kind: str
+    found: MixtureParameters | Callable[[], MixtureParameters]
+    objective: float = -np.inf  # nats per sample of the starts' sample
+    evaluations: int = 0
+    partition: bytes = b""  # that it starts from; see `_distinct_partitions`
+
+    @property
+    def parameters(self) -> MixtureParameters:
+        """The best so far."""
+        return self.found() if callable(self.found) else self.found
+
+
+@dataclass(frozen=True)
+class PartitionStart:
+    """The M-step of a partition; given parameters take the place of its own."""
+
+    kind: str
+    partition: bytes
+    groups: Moments
+    given: GivenParameters
+
+    def parameters(self, objective: Objective) -> MixtureParameters:
+        start = objective.unfixed.maximise(self.groups, None)
+        return self.given.imposed_on(matched(start, self.given))
+
+    @cached_property
+    def volume(self) -> float:
+        """log-determinant of the covariance within groups, pooled over them."""
+        return within_volume(self.groups)
+
+
+class Runners:
+    """Candidates that run, by their numbers."""
+
+    def __init__(
+        self, objective: Objective, starts: list[PartitionStart], n_represented: int
+    ) -> None:
+        # The groups of any partition are together all samples.
+        collapse = CollapseTest.of_fit(
+            objective.regularisation,
+            starts[0].groups,
+            objective.rows.n_samples,
+            n_represented=n_represented,
+        )
+        plain = starts[0].given.nothing and objective.fixed is None
+        first: list[Start | None] = [
+            start.groups if plain else _made(start, objective) for start in starts
+        ]
+        self.starts = [start for start, made in zip(starts, first, strict=True) if made is not None]
+        made = [one for one in first if one is not None]
+        self.trials = Trials(objective, made, collapse, _SAME, acceleration=None)
+        self.gain = np.full(len(made), np.inf)  # of the last iterations
+
+    def candidates(self) -> list[Candidate]:
+        """All that did not fail, the best first."""
+        begun, left = self._begun()
+        ahead = self._ranked(begun)
+        staying = self._distinct(ahead)[:_STAY]
+        n_steps = _FIRST
+        for more in _MORE if ahead and not self._collapsed(ahead[0]) else ():
+            staying = [i for i in staying if self._may_win(i, staying[0])]
+            if len(staying) == 1:
+                break
+            n_steps += more
+            self._advance(staying, n_steps)
+            staying = self._ranked(staying)
+            ahead = staying + [i for i in ahead if i not in staying]
+        return [self._candidate(i) for i in ahead + left]
+
+    def _begun(self) -> tuple[list[int], list[int]]:
+        """The candidates after one EM iteration, and those that were discarded without any."""
+        trials, numbers = self.trials, range(len(self.starts))
+        trials.evaluate()
+        if trials.together:
+            trials.until(numbers, _FIRST)
+            return np.flatnonzero(np.isfinite(trials.objective)).tolist(), []
+        begun, left, best, gain = [], [], -np.inf, 0.0
+        for i in sorted(numbers, key=lambda i: -trials.objective[i]):
+            if not np.isfinite(trials.objective[i]):
+                continue
+            if trials.objective[i] + _OPTIMISM * gain < best:
+                left.append(i)
+                continue
+            self._advance([i], _FIRST)
+            begun.append(i)
+            if not self._collapsed(i):
+                best, gain = max(best, trials.objective[i]), max(gain, self.gain[i])
+        return sorted(begun), left
+
+    def _advance(self, which: list[int], n_steps: int) -> None:
+        """Go on with EM until there are so many iterations, or it has converged."""
+        before = self.trials.objective[which]
+        self.trials.until(which, n_steps)
+        self.gain[which] = self.trials.objective[which] - before
+
+    def _candidate(self, i: int) -> Candidate:
+        start, trials = self.starts[i], self.trials
+        return Candidate(
+            start.kind,
+            partial(trials.parameters, i),
+            float(trials.objective[i]),
+            1 + int(trials.n_evaluations[i]),
+            start.partition,
+        )
+
+    def _collapsed(self, i: int) -> bool:
+        """Whether a component has collapsed."""
+        return any(self.trials.rank(i)[:2])
+
+    def _may_win(self, i: int, best: int) -> bool:
+        """Whether a candidate can become the best, with several times its last gain."""
+        rank, first = self.trials.rank(i), self.trials.rank(best)
+        if rank[:-1] < first[:-1]:
+            return True
+        ahead = -rank[-1] + min(_OPTIMISM * self.gain[i], self.trials.foreseen(i))
+        return self._collapsed(i) or bool(ahead >= -first[-1])
+
+    def _ranked(self, runners: list[int]) -> list[int]:
+        """The best first, and candidates that are the same in the order given.
+
+        The likelihood of a candidate with a collapsed component does not measure fit. These are
+        ranked by the volume of the covariance within groups, the smallest first.
+        """
+
+        def key(i: int) -> tuple[Any, ...]:
+            collapsed = self._collapsed(i)
+            return (True, False, self.starts[i].volume) if collapsed else self.trials.rank(i)[1:]
+
+        ranked: list[list[int]] = []
+        for i in sorted(runners, key=key):
+            if not ranked or not self._same(ranked[-1][0], i):
+                ranked.append([])
+            ranked[-1].append(i)
+        return [i for group in ranked for i in sorted(group, key=runners.index)]
+
+    def _same(self, one: int, other: int) -> bool:
+        """Whether two candidates are the same."""
+        first, second = self.trials.rank(one), self.trials.rank(other)
+        return first[:-1] == second[:-1] and abs(first[-1] - second[-1]) <= _SAME
+
+    def _distinct(self, ranked: list[int]) -> list[int]:
+        """The candidates without repetitions of the same."""
+        kept = ranked[:1]
+        for i in ranked[1:]:
+            if not self._same(kept[-1], i):
+                kept.append(i)
+        return kept
+
+
+def _made(start: PartitionStart, objective: Objective) -> MixtureParameters | None:
+    with suppress(IllDefinedCovarianceError):
+        return start.parameters(objective)
+    return None
+
+
+def within_volume(moments: Moments) -> float:
+    """log-determinant of the covariance within components, pooled over them."""
+    tiny = np.finfo(np.float64).tiny
+    if moments.form is Scatter.DIAGONAL:
+        variances = moments.scatter.sum(axis=0) / moments.total_weight
+        return float(np.log(np.maximum(variances, tiny)).sum())
+    pooled = moments.form.dense(moments.scatter).sum(axis=0) / moments.total_weight
+    scale = np.sqrt(np.maximum(np.diag(pooled), tiny))
+    small = np.finfo(np.float64).eps * np.eye(len(scale))
+    _, log_det = np.linalg.slogdet(pooled / scale[:, None] / scale + small)
+    return float(log_det + 2.0 * np.log(scale).sum())
