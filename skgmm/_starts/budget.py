@@ -23,8 +23,9 @@ _PER_COMPONENT = 0.05
 _CONSTANT = 1e8
 
 PATIENCE = 3e8
-"""What is added where a component has collapsed or is empty, so that the result is of no use, and
-where an optimum may be kept though others have higher likelihoods."""
+"""What is added where the result is of no use, because a component has collapsed or is empty or its
+start may be far from all clusters; and where an optimum may be kept though others have higher
+likelihoods."""
 
 CALL = 4e6
 """Work that takes as long as one call from Python."""

@@ -124,6 +124,7 @@ class MoveSearch:
         self.optima, self.compact = Optima(self.completed, noise), False
         # An optimum may be kept though others are higher: then many are to be met.
         self.patient = noise and not self.freezes
+        self.unreliable = freezes(objective, K, UNRELIABLE) and not only_repair
         if self.patient:
             budget.left += PATIENCE
 
@@ -175,6 +176,9 @@ class MoveSearch:
         proposal = leave_one_out_proposal(self.completed, parameters)
         self.budget.spend(self._work_of_steps(proposal.n_steps))
         self.settled |= proposal.stable or proposal.parameters is not None
+        if self.unreliable and not (self.settled or self.patient):
+            self.patient = True
+            self.budget.left += PATIENCE
         return proposal
 
     def _work_of_steps(self, n_steps: int) -> float:
@@ -186,8 +190,7 @@ class MoveSearch:
 
         Where no start is near clusters, the iterations do not settle.
         """
-        unreliable = freezes(self.objective, self.n_components, UNRELIABLE)
-        return None if unreliable and not self.settled else n_starts
+        return None if self.unreliable and not self.settled else n_starts
 
     def _start(self, start: Start) -> Start:
         """The start, improved by leave-one-out responsibilities where samples are few."""
