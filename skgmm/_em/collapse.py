@@ -153,7 +153,8 @@ class CollapseTest:
         """Whether less than half of the variance of all samples is added along any direction, which
         takes no eigenvalues.
         """
-        overall = self.overall.scatters[0] / self.overall.moments.total_weight + np.diag(self.floor)
+        moments = self.overall.moments
+        overall = moments.scatter[0] / moments.total_weight + np.diag(self.floor)
         return all_above(LARGEST_FRACTION * overall - np.diag(self.floor), 0.0)
 
     def surely_sound(self, weights: Array, factors: Array) -> Array:

@@ -19,7 +19,7 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._starts.better import beats
 from skgmm._starts.budget import PATIENCE, Budget, work_of_estimates, work_of_passes
-from skgmm._starts.leave_one_out import UNRELIABLE, Proposal, freezes, leave_one_out_proposal
+from skgmm._starts.left_out_starts import LeftOutStarts
 from skgmm._starts.local_gains import moves_by_gain
 from skgmm._starts.local_splits import Sound, halves
 from skgmm._starts.moves import Move, disjoint, halved
@@ -63,12 +63,6 @@ _FOLLOWED_STARTS, _FOLLOWED_MOVES = 2, 3
 
 # Of quick trials, so many are improved by leave-one-out responsibilities.
 _THAWED = 1
-
-# Passes over the samples, and calls, of one step with leave-one-out responsibilities.
-_PASSES_OF_STEP, _CALLS_OF_STEP = 2, 3
-
-# Steps that must be within the budget.
-_FEWEST_STEPS = 3
 
 
 class MoveSearch:
@@ -117,16 +111,19 @@ class MoveSearch:
         self.slack = _SLACK * own + _AT_LEAST
         self.chance = 0.0 if complete else _CHANCE * own / n
         self.n_ways = K + min(int(_FOR_PARAMETERS * free / n), _MOST)
-        self.freezes = freezes(objective, K) and not only_repair
-        self.settled = False  # whether leave-one-out iterations have, from any start
+        self.left_out = LeftOutStarts(objective, self.completed, K, budget, only_repair)
         self.tried, self.known = tried, tried.known
         noise = not only_repair and likelihood_is_noise(objective, K)
         self.optima, self.compact = Optima(self.completed, noise), False
-        # An optimum may be kept though others are higher: then many are to be met.
-        self.patient = noise and not self.freezes
-        self.unreliable = freezes(objective, K, UNRELIABLE) and not only_repair
-        if self.patient:
+        if self._patient:
             budget.left += PATIENCE
+
+    @property
+    def _patient(self) -> bool:
+        """Whether many optima are to be met: one may be kept though others are higher, or no start
+        has led to clusters.
+        """
+        return self.left_out.patient or (self.optima.used and not self.left_out.used)
 
     def best(self) -> MixtureParameters | None:
         """The parameters of the best optimum found, or None if none is better."""
@@ -149,10 +146,10 @@ class MoveSearch:
     def _better(self, here: EMResult) -> EMResult | None:
         """An end that is better than this one, if one is found."""
         broken = bool(here.collapsed or here.empty) or self.only_repair
-        if self.freezes:
-            if self.budget.left <= self._work_of_steps(_FEWEST_STEPS) and not broken:
+        if self.left_out.used:
+            if not (self.left_out.affordable or broken):
                 return None
-            proposal = self._proposed(here.parameters)
+            proposal = self.left_out.propose(here.parameters)
             # Components on single values of coarse features are narrow, and EM cannot leave them.
             whole = self.objective.rows.whole
             if proposal.stable and whole and not broken and not np.any(self.objective.cells):
@@ -169,35 +166,6 @@ class MoveSearch:
             if end is not None or self.budget.exhausted:
                 return end
         return None
-
-    # Where samples are few: leave-one-out responsibilities.
-
-    def _proposed(self, parameters: MixtureParameters) -> Proposal:
-        proposal = leave_one_out_proposal(self.completed, parameters)
-        self.budget.spend(self._work_of_steps(proposal.n_steps))
-        self.settled |= proposal.stable or proposal.parameters is not None
-        if self.unreliable and not (self.settled or self.patient):
-            self.patient = True
-            self.budget.left += PATIENCE
-        return proposal
-
-    def _work_of_steps(self, n_steps: int) -> float:
-        passes, calls = _PASSES_OF_STEP * n_steps + 1, _CALLS_OF_STEP * n_steps
-        return work_of_passes(self.objective, self.n_components, passes, calls)
-
-    def _some(self, n_starts: int) -> int | None:
-        """Starts that are tried by leave-one-out responsibilities; None for all.
-
-        Where no start is near clusters, the iterations do not settle.
-        """
-        return None if self.unreliable and not self.settled else n_starts
-
-    def _start(self, start: Start) -> Start:
-        """The start, improved by leave-one-out responsibilities where samples are few."""
-        if not self.freezes:
-            return start
-        parameters = self.objective.maximise(start, None) if isinstance(start, Moments) else start
-        return self._proposed(parameters).parameters or start
 
     # Where a trial costs less than an estimate of its gain: many trials.
 
@@ -230,15 +198,15 @@ class MoveSearch:
             left -= not trials.rank(i)[1]
             if not left:  # if a component has collapsed, the next one is continued too
                 break
-        if self.freezes:
-            for i in ranked[: self._some(_THAWED)]:
-                start = self._proposed(trials.parameters(i)).parameters
+        if self.left_out.used:
+            for i in ranked[: self.left_out.most(_THAWED)]:
+                start = self.left_out.propose(trials.parameters(i)).parameters
                 best = (start is not None and self._end([start], best)) or best
         return None if best is here else best
 
     def _may_beat(self, trials: Trials, i: int, best: EMResult) -> bool:
         """Whether a run may become better, with several times its estimated remaining gain."""
-        ahead = trials.ahead(i, self.patient)
+        ahead = trials.ahead(i, self._patient)
         if trials.is_sound(i) and not (best.collapsed or best.small or best.empty):
             return ahead > best.comparable_objective + self.chance
         if not np.isfinite(trials.objective[i]):
@@ -268,9 +236,9 @@ class MoveSearch:
 
         Those of a list are tried together.
         """
-        others = map(self._start, self.others)
-        if self.freezes and not broken:  # estimates are unreliable
-            yield from self._grouped(islice(others, self._some(_OTHERS)))
+        others = map(self.left_out.improved, self.others)
+        if self.left_out.used and not broken:  # estimates are unreliable
+            yield from self._grouped(islice(others, self.left_out.most(_OTHERS)))
             return
         if are_few(self.n_components, self.result.moments.form) and not broken:
             swaps = halved(self._swaps(here))
@@ -325,7 +293,7 @@ class MoveSearch:
         """The best end to which EM converges from these starts, if one is better."""
         trials = self._trials(starts)
         going: list[int] = list(range(len(starts)))
-        for most in _PATIENT if self.patient else _STAGES:
+        for most in _PATIENT if self._patient else _STAGES:
             self._go_on(trials, going, most)
             going = [i for i in going if self._may_beat(trials, i, here)]
         ends = [trials.result(i) for i in going]
