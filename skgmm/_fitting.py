@@ -28,12 +28,12 @@ from skgmm._rows.grouped import noise_beside, with_noise
 from skgmm._rows.noise import Background
 from skgmm._rows.sample import Stream, sample_size
 from skgmm._rows.uniform_noise import refuse_only_noise
+from skgmm._starts.candidates import Candidate
 from skgmm._starts.choose import Start, choose_start, single_candidate, table_of_starts
 from skgmm._starts.given import fixed_by
 from skgmm._starts.labelled import naming_labels, order_of_labels
 from skgmm._starts.relocation import relocated
 from skgmm._starts.restarts import best_of
-from skgmm._starts.runners import Candidate
 from skgmm._starts.split_merge import split_and_merge
 from skgmm._starts.swap_search import Tried
 from skgmm.covariance import IllDefinedCovarianceError, Structure

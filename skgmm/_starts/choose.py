@@ -18,11 +18,11 @@ from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.grouped import GroupedRows, RowsInMemory, noise_beside
 from skgmm._rows.sample import StartSample, Stream
+from skgmm._starts.candidates import Candidate
 from skgmm._starts.given import GivenParameters, check_given, matched
 from skgmm._starts.methods import initial_parameters, start_of
 from skgmm._starts.race import race
 from skgmm._starts.restarts import LeftOutError
-from skgmm._starts.runners import Candidate
 from skgmm._validation import check_partition, check_responsibilities
 from skgmm.covariance import STRUCTURES, Structure
 

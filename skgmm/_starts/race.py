@@ -23,10 +23,10 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._rows.sample import StartSample
+from skgmm._starts.candidates import Candidate, PartitionStart, RunningCandidates
 from skgmm._starts.given import GivenParameters
 from skgmm._starts.kmeans import farthest_first, kmeans, nearest, seeds
 from skgmm._starts.methods import EmptyStartError, moments_of_partition
-from skgmm._starts.runners import Candidate, PartitionStart, Runners
 from skgmm._starts.side_by_side import moments_of_partitions
 from skgmm._starts.views import views
 from skgmm.covariance import IllDefinedCovarianceError
@@ -64,7 +64,7 @@ def race(
     starts = _starts(on_sample, partitions, n_components, given)
     enough = objective.minimum_rows(n_components) <= len(sample)
     if len(starts) > 1 and enough:
-        candidates = Runners(on_sample, starts, objective.rows.n_samples).candidates()
+        candidates = RunningCandidates(on_sample, starts, objective.rows.n_samples).candidates()
         if candidates:
             return candidates
     if not enough:

@@ -44,9 +44,9 @@ from skgmm._rows.grouped import noise_beside
 from skgmm._rows.sample import StartSample, Stream, rows_per_component
 from skgmm._starts.better import beats
 from skgmm._starts.budget import Budget
+from skgmm._starts.candidates import Candidate
 from skgmm._starts.move_search import MoveSearch
 from skgmm._starts.race import spare_starts, thinned
-from skgmm._starts.runners import Candidate
 from skgmm._starts.side_by_side import Start
 from skgmm._starts.swap_search import Tried
 from skgmm._starts.trials import foreseen

@@ -28,8 +28,8 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.grouped import noise_beside
+from skgmm._starts.candidates import within_volume
 from skgmm._starts.leave_one_out import EStep, left_out_log_joint
-from skgmm._starts.runners import within_volume
 
 # Used with fewer samples than this per parameter.
 _FEW = 3.0

@@ -67,7 +67,7 @@ class PartitionStart:
         return within_volume(self.groups)
 
 
-class Runners:
+class RunningCandidates:
     """Candidates that run, by their numbers."""
 
     def __init__(
