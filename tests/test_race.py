@@ -8,7 +8,7 @@ from strategies import random_mixture
 
 from skgmm import GaussianMixtureEM
 from skgmm._rows.base import InMemoryRows
-from skgmm._starts import runners
+from skgmm._starts import candidates
 from skgmm._starts.overlap_moves import _lowest_kurtosis
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -71,7 +71,7 @@ def test_starts_has_a_row_for_each_start(blobs):
     assert best == pytest.approx(mixture.lower_bounds_[-1])
     behind = [n for n, s in zip(table["n_evaluations"], table["status"], strict=True)
               if s == "discarded"]  # fmt: skip
-    assert 0 < max(behind) <= 1 + runners._FIRST + sum(runners._MORE)
+    assert 0 < max(behind) <= 1 + candidates._FIRST + sum(candidates._MORE)
 
 
 @pytest.mark.parametrize("n_components", [2, 4, 9])
