@@ -23,7 +23,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from strategies import seeds, structures
 
-from skgmm import GaussianMixtureClassifier, GaussianMixtureEM, GaussianMixtureSearch, RowBlocks
+from skgmm import (
+    ConjugatePrior,
+    GaussianMixtureClassifier,
+    GaussianMixtureEM,
+    GaussianMixtureSearch,
+    RowBlocks,
+)
 
 IRIS = load_iris(return_X_y=True)
 EXACT = GaussianMixtureEM(reg_covar=0)  # maximum likelihood, as mclust and discriminant analysis
@@ -132,8 +138,8 @@ def test_tied_across_classes_is_linear_discriminant_analysis(solver):
 
 @pytest.mark.parametrize("ties", ["within", "across"])
 def test_full_is_quadratic_discriminant_analysis(ties):
-    """Theirs divides covariances by n - 1: the densities are compared with those of ML covariances,
-    and the labels with theirs.
+    """Theirs divides covariances by n - 1 in some releases: the densities are compared with those
+    of ML covariances, and the labels with theirs.
     """
     X, y = IRIS
     ours = GaussianMixtureClassifier(EXACT, ties=ties).fit(X, y)
@@ -472,6 +478,54 @@ def test_bad_input(y, weights, options, message):
     X = overlapping(0)[0]
     with pytest.raises(ValueError, match=message):
         GaussianMixtureClassifier(**options).fit(X, y, sample_weight=weights)
+
+
+def with_missing(kind):
+    """Classes of `overlapping(0)` of which every fourth is missing."""
+    y = np.array(["a", "b", "c"], dtype=object)[overlapping(0)[1]]
+    gone = np.arange(len(y)) % 4 == 0
+    if kind == "masked":
+        return np.ma.masked_array(overlapping(0)[1], gone)
+    if kind == "numbers":
+        return np.where(gone, np.nan, overlapping(0)[1])
+    pd = pytest.importorskip("pandas")
+    y[gone] = {"NaN": np.nan, "None": None}.get(kind, pd.NA)
+    return pd.Series(y, dtype=kind) if kind in ("string", "category") else y
+
+
+MISSING = pytest.mark.parametrize(
+    "kind", ["numbers", "masked", "NaN", "None", "NA", "string", "category"]
+)
+
+
+@MISSING
+def test_missing_classes_are_an_error_with_a_remedy(kind):
+    X, y = overlapping(0)[0], with_missing(kind)
+    missing = (len(y) + 3) // 4
+    with pytest.raises(ValueError, match=f"y contains NaN in {missing} of .*unlabeled=np.nan"):
+        GaussianMixtureClassifier().fit(X, y)
+
+
+@MISSING
+def test_missing_classes_may_mark_unlabelled_samples(kind):
+    X, y = overlapping(0)
+    mixture = GaussianMixtureEM(random_state=0)
+    expected = GaussianMixtureClassifier(mixture, ties="across", unlabeled=-1)
+    expected.fit(X, np.where(np.arange(len(y)) % 4, y, -1))
+    classifier = GaussianMixtureClassifier(mixture, ties="across", unlabeled=np.nan)
+    classifier.fit(X, with_missing(kind))
+    np.testing.assert_array_equal(classifier.predict_proba(X), expected.predict_proba(X))
+
+
+def test_mixtures_of_classes_share_no_parameters():
+    X, y = overlapping(0)
+    given = GaussianMixtureEM(prior=ConjugatePrior(), means_init=X[:1])
+    first, second, *_ = GaussianMixtureClassifier(given).fit(X, y).mixtures_
+    first.set_params(prior__mean_rows=3.0)
+    first.means_init[:] = 7.0
+    for other in (second, given):
+        assert other.prior.mean_rows == 0.0
+        np.testing.assert_array_equal(other.means_init, X[:1])
 
 
 def test_a_column_of_classes_is_flattened_with_a_warning():

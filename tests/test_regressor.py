@@ -377,6 +377,7 @@ def test_float32():
     ("change", "message"),
     [
         (lambda X, y: (X, np.where(y > y[5], np.nan, y)), r"Input y contains NaN in \d+ of 300"),
+        (lambda X, y: (X, np.ma.masked_greater(y, y[5])), r"Input y contains NaN in \d+ of 300"),
         (lambda X, y: (X, np.where(y > 0, np.inf, y)), r"Input y contains infinity"),
         (lambda X, y: (X, None), r"requires y to be passed, but the target y is None"),
         (lambda X, y: (X, y[:-1]), r"inconsistent numbers of samples"),

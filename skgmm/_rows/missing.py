@@ -35,7 +35,19 @@ def with_nan(X: Any) -> Array:
 
 
 def _number(value: Any) -> float:
-    return np.nan if value is None or type(value).__name__ == "NAType" else float(value)
+    return np.nan if is_missing(value) else float(value)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN or pandas.NA."""
+    return value is None or type(value).__name__ == "NAType" or value != value
+
+
+def missing_values(values: Array) -> Array:
+    """Which of the values (n,), numbers or other objects, are missing, bool."""
+    if values.dtype.kind == "O":
+        return np.fromiter(map(is_missing, values), dtype=bool, count=len(values))
+    return values != values if values.dtype.kind in "fmM" else np.zeros(len(values), dtype=bool)
 
 
 def has_missing(X: Array) -> bool:

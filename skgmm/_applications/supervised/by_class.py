@@ -13,7 +13,7 @@ from skgmm._applications.supervised.classes import Classes
 from skgmm._applications.supervised.samples import AnyMixture, best_of
 from skgmm._em.result import EMStatus
 from skgmm._em.settings import Settings
-from skgmm._fitted import collected_warnings, snapshot, warn_after_fit
+from skgmm._fitted import collected_warnings, warn_after_fit
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
@@ -63,7 +63,7 @@ def _fit_of(mixture: AnyMixture) -> Callable[[Array, Array | None], GaussianMixt
     settings = Settings.of(prototype)
 
     def fit(X: Array, weights: Array | None) -> GaussianMixtureEM:
-        fitted = snapshot(prototype)
+        fitted = clone(prototype)
         rows = rows_in_memory(fitted, X, weights, settings.n_components)
         found = fit_mixture(settings, rows, check_random_state(settings.random_state))
         fitted.__dict__.update(found.attributes())

@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skgmm._applications.supervised.samples import check_target_given
 from skgmm._linalg import Array
+from skgmm._rows.missing import is_missing, missing_values
 
 # By how much given priors may miss a sum of 1.
 _ROUNDING = 1e-5
@@ -31,11 +32,13 @@ class Classes:
         """From the target of all samples X, those of the `counted` ones."""
         check_target_given(estimator, y)
         plain = type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "biuf"
+        masked = np.ma.getmaskarray(y).ravel() if np.ma.isMaskedArray(y) else None
         if not plain:  # scikit-learn's check is slow
             y = column_or_1d(y, warn=True)
         check_consistent_length(X, y)
+        missing = missing_values(y) if masked is None else missing_values(y) | masked
         y = y[counted]
-        unknown = _is_unknown(y, unlabeled)
+        unknown = _is_unknown(y, missing[counted], unlabeled)
         known = y[~unknown]
         integers = known.dtype.kind in "biu"
         if len(known) and not integers:
@@ -87,12 +90,17 @@ def _named(value: Any) -> str:
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 
-def _is_unknown(y: Array, unlabeled: Any) -> Array:
-    """Which values of y mark samples without a class."""
+def _is_unknown(y: Array, missing: Array, unlabeled: Any) -> Array:
+    """Which values of y mark samples without a class. Others must not be missing."""
+    if unlabeled is not None and is_missing(unlabeled):
+        return missing
+    if missing.any():
+        raise ValueError(
+            f"Input y contains NaN in {missing.sum()} of {len(y)} samples. Drop such samples of X "
+            "and y, or use unlabeled=np.nan to fit them as samples without a class."
+        )
     if unlabeled is None:
-        return np.zeros(len(y), dtype=bool)
-    if unlabeled != unlabeled:  # NaN
-        return np.asarray(y != y, dtype=bool)
+        return missing
     comparable = y.dtype.kind in "biuf" and isinstance(unlabeled, Number)
     return np.asarray((y if comparable else y.astype(object)) == unlabeled, dtype=bool)
 
