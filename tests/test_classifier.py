@@ -517,6 +517,12 @@ def test_missing_classes_may_mark_unlabelled_samples(kind):
     np.testing.assert_array_equal(classifier.predict_proba(X), expected.predict_proba(X))
 
 
+def test_an_invalid_parameter_is_not_blamed_on_a_class():
+    X, y = overlapping(0)
+    with pytest.raises(ValueError, match=r"^The 'tol' parameter of GaussianMixtureEM"):
+        GaussianMixtureClassifier(GaussianMixtureEM(tol=-1.0)).fit(X, y)
+
+
 def test_mixtures_of_classes_share_no_parameters():
     X, y = overlapping(0)
     given = GaussianMixtureEM(prior=ConjugatePrior(), means_init=X[:1])

@@ -13,7 +13,7 @@ from skgmm._applications.supervised.classes import Classes
 from skgmm._applications.supervised.samples import AnyMixture, best_of
 from skgmm._em.result import EMStatus
 from skgmm._em.settings import Settings
-from skgmm._fitted import collected_warnings, warn_after_fit
+from skgmm._fitted import collected_warnings, snapshot, warn_after_fit
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
@@ -44,11 +44,10 @@ def fit_each(
 ) -> list[GaussianMixtureEM]:
     """A mixture for each class, fitted to the samples that are known to belong to it."""
     fitted: list[GaussianMixtureEM] = []
-    fit_one: Callable[[Array, Array | None], GaussianMixtureEM] | None = None
+    fit_one = _fit_of(mixture)
     for number in range(classes.number):
         own = np.flatnonzero(classes.codes == number)
         with naming(classes.name(number), messages):
-            fit_one = fit_one or _fit_of(mixture)
             fitted.append(fit_one(X.take(own, axis=0), taken(weights, own)))
     return fitted
 
@@ -61,9 +60,12 @@ def _fit_of(mixture: AnyMixture) -> Callable[[Array, Array | None], GaussianMixt
     prototype = clone(mixture)
     prototype._validate_params()
     settings = Settings.of(prototype)
+    # Objects are not to be shared. To clone takes longer, which small fits would notice.
+    scalars = all(value is None or np.isscalar(value) for value in vars(prototype).values())
+    copied = snapshot if scalars else clone
 
     def fit(X: Array, weights: Array | None) -> GaussianMixtureEM:
-        fitted = clone(prototype)
+        fitted = copied(prototype)
         rows = rows_in_memory(fitted, X, weights, settings.n_components)
         found = fit_mixture(settings, rows, check_random_state(settings.random_state))
         fitted.__dict__.update(found.attributes())

@@ -63,8 +63,8 @@ class GaussianMixtureClassifier(
         Probabilities of the classes, in the order of `classes_`, that replace those of the fit in
         predictions. None: their proportions in the samples.
     unlabeled : object, default=None
-        The value of y that marks samples whose class is unknown, such as -1. None: there are none.
-        Their densities then help to find the mixtures, by EM.
+        The value of y that marks samples whose class is unknown, such as -1; NaN stands for every
+        missing value. Their densities then help to find the mixtures, by EM. None: there are none.
 
     Attributes
     ----------
