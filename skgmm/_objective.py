@@ -82,6 +82,8 @@ class Objective:
 
     def penalty(self, parameters: MixtureParameters) -> Array:
         """What the log-density of a whole sample pays for `floor`, in nats, (K,) or (1,)."""
+        if not self.floor.any():  # a precision may be beyond float64
+            return np.zeros(1)
         return 0.5 * parameters.covariance.precision_diagonal() @ self.floor
 
     def local(self, rows: Rows) -> Objective:

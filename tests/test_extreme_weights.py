@@ -8,8 +8,12 @@ import pytest
 from skgmm import GaussianMixtureEM
 from skgmm._em.coordinates import Coordinates
 from skgmm._moments import Moments, Scatter
+from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, maximise
+from skgmm._rows.base import InMemoryRows
+from skgmm._starts.leave_one_out import EStep
 from skgmm.covariance import STRUCTURES
+from skgmm.covariance._base import covariance_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -75,3 +79,19 @@ def test_a_weight_below_the_smallest_number_is_none(name):
         scatter = mass.reshape(2, *[1] * (scatter.ndim - 1)) * scatter
     moments = Moments(moments.form, mass, moments.mean, scatter, 0.0, 2.0)
     assert maximise(moments, STRUCTURES[name]).weights.tolist() == [1.0, 0.0]
+
+
+def test_leave_one_out_responsibilities_of_narrow_components_sum_to_one():
+    """All of them underflowed where components are far narrower than what `reg_covar` adds."""
+    X = np.random.default_rng(0).standard_normal((10, 2))
+    objective = Objective(InMemoryRows(X), STRUCTURES["full"], np.full(2, 1e-2))
+    narrow = covariance_of(np.tile(1e3 * np.eye(2), (2, 1, 1)))
+    now = EStep(objective, MixtureParameters.from_weights(np.full(2, 0.5), X[:2], narrow))
+    np.testing.assert_allclose(now.responsibilities.sum(axis=1), 1.0)
+
+
+def test_weights_of_which_most_vanish_warn_of_no_arithmetic():
+    """Leave-one-out responsibilities became 0 / 0."""
+    X = np.random.default_rng(5).standard_normal((7, 2))
+    weights = np.array([1e-300, 1.0, 1e10, 1.0, 1e-10, 1e10, 1.0])
+    GaussianMixtureEM(3, covariance_type="VEE", random_state=0).fit(X, sample_weight=weights)

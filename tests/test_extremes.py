@@ -12,7 +12,12 @@ from skgmm import GaussianMixtureEM
 from skgmm._kernels import available
 from skgmm._kernels._native import lowest_axes
 from skgmm._moments import Moments, Scatter
+from skgmm._objective import Objective
+from skgmm._parameters import MixtureParameters
+from skgmm._rows.base import InMemoryRows
+from skgmm._starts.leave_one_out import EStep, leave_one_out
 from skgmm.covariance import STRUCTURES, IllDefinedCovarianceError
+from skgmm.covariance._base import covariance_of
 from skgmm.model_selection import GaussianMixtureSearch, parameter_uncertainty
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -276,3 +281,18 @@ def test_axes_search_of_singular_matrices_takes_no_longer():
         lowest_axes(scatter, np.ones(6), 0.0, starts, values, 1, most_products)
         found.append(starts)
     np.testing.assert_array_equal(*found)
+
+
+def test_squares_of_large_precisions_warn_of_no_overflow():
+    """Many starts were checked for collapsed components by squares of the precisions' factors."""
+    X = 1e-150 * np.random.default_rng(0).standard_normal((7, 3))
+    GaussianMixtureEM(2, covariance_type="VII", random_state=0).fit(X)
+
+
+def test_collapsed_matrices_below_the_smallest_number_end_no_fit():
+    """Leave-one-out responsibilities, whose pooled covariance was 0, raised an error."""
+    X = 1e-150 * np.random.default_rng(0).standard_normal((9, 3))
+    objective = Objective(InMemoryRows(X), STRUCTURES["full"], np.zeros(3))
+    narrow = covariance_of(np.tile(1e170 * np.eye(3), (2, 1, 1)))
+    now = EStep(objective, MixtureParameters.from_weights(np.full(2, 0.5), X[:2], narrow))
+    assert np.isfinite(leave_one_out(objective, now)).all()

@@ -312,3 +312,14 @@ def test_one_label_of_each_component_names_it_among_many_samples(source, order):
     labels[first] = order
     mixture = GaussianMixtureEM(3, random_state=0).fit(source(X), labels=labels)
     assert mixture.predict(X[first]).tolist() == order
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("labels", [[-1, 1, 0, 0], [-1, -1, 1, -1], None])
+def test_samples_that_do_not_vary_are_fitted(labels):
+    """No feature was left to find starts by, and integer division by zero ended the process."""
+    X, lost = np.full((4, 2), 3.0), np.full((4, 2), 3.0)
+    lost[0, 0] = np.nan
+    for samples in X, lost:
+        mixture = GaussianMixtureEM(2, random_state=0).fit(samples, labels=labels)
+        np.testing.assert_allclose(mixture.means_, 3.0)

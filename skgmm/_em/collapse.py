@@ -168,7 +168,9 @@ class CollapseTest:
         """
         least, d = weights.min(axis=1), factors.shape[-1]
         axes = (2, 3) if factors.ndim == 4 else 2
-        scaled = factors**2 * (self.floor[:, None] if factors.ndim == 4 else self.floor)
+        added = np.sqrt(self.floor)
+        scaled = np.abs(factors * (added[:, None] if factors.ndim == 4 else added))
+        scaled = np.minimum(scaled, 1.0) ** 2  # of more the square may overflow
         n_samples = max(self.moments.total_weight, float(self.n_samples), float(self.n_represented))
         needed = min(d + 1.0, n_samples / (2.0 * weights.shape[1]))
         sound = (least >= EMPTY_WEIGHT) & (n_samples * least >= needed)

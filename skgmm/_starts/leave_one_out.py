@@ -60,6 +60,9 @@ _TRACE = 1e-12
 # Without a sample at least this fraction of the variance and mass of its component remains.
 _LEAST = 1e-9
 
+# The exponential of less than this may have lost digits.
+_UNDERFLOWS = -600.0
+
 # A log-density below that of any sample.
 _IMPOSSIBLE = -1e100
 
@@ -92,11 +95,14 @@ class EStep:
         self.weights, self.parameters = weights, parameters
         log_density, log_joint = e_step.log_parts(rows.X, parameters, rows.n_threads)
         log_joint -= objective.penalty(parameters)
-        responsibilities = np.exp(log_joint)
+        # Where each component is far narrower than what is added, all of them would be 0.
+        top = log_joint.max(axis=1)
+        shift = np.where(np.isfinite(top) & (top < _UNDERFLOWS), top, 0.0)
+        responsibilities = np.exp(log_joint - shift[:, None])
         total = np.maximum(responsibilities.sum(axis=1), np.finfo(np.float64).tiny)
         self.responsibilities = responsibilities / total[:, None]
         self.mass = weights @ self.responsibilities
-        mean = ((log_density + np.log(total)) * weights).sum() / weights.sum()
+        mean = ((log_density + shift + np.log(total)) * weights).sum() / weights.sum()
         self.mean_objective = float(mean)
         log_joint += log_density[:, None]
         self.log_joint = log_joint  # of weight x density, with the penalty
@@ -214,10 +220,13 @@ def _of_shrunk_matrices(X: Array, parameters: MixtureParameters, own: Array, mas
     """
     matrices = parameters.covariance.dense()
     pooled = np.tensordot(mass / mass.sum(), matrices, 1)
-    each = [
-        _of_intensities(X - mean, matrices[k], pooled, own[:, k], mass[k] / mass.sum())
-        for k, mean in enumerate(parameters.means)
-    ]
+    try:
+        each = [
+            _of_intensities(X - mean, matrices[k], pooled, own[:, k], mass[k] / mass.sum())
+            for k, mean in enumerate(parameters.means)
+        ]
+    except np.linalg.LinAlgError:  # variances so small are not float64 numbers
+        return np.full(own.shape, -np.inf)
     log_density = np.stack(each, axis=2)  # (intensities, n, K)
     log_joint = np.fmax(log_density + np.log(mass - own), _IMPOSSIBLE)
     top = log_joint.max(axis=2)

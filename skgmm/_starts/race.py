@@ -127,7 +127,7 @@ def _partitions(
 ) -> Iterator[tuple[str, Array]]:
     """Kind and labels (m,) of each candidate."""
     weights, n_threads = sample.weights, objective.rows.n_threads
-    seen = views(sample, objective)
+    seen = _views(sample, objective)
     if sample.known is not None:
         yield from around_labelled(seen[0][1], sample, n_components, n_threads)
 
@@ -140,6 +140,12 @@ def _partitions(
     yield f"farthest first, {view}", around(rows, farthest_first(rows, weights, n_components))
     for view, rows in seen:
         yield f"k-means++, {view}", around(rows, seeds(rows, weights, n_components, rng))
+
+
+def _views(sample: StartSample, objective: Objective) -> list[tuple[str, Array]]:
+    """The views of the samples; where nothing varies each has one feature, which is 0."""
+    same = np.zeros((len(sample), 1))
+    return [(view, rows if rows.shape[1] else same) for view, rows in views(sample, objective)]
 
 
 def _distinct_partitions(
@@ -189,7 +195,7 @@ def spare_starts(
     """
     core, n_threads = sample.trimmed(n_components), objective.rows.n_threads
     fresh = 0
-    for found, (view, rows) in enumerate(islice(cycle(views(core, objective)), n_tries), 1):
+    for found, (view, rows) in enumerate(islice(cycle(_views(core, objective)), n_tries), 1):
         labels = kmeans(rows, core.weights, n_components, rng, n_threads)
         for _, _, partition in _distinct_partitions([(view, labels)], seen):
             fresh = found

@@ -29,6 +29,7 @@ inline void require(bool holds, const char* what) {
 
 template <typename T>
 Rows<T> rows_of(const Matrix<T>& X, const std::optional<Vector>& weight) {
+    require(X.shape(1) > 0, "X: one feature or more");
     if (weight) require(weight->shape(0) == X.shape(0), "weights: one for each row");
     return {X.data(),    int64_t(X.shape(0)), int64_t(X.shape(1)),
             X.stride(0), X.stride(1),         weight ? weight->data() : nullptr};
