@@ -11,7 +11,9 @@ from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, maximise
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.sample import StartSample
 from skgmm._starts.leave_one_out import EStep
+from skgmm._starts.views import scaled_rows
 from skgmm.covariance import STRUCTURES
 from skgmm.covariance._base import covariance_of
 
@@ -95,3 +97,11 @@ def test_weights_of_which_most_vanish_warn_of_no_arithmetic():
     X = np.random.default_rng(5).standard_normal((7, 2))
     weights = np.array([1e-300, 1.0, 1e10, 1.0, 1e-10, 1e10, 1.0])
     GaussianMixtureEM(3, covariance_type="VEE", random_state=0).fit(X, sample_weight=weights)
+
+
+def test_starts_ignore_deviations_that_only_vanishing_weights_make():
+    """Values scaled by these were so large that their squares were beyond float64."""
+    X = np.random.default_rng(0).standard_normal((8, 2))
+    X[:5] = X[0]
+    weights = np.r_[np.ones(5), np.full(3, 1e-310)]
+    assert np.abs(scaled_rows(StartSample(X, weights, True))).max(initial=0.0) < 1e70

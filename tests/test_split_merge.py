@@ -288,3 +288,17 @@ def test_clusters_of_very_few_samples_per_feature_are_found(n, d, K, seed):
     data = wide(seed, n, d, K)
     mixture = GaussianMixtureEM(K, random_state=seed).fit(data.X)
     assert adjusted_rand_score(data.labels, mixture.predict(data.X)) > 0.95
+
+
+def test_an_optimum_that_lost_a_component_does_not_replace_one_with_a_small_component():
+    """It has no component of few samples either, though its likelihood is far lower."""
+    rng = np.random.RandomState(1026)
+    n_components, n_features, n_samples = rng.randint(2, 7), rng.randint(1, 5), rng.randint(15, 150)
+    rng.randint(4)
+    means = rng.randn(n_components, n_features) * rng.choice([2, 4, 8])
+    labels = rng.randint(n_components, size=n_samples)
+    deviations = rng.choice([0.3, 1.0, 2.0], size=(n_components, 1))[labels]
+    X = means[labels] + rng.randn(n_samples, n_features) * deviations
+    X[rng.randint(n_samples)] *= 100.0
+    mixture = GaussianMixtureEM(n_components, covariance_type="EEV", random_state=0).fit(X)
+    assert mixture.weights_.min() > 0.01

@@ -217,7 +217,12 @@ class EMResult:
         component of a few outliers, though it may gain much (see `collapse.small_components`).
         """
         singular = self.status is EMStatus.COLLAPSED
-        return singular, bool(self.collapsed), bool(self.small), -self.comparable_objective
+        return singular, bool(self.collapsed), self.lacks_samples, -self.comparable_objective
+
+    @property
+    def lacks_samples(self) -> bool:
+        """Whether a component may be a few outliers, or is empty, which is no better."""
+        return bool(self.small or self.empty)
 
     @cached_property
     def empty(self) -> list[int]:

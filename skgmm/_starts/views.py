@@ -12,6 +12,10 @@ from skgmm._rows.sample import StartSample
 # Features up to which axis-aligned structures are started from whitened samples as well.
 _MOST_WHITENED = 500
 
+# Deviations that are less of the largest distance are 0: only samples of weights that vanish differ
+# there, and fourth powers of scaled values must not overflow.
+_VARIES = 1e-60
+
 
 def views(sample: StartSample, objective: Objective) -> list[tuple[str, Array]]:
     """The samples scaled, and whitened.
@@ -32,7 +36,7 @@ def scaled_rows(sample: StartSample) -> Array:
     centred = sample.rows - sample.rows[0]
     centred = centred - weights @ centred
     deviations = np.sqrt(weights @ centred**2)
-    varying = deviations > 0
+    varying = deviations > _VARIES * np.abs(centred).max(axis=0)
     return np.ascontiguousarray(centred[:, varying] / deviations[varying])
 
 
