@@ -115,7 +115,8 @@ def log_diagonal_sum(factors: Array) -> Array:
 
 def symmetrised(matrices: Array) -> Array:
     """The symmetric part of a stack of matrices, so that rounding cannot make them lopsided."""
-    return 0.5 * (matrices + np.swapaxes(matrices, -1, -2))
+    halves = 0.5 * matrices  # whose sum does not overflow
+    return halves + np.swapaxes(halves, -1, -2)
 
 
 def best_matching(value: Array) -> Array:

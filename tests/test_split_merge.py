@@ -297,8 +297,8 @@ def test_an_optimum_that_lost_a_component_does_not_replace_one_with_a_small_comp
     rng.randint(4)
     means = rng.randn(n_components, n_features) * rng.choice([2, 4, 8])
     labels = rng.randint(n_components, size=n_samples)
-    deviations = rng.choice([0.3, 1.0, 2.0], size=(n_components, 1))[labels]
-    X = means[labels] + rng.randn(n_samples, n_features) * deviations
+    apart = rng.randn(n_samples, n_features)
+    X = means[labels] + apart * rng.choice([0.3, 1.0, 2.0], size=(n_components, 1))[labels]
     X[rng.randint(n_samples)] *= 100.0
     mixture = GaussianMixtureEM(n_components, covariance_type="EEV", random_state=0).fit(X)
     assert mixture.weights_.min() > 0.01
