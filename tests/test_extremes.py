@@ -283,14 +283,13 @@ def test_axes_search_of_singular_matrices_takes_no_longer():
     np.testing.assert_array_equal(*found)
 
 
-@pytest.mark.parametrize(("name", "n_components", "n_samples"), [("VII", 2, 7), ("VEE", 3, 7)])
-@pytest.mark.parametrize("seed", range(4))
-def test_squares_of_large_precisions_warn_of_no_overflow(name, n_components, n_samples, seed):
+@pytest.mark.parametrize("seed", range(3))
+def test_squares_of_large_precisions_warn_of_no_overflow(seed):
     """Many starts were checked for collapsed components by squares of the precisions' factors."""
     rng = np.random.default_rng(seed)
-    means = 2.0 * rng.standard_normal((n_components, 3))
-    X = means[rng.integers(0, n_components, n_samples)] + rng.standard_normal((n_samples, 3))
-    mixture = GaussianMixtureEM(n_components, covariance_type=name, random_state=0)
+    means = 2.0 * rng.standard_normal((2, 3))
+    X = means[rng.integers(0, 2, 7)] + rng.standard_normal((7, 3))
+    mixture = GaussianMixtureEM(2, covariance_type="VII", random_state=0)
     assert np.isfinite(mixture.fit(3e-150 * X).lower_bound_)
 
 
