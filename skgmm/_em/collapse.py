@@ -40,7 +40,8 @@ def small_components(parameters: MixtureParameters, n_samples: float) -> list[in
     Any d + 1 samples can be separated from all others by a hyperplane (Cover 1965), and a shared
     covariance matrix pays for the separation: with the tails of real data a component of a few
     outliers has the highest likelihood. Matrices that are diagonal cannot turn to the outliers, and
-    one feature counts. Where the average component is not twice as large, size says nothing.
+    one feature counts. Where the average component is not twice as large, size says nothing. An
+    empty component is no better than a small one.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def small_components(parameters: MixtureParameters, n_samples: float) -> list[in
     weights = parameters.weights
     if n_samples * weights.min() >= needed:
         return []
-    return np.flatnonzero((weights >= EMPTY_WEIGHT) & (n_samples * weights < needed)).tolist()
+    return np.flatnonzero(n_samples * weights < needed).tolist()
 
 
 @dataclass(frozen=True)

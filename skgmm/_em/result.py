@@ -185,7 +185,7 @@ class EMResult:
     remaining: float = 0.0  # estimate of the remaining gain, nats per sample
     collapsed: list[int] = field(default_factory=list)  # components collapsed on few samples
     degenerate: list[int] = field(default_factory=list)  # and on many
-    small: list[int] = field(default_factory=list)  # that may be a few outliers
+    small: list[int] = field(default_factory=list)  # that may be a few outliers, or are empty
     # The least variance of degenerate ones in some direction; 0 if samples share a value.
     own_variance: float = 0.0
     hides_one: bool = False  # whether that of one is mostly added along every direction
@@ -217,12 +217,7 @@ class EMResult:
         component of a few outliers, though it may gain much (see `collapse.small_components`).
         """
         singular = self.status is EMStatus.COLLAPSED
-        return singular, bool(self.collapsed), self.lacks_samples, -self.comparable_objective
-
-    @property
-    def lacks_samples(self) -> bool:
-        """Whether a component may be a few outliers, or is empty, which is no better."""
-        return bool(self.small or self.empty)
+        return singular, bool(self.collapsed), bool(self.small), -self.comparable_objective
 
     @cached_property
     def empty(self) -> list[int]:

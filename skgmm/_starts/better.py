@@ -24,8 +24,8 @@ def beats(end: EMResult, here: EMResult) -> bool:
         return len(end.collapsed) < len(here.collapsed) and after <= before
     if end.collapsed:
         return False
-    if end.lacks_samples != here.lacks_samples:
-        return here.lacks_samples
+    if bool(end.small) != bool(here.small):
+        return not end.small
     if len(end.empty) < len(here.empty):
         return end.objective > here.objective + _GAIN
     return end.comparable_objective > here.comparable_objective + _GAIN
