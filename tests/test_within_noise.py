@@ -151,11 +151,11 @@ def test_left_out_densities_are_those_of_all_other_samples():
     X, (one, _) = two_and_two(60, 3.0)
     objective = problem_of(X, "tied")
     parameters = optimum_of(objective, one).parameters
-    shares = objective.rows.responsibilities(parameters)
+    responsibilities = objective.rows.responsibilities(parameters)
     expected = []
     for i in range(60):
         rest = np.arange(60) != i
-        others = start_of(replace(objective, rows=InMemoryRows(X[rest])), shares[rest], 2)
+        others = start_of(replace(objective, rows=InMemoryRows(X[rest])), responsibilities[rest], 2)
         expected.append(float(InMemoryRows(X[i : i + 1]).log_densities(others)[0]))
     found = left_out_log_densities(objective, parameters)
     lost = objective.rows.log_densities(parameters) - expected
