@@ -56,7 +56,7 @@ class Objective:
     @cached_property
     def regularisation(self) -> Regularisation:
         """What is added to the variances, and which part of it stands for recorded cells."""
-        return Regularisation(self.floor, np.zeros_like(self.floor) + self.cells)
+        return Regularisation(self.floor, np.zeros(len(self.floor)) + self.cells)
 
     @cached_property
     def arrays(self) -> PlainData | None:

@@ -94,7 +94,7 @@ def test_float32_and_any_memory_layout():
     check(cheap(), data, 6)
 
 
-def test_different_numbers_of_features_and_kinds_of_data_in_one_call():
+def test_different_numbers_of_features_and_kinds_of_data_in_one_piece():
     rng = np.random.default_rng(1)
     X = problems(1)[0]
     data = [
@@ -118,11 +118,11 @@ def test_different_numbers_of_features_and_kinds_of_data_in_one_call():
     assert {0, 1} <= fitted(mixture, data).keys() <= {0, 1, 8, 9}
 
 
-@pytest.mark.parametrize("in_one_call", [1.0, 5e4, 1e9])
-def test_threads_and_pieces_do_not_matter(monkeypatch, in_one_call):
+@pytest.mark.parametrize("in_one_piece", [1.0, 5e4, 1e9])
+def test_threads_and_pieces_do_not_matter(monkeypatch, in_one_piece):
     data = problems(9)
     expected = fit_many(cheap(), data, n_jobs=1)
-    monkeypatch.setattr("skgmm._inference.compiled_fits._IN_ONE_CALL", in_one_call)
+    monkeypatch.setattr("skgmm._inference.compiled_fits._IN_ONE_PIECE", in_one_piece)
     assert len(fitted(cheap(), data)) == 9
     for one, other in zip(fit_many(cheap(), data, n_jobs=2), expected, strict=True):
         assert_equal(vars(one), vars(other))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -23,15 +24,19 @@ from skgmm._rows.base import InMemoryRows
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._starts.batch import CONVERGED, ELSEWHERE, Runs, Scan, run_all, uniforms_of
 from skgmm._starts.choose import single_candidate, table_of_starts
+from skgmm._threads import run_in_threads
 from skgmm.covariance._base import covariance_of
 
 # Multiplications of a pass over the samples of a small problem: over others it takes longer than
 # what Python does between two passes.
 _SMALL = 1e6
 
-# The same for all problems of one call of the kernel, which an interrupt waits for: some tenths of
-# a second, where a run takes some dozens of passes.
-_IN_ONE_CALL = 2e7
+# The same for all problems that a thread takes at a time, at most: some hundredths of a second,
+# which an interrupt waits for.
+_IN_ONE_PIECE = 5e6
+
+# Pieces for each thread, so that one is in compiled code while another is in Python.
+_PIECES = 2
 
 # Eigenvalues of correlations that are certainly not rounding, nor reg_covar.
 _CERTAIN = 1e-7
@@ -81,14 +86,31 @@ def compiled_fits(
     for number, X in enumerate(data):
         if is_plain(X, np.float64, np.float32) and X.ndim == 2 and _is_small(settings, *X.shape):
             groups.setdefault((X.dtype, X.shape[1]), []).append(number)
-    for (_, d), numbers in groups.items():
-        sizes = np.array([len(data[number]) for number in numbers])
-        work = np.cumsum(sizes) * _per_sample(settings, d)
-        ends = np.flatnonzero(np.diff(work // _IN_ONE_CALL)) + 1
-        for some in np.split(numbers, ends):
-            problems = [checks.readable(data[number]) for number in some]
-            for i, mixture, messages in _Batch(prototype, settings, problems, n_threads).fits():
-                yield int(some[i]), mixture, messages
+    pieces = [
+        piece
+        for (_, d), numbers in groups.items()
+        for piece in _pieces(settings, data, d, numbers, n_threads)
+    ]
+    uniforms = _uniforms(settings, len(data))
+
+    def fits(piece: list[int]) -> list[tuple[int, Any, list[str]]]:
+        problems = [checks.readable(data[number]) for number in piece]
+        own = uniforms if len(uniforms) == 1 else uniforms[piece]
+        batch = _Batch(prototype, settings, problems, own)
+        return [(piece[i], mixture, messages) for i, mixture, messages in batch.fits()]
+
+    return chain.from_iterable(run_in_threads(fits, pieces, n_threads))
+
+
+def _pieces(
+    settings: Settings, data: list[Any], n_features: int, numbers: list[int], n_threads: int
+) -> list[list[int]]:
+    """Problems, by their numbers, that one thread takes at a time."""
+    work = np.cumsum([len(data[number]) * _per_sample(settings, n_features) for number in numbers])
+    fewest = 1 if n_threads == 1 else _PIECES * n_threads
+    n_pieces = max(fewest, int(np.ceil(work[-1] / _IN_ONE_PIECE)))
+    ends = np.searchsorted(work, work[-1] * np.arange(1, n_pieces) / n_pieces)
+    return [piece.tolist() for piece in np.split(numbers, np.unique(ends)) if len(piece)]
 
 
 def _is_small(settings: Settings, n_samples: int, n_features: int) -> bool:
@@ -105,29 +127,30 @@ def _per_sample(settings: Settings, n_features: int) -> float:
     return settings.n_components * (n_features * (n_features + 8.0) + 20.0)
 
 
+def _uniforms(settings: Settings, n_problems: int) -> Array:
+    """Draws of each problem's start, drawn in their order; one row of them if all have one seed."""
+    seed = settings.random_state
+    return uniforms_of(settings, (n_problems if seed is None else 1) * [check_random_state(seed)])
+
+
 class _Batch:
     """Problems with the same number of features and the same dtype."""
 
     def __init__(
-        self, prototype: Any, settings: Settings, problems: list[Array], n_threads: int
+        self, prototype: Any, settings: Settings, problems: list[Array], uniforms: Array
     ) -> None:
         self.prototype, self.settings, self.problems = prototype, settings, problems
-        scan = Scan.of(problems, n_threads)
+        scan = Scan.of(problems)
         self.floors, served = _floors(settings.reg_covar, scan.scale)
         usual = (scan.magnitudes <= checks.LARGEST) & (scan.magnitudes >= 1.0 / checks.LARGEST)
         self.which = np.flatnonzero(served & usual & scan.distinct)
         self.floors = self.floors[self.which]
+        self.span = Span(problems[0].shape[1], problems[0].shape[1], [], [])
         self.runs: Runs | None = None
         if len(self.which):
+            own = uniforms if len(uniforms) == 1 else uniforms[self.which]
             with np.errstate(all="ignore"):
-                self.runs = run_all(
-                    settings, problems, scan, self.which, self.floors, self._uniforms(), n_threads
-                )
-
-    def _uniforms(self) -> Array:
-        seed = self.settings.random_state
-        n_streams = len(self.which) if seed is None else 1
-        return uniforms_of(self.settings, n_streams * [check_random_state(seed)])
+                self.runs = run_all(settings, problems, scan, self.which, self.floors, own)
 
     def fits(self) -> Iterator[tuple[int, Any, list[str]]]:
         """Number, fitted mixture and warnings of each fit that was made."""
@@ -144,11 +167,11 @@ class _Batch:
 
     def _fit(self, i: int, X: Array, known: _Known) -> Fit:
         assert self.runs is not None
-        settings, d = self.settings, self.runs.layout.n_features
+        settings = self.settings
         objective = Objective(InMemoryRows(X), settings.structure, self.floors[i].copy())
         usual = bool(known.usual[i])
         if usual:
-            result = self.runs.result(i, span=Span(d, d, [], []), distinct=True)
+            result = self.runs.result(i, span=self.span, distinct=True)
         else:
             result = _diagnosed(objective, self.runs.result(i))
         candidates = single_candidate("kmeans", result.parameters)

@@ -40,14 +40,14 @@ class Scan:
     scale: FeatureScale  # (N, d)
 
     @classmethod
-    def of(cls, problems: list[Array], n_threads: int) -> Scan:
+    def of(cls, problems: list[Array]) -> Scan:
         n, d = len(problems), problems[0].shape[1]
         offsets = np.cumsum([0, *map(len, problems)], dtype=np.int64)
         rows = np.empty((offsets[-1], d))
         magnitudes, distinct = np.empty(n), np.empty(n, dtype=np.uint8)
         scale = FeatureScale(np.zeros((n, d)), np.zeros((n, d)))
         scan = getattr(_native, f"scan_{problems[0].dtype}")
-        scan(problems, offsets, rows, magnitudes, distinct, *scale, n_threads)
+        scan(problems, offsets, rows, magnitudes, distinct, *scale)
         return cls(offsets, rows, magnitudes, distinct.astype(bool), scale)
 
     def chosen(self, which: Array) -> tuple[Array, Array]:
@@ -86,18 +86,27 @@ class Layout(NamedTuple):
         one, _ = room_for_sums((self.n_components, self.n_features), form)
         return np.zeros((self.n_problems, len(one)))
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the second moments of one problem."""
+        form, K, d = self.structure.scatter, self.n_components, self.n_features
+        if form is Scatter.DIAGONAL:
+            return K, d
+        return (d, d) if form is Scatter.POOLED else (K, d, d)
+
     def moments(self, sums: Array) -> Moments:
         """Those that one row of `sums` holds."""
-        _, K, d, structure = self
-        shape = {Scatter.FULL: (K, d, d), Scatter.POOLED: (d, d), Scatter.DIAGONAL: (K, d)}
+        K, d = self.n_components, self.n_features
         first, second = 2 + K, 2 + K * (1 + d)
+        objective, total_weight = sums[:2].tolist()
+        own = sums.copy()
         return Moments(
-            structure.scatter,
-            sums[2:first].copy(),
-            sums[first:second].reshape(K, d).copy(),
-            sums[second:].reshape(shape[structure.scatter]).copy(),
-            float(sums[0]),
-            float(sums[1]),
+            self.structure.scatter,
+            own[2:first],
+            own[first:second].reshape(K, d),
+            own[second:].reshape(self.shape),
+            objective,
+            total_weight,
         )
 
 
@@ -118,13 +127,8 @@ class Runs:
     @cached_property
     def scatter(self) -> Array:
         """Second moments, (N, K, d, d), (N, d, d) or (N, K, d)."""
-        _, K, d, structure = self.layout
-        shapes = {
-            Scatter.FULL: (K, d, d),
-            Scatter.POOLED: (d, d),
-            Scatter.DIAGONAL: (K, d),
-        }
-        return self.sums[:, 2 + K * (1 + d) :].reshape(-1, *shapes[structure.scatter])
+        _, K, d, _ = self.layout
+        return self.sums[:, 2 + K * (1 + d) :].reshape(-1, *self.layout.shape)
 
     @cached_property
     def mass(self) -> Array:
@@ -155,7 +159,6 @@ def run_all(
     which: Array,
     floors: Array,
     uniforms: Array,
-    n_threads: int,
 ) -> Runs:
     """Start and run some of the problems, by their numbers (m,).
 
@@ -172,7 +175,7 @@ def run_all(
     factors, sums, found = layout.factors, layout.sums, np.zeros(len(which), dtype=np.uint8)
     offsets, rows = scan.chosen(which)
     start_rule = layout.code, uniforms, n_draws(K), MAX_ITER, WORTH_SORTING
-    _native.starts(offsets, rows, *start_rule, floors, weights, means, factors, found, n_threads)
+    _native.starts(offsets, rows, *start_rule, floors, weights, means, factors, found)
     # Failed starts are left out below; until then any mixture will do.
     lost = ~found.astype(bool) | ~np.isfinite(factors).reshape(len(which), -1).all(axis=1)
     weights[lost], means[lost], factors[lost] = 1.0 / K, 0.0, 1.0
@@ -195,7 +198,6 @@ def run_all(
         ends,
         remaining,
         certainties,
-        n_threads,
     )
     ends[lost] = ELSEWHERE
     found_by_run = objectives, remaining, log_weights, means, factors, sums

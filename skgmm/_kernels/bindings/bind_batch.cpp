@@ -76,7 +76,7 @@ bool all_distinct(const double* rows, int64_t n, int64_t d) {
 // the samples sorted, whether their first feature tells them apart, and the scales of the features.
 template <typename T>
 void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, Numbers magnitudes,
-          Out<uint8_t> distinct, Numbers variances, Numbers steps, int64_t n_threads) {
+          Out<uint8_t> distinct, Numbers variances, Numbers steps) {
     const int64_t n_problems = int64_t(problems.size());
     require(n_problems > 0, "problems: at least one");
     const int64_t d = problems[0].shape(1);
@@ -87,16 +87,17 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
     require(int64_t(variances.size()) == n_problems * d && variances.size() == steps.size(),
             "variances and steps: (n, d)");
     for (int64_t i = 0; i < n_problems; ++i)
-        require(int64_t(problems[i].shape(1)) == d && int64_t(problems[i].shape(0)) == sorted.size(i),
-                "problems: as offsets say");
+        require(
+            int64_t(problems[i].shape(1)) == d && int64_t(problems[i].shape(0)) == sorted.size(i),
+            "problems: as offsets say");
     std::vector<Rows<T>> all;
     for (const auto& X : problems) all.push_back(rows_of<T>(X, std::nullopt));
     without_gil([&] {
-        for_problems(n_problems, n_threads, [&](int64_t i) {
+        for (int64_t i = 0; i < n_problems; ++i) {
             const int64_t n = all[i].n_samples;
             magnitudes.data()[i] = largest_magnitude(all[i]);
             distinct.data()[i] = 0;
-            if (!std::isfinite(magnitudes.data()[i])) return;
+            if (!std::isfinite(magnitudes.data()[i])) continue;
             sort_rows(all[i], sorted.of(i));
             distinct.data()[i] = all_distinct(sorted.of(i), n, d);
             std::vector<double> column(n);
@@ -107,7 +108,7 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
                 variances.data()[i * d + j] = scale.variance;
                 steps.data()[i * d + j] = scale.step;
             }
-        });
+        }
     });
 }
 
@@ -132,7 +133,7 @@ bool start(const WeightedRows& rows, const Mixtures& mixtures, int64_t i, const 
 // where that went well.
 void starts(Labels offsets, Numbers rows, const std::string& code, Table uniforms, int64_t n_draws,
             int64_t max_iter, int64_t worth_sorting, Table floors, Numbers weights, Numbers means,
-            Numbers factors, Out<uint8_t> found, int64_t n_threads) {
+            Numbers factors, Out<uint8_t> found) {
     const Sorted sorted(offsets, rows, int64_t(floors.shape(1)));
     const int64_t n = sorted.n_problems, K = weights.ndim() == 2 ? weights.shape(1) : 0;
     const Mixtures mixtures(family_of(code), n, K, sorted.d, weights, means, factors);
@@ -143,13 +144,13 @@ void starts(Labels offsets, Numbers rows, const std::string& code, Table uniform
             "floors and found: one for each problem");
     for (int64_t i = 0; i < n; ++i) require(sorted.size(i) >= K, "rows: no fewer than components");
     without_gil([&] {
-        for_problems(n, n_threads, [&](int64_t i) {
+        for (int64_t i = 0; i < n; ++i) {
             const std::vector<double> ones(sorted.size(i), 1.0);
             const WeightedRows own{sorted.size(i), sorted.d, sorted.of(i), ones.data()};
             found.data()[i] =
                 start(own, mixtures, i, uniforms.data() + (n_streams == 1 ? 0 : i * m), n_draws,
                       max_iter, floors.data() + i * sorted.d, worth_sorting);
-        });
+        }
     });
 }
 
@@ -184,11 +185,10 @@ End end_of(Next next) {
 // all samples, one problem after the other. The objectives after each evaluation.
 template <typename T>
 std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
-                                      const std::string& code, const Decisions& rule,
-                                      Table floors, Numbers log_weights, Numbers means,
-                                      Numbers factors, Numbers moments, Out<int64_t> ends,
-                                      Numbers remaining, Numbers certainties,
-                                      int64_t n_threads) {
+                                      const std::string& code, const Decisions& rule, Table floors,
+                                      Numbers log_weights, Numbers means, Numbers factors,
+                                      Numbers moments, Out<int64_t> ends, Numbers remaining,
+                                      Numbers certainties) {
     const int64_t n = int64_t(problems.size()), d = floors.shape(1);
     const int64_t K = log_weights.ndim() == 2 ? log_weights.shape(1) : 0;
     const Family& family = family_of(code);
@@ -204,7 +204,7 @@ std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
     require(int64_t(certainties.size()) == first.back(), "certainties: one for each sample");
     std::vector<std::vector<double>> objectives(n);
     without_gil([&] {
-        for_problems(n, n_threads, [&](int64_t i) {
+        for (int64_t i = 0; i < n; ++i) {
             State state = state_of(mixtures, i, moments.data() + i * size, size);
             Decisions decisions = rule;
             run_em(Problem<T>{all[i], family, floors.data() + i * d, 1}, {}, false, {}, decisions,
@@ -216,7 +216,7 @@ std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
             objectives[i] = decisions.objectives();
             if (end != End::elsewhere)
                 write_certainties(all[i], mixtures, i, certainties.data() + first[i]);
-        });
+        }
     });
     return objectives;
 }
@@ -234,9 +234,8 @@ void scales(Numbers values, Table weights, double n_samples, Numbers variances, 
     const EqualWeights of_each(n, weights.data()[0]);
     for (int64_t j = 0; j < d; ++j) {
         double* own = values.data() + j * n;
-        const FeatureScale scale =
-            equal ? feature_scale(own, of_each, n_samples)
-                  : feature_scale(own, weights.data() + j * n, n, n_samples);
+        const FeatureScale scale = equal ? feature_scale(own, of_each, n_samples)
+                                         : feature_scale(own, weights.data() + j * n, n, n_samples);
         variances.data()[j] = scale.variance;
         steps.data()[j] = scale.step;
     }
@@ -244,15 +243,14 @@ void scales(Numbers values, Table weights, double n_samples, Numbers variances, 
 
 template <typename T>
 void bind(nb::module_& m, const char* scan_name, const char* runs_name) {
-    m.def(scan_name, &scan<T>, nb::arg("problems"), nb::arg("offsets"),
-          nb::arg("rows").noconvert(), nb::arg("magnitudes").noconvert(),
-          nb::arg("distinct").noconvert(), nb::arg("variances").noconvert(),
-          nb::arg("steps").noconvert(), nb::arg("n_threads"));
+    m.def(scan_name, &scan<T>, nb::arg("problems"), nb::arg("offsets"), nb::arg("rows").noconvert(),
+          nb::arg("magnitudes").noconvert(), nb::arg("distinct").noconvert(),
+          nb::arg("variances").noconvert(), nb::arg("steps").noconvert());
     m.def(runs_name, &runs<T>, nb::arg("problems"), nb::arg("code"), nb::arg("rule"),
           nb::arg("floors"), nb::arg("log_weights").noconvert(), nb::arg("means").noconvert(),
           nb::arg("factors").noconvert(), nb::arg("moments").noconvert(),
           nb::arg("ends").noconvert(), nb::arg("remaining").noconvert(),
-          nb::arg("certainties").noconvert(), nb::arg("n_threads"));
+          nb::arg("certainties").noconvert());
 }
 
 }  // namespace
@@ -263,8 +261,7 @@ void skgmm::bind_batch(nb::module_& m) {
     m.def("starts", &starts, nb::arg("offsets"), nb::arg("rows").noconvert(), nb::arg("code"),
           nb::arg("uniforms"), nb::arg("n_draws"), nb::arg("max_iter"), nb::arg("worth_sorting"),
           nb::arg("floors"), nb::arg("weights").noconvert(), nb::arg("means").noconvert(),
-          nb::arg("factors").noconvert(), nb::arg("found").noconvert(), nb::arg("n_threads"));
+          nb::arg("factors").noconvert(), nb::arg("found").noconvert());
     m.def("feature_scales", &scales, nb::arg("values").noconvert(), nb::arg("weights"),
-          nb::arg("n_samples"),
-          nb::arg("variances").noconvert(), nb::arg("steps").noconvert());
+          nb::arg("n_samples"), nb::arg("variances").noconvert(), nb::arg("steps").noconvert());
 }
