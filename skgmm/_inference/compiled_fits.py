@@ -91,6 +91,8 @@ def compiled_fits(
         for (_, d), numbers in groups.items()
         for piece in _pieces(settings, data, d, numbers, n_threads)
     ]
+    if not pieces:
+        return iter(())
     uniforms = _uniforms(settings, len(data))
 
     def fits(piece: list[int]) -> list[tuple[int, Any, list[str]]]:
