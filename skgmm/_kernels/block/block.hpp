@@ -115,12 +115,11 @@ void read_block(const Rows<T>& in, int64_t first, int64_t count, const double* f
     w.rows = lanes_for(count);
     const bool whole = read_weights(in, first, count, w);
     w.plain = whole && !in.weight;
-    if (whole) {
-        for (int64_t lane = 0; lane < w.rows; lane += W)
-            read_rows(in, first + lane, w.stride, w.x + lane);
-        return;
-    }
-    for (int64_t lane = 0; lane < w.rows; ++lane) {
+    int64_t n_read = 0;  // whole registers in which no lane needs the filler
+    if (whole || !in.weight)
+        for (; n_read + W <= count; n_read += W)
+            read_rows(in, first + n_read, w.stride, w.x + n_read);
+    for (int64_t lane = n_read; lane < w.rows; ++lane) {
         if (w.weight[lane] > 0.0)
             read_row(in.data + (first + lane) * in.row_stride, in.column_stride, d, w.stride,
                      w.x + lane);
