@@ -75,7 +75,7 @@ class _Problems:
         self.which = np.array([numbers[id(each)] for each in of], dtype=np.int64)
         data = [each.arrays for each in distinct.values() if each.arrays is not None]
         self.X, self.weights = [one.X for one in data], [one.sample_weight for one in data]
-        self.floor, self.dtype = np.ascontiguousarray(of[0].floor), data[0].X.dtype
+        self.floor = np.ascontiguousarray(of[0].floor)
         self.n_threads = max(one.n_threads for one in data)
 
 
@@ -96,7 +96,7 @@ def moments_of_partitions(
     problems, form = _Problems(of), of[0].structure.scatter
     layout = Layout(len(of), n_groups, len(problems.floor), of[0].structure)
     sums = layout.sums
-    getattr(_native, f"partitions_{problems.dtype}")(
+    _native.partitions(
         problems.X,
         problems.weights,
         problems.which,
@@ -172,7 +172,7 @@ class Together:
         decisions, problems = [self.decisions[i] for i in which], self.problems
         for one in decisions:
             one.until(max_iter)
-        getattr(_native, f"trials_{problems.dtype}")(
+        _native.trials(
             problems.X,
             problems.weights,
             problems.which[which],

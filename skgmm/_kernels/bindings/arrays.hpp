@@ -2,7 +2,6 @@
 #pragma once
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
 
 #include <optional>
 #include <stdexcept>
@@ -33,6 +32,19 @@ Rows<T> rows_of(const Matrix<T>& X, const std::optional<Vector>& weight) {
     if (weight) require(weight->shape(0) == X.shape(0), "weights: one for each row");
     return {X.data(),    int64_t(X.shape(0)), int64_t(X.shape(1)),
             X.stride(0), X.stride(1),         weight ? weight->data() : nullptr};
+}
+
+// The numbers of an array of this size, or null where it is None.
+template <typename Array>
+auto data_of(const std::optional<Array>& array, int64_t size, const char* what) {
+    require(!array || int64_t(array->size()) == size, what);
+    return array ? array->data() : nullptr;
+}
+
+inline Given given_of(const std::optional<Labels>& labels,
+                      const std::optional<Table>& responsibilities, int64_t n, int64_t K) {
+    return {data_of(labels, n, "labels: one for each row"),
+            data_of(responsibilities, n * K, "responsibilities: (n, K)")};
 }
 
 // Whether they are triangles or diagonals: one, or one for each component.

@@ -1,13 +1,8 @@
-#include "bindings/bind_batch.hpp"
-
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
-#include <nanobind/stl/vector.h>
-
 #include <algorithm>
 #include <cmath>
 #include <string>
 
+#include "bindings/bind.hpp"
 #include "bindings/gil.hpp"
 #include "bindings/many_runs.hpp"
 #include "passes/feature_scale.hpp"
@@ -241,27 +236,13 @@ void scales(Numbers values, Table weights, double n_samples, Numbers variances, 
     }
 }
 
-template <typename T>
-void bind(nb::module_& m, const char* scan_name, const char* runs_name) {
-    m.def(scan_name, &scan<T>, nb::arg("problems"), nb::arg("offsets"), nb::arg("rows").noconvert(),
-          nb::arg("magnitudes").noconvert(), nb::arg("distinct").noconvert(),
-          nb::arg("variances").noconvert(), nb::arg("steps").noconvert());
-    m.def(runs_name, &runs<T>, nb::arg("problems"), nb::arg("code"), nb::arg("rule"),
-          nb::arg("floors"), nb::arg("log_weights").noconvert(), nb::arg("means").noconvert(),
-          nb::arg("factors").noconvert(), nb::arg("moments").noconvert(),
-          nb::arg("ends").noconvert(), nb::arg("remaining").noconvert(),
-          nb::arg("certainties").noconvert());
-}
-
 }  // namespace
 
 void skgmm::bind_batch(nb::module_& m) {
-    bind<double>(m, "scan_float64", "runs_float64");
-    bind<float>(m, "scan_float32", "runs_float32");
-    m.def("starts", &starts, nb::arg("offsets"), nb::arg("rows").noconvert(), nb::arg("code"),
-          nb::arg("uniforms"), nb::arg("n_draws"), nb::arg("max_iter"), nb::arg("worth_sorting"),
-          nb::arg("floors"), nb::arg("weights").noconvert(), nb::arg("means").noconvert(),
-          nb::arg("factors").noconvert(), nb::arg("found").noconvert());
-    m.def("feature_scales", &scales, nb::arg("values").noconvert(), nb::arg("weights"),
-          nb::arg("n_samples"), nb::arg("variances").noconvert(), nb::arg("steps").noconvert());
+    def(m, "scan_float64", &scan<double>);
+    def(m, "scan_float32", &scan<float>);
+    def(m, "runs_float64", &runs<double>);
+    def(m, "runs_float32", &runs<float>);
+    def(m, "starts", &starts);
+    def(m, "feature_scales", &scales);
 }

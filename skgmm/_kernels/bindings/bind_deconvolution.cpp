@@ -1,18 +1,10 @@
-#include "bindings/bind_deconvolution.hpp"
-
-#include "bindings/arrays.hpp"
+#include "bindings/bind.hpp"
 #include "bindings/gil.hpp"
 #include "passes/deconvolution.hpp"
 
 using namespace skgmm;
 
 namespace {
-
-template <typename Array>
-auto data_of(const std::optional<Array>& array, int64_t size, const char* what) {
-    require(!array || int64_t(array->size()) == size, what);
-    return array ? array->data() : nullptr;
-}
 
 void deconvolved(Table X, std::optional<Table> observed, Factors errors, Vector weights,
                  std::optional<Labels> labels, std::optional<Vector> log_noise,
@@ -64,12 +56,4 @@ void deconvolved(Table X, std::optional<Table> observed, Factors errors, Vector 
 
 }  // namespace
 
-void skgmm::bind_deconvolution(nb::module_& m) {
-    m.def("deconvolve", &deconvolved, nb::arg("X"), nb::arg("observed").none(), nb::arg("errors"),
-          nb::arg("weights"), nb::arg("labels").none(), nb::arg("log_noise").none(),
-          nb::arg("given").none(), nb::arg("means"), nb::arg("factors"), nb::arg("diagonal"),
-          nb::arg("log_peak"), nb::arg("log_variances"), nb::arg("floor"), nb::arg("centres"),
-          nb::arg("roots"), nb::arg("sums").none(), nb::arg("log_density").none(),
-          nb::arg("log_responsibilities").none(), nb::arg("true_values").none(),
-          nb::arg("n_threads"));
-}
+void skgmm::bind_deconvolution(nb::module_& m) { def(m, "deconvolve", &deconvolved); }

@@ -1,11 +1,6 @@
-#include "bindings/bind_fit.hpp"
-
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
-
 #include <algorithm>
 
-#include "bindings/arrays.hpp"
+#include "bindings/bind.hpp"
 #include "bindings/gil.hpp"
 #include "fit/em_run.hpp"
 
@@ -226,16 +221,6 @@ private:
     bool fine = true;
 };
 
-template <typename T>
-void bind(nb::module_& m) {
-    m.def("run", &run_rows<T>, nb::arg("X").noconvert(), nb::arg("weight").none(), nb::arg("code"),
-          nb::arg("floor"), nb::arg("log_weights").noconvert(), nb::arg("means").noconvert(),
-          nb::arg("factors").noconvert(), nb::arg("axes").noconvert().none(),
-          nb::arg("moments").noconvert(), nb::arg("evaluated"), nb::arg("principal_axes").none(),
-          nb::arg("principal_scales").none(), nb::arg("decisions"), nb::arg("n_threads"),
-          nb::arg("begin").none(), nb::arg("end").none());
-}
-
 void bind_decisions(nb::module_& m) {
     nb::enum_<Next>(m, "Next")
         .value("CONVERGED", Next::converged)
@@ -266,24 +251,17 @@ void bind_decisions(nb::module_& m) {
 
 }  // namespace
 
-void skgmm::bind_iterations(nb::module_& m) {
-    bind<double>(m);
-    bind<float>(m);
+void skgmm::bind_fit(nb::module_& m) {
+    def(m, "run", &run_rows<double>);
+    def(m, "run", &run_rows<float>);
+    def(m, "minimise", &minimise_function);
     bind_decisions(m);
-    m.def("minimise", &minimise_function, nb::arg("function"), nb::arg("vector").noconvert(),
-          nb::arg("gradient").noconvert(), nb::arg("value"), nb::arg("tol"));
-    nb::class_<BoundCoordinates>(m, "Coordinates")
+    nb::class_<BoundCoordinates> coordinates(m, "Coordinates");
+    coordinates
         .def(nb::init<Vector, Table, Factors, Vector, double, int, const std::string&,
-                      std::optional<Factors>, std::optional<Table>>(),
-             nb::arg("log_weights"), nb::arg("means"), nb::arg("factors"), nb::arg("mass"),
-             nb::arg("total_weight"), nb::arg("form"), nb::arg("ties"),
-             nb::arg("principal_axes").none(), nb::arg("principal_scales").none())
-        .def_prop_ro("size", &BoundCoordinates::size)
-        .def("at", &BoundCoordinates::at, nb::arg("vector"), nb::arg("log_weights").noconvert(),
-             nb::arg("means").noconvert(), nb::arg("factors").noconvert(),
-             nb::arg("axes").noconvert().none())
-        .def("gradient", &BoundCoordinates::gradient, nb::arg("vector"), nb::arg("moments"),
-             nb::arg("out").noconvert())
-        .def("gradient_of_sums", &BoundCoordinates::gradient_of_sums, nb::arg("vector"),
-             nb::arg("sums"), nb::arg("out").noconvert());
+                      std::optional<Factors>, std::optional<Table>>())
+        .def_prop_ro("size", &BoundCoordinates::size);
+    def(coordinates, "at", &BoundCoordinates::at);
+    def(coordinates, "gradient", &BoundCoordinates::gradient);
+    def(coordinates, "gradient_of_sums", &BoundCoordinates::gradient_of_sums);
 }

@@ -1,6 +1,4 @@
-#include "bindings/bind_incomplete.hpp"
-
-#include "bindings/arrays.hpp"
+#include "bindings/bind.hpp"
 #include "bindings/gil.hpp"
 #include "passes/incomplete.hpp"
 
@@ -58,11 +56,6 @@ void uncertain(Missing missing, Labels counts, Vector floor, Vector mass, Factor
 }  // namespace
 
 void skgmm::bind_incomplete(nb::module_& m) {
-    m.def("complete", &completed, nb::arg("missing"), nb::arg("counts"), nb::arg("X"),
-          nb::arg("mean"), nb::arg("precision"), nb::arg("floor"), nb::arg("centred").noconvert(),
-          nb::arg("within").noconvert(), nb::arg("regression").noconvert(),
-          nb::arg("log_det").noconvert(), nb::arg("penalty").noconvert());
-    m.def("add_uncertain", &uncertain, nb::arg("missing"), nb::arg("counts"), nb::arg("floor"),
-          nb::arg("mass"), nb::arg("within"), nb::arg("regression"),
-          nb::arg("scatter").noconvert());
+    def(m, "complete", &completed);
+    def(m, "add_uncertain", &uncertain);
 }

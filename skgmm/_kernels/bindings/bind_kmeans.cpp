@@ -1,6 +1,4 @@
-#include "bindings/bind_kmeans.hpp"
-
-#include "bindings/arrays.hpp"
+#include "bindings/bind.hpp"
 #include "bindings/gil.hpp"
 #include "passes/kmeans.hpp"
 
@@ -52,12 +50,8 @@ bool iterated(Table rows, Vector weights, OutTable centres, OutLabels labels, in
 
 }  // namespace
 
-void skgmm::bind_searching(nb::module_& m) {
-    m.def("move_centres", &moved, nb::arg("rows"), nb::arg("weights"), nb::arg("labels"),
-          nb::arg("centres").noconvert());
-    m.def("draw_seeds", &seeded, nb::arg("rows"), nb::arg("weights"), nb::arg("uniforms"),
-          nb::arg("n_draws"), nb::arg("seeds").noconvert());
-    m.def("lloyd", &iterated, nb::arg("rows"), nb::arg("weights"), nb::arg("centres").noconvert(),
-          nb::arg("labels").noconvert(), nb::arg("n_iterations"), nb::arg("last"),
-          nb::arg("n_threads"));
+void skgmm::bind_kmeans(nb::module_& m) {
+    def(m, "move_centres", &moved);
+    def(m, "draw_seeds", &seeded);
+    def(m, "lloyd", &iterated);
 }

@@ -1,11 +1,6 @@
-#include "bindings/bind_m_step.hpp"
-
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
-
 #include <cstring>
 
-#include "bindings/arrays.hpp"
+#include "bindings/bind.hpp"
 #include "bindings/gil.hpp"
 #include "m_step/axes.hpp"
 #include "m_step/factors.hpp"
@@ -129,20 +124,11 @@ void take_lapack(nb::dict blas, nb::dict routines) {
 
 }  // namespace
 
-void skgmm::bind_estimates(nb::module_& m) {
-    m.def("lowest_axes", &lowest, nb::arg("matrices"), nb::arg("weights"), nb::arg("exponent"),
-          nb::arg("starts").noconvert(), nb::arg("values").noconvert(), nb::arg("most_finished"),
-          nb::arg("most_products"));
-    m.def("improve_axes", &improve, nb::arg("matrices"), nb::arg("weights"), nb::arg("exponent"),
-          nb::arg("axes").noconvert(), nb::arg("most_steps"),
-          nb::arg("most_products"));
-    m.def("m_step", &m_step, nb::arg("code"), nb::arg("mass"), nb::arg("scatter"),
-          nb::arg("own_mass"), nb::arg("own_scatter"), nb::arg("previous").none(),
-          nb::arg("axes").noconvert().none(), nb::arg("improve_axes"),
-          nb::arg("factors").noconvert());
-    m.def("factors_of_matrices", &factors_of_matrices, nb::arg("matrices"),
-          nb::arg("out").noconvert());
-    m.def("factors_of_axes", &factors_of_axes, nb::arg("axes"), nb::arg("variances"),
-          nb::arg("out").noconvert());
-    m.def("take_lapack", &take_lapack, nb::arg("blas"), nb::arg("lapack"));
+void skgmm::bind_m_step(nb::module_& m) {
+    def(m, "lowest_axes", &lowest);
+    def(m, "improve_axes", &improve);
+    def(m, "m_step", &m_step);
+    def(m, "factors_of_matrices", &factors_of_matrices);
+    def(m, "factors_of_axes", &factors_of_axes);
+    def(m, "take_lapack", &take_lapack);
 }

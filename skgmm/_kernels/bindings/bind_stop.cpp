@@ -1,12 +1,6 @@
-#include "bindings/bind_stop.hpp"
-
-#include <nanobind/stl/optional.h>
-
-#include <optional>
-
+#include "bindings/bind.hpp"
 #include "passes/stop.hpp"
 
-namespace nb = nanobind;
 using namespace skgmm;
 
 namespace {

@@ -1,9 +1,6 @@
-#include "bindings/bind_trials.hpp"
-
-#include <nanobind/stl/string.h>
-
 #include <cmath>
 
+#include "bindings/bind.hpp"
 #include "bindings/gil.hpp"
 #include "bindings/many_runs.hpp"
 
@@ -102,21 +99,11 @@ void trials(const std::vector<Matrix<T>>& problems,
     });
 }
 
-template <typename T>
-void bind(nb::module_& m, const char* partitions_name, const char* trials_name) {
-    m.def(partitions_name, &partitions<T>, nb::arg("problems"), nb::arg("weights"),
-          nb::arg("which"), nb::arg("labels"), nb::arg("n_groups"), nb::arg("floor"),
-          nb::arg("form"), nb::arg("worth_sorting"), nb::arg("moments").noconvert(),
-          nb::arg("n_threads"));
-    m.def(trials_name, &trials<T>, nb::arg("problems"), nb::arg("weights"), nb::arg("which"),
-          nb::arg("code"), nb::arg("decisions"), nb::arg("floor"), nb::arg("known").noconvert(),
-          nb::arg("log_weights").noconvert(), nb::arg("means").noconvert(),
-          nb::arg("factors").noconvert(), nb::arg("moments").noconvert(), nb::arg("n_threads"));
-}
-
 }  // namespace
 
 void skgmm::bind_trials(nb::module_& m) {
-    bind<double>(m, "partitions_float64", "trials_float64");
-    bind<float>(m, "partitions_float32", "trials_float32");
+    def(m, "partitions", &partitions<double>);
+    def(m, "partitions", &partitions<float>);
+    def(m, "trials", &trials<double>);
+    def(m, "trials", &trials<float>);
 }

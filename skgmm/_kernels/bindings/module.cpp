@@ -1,17 +1,9 @@
 // Python's way into the kernel: arrays are checked and packed.
 
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
-
 #include <string>
 #include <vector>
 
-#include "bindings/arrays.hpp"
-#include "bindings/bind_batch.hpp"
-#include "bindings/bind_fit.hpp"
-#include "bindings/bind_stop.hpp"
-#include "bindings/bind_trials.hpp"
-#include "bindings/bind_m_step.hpp"
+#include "bindings/bind.hpp"
 #include "bindings/gil.hpp"
 #include "block/kernel.hpp"
 #include "fit/coordinates.hpp"
@@ -19,9 +11,6 @@
 #include "passes/packed.hpp"
 #include "passes/passes.hpp"
 #include "passes/processor.hpp"
-#include "bindings/bind_deconvolution.hpp"
-#include "bindings/bind_incomplete.hpp"
-#include "bindings/bind_kmeans.hpp"
 
 using namespace skgmm;
 
@@ -49,11 +38,7 @@ int64_t add_total(Matrix<T> X, std::optional<Vector> weight, Table means, Factor
             "centres: as means");
     require(int64_t(total.size()) == 2 * sums_size(Form(form), K, d),
             "total: a pair for each number of the sums");
-    require(!labels || int64_t(labels->shape(0)) == rows.n_samples, "labels: one for each row");
-    require(
-        !responsibilities || (int64_t(responsibilities->shape(0)) == rows.n_samples && int64_t(responsibilities->shape(1)) == K),
-        "responsibilities: (n, K)");
-    const Given given{labels ? labels->data() : nullptr, responsibilities ? responsibilities->data() : nullptr};
+    const Given given = given_of(labels, responsibilities, rows.n_samples, K);
     int64_t lost = -1;
     without_gil([&] {
         if (linear && Form(form) != Form::full) mixture.linearise(centres.data());
@@ -135,13 +120,8 @@ void add_group_moments(Matrix<T> X, std::optional<Vector> weight, std::optional<
             "origin and floor: one number for each feature");
     require(int64_t(out.size()) == sums_size(Form(form), K, d),
             "out: as many numbers as the sums");
-    require(!labels || int64_t(labels->shape(0)) == n, "labels: one for each row");
-    require(!responsibilities || (int64_t(responsibilities->shape(0)) == n &&
-                                  int64_t(responsibilities->shape(1)) == K),
-            "responsibilities: (n, K)");
-    require(labels || responsibilities, "labels or responsibilities");
-    const Given groups{labels ? labels->data() : nullptr,
-                       responsibilities ? responsibilities->data() : nullptr};
+    const Given groups = given_of(labels, responsibilities, n, K);
+    require(groups.any(), "labels or responsibilities");
     without_gil([&] {
         moments_of_groups(rows, groups, K, origin.data(), floor.data(), Form(form), out.data(),
                           n_threads);
@@ -168,26 +148,17 @@ int64_t write_values(Matrix<T> X, Table means, Factors factors, Vector log_peak,
     PackedMixture mixture = packed(means, factors, log_peak.data());
     const int64_t n = rows.n_samples, K = means.shape(0);
     require(rows.n_features == int64_t(means.shape(1)), "means: as many features as X");
-    require(!log_density || int64_t(log_density->size()) == n, "log_density: one for each row");
-    require(!labels || int64_t(labels->size()) == n, "labels: one for each row");
-    require(!responsibilities || int64_t(responsibilities->size()) == n * K,
-            "responsibilities: (n, K)");
-    require(!log_responsibilities || int64_t(log_responsibilities->size()) == n * K,
-            "log_responsibilities: (n, K)");
-    require(!log_certainty || int64_t(log_certainty->size()) == n,
-            "log_certainty: one for each row");
     const Lines linear_functions = averages ? lines_of(*lines, *origin, K) : Lines{};
     require(!origin || int64_t(origin->shape(0)) == rows.n_features,
             "origin: as many features as X");
-    require(!averages || int64_t(averages->size()) == n * linear_functions.n_targets,
-            "averages: one for each row and target");
-    const Values<T> values{log_density ? log_density->data() : nullptr,
-                           responsibilities ? responsibilities->data() : nullptr,
-                           log_responsibilities ? log_responsibilities->data() : nullptr,
-                           log_certainty ? log_certainty->data() : nullptr,
-                           labels ? labels->data() : nullptr,
-                           averages ? averages->data() : nullptr,
-                           linear_functions};
+    const Values<T> values{
+        data_of(log_density, n, "log_density: one for each row"),
+        data_of(responsibilities, n * K, "responsibilities: (n, K)"),
+        data_of(log_responsibilities, n * K, "log_responsibilities: (n, K)"),
+        data_of(log_certainty, n, "log_certainty: one for each row"),
+        data_of(labels, n, "labels: one for each row"),
+        data_of(averages, n * linear_functions.n_targets, "averages: one for each row and target"),
+        linear_functions};
     int64_t lost = -1;
     without_gil([&] { lost = write_rows_fast(rows, mixture, means.data(), values, n_threads); });
     return lost;
@@ -209,24 +180,11 @@ void use(const std::string& name) {
 }
 
 template <typename T>
-void bind(nb::module_& m) {
-    m.def("add_total", &add_total<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
-          nb::arg("means"), nb::arg("factors"), nb::arg("log_peak"), nb::arg("centres"),
-          nb::arg("labels").none(), nb::arg("responsibilities").none(), nb::arg("form"), nb::arg("linear"),
-          nb::arg("total").noconvert(), nb::arg("n_threads"));
-    m.def("add_moments", &add_moments<T>, nb::arg("X").noconvert(), nb::arg("weight").none(),
-          nb::arg("log_weights"), nb::arg("means"), nb::arg("factors"), nb::arg("floor"),
-          nb::arg("form"),
-          nb::arg("out").noconvert(), nb::arg("n_threads"));
-    m.def("add_group_moments", &add_group_moments<T>, nb::arg("X").noconvert(),
-          nb::arg("weight").none(), nb::arg("labels").none(), nb::arg("responsibilities").none(),
-          nb::arg("n_components"), nb::arg("origin"), nb::arg("floor"), nb::arg("form"),
-          nb::arg("out").noconvert(), nb::arg("n_threads"));
-    m.def("write_values", &write_values<T>, nb::arg("X").noconvert(), nb::arg("means"),
-          nb::arg("factors"), nb::arg("log_peak"), nb::arg("log_density").none(),
-          nb::arg("responsibilities").none(), nb::arg("log_responsibilities").none(),
-          nb::arg("log_certainty").none(), nb::arg("labels").none(), nb::arg("origin").none(),
-          nb::arg("lines").none(), nb::arg("averages").none(), nb::arg("n_threads"));
+void bind_passes(nb::module_& m) {
+    def(m, "add_total", &add_total<T>);
+    def(m, "add_moments", &add_moments<T>);
+    def(m, "add_group_moments", &add_group_moments<T>);
+    def(m, "write_values", &write_values<T>);
 }
 
 }  // namespace
@@ -235,30 +193,25 @@ NB_MODULE(_native, m) {
     m.doc() = "The compiled block kernel.";
     // A daemon thread that Python leaves behind at its end keeps what it uses.
     nb::set_leak_warnings(false);
-    bind<double>(m);
-    bind<float>(m);
+    bind_passes<double>(m);
+    bind_passes<float>(m);
     m.attr("unit_rows") = unit_rows;
     m.attr("most_passes") = most_passes;
     m.attr("far_away") = far_away;
     m.attr("least_noise") = least_noise;
-    m.def("sums_of_total", &sums_of_total, nb::arg("means"), nb::arg("factors"),
-          nb::arg("log_peak"), nb::arg("centres"), nb::arg("form"), nb::arg("linear"),
-          nb::arg("total"), nb::arg("out").noconvert());
-    m.def("centre_sums", &centre_sums, nb::arg("centres"), nb::arg("form"),
-          nb::arg("out").noconvert());
-    m.def("add_variances", &widen, nb::arg("mass"), nb::arg("variances"), nb::arg("form"),
-          nb::arg("scatter").noconvert());
-    m.def("log_peak", &fill_log_peak, nb::arg("log_weights"), nb::arg("factors"),
-          nb::arg("floor"), nb::arg("out").noconvert());
-    bind_estimates(m);
-    bind_searching(m);
-    bind_deconvolution(m);
-    bind_incomplete(m);
-    bind_iterations(m);
+    def(m, "sums_of_total", &sums_of_total);
+    def(m, "centre_sums", &centre_sums);
+    def(m, "add_variances", &widen);
+    def(m, "log_peak", &fill_log_peak);
     bind_batch(m);
+    bind_deconvolution(m);
+    bind_fit(m);
+    bind_incomplete(m);
+    bind_kmeans(m);
+    bind_m_step(m);
     bind_stop(m);
     bind_trials(m);
     m.def("available", &available, "Instruction sets that this processor can run, best first.");
     m.def("active", [] { return std::string(active->name); }, "The instruction set in use.");
-    m.def("use", &use, nb::arg("name"), "Use another instruction set, for tests.");
+    m.def("use", &use, "Use another instruction set, for tests.");
 }
