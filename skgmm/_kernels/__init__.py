@@ -17,34 +17,21 @@ from scipy.linalg import cython_blas, cython_lapack
 from skgmm._linalg import Array
 
 try:
-    from skgmm._kernels._native import (
-        Coordinates,
-        Decisions,
-        Next,
-        active,
-        add_group_moments,
-        add_moments,
-        add_total,
-        add_variances,
-        available,
-        centre_sums,
-        far_away,
-        is_stop_flag_set,
-        least_noise,
-        m_step,
-        minimise,
-        most_passes,
-        new_stop_flag,
-        obey_stop_flag,
-        run,
-        set_stop_flag,
-        sums_of_total,
-        take_lapack,
-        unit_rows,
-        use,
-        write_values,
-    )
-    from skgmm._kernels._native import log_peak as _find_log_peak
+    from skgmm._kernels import _native
+    from skgmm._kernels._native import Coordinates as Coordinates
+    from skgmm._kernels._native import Decisions as Decisions
+    from skgmm._kernels._native import Next as Next
+    from skgmm._kernels._native import active as active
+    from skgmm._kernels._native import add_moments
+    from skgmm._kernels._native import available as available
+    from skgmm._kernels._native import far_away as far_away
+    from skgmm._kernels._native import least_noise as least_noise
+    from skgmm._kernels._native import m_step as m_step
+    from skgmm._kernels._native import minimise as minimise
+    from skgmm._kernels._native import most_passes as most_passes
+    from skgmm._kernels._native import run as run
+    from skgmm._kernels._native import unit_rows as unit_rows
+    from skgmm._kernels._native import use as use
 except ModuleNotFoundError as error:
     raise ImportError(
         "This is skgmm's source folder, without its compiled kernel. Install it with "
@@ -52,65 +39,34 @@ except ModuleNotFoundError as error:
         "hides the installed package. (The skgmm and pytest commands are not affected.)"
     ) from error
 
-from skgmm._kernels.state import Principal, State
-from skgmm._kernels.sums import Form, Sums, Total, packed, room_for_sums
+from skgmm._kernels.state import Principal as Principal
+from skgmm._kernels.state import State as State
+from skgmm._kernels.sums import Form, Sums, Total, room_for_sums
+from skgmm._kernels.sums import packed as packed
 
-take_lapack(cython_blas.__pyx_capi__, cython_lapack.__pyx_capi__)
-
-__all__ = [
-    "Coordinates",
-    "Decisions",
-    "Form",
-    "LostRowError",
-    "Model",
-    "Next",
-    "Principal",
-    "State",
-    "StopFlag",
-    "Sums",
-    "Total",
-    "active",
-    "available",
-    "averaged_lines",
-    "far_away",
-    "least_noise",
-    "log_peak",
-    "m_step",
-    "minimise",
-    "moments",
-    "moments_of",
-    "moments_of_groups",
-    "most_passes",
-    "packed",
-    "run",
-    "total",
-    "unit_rows",
-    "use",
-    "values",
-    "with_added_variances",
-]
+_native.take_lapack(cython_blas.__pyx_capi__, cython_lapack.__pyx_capi__)
 
 
 class StopFlag:
     """Ends the work of threads early: their calls of the kernel raise KeyboardInterrupt."""
 
     def __init__(self) -> None:
-        self._flag = new_stop_flag()
+        self._flag = _native.new_stop_flag()
 
     def set(self) -> None:
-        set_stop_flag(self._flag)
+        _native.set_stop_flag(self._flag)
 
     def is_set(self) -> bool:
-        return is_stop_flag_set(self._flag)
+        return _native.is_stop_flag_set(self._flag)
 
     @contextmanager
     def obeyed(self) -> Iterator[None]:
         """The calling thread obeys this flag; it obeys no other before and after."""
-        obey_stop_flag(self._flag)
+        _native.obey_stop_flag(self._flag)
         try:
             yield
         finally:
-            obey_stop_flag(None)
+            _native.obey_stop_flag(None)
 
 
 class LostRowError(ValueError):
@@ -142,7 +98,7 @@ class Model:
 def log_peak(log_weights: Array, factors: Array, floor: Array) -> Array:
     """Log of weight x density at the mean, less half the trace of precision x floor, (K,)."""
     out = np.empty(len(log_weights))
-    _find_log_peak(log_weights, factors, floor, out)
+    _native.log_peak(log_weights, factors, floor, out)
     return out
 
 
@@ -170,7 +126,7 @@ def total(
     """
     out, _ = room_for_sums(model.means.shape, model.form)
     pairs = np.zeros((2, out.size))
-    lost = add_total(
+    lost = _native.add_total(
         X,
         weight,
         *_numbers(model),
@@ -196,15 +152,17 @@ def moments_of(total: Total, model: Model) -> tuple[Sums, bool]:
     """
     out, parts = room_for_sums(model.means.shape, model.form)
     form = int(model.form)
-    kept = sums_of_total(*_numbers(model), form, model.linear, total.pairs.ravel(), out)
-    near = centre_sums(model.centres, form, out)
+    kept = _native.sums_of_total(*_numbers(model), form, model.linear, total.pairs.ravel(), out)
+    near = _native.centre_sums(model.centres, form, out)
     return parts(), kept and near and not np.isnan(out[0])
 
 
 def with_added_variances(scatter: Array, mass: Array, variances: Array, form: Form) -> Array:
     """The scatter in a form, plus mass (K,) x variances (d,) along the axes."""
     wider = np.array(scatter, order="C")
-    add_variances(np.ascontiguousarray(mass), np.ascontiguousarray(variances), int(form), wider)
+    _native.add_variances(
+        np.ascontiguousarray(mass), np.ascontiguousarray(variances), int(form), wider
+    )
     return wider
 
 
@@ -213,23 +171,15 @@ def _numbers(model: Model) -> tuple[Array, Array, Array, Array]:
 
 
 def moments(
-    X: Array,
-    weight: Array | None,
-    log_weights: Array,
-    means: Array,
-    factors: Array,
-    floor: Array,
-    *,
-    form: Form,
-    n_threads: int,
+    X: Array, weight: Array | None, *mixture: Array, form: Form, n_threads: int
 ) -> Sums | None:
     """E-step: sums whose `first` are the means and whose `second` are about these.
 
     Parameters
     ----------
-    log_weights : ndarray of shape (K,)
-    floor : ndarray of shape (d,)
-        Half the trace of precision x floor is taken from the components' log-densities.
+    *mixture : ndarrays
+        Log-weights (K,), means (K, d), factors, and `floor` (d,): half the trace of precision x
+        floor is taken from the components' log-densities.
 
     Returns
     -------
@@ -241,17 +191,15 @@ def moments(
     ------
     LostRowError
     """
-    out, parts = room_for_sums(means.shape, form)
-    lost = add_moments(X, weight, log_weights, means, factors, floor, int(form), out, n_threads)
-    if lost >= 0:
-        raise LostRowError(lost)
+    out, parts = room_for_sums(mixture[1].shape, form)
+    lost = add_moments(X, weight, *mixture, int(form), out, n_threads)
+    _check(lost)
     return parts() if lost == -1 else None
 
 
 def moments_of_groups(
     X: Array,
     weight: Array | None,
-    origin: Array,
     floor: Array,
     n_components: int,
     *,
@@ -260,19 +208,10 @@ def moments_of_groups(
     labels: Array | None = None,
     responsibilities: Array | None = None,
 ) -> Sums:
-    """Sums as of `moments`, of samples whose groups are given; the log-likelihood is 0.
-
-    Parameters
-    ----------
-    origin : ndarray of shape (d,)
-        A point on the scale of the data.
-    labels : ndarray of int64, shape (n,), or None
-    responsibilities : ndarray of shape (n, K), or None
-    """
-    out, parts = room_for_sums((n_components, len(origin)), form)
-    add_group_moments(
-        X, weight, labels, responsibilities, n_components, origin, floor, int(form), out, n_threads
-    )
+    """Sums as of `moments`, of samples whose groups are given; the log-likelihood is 0."""
+    out, parts = room_for_sums((n_components, len(floor)), form)
+    given = labels, responsibilities, n_components
+    _native.add_group_moments(X, weight, *given, floor, int(form), out, n_threads)
     return parts()
 
 
@@ -288,61 +227,24 @@ def values(
     log_responsibilities: Array | None = None,
     log_certainty: Array | None = None,
     labels: Array | None = None,
+    lines: tuple[Array, Array, Array] | None = None,
 ) -> None:
     """Fill those of the arrays that are given, (n,) or (n, K).
 
     Logarithms are float64, responsibilities of the dtype of X, labels int64. `log_certainty` is the
-    log of the largest responsibility.
+    log of the largest responsibility. `lines` are the origin (d,) and coefficients (K, q, 1 + d) of
+    linear functions, and an array (n, q) for their averages over the components by responsibility.
 
     Raises
     ------
     LostRowError
     """
-    lost = write_values(
-        X,
-        means,
-        factors,
-        log_peak,
-        log_density,
-        responsibilities,
-        log_responsibilities,
-        log_certainty,
-        labels,
-        None,
-        None,
-        None,
-        n_threads,
-    )
+    of_row = log_density, responsibilities, log_responsibilities, log_certainty, labels
+    averages = (None, None, None) if lines is None else lines
+    _check(_native.write_values(X, means, factors, log_peak, *of_row, *averages, n_threads))
+
+
+def _check(lost: int) -> None:
+    """Raise an error if a row is lost."""
     if lost >= 0:
         raise LostRowError(lost)
-
-
-def averaged_lines(
-    X: Array,
-    means: Array,
-    factors: Array,
-    log_peak: Array,
-    *,
-    origin: Array,
-    lines: Array,
-    n_threads: int,
-) -> Array:
-    """Linear functions of each row, averaged over the components by responsibility, (n, q).
-
-    Parameters
-    ----------
-    origin : ndarray of shape (d,)
-    lines : ndarray of shape (K, q, 1 + d)
-        Values at the origin and, after these, slopes.
-
-    Raises
-    ------
-    LostRowError
-    """
-    out = np.empty((len(X), lines.shape[1]))
-    lost = write_values(
-        X, means, factors, log_peak, None, None, None, None, None, origin, lines, out, n_threads
-    )
-    if lost >= 0:
-        raise LostRowError(lost)
-    return out

@@ -34,9 +34,6 @@ from skgmm._rows.sample import (
 )
 from skgmm._threads import cached_property, divide_threads
 
-# Of fewer samples, to sort them takes longer than it saves.
-WORTH_SORTING = 500
-
 
 class _Addable(Protocol):
     def __add__(self, other: Any, /) -> Any: ...
@@ -273,13 +270,8 @@ class InMemoryRows(ArrayRows):
     def partition_moments(
         self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
     ) -> Moments:
-        floor, rows = np.zeros(self.n_features) if floor is None else floor, self
-        if partition.ndim == 1 and self.n_samples >= WORTH_SORTING:
-            # The kernel leaves out components that have no sample of a block: sorted by label,
-            # each block is added to one of them instead of all.
-            order = np.argsort(partition, kind="stable")
-            rows, partition = self.taken(order), partition[order]
-        return e_step.partition_in_memory(rows, rows.origin, partition, n_components, form, floor)
+        floor = np.zeros(self.n_features) if floor is None else floor
+        return e_step.partition_in_memory(self, partition, n_components, form, floor)
 
     @property
     def origin(self) -> Array:

@@ -120,21 +120,25 @@ def partition_moments(
 
 
 def partition_in_memory(
-    part: Part, origin: Array, partition: Array, n_components: int, form: Scatter, floor: Array
+    part: Part, partition: Array, n_components: int, form: Scatter, floor: Array
 ) -> Moments:
     """The same in one call of the kernel."""
-    name, dtype = ("labels", np.int64) if partition.ndim == 1 else ("responsibilities", np.float64)
     sums = _kernels.moments_of_groups(
         part.X,
         part.sample_weight,
-        origin[0],
         floor,
         n_components,
         form=form.kernel_form,
         n_threads=part.n_threads,
-        **{name: np.ascontiguousarray(partition, dtype=dtype)},
+        **_given(partition),
     )
     return moments_from(sums, form).without_rounding(floor)
+
+
+def _given(partition: Array) -> dict[str, Array]:
+    """Labels or responsibilities, as the kernel takes them."""
+    name, dtype = ("labels", np.int64) if partition.ndim == 1 else ("responsibilities", np.float64)
+    return {name: np.ascontiguousarray(partition, dtype=dtype)}
 
 
 def overall_moments(summed: Summed, origin: Array, form: Scatter) -> Moments:
@@ -153,8 +157,6 @@ def _total(part: Part, model: Model) -> Total:
 
 
 def _total_given(part: Part, model: Model, partition: Array) -> Total:
-    name, dtype = ("labels", np.int64) if partition.ndim == 1 else ("responsibilities", np.float64)
-
     def of(rows: slice) -> Total:
         given = partition[part.first + rows.start : part.first + rows.stop]
         return _kernels.total(
@@ -162,7 +164,7 @@ def _total_given(part: Part, model: Model, partition: Array) -> Total:
             None if part.sample_weight is None else part.sample_weight[rows],
             model,
             n_threads=part.n_threads,
-            **{name: np.ascontiguousarray(given, dtype=dtype)},
+            **_given(given),
         )
 
     return reduce(add, map(of, slices(len(part.X))))
@@ -253,9 +255,9 @@ def averaged_lines(
     lines : ndarray of shape (K, q, 1 + d)
         Values at the origin and, after these, slopes.
     """
-    return _kernels.averaged_lines(
-        X, *_packed(parameters), origin=origin, lines=lines, n_threads=n_threads
-    )
+    out = np.empty((len(X), lines.shape[1]))
+    _kernels.values(X, *_packed(parameters), lines=(origin, lines, out), n_threads=n_threads)
+    return out
 
 
 def labels(X: Array, parameters: MixtureParameters, n_threads: int = 1) -> Array:

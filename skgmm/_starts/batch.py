@@ -18,7 +18,6 @@ from skgmm._kernels.sums import room_for_sums
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.base import WORTH_SORTING
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._starts.kmeans import MAX_ITER, n_draws, n_uniforms
 from skgmm._threads import cached_property
@@ -46,8 +45,7 @@ class Scan:
         rows = np.empty((offsets[-1], d))
         magnitudes, distinct = np.empty(n), np.empty(n, dtype=np.uint8)
         scale = FeatureScale(np.zeros((n, d)), np.zeros((n, d)))
-        scan = getattr(_native, f"scan_{problems[0].dtype}")
-        scan(problems, offsets, rows, magnitudes, distinct, *scale)
+        _native.scan(problems, offsets, rows, magnitudes, distinct, *scale)
         return cls(offsets, rows, magnitudes, distinct.astype(bool), scale)
 
     def chosen(self, which: Array) -> tuple[Array, Array]:
@@ -174,7 +172,7 @@ def run_all(
     weights, means = np.empty((len(which), K)), np.empty((len(which), K, floors.shape[1]))
     factors, sums, found = layout.factors, layout.sums, np.zeros(len(which), dtype=np.uint8)
     offsets, rows = scan.chosen(which)
-    start_rule = layout.code, uniforms, n_draws(K), MAX_ITER, WORTH_SORTING
+    start_rule = layout.code, uniforms, n_draws(K), MAX_ITER
     _native.starts(offsets, rows, *start_rule, floors, weights, means, factors, found)
     # Failed starts are left out below; until then any mixture will do.
     lost = ~found.astype(bool) | ~np.isfinite(factors).reshape(len(which), -1).all(axis=1)
@@ -185,8 +183,7 @@ def run_all(
     certainties = np.empty(len(rows))
     rule = Decisions(settings.tol, settings.acceleration)
     rule.until(settings.max_iter)
-    run = getattr(_native, f"runs_{problems[0].dtype}")
-    objectives = run(
+    objectives = _native.runs(
         [problems[i] for i in which],
         layout.code,
         rule,

@@ -19,7 +19,6 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.base import WORTH_SORTING
 from skgmm._starts.batch import Layout
 from skgmm._starts.methods import EmptyStartError, moments_of_partition
 from skgmm.covariance._base import covariance_of
@@ -104,7 +103,6 @@ def moments_of_partitions(
         n_groups,
         problems.floor,
         int(form.kernel_form),
-        WORTH_SORTING,
         sums,
         problems.n_threads,
     )

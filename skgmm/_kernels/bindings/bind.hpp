@@ -22,7 +22,8 @@ struct Taken {
 template <typename T, typename... Args>
 struct Taken<nb::ndarray<T, Args...>> {
     static constexpr bool as_it_is =
-        !std::is_const_v<T> || std::is_same_v<nb::ndarray<T, Args...>, Matrix<std::remove_const_t<T>>>;
+        !std::is_const_v<T> ||
+        std::is_same_v<nb::ndarray<T, Args...>, Matrix<std::remove_const_t<T>>>;
 };
 template <typename T>
 struct Taken<std::vector<T>> : Taken<T> {};

@@ -109,7 +109,7 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
 
 // One start by k-means; false where its M-step fails.
 bool start(const WeightedRows& rows, const Mixtures& mixtures, int64_t i, const double* uniforms,
-           int64_t n_draws, int64_t max_iter, const double* floor, int64_t worth_sorting) {
+           int64_t n_draws, int64_t max_iter, const double* floor) {
     const int64_t n = rows.n_samples, K = mixtures.K, d = mixtures.d;
     std::vector<int64_t> seeds(K), labels(n, -1);
     std::vector<double> centres(K * d), moments(sums_size(mixtures.family.form, K, d));
@@ -118,16 +118,17 @@ bool start(const WeightedRows& rows, const Mixtures& mixtures, int64_t i, const 
         std::copy_n(rows.values + seeds[k] * d, d, centres.begin() + k * d);
     lloyd(rows, K, max_iter, true, 1, centres.data(), labels.data());
     const Rows<double> own{rows.values, n, d, d, 1, rows.weights};
-    moments_of_partition(own, labels.data(), K, floor, mixtures.family.form, worth_sorting,
-                         moments.data());
-    return maximise(mixtures.family, K, d, moments.data(), mixtures.weights + i * K,
-                    mixtures.means + i * K * d, mixtures.factors + i * mixtures.n_factors);
+    moments_of_groups(own, Given{labels.data(), nullptr}, K, floor, mixtures.family.form,
+                      moments.data(), 1);
+    return maximise(mixtures.family, K, d, moments.data(), {}, mixtures.weights + i * K,
+                    mixtures.means + i * K * d,
+                    {mixtures.factors + i * mixtures.n_factors, nullptr, false});
 }
 
 // The start of each problem by k-means, from uniform draws (N, m) or (1, m) for all. `found` says
 // where that went well.
 void starts(Labels offsets, Numbers rows, const std::string& code, Table uniforms, int64_t n_draws,
-            int64_t max_iter, int64_t worth_sorting, Table floors, Numbers weights, Numbers means,
+            int64_t max_iter, Table floors, Numbers weights, Numbers means,
             Numbers factors, Out<uint8_t> found) {
     const Sorted sorted(offsets, rows, int64_t(floors.shape(1)));
     const int64_t n = sorted.n_problems, K = weights.ndim() == 2 ? weights.shape(1) : 0;
@@ -144,7 +145,7 @@ void starts(Labels offsets, Numbers rows, const std::string& code, Table uniform
             const WeightedRows own{sorted.size(i), sorted.d, sorted.of(i), ones.data()};
             found.data()[i] =
                 start(own, mixtures, i, uniforms.data() + (n_streams == 1 ? 0 : i * m), n_draws,
-                      max_iter, floors.data() + i * sorted.d, worth_sorting);
+                      max_iter, floors.data() + i * sorted.d);
         }
     });
 }
@@ -239,10 +240,10 @@ void scales(Numbers values, Table weights, double n_samples, Numbers variances, 
 }  // namespace
 
 void skgmm::bind_batch(nb::module_& m) {
-    def(m, "scan_float64", &scan<double>);
-    def(m, "scan_float32", &scan<float>);
-    def(m, "runs_float64", &runs<double>);
-    def(m, "runs_float32", &runs<float>);
+    def(m, "scan", &scan<double>);
+    def(m, "scan", &scan<float>);
+    def(m, "runs", &runs<double>);
+    def(m, "runs", &runs<float>);
     def(m, "starts", &starts);
     def(m, "feature_scales", &scales);
 }

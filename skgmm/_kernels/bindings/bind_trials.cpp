@@ -25,8 +25,7 @@ void check_problems(const Labels& which, size_t n_problems) {
 template <typename T>
 void partitions(const std::vector<Matrix<T>>& problems,
                 const std::vector<std::optional<Vector>>& weights, Labels which, Labels labels,
-                int64_t K, Vector floor, int form, int64_t worth_sorting, Numbers moments,
-                int64_t n_threads) {
+                int64_t K, Vector floor, int form, Numbers moments, int64_t n_threads) {
     const int64_t n = int64_t(which.size()), d = floor.shape(0);
     const int64_t size = sums_size(Form(form), K, d);
     require(K > 0 && int64_t(moments.size()) == n * size, "moments: as sums");
@@ -40,8 +39,8 @@ void partitions(const std::vector<Matrix<T>>& problems,
         require(labels.data()[i] >= 0 && labels.data()[i] < K, "labels: of the groups");
     without_gil([&] {
         for_problems(n, n_threads, [&](int64_t i) {
-            moments_of_partition(all[which.data()[i]], labels.data() + first[i], K, floor.data(),
-                                 Form(form), worth_sorting, moments.data() + i * size);
+            moments_of_groups(all[which.data()[i]], Given{labels.data() + first[i], nullptr}, K,
+                              floor.data(), Form(form), moments.data() + i * size, 1);
         });
     });
 }
@@ -53,7 +52,8 @@ Known begun(const Problem<T>& problem, const Mixtures& mixtures, int64_t i, Know
     const int64_t K = mixtures.K, d = mixtures.d;
     if (known == Known::start_moments) {
         double *w = mixtures.weights + i * K, *f = mixtures.factors + i * mixtures.n_factors;
-        if (!maximise(mixtures.family, K, d, moments, w, mixtures.means + i * K * d, f))
+        if (!maximise(mixtures.family, K, d, moments, {}, w, mixtures.means + i * K * d,
+                      {f, nullptr, false}))
             return Known::no_start;
         std::transform(w, w + K, w, [](double weight) { return std::log(weight); });
         if (!std::all_of(f, f + mixtures.n_factors, [](double x) { return std::isfinite(x); }))

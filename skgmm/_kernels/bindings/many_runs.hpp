@@ -1,15 +1,11 @@
 // What runs of EM from many starts share: mixtures one after the other, samples, and threads.
 #pragma once
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/vector.h>
-
 #include <algorithm>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
-#include "bindings/arrays.hpp"
+#include "bindings/bind.hpp"
 #include "fit/em_run.hpp"
 #include "m_step/m_steps.hpp"
 #include "passes/passes.hpp"
@@ -45,64 +41,6 @@ inline const Family& family_of(const std::string& code) {
     const Family* family = find_family(code);
     require(family, "code: of a structure");
     return *family;
-}
-
-// The M-step from moments, without covariances to start from: the numbers of one mixture. False
-// where it fails.
-inline bool maximise(const Family& family, int64_t K, int64_t d, const double* moments,
-                     double* weights, double* means, double* factors) {
-    const double *mass = moments + 2, *mean = mass + K, *scatter = mean + K * d;
-    if (!(*std::min_element(mass, mass + K) > 0.0)) return false;
-    double total = 0.0;
-    for (int64_t k = 0; k < K; ++k) {
-        weights[k] = mass[k] / moments[1];
-        total += mass[k];
-    }
-    std::copy_n(mean, K * d, means);
-    try {
-        family.m_step({K, d, mass, total, scatter, mass, scatter}, {}, {factors, nullptr, false});
-    } catch (const IllDefined&) {
-        return false;
-    }
-    return true;
-}
-
-// Moments of a partition: as `partition_moments` in `_rows/base.py`, which sorts by label where
-// there are many samples.
-template <typename T>
-void moments_of_partition(const Rows<T>& rows, const int64_t* labels, int64_t K,
-                          const double* floor, Form form, int64_t worth_sorting, double* out) {
-    const int64_t n = rows.n_samples, d = rows.n_features;
-    const auto value = [&](int64_t i, int64_t j) {
-        return rows.data[i * rows.row_stride + j * rows.column_stride];
-    };
-    const auto weight = [&](int64_t i) { return rows.weight ? rows.weight[i] : 1.0; };
-    std::vector<int64_t> order;
-    for (int64_t k = 0; n >= worth_sorting && k < K; ++k)
-        for (int64_t i = 0; i < n; ++i)
-            if (labels[i] == k) order.push_back(i);
-    const bool sorted = !order.empty();
-    std::vector<T> moved;
-    std::vector<double> weights(n);
-    std::vector<int64_t> groups(n);
-    if (sorted) moved.reserve(n * d);
-    for (int64_t i = 0; i < n; ++i) {
-        const int64_t from = sorted ? order[i] : i;
-        weights[i] = weight(from);
-        groups[i] = labels[from];
-        for (int64_t j = 0; sorted && j < d; ++j) moved.push_back(value(from, j));
-    }
-    Rows<T> used = rows;
-    if (sorted) used = {moved.data(), n, d, d, 1, nullptr};
-    used.weight = weights.data();
-    // A point on the scale of the data: the first sample that counts.
-    const int64_t first =
-        std::find_if(weights.begin(), weights.end(), [](double w) { return w > 0.0; }) -
-        weights.begin();
-    std::vector<double> origin(d);
-    for (int64_t j = 0; j < d; ++j)
-        origin[j] = double(used.data[first % n * used.row_stride + j * used.column_stride]);
-    moments_of_groups(used, Given{groups.data(), nullptr}, K, origin.data(), floor, form, out, 1);
 }
 
 // The samples of problems that all have d features, in arrays of Python's.

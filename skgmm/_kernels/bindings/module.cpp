@@ -112,19 +112,17 @@ int64_t add_moments(Matrix<T> X, std::optional<Vector> weight, Vector log_weight
 
 template <typename T>
 void add_group_moments(Matrix<T> X, std::optional<Vector> weight, std::optional<Labels> labels,
-                       std::optional<Table> responsibilities, int64_t K, Vector origin,
-                       Vector floor, int form, Out<double> out, int64_t n_threads) {
+                       std::optional<Table> responsibilities, int64_t K, Vector floor,
+                       int form, Out<double> out, int64_t n_threads) {
     const Rows<T> rows = rows_of(X, weight);
     const int64_t n = rows.n_samples, d = rows.n_features;
-    require(int64_t(origin.shape(0)) == d && int64_t(floor.shape(0)) == d,
-            "origin and floor: one number for each feature");
+    require(n > 0 && int64_t(floor.shape(0)) == d, "floor: one number for each feature");
     require(int64_t(out.size()) == sums_size(Form(form), K, d),
             "out: as many numbers as the sums");
     const Given groups = given_of(labels, responsibilities, n, K);
     require(groups.any(), "labels or responsibilities");
     without_gil([&] {
-        moments_of_groups(rows, groups, K, origin.data(), floor.data(), Form(form), out.data(),
-                          n_threads);
+        moments_of_groups(rows, groups, K, floor.data(), Form(form), out.data(), n_threads);
     });
 }
 

@@ -43,27 +43,13 @@ private:
 
     // M-step from the moments of `here` to the parameters of `ahead`.
     bool maximise() {
-        const double *mass = here.moments.data() + 2, *mean = mass + K;
-        const double total_weight = here.moments[1];
-        const double smallest = std::numeric_limits<double>::min();
-        double total = 0.0;
-        for (int64_t k = 0; k < K; ++k) {
-            // A smaller weight would lose digits, and counts as none.
-            if (!(mass[k] / total_weight >= smallest)) return false;
-            total += mass[k];
-        }
-        for (int64_t k = 0; k < K; ++k) ahead.log_weights[k] = std::log(mass[k] / total_weight);
-        std::copy(mean, mean + K * d, ahead.means.begin());
-        const double* scatter = mean + K * d;
-        const MStepStatistics statistics{K, d, mass, total, scatter, mass, scatter};
         const Previous previous{problem.family.factor, problem.n_factors(here),
                                 here.factors.data()};
-        try {
-            problem.family.m_step(statistics, previous,
-                                  {ahead.factors.data(), ahead.axes.data(), true});
-        } catch (const IllDefined&) {
+        if (!skgmm::maximise(problem.family, K, d, here.moments.data(), previous,
+                             ahead.log_weights.data(), ahead.means.data(),
+                             {ahead.factors.data(), ahead.axes.data(), true}))
             return false;
-        }
+        for (double& weight : ahead.log_weights) weight = std::log(weight);
         return true;
     }
 

@@ -117,6 +117,25 @@ const Family families[] = {
 
 }  // namespace
 
+bool maximise(const Family& family, int64_t K, int64_t d, const double* moments,
+              const Previous& previous, double* weights, double* means, const Estimated& out) {
+    const double *mass = moments + 2, *mean = mass + K, *scatter = mean + K * d;
+    double total = 0.0;
+    for (int64_t k = 0; k < K; ++k) {
+        weights[k] = mass[k] / moments[1];
+        // A smaller weight would lose digits, and counts as none.
+        if (!(weights[k] >= smallest)) return false;
+        total += mass[k];
+    }
+    std::copy_n(mean, K * d, means);
+    try {
+        family.m_step({K, d, mass, total, scatter, mass, scatter}, previous, out);
+    } catch (const IllDefined&) {
+        return false;
+    }
+    return true;
+}
+
 const Family* find_family(const std::string& code) {
     for (const Family& family : families)
         if (code == family.code) return &family;

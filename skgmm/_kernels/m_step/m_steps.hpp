@@ -53,6 +53,10 @@ struct Family {
     MStep m_step;
 };
 
+// The M-step from moments, as sums: weights (K,), means and factors. False where it fails.
+bool maximise(const Family& family, std::int64_t K, std::int64_t d, const double* moments,
+              const Previous& previous, double* weights, double* means, const Estimated& out);
+
 // Null without such a structure.
 const Family* find_family(const std::string& code);
 

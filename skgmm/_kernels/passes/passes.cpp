@@ -161,6 +161,68 @@ int64_t write_rows_fast(const Rows<T>& rows, PackedMixture& mixture, const doubl
     return write_rows(rows, mixture.mixture, values, n_threads);
 }
 
+namespace {
+
+// Of fewer samples, to sort them takes longer than it saves.
+constexpr int64_t worth_sorting = 500;
+
+// Samples in the order of their labels. The kernel leaves out components that have no sample of a
+// block: then each block is added to one of them instead of all.
+template <typename T>
+struct SortedRows {
+    SortedRows(const Rows<T>& given, const int64_t* labels_, int64_t K)
+        : n(given.n_samples), d(given.n_features), values(n * d), labels(n) {
+        const auto group = [&](int64_t i) { return std::clamp(labels_[i], int64_t(-1), K) + 1; };
+        std::vector<int64_t> next(K + 3, 0);
+        for (int64_t i = 0; i < n; ++i) ++next[group(i) + 1];
+        for (int64_t k = 0; k < K + 2; ++k) next[k + 1] += next[k];
+        if (given.weight) weights.resize(n);
+        for (int64_t i = 0; i < n; ++i) {
+            const int64_t to = next[group(i)]++;
+            labels[to] = labels_[i];
+            if (given.weight) weights[to] = given.weight[i];
+            const T* row = given.data + i * given.row_stride;
+            for (int64_t j = 0; j < d; ++j) values[to * d + j] = row[j * given.column_stride];
+        }
+    }
+
+    Rows<T> rows() const {
+        return {values.data(), n, d, d, 1, weights.empty() ? nullptr : weights.data()};
+    }
+
+    int64_t n, d;
+    std::vector<T> values;
+    std::vector<double> weights;
+    std::vector<int64_t> labels;
+};
+
+template <typename T>
+void sums_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, const double* floor,
+                    Form form, double* out, int64_t n_threads) {
+    const int64_t n = rows.n_samples, d = rows.n_features, size = sums_size(form, K, d);
+    const std::vector<double> unit(d, 1.0), log_peaks(K, 0.0);
+    std::vector<double> centres(K * d), total;
+    // A point on the scale of the data: the first sample that counts.
+    int64_t origin = 0;
+    while (rows.weight && origin < n && !(rows.weight[origin] > 0.0)) ++origin;
+    for (int64_t i = 0; i < K * d; ++i)
+        centres[i] = double(rows.data[origin % n * rows.row_stride + i % d * rows.column_stride]);
+    const PackedMixture mixture(K, d, Factor::diagonal, centres.data(), unit.data(), 1,
+                                log_peaks.data());
+    Sums moments;
+    for (int64_t pass = 0; pass < most_passes; ++pass) {
+        total.assign(2 * size, 0.0);
+        add_up(rows, mixture.mixture, groups, centres.data(), form, total.data(), n_threads);
+        round_total(mixture, centres.data(), form, total.data(), out);
+        moments = sums_at(out, form, centres.data(), K, d);
+        if (centre(moments, K, d)) break;
+        std::copy(moments.first, moments.first + K * d, centres.begin());
+    }
+    add_variances(form, K, d, moments.mass, floor, moments.second);
+}
+
+}  // namespace
+
 template <typename T>
 int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const double* floor,
                    Form form, double* out, int64_t n_threads) {
@@ -189,24 +251,15 @@ int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const doub
 }
 
 template <typename T>
-void moments_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, const double* origin,
-                       const double* floor, Form form, double* out, int64_t n_threads) {
-    const int64_t d = rows.n_features, size = sums_size(form, K, d);
-    const std::vector<double> unit(d, 1.0), log_peaks(K, 0.0);
-    std::vector<double> centres(K * d), total;
-    for (int64_t k = 0; k < K; ++k) std::copy(origin, origin + d, centres.begin() + k * d);
-    const PackedMixture mixture(K, d, Factor::diagonal, centres.data(), unit.data(), 1,
-                                log_peaks.data());
-    Sums moments;
-    for (int64_t pass = 0; pass < most_passes; ++pass) {
-        total.assign(2 * size, 0.0);
-        add_up(rows, mixture.mixture, groups, centres.data(), form, total.data(), n_threads);
-        round_total(mixture, centres.data(), form, total.data(), out);
-        moments = sums_at(out, form, centres.data(), K, d);
-        if (centre(moments, K, d)) break;
-        std::copy(moments.first, moments.first + K * d, centres.begin());
+void moments_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, const double* floor,
+                       Form form, double* out, int64_t n_threads) {
+    if (groups.labels && rows.n_samples >= worth_sorting) {
+        const SortedRows<T> sorted(rows, groups.labels, K);
+        sums_of_groups(sorted.rows(), Given{sorted.labels.data(), nullptr}, K, floor, form, out,
+                       n_threads);
+    } else {
+        sums_of_groups(rows, groups, K, floor, form, out, n_threads);
     }
-    add_variances(form, K, d, moments.mass, floor, moments.second);
 }
 
 template int64_t add_up<float>(const Rows<float>&, const Mixture&, const Given&, const double*,
@@ -222,9 +275,9 @@ template int64_t write_rows_fast<float>(const Rows<float>&, PackedMixture&, cons
 template int64_t write_rows_fast<double>(const Rows<double>&, PackedMixture&, const double*,
                                         const Values<double>&, int64_t);
 template void moments_of_groups<float>(const Rows<float>&, const Given&, int64_t, const double*,
-                                       const double*, Form, double*, int64_t);
+                                       Form, double*, int64_t);
 template void moments_of_groups<double>(const Rows<double>&, const Given&, int64_t, const double*,
-                                        const double*, Form, double*, int64_t);
+                                        Form, double*, int64_t);
 template int64_t moments_of<float>(const Rows<float>&, const Parameters&, const double*, Form,
                                    double*, int64_t);
 template int64_t moments_of<double>(const Rows<double>&, const Parameters&, const double*, Form,

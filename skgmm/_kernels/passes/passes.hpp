@@ -99,10 +99,9 @@ template <typename T>
 int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const double* floor,
                    Form form, double* out, int64_t n_threads);
 
-// Moments as those of `moments_of`, of K groups that are given, the log-likelihood 0. `origin` (d,)
-// is a point on the scale of the data.
+// Moments as those of `moments_of`, of K groups that are given, the log-likelihood 0.
 template <typename T>
-void moments_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, const double* origin,
-                       const double* floor, Form form, double* out, int64_t n_threads);
+void moments_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, const double* floor,
+                       Form form, double* out, int64_t n_threads);
 
 }  // namespace skgmm
