@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import of_one_fit
+from skgmm._inference.fitted_mixture import FittedMixture
 from skgmm._inference.representation import named_after
 from skgmm._linalg import Array
-from skgmm._parameters import MixtureParameters
 from skgmm._rows.deconvolution import denoised
 from skgmm._rows.imputation import drawn, imputed
 from skgmm._rows.intake import complete_or_not
@@ -20,13 +18,8 @@ from skgmm._rows.measurement_errors import check_errors
 
 
 @named_after("GaussianMixtureEM")
-class CompletionMixin:
+class CompletionMixin(FittedMixture):
     """Expected values of a mixture (`MixtureInference`)."""
-
-    if TYPE_CHECKING:
-        random_state: int | np.random.RandomState | None
-
-        def _parameters(self) -> MixtureParameters: ...
 
     @of_one_fit
     def denoise(self, X: ArrayLike, error_covariance: ArrayLike) -> Array:

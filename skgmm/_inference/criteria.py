@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
 from skgmm._fitted import of_one_fit
+from skgmm._inference.fitted_mixture import FittedMixture
 from skgmm._inference.representation import named_after
-from skgmm._parameters import MixtureParameters, aic, bic
+from skgmm._parameters import aic, bic
 from skgmm._rows.base import Rows
 from skgmm._validation import scale_of_weights
 
 
 @named_after("GaussianMixtureEM")
-class CriteriaMixin:
+class CriteriaMixin(FittedMixture):
     """Criteria of a mixture (`MixtureInference`), which compare models."""
-
-    if TYPE_CHECKING:
-
-        def _rows(
-            self,
-            X: ArrayLike,
-            sample_weight: ArrayLike | None = None,
-            error_covariance: ArrayLike | None = None,
-        ) -> Rows: ...
-
-        def _parameters(self) -> MixtureParameters: ...
-
-        def _n_free(self) -> int: ...
 
     @of_one_fit
     def bic(

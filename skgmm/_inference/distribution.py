@@ -36,16 +36,6 @@ if TYPE_CHECKING:
 class DistributionMixin(ProbabilityMixin, TransformerMixin):
     """What a distribution answers: parts of it, probabilities, parameters."""
 
-    if TYPE_CHECKING:
-        means_: Array
-        n_features_in_: int
-        weights_: Array
-        noise_weight_: float
-
-        def _structure(self) -> Structure: ...
-
-        def predict_proba(self, X: ArrayLike) -> Array: ...
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]

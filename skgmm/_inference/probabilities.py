@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,27 +12,18 @@ from skgmm._fitted import of_one_fit
 from skgmm._inference.cdf import mixture_cdf
 from skgmm._inference.density_levels import check_fractions, log_density_levels
 from skgmm._inference.distances import outlier_p_values, squared_distances
+from skgmm._inference.predict import MixtureInference
 from skgmm._inference.quantiles import mixture_quantiles
 from skgmm._inference.representation import named_after
 from skgmm._linalg import Array
-from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.grouped import GroupedRows, RowsInMemory
 from skgmm._rows.intake import complete_or_not
-from skgmm._rows.noise import Background
 
 
 @named_after("GaussianMixtureEM")
-class ProbabilityMixin:
+class ProbabilityMixin(MixtureInference):
     """How far, how probable, how dense (`skgmm._inference.distribution.DistributionMixin`)."""
-
-    if TYPE_CHECKING:
-
-        def _parameters(self) -> MixtureParameters: ...
-
-        def _background(self) -> Background | None: ...
-
-        def sample(self, n_samples: int, random_state: Any) -> tuple[Array, Array]: ...
 
     def _rows_of(self, array: Array) -> RowsInMemory:
         """Samples that have been validated, or drawn."""

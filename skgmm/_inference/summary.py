@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import of_one_fit
 from skgmm._inference.features import names_of_features
+from skgmm._inference.fitted_mixture import FittedMixture
 from skgmm._inference.report import Facts, Report, Section, Table
 from skgmm._inference.report.numbers import count, counted
 from skgmm._inference.representation import named_after
@@ -31,16 +32,8 @@ class MixtureReport(Report):
 
 
 @named_after("GaussianMixtureEM")
-class SummaryMixin:
+class SummaryMixin(FittedMixture):
     """Method `summary` of a mixture (`MixtureInference`)."""
-
-    if TYPE_CHECKING:
-
-        def _parameters(self) -> MixtureParameters: ...
-
-        def _structure(self) -> Structure: ...
-
-        def _n_free(self) -> int: ...
 
     @of_one_fit
     def summary(self) -> MixtureReport:

@@ -41,8 +41,11 @@ except ModuleNotFoundError as error:
 
 from skgmm._kernels.state import Principal as Principal
 from skgmm._kernels.state import State as State
-from skgmm._kernels.sums import Form, Sums, Total, room_for_sums
+from skgmm._kernels.sums import Form as Form
+from skgmm._kernels.sums import Sums as Sums
+from skgmm._kernels.sums import Total as Total
 from skgmm._kernels.sums import packed as packed
+from skgmm._kernels.sums import room_for_sums
 
 _native.take_lapack(cython_blas.__pyx_capi__, cython_lapack.__pyx_capi__)
 

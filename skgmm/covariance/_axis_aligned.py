@@ -66,9 +66,6 @@ class Diagonal(BuiltIn, AxisAlignedStructure):
     in_words = "axis-aligned, varying volume and shape"
     m_step = "VVI"
 
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components * n_features
-
 
 class TiedDiagonal(BuiltIn, AxisAlignedStructure):
     """One variance for each feature, shared by all components."""
@@ -77,9 +74,6 @@ class TiedDiagonal(BuiltIn, AxisAlignedStructure):
     aliases = ("EEI",)
     in_words = "axis-aligned, equal volume and shape"
     m_step = "EEI"
-
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        return n_features
 
     def minimum_rows(self, n_components: int, n_features: int) -> int:
         return n_components + 1
@@ -92,9 +86,6 @@ class EqualShapeDiagonal(BuiltIn, AxisAlignedStructure):
     in_words = "axis-aligned, varying volume, equal shape"
     m_step = "VEI"
 
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components + n_features - 1
-
 
 class EqualVolumeDiagonal(BuiltIn, AxisAlignedStructure):
     """Variances of its own for each component, with the same product (Celeux & Govaert 1995)."""
@@ -102,6 +93,3 @@ class EqualVolumeDiagonal(BuiltIn, AxisAlignedStructure):
     name = "EVI"
     in_words = "axis-aligned, equal volume, varying shape"
     m_step = "EVI"
-
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        return 1 + n_components * (n_features - 1)

@@ -32,6 +32,14 @@ class BuiltIn(Structure):
         if cls.compiled is not None:
             cls.ties = Ties(*cls.compiled)
 
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        # Free, or equal for all components, or those of a sphere or the features.
+        volumes, shapes, rotations = (
+            {"V": n_components, "E": 1, "I": 0}[letter] for letter in self.m_step
+        )
+        angles = n_features * (n_features - 1) // 2
+        return volumes + shapes * (n_features - 1) + rotations * angles
+
     def _maximise(self, statistics: MStepStatistics, previous: Covariance | None) -> Covariance:
         return covariance_of(self._factors(statistics, previous))
 

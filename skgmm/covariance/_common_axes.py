@@ -51,9 +51,6 @@ class CommonPrincipalComponents(CommonAxesStructure):
     def _mean(self, mass: Array, n_features: int) -> tuple[Array, float]:
         return mass, 0.0
 
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components * n_features + n_features * (n_features - 1) // 2
-
 
 class EqualVolumeCommonAxes(CommonAxesStructure):
     """The same, with equal volumes."""
@@ -64,6 +61,3 @@ class EqualVolumeCommonAxes(CommonAxesStructure):
 
     def _mean(self, mass: Array, n_features: int) -> tuple[Array, float]:
         return np.ones_like(mass), 1.0 / n_features
-
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        return 1 + n_components * (n_features - 1) + n_features * (n_features - 1) // 2

@@ -74,9 +74,6 @@ class Full(BuiltIn, EllipsoidalStructure):
     in_words = "ellipsoidal, varying volume, shape and orientation"
     m_step = "VVV"
 
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components * n_features * (n_features + 1) // 2
-
 
 class Tied(BuiltIn, EllipsoidalStructure):
     """One matrix shared by all components."""
@@ -89,9 +86,6 @@ class Tied(BuiltIn, EllipsoidalStructure):
 
     def _unstack(self, stack: Array) -> Array:
         return stack[0]
-
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        return n_features * (n_features + 1) // 2
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_features, n_features)
@@ -107,9 +101,6 @@ class Proportional(BuiltIn, EllipsoidalStructure):
     in_words = "ellipsoidal, varying volume, equal shape and orientation"
     m_step = "VEE"
 
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components - 1 + n_features * (n_features + 1) // 2
-
     def minimum_rows(self, n_components: int, n_features: int) -> int:
         return max(2 * n_components, n_components + n_features)
 
@@ -120,9 +111,6 @@ class EqualVolume(BuiltIn, EllipsoidalStructure):
     name = "EVV"
     in_words = "ellipsoidal, equal volume, varying shape and orientation"
     m_step = "EVV"
-
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        return 1 + n_components * (n_features * (n_features + 1) // 2 - 1)
 
 
 def _asymmetric(matrices: Array) -> list[int]:

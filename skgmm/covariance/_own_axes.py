@@ -24,9 +24,6 @@ class EqualVolumeAndShape(BuiltIn, OwnAxesStructure):
     in_words = "ellipsoidal, equal volume and shape, varying orientation"
     m_step = "EEV"
 
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        return n_features + n_components * n_features * (n_features - 1) // 2
-
 
 class EqualShape(BuiltIn, OwnAxesStructure):
     """The same ellipsoid for all components, turned and scaled."""
@@ -34,7 +31,3 @@ class EqualShape(BuiltIn, OwnAxesStructure):
     name = "VEV"
     in_words = "ellipsoidal, equal shape, varying volume and orientation"
     m_step = "VEV"
-
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        rotations = n_components * n_features * (n_features - 1) // 2
-        return n_components + n_features - 1 + rotations

@@ -31,9 +31,6 @@ class Spherical(BuiltIn, SphericalStructure):
     in_words = "spherical, varying volume"
     m_step = "VII"
 
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        return n_components
-
 
 class TiedSpherical(BuiltIn, SphericalStructure):
     """One variance for all: the model that k-means has in mind."""
@@ -42,9 +39,6 @@ class TiedSpherical(BuiltIn, SphericalStructure):
     aliases = ("EII",)
     in_words = "spherical, equal volume"
     m_step = "EII"
-
-    def n_parameters(self, n_components: int, n_features: int) -> int:
-        return 1
 
     def minimum_rows(self, n_components: int, n_features: int) -> int:
         return n_components + 1
