@@ -24,7 +24,7 @@ from skgmm._prior import ConjugatePrior, Prior, prior_of
 from skgmm._progress import FitTasks, followed
 from skgmm._rows.base import Rows
 from skgmm._rows.checks import representable
-from skgmm._rows.grouped import noise_beside, with_noise
+from skgmm._rows.grouped import with_noise
 from skgmm._rows.noise import Background
 from skgmm._rows.sample import Stream, sample_size
 from skgmm._rows.uniform_noise import refuse_only_noise
@@ -134,7 +134,7 @@ def _attributes(
 ) -> dict[str, Any]:
     """Those that describe a mixture, and the noise beside it, of a fit."""
     rows, structure = objective.rows, objective.structure
-    beside = noise_beside(rows)
+    beside = rows.background
     fixed = objective.fixed
     return attributes_of(parameters, structure, rows.dtype, beside, prior, fixed, public)
 

@@ -23,14 +23,6 @@ from skgmm.covariance import Structure
 SMALL_PENALTY = 1e-7
 
 
-class PlainData(NamedTuple):
-    """Samples in memory, as the compiled loop reads them."""
-
-    X: Array  # (n, d)
-    sample_weight: Array | None  # (n,)
-    n_threads: int
-
-
 @dataclass(frozen=True)
 class Objective:
     """Maximum likelihood for weighted rows within a structure, or the mode of a posterior.
@@ -59,12 +51,9 @@ class Objective:
         return Regularisation(self.floor, np.zeros(len(self.floor)) + self.cells)
 
     @cached_property
-    def arrays(self) -> PlainData | None:
-        """The samples as arrays, where they are in memory."""
-        rows = self.rows
-        if not isinstance(rows, InMemoryRows):
-            return None
-        return PlainData(rows.X, rows.sample_weight, rows.n_threads)
+    def arrays(self) -> InMemoryRows | None:
+        """The samples where they are plain arrays in memory, as the compiled loop reads them."""
+        return self.rows if isinstance(self.rows, InMemoryRows) else None
 
     def on(self, sample: StartSample) -> Objective:
         """The same problem for the rows of a sample."""
@@ -123,12 +112,6 @@ class Objective:
         none = np.zeros(n_components)
         prior = self._prior_of(n_components)
         return Counts(none, none, none) if prior is None else prior.counts
-
-    def log_prior_of(self, parameters: MixtureParameters) -> float:
-        """The log prior in nats, without constants: of the prior alone."""
-        assert self.prior is not None
-        none = np.zeros_like(self.floor)
-        return self.prior.log_density(parameters, self.structure.scatter, none)
 
     def with_prior(self, moments: Moments) -> Moments:
         """Moments of the samples, and what the prior has seen."""

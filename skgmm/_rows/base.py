@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -194,6 +194,27 @@ class ArrayRows(Rows):
     sample_weight: Array | None  # (n,)
     first: int  # the number of the first row, where these are a part of others
 
+    @cached_property
+    def weights(self) -> Array:
+        """Of all samples, (n,)."""
+        return np.ones(self.n_samples) if self.sample_weight is None else self.sample_weight
+
+    @property
+    def total_weight(self) -> float:
+        """The sum of the weights: as many samples as these are."""
+        return float(self.n_samples if self.sample_weight is None else self.sample_weight.sum())
+
+    def summed(self, function: Callable[[ArrayRows], Sum]) -> Sum:
+        return function(self)
+
+    def by_row(
+        self, function: Callable[[ArrayRows], Array], shape: tuple[int, ...], dtype: np.dtype
+    ) -> Array:
+        return function(self)
+
+    def to_memory(self) -> Self:
+        return self
+
     @property
     def completed(self) -> InMemoryRows:
         """The samples with missing values filled in, as starts see them."""
@@ -224,14 +245,6 @@ class InMemoryRows(ArrayRows):
     sample_weight: Array | None = None  # (n,)
     n_threads: int = 1
     first: int = 0  # the number of the first row, where these are a part of others
-
-    def summed(self, function: Callable[[ArrayRows], Sum]) -> Sum:
-        return function(self)
-
-    def by_row(
-        self, function: Callable[[ArrayRows], Array], shape: tuple[int, ...], dtype: np.dtype
-    ) -> Array:
-        return function(self)
 
     @property
     def completed(self) -> InMemoryRows:
@@ -298,9 +311,6 @@ class InMemoryRows(ArrayRows):
     def in_memory(self, sample: StartSample) -> InMemoryRows:
         return self
 
-    def to_memory(self) -> InMemoryRows:
-        return self
-
     def split_threads(self, n_starts: int) -> tuple[int, InMemoryRows]:
         n_parallel, n = divide_threads(self.n_threads, n_starts)
         return n_parallel, self if n == self.n_threads else replace(self, n_threads=n)
@@ -332,7 +342,7 @@ class InMemoryRows(ArrayRows):
         """The same with a weight for each row."""
         if self.sample_weight is not None:
             return self
-        return replace(self, sample_weight=np.ones(self.n_samples))
+        return replace(self, sample_weight=self.weights)
 
     def counted(self) -> InMemoryRows:
         """Without the rows of weight 0."""

@@ -40,13 +40,12 @@ def beside_noise(
 
     log_density = _of_reached(log_densities, rows, mixture, 1)[:, 0]
     total = np.logaddexp(log_density, log_noise)
-    weights = np.ones(len(total)) if rows.sample_weight is None else rows.sample_weight
-    counted = weights * np.exp(log_density - total)
+    counted = rows.weights * np.exp(log_density - total)
     moments = no_moments(mixture, form)
     if counted.any():
         moments = rows.reweighted(counted).expectation(mixture, form, floor)
-    objective = float(weights @ total)
-    return replace(moments, objective=objective, total_weight=float(weights.sum()))
+    objective = float(rows.weights @ total)
+    return replace(moments, objective=objective, total_weight=rows.total_weight)
 
 
 def no_moments(mixture: MixtureParameters, form: Scatter) -> Moments:

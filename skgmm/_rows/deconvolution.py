@@ -112,9 +112,7 @@ class ErrorGroup:
         missing, noise = np.isnan(X[numbers]), None
         labels = None if known is None else known[numbers]
         if background is not None:
-            noise = background.log_density(missing)
-            if labels is not None:
-                noise = np.where(labels < 0, noise, -np.inf)
+            noise = background.log_density(missing, labels)
         return cls(
             numbers,
             np.where(missing, 0.0, X[numbers]).astype(np.float64),

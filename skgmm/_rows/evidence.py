@@ -58,10 +58,14 @@ def ecll(part: Part, parameters: MixtureParameters, given: Array | None) -> floa
         if given is not None:
             responsibilities = given[part.first + block.start : part.first + block.stop]
         log_densities = e_step.log_densities(X, parameters, part.n_threads)
-        log_joint = log_responsibilities + log_densities[:, None]
-        # 0 x log 0 is 0: a component of weight 0 without samples costs nothing.
-        terms = np.multiply(
-            responsibilities, log_joint, out=np.zeros_like(log_joint), where=responsibilities > 0
-        )
-        total += float(terms.sum())
+        total += expected(responsibilities, log_responsibilities + log_densities[:, None])
     return total
+
+
+def expected(responsibilities: Array, log_joint: Array) -> float:
+    """The sum of responsibilities x log joint, (n, K)."""
+    # 0 x log 0 is 0: a component of weight 0 without samples costs nothing.
+    nothing = np.zeros_like(log_joint)
+    return float(
+        np.multiply(responsibilities, log_joint, out=nothing, where=responsibilities > 0).sum()
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -14,10 +13,11 @@ from skgmm._linalg import Array, symmetrised
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import sample
-from skgmm._rows.base import ArrayRows, InMemoryRows, Rows, Sum
+from skgmm._rows.base import ArrayRows, InMemoryRows, Rows
 from skgmm._rows.beside import no_moments
 from skgmm._rows.checks import as_dtype
 from skgmm._rows.coding import Coding
+from skgmm._rows.evidence import expected
 from skgmm._rows.groups import Group, all_groups, with_threads
 from skgmm._rows.imputation import Completion
 from skgmm._rows.known import KnownComponents
@@ -71,11 +71,6 @@ class GroupedRows(ArrayRows):
     @property
     def labelled(self) -> bool:  # type: ignore[override]
         return self.known is not None
-
-    @cached_property
-    def weights(self) -> Array:
-        """Of all samples, (n,)."""
-        return np.ones(self.n_samples) if self.sample_weight is None else self.sample_weight
 
     def taken(self, chosen: Array) -> GroupedRows:
         """Some of them, by their numbers."""
@@ -174,15 +169,7 @@ class GroupedRows(ArrayRows):
             responsibilities = np.exp(log_responsibilities)
         else:
             responsibilities = responsibilities[self.first : self.first + self.n_samples]
-        log_joint = log_density[:, None] + log_responsibilities
-        return float(
-            np.multiply(
-                responsibilities,
-                log_joint,
-                out=np.zeros_like(log_joint),
-                where=responsibilities > 0,
-            ).sum()
-        )
+        return expected(responsibilities, log_density[:, None] + log_responsibilities)
 
     def _counted(self, values: Array) -> Array:
         """Those of the samples of positive weight."""
@@ -247,14 +234,6 @@ class GroupedRows(ArrayRows):
     def origin(self) -> Array:
         return self.completed.origin
 
-    def summed(self, function: Callable[[ArrayRows], Sum]) -> Sum:
-        return function(self)
-
-    def by_row(
-        self, function: Callable[[ArrayRows], Array], shape: tuple[int, ...], dtype: np.dtype
-    ) -> Array:
-        return function(self)
-
     def overall_moments(self, form: Scatter) -> Moments:
         if self.errors is not None:  # these are the samples as they are
             return GroupedRows.of(self._plain, filled=self.filled).overall_moments(form)
@@ -274,9 +253,6 @@ class GroupedRows(ArrayRows):
             return self._all_known.moments(n_components, form, floor)
         partition = beside_known(partition, n_components, self.weights, self.known, self.background)
         return super().partition_moments(partition, n_components, form, floor)
-
-    def to_memory(self) -> GroupedRows:
-        return self
 
     def split_threads(self, n_starts: int) -> tuple[int, GroupedRows]:
         n_parallel, n_threads = divide_threads(self.n_threads, n_starts)
@@ -298,11 +274,6 @@ def finished(total: Moments, floor: Array) -> Moments:
     if total.form is Scatter.DIAGONAL:
         return total
     return replace(total, scatter=symmetrised(total.scatter))
-
-
-def noise_beside(rows: Rows) -> Background | None:
-    """The noise beside the components of every mixture, if there is any."""
-    return rows.background
 
 
 def with_noise(parameters: MixtureParameters, rows: Rows) -> MixtureParameters:

@@ -18,7 +18,7 @@ from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
-from skgmm._rows import e_step, incomplete
+from skgmm._rows import e_step
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.beside import beside_noise, log_parts_beside
 from skgmm._rows.deconvolution import ErrorGroup
@@ -111,24 +111,6 @@ class EmptyGroup:
         return (0.0 if self.view.allowed is None else total), log_weights - total
 
 
-@dataclass(frozen=True)
-class BatchGroup:
-    """Samples with many patterns."""
-
-    batch: Batch
-
-    @property
-    def numbers(self) -> Array:
-        return self.batch.numbers
-
-    def expectation(self, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
-        return incomplete.expectation(self.batch, mixture, form, floor)
-
-    def log_parts(self, mixture: MixtureParameters) -> tuple[Array, Array]:
-        found = incomplete.all_completed(self.batch, mixture)
-        return incomplete.log_parts(self.batch, mixture, found, np.zeros(mixture.n_features))
-
-
 def all_groups(
     rows: InMemoryRows,
     known: Array | None = None,
@@ -150,14 +132,13 @@ def all_groups(
     for own in together:
         labels = None if known is None else known[own]
         for group in groups_of(rows.taken(own), labels, background):
-            if inexact[own[0]] and isinstance(group, BatchGroup):
+            if inexact[own[0]] and isinstance(group, Batch):
                 continue  # too few of a pattern
             alone[own[group.numbers]] = False
             groups.append(_renumbered(group, own, errors[own[0]] if inexact[own[0]] else None))
-    weights = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
     left = np.flatnonzero(alone)
     if len(left):
-        data = rows.X, weights, errors, left, known, background
+        data = rows.X, rows.weights, errors, left, known, background
         groups.append(ErrorGroup.of(*data, n_threads=rows.n_threads))
     return groups
 
@@ -171,10 +152,7 @@ def with_threads(group: Group, n_threads: int) -> Group:
 
 def _renumbered(group: Group, numbers: Array, errors: Array | None) -> Group:
     """A group of some samples, by their numbers among all, with the errors that they share."""
-    if isinstance(group, BatchGroup):
-        batch = replace(group.batch, numbers=numbers[group.batch.numbers])
-        return replace(group, batch=batch)
-    assert isinstance(group, (PatternGroup, EmptyGroup))
+    assert isinstance(group, (PatternGroup, EmptyGroup, Batch))
     if isinstance(group, PatternGroup) and errors is not None:
         group = replace(group, view=replace(group.view, errors=errors))
     return replace(group, numbers=numbers[group.numbers])
@@ -191,7 +169,6 @@ def groups_of(
         The component of a sample where it is known, else -1.
     """
     missing = np.isnan(rows.X)
-    weights = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
     keys = _keys(missing, known)
     if not len(keys):  # as in an empty chunk
         return []
@@ -204,15 +181,17 @@ def groups_of(
         if len(own) < _MANY and lacks.any() and not lacks.all():
             rest.append(own)
             continue
-        view = View(~lacks, allowed, _log_density(background, lacks, allowed))
+        noise = None
+        if background is not None:
+            noise = float(background.log_density(lacks, None if known is None else known[own[0]]))
+        view = View(~lacks, allowed, noise)
         if not view.observed.any():
-            groups.append(EmptyGroup(own, weights[own], view))
+            groups.append(EmptyGroup(own, rows.weights[own], view))
             continue
         groups.append(PatternGroup(own, view, _observed(rows, own, view)))
     if rest:
         few = np.sort(np.concatenate(rest))
-        found = batches(rows.X, weights, missing, few, known, background)
-        groups += [BatchGroup(batch) for batch in found]
+        groups += batches(rows.X, rows.weights, missing, few, known, background)
     return groups
 
 
@@ -249,12 +228,3 @@ def _keys(missing: Array, known: Array | None) -> Array:
 def _allowed(known: Array | None, sample: int) -> tuple[int] | None:
     """The components that the label of a sample allows; None: all."""
     return None if known is None or known[sample] < 0 else (int(known[sample]),)
-
-
-def _log_density(
-    background: Background | None, missing: Array, allowed: tuple[int] | None
-) -> float | None:
-    """The log-density of noise at what is observed; a sample whose component is known is none."""
-    if background is None:
-        return None
-    return float(background.log_density(missing)) if allowed is None else -np.inf

@@ -79,6 +79,35 @@ class Batch:
         other = np.arange(len(log_joint))[:, None] != self.labels
         return np.where(other & (self.labels >= 0), -np.inf, log_joint)
 
+    def log_parts(self, mixture: MixtureParameters) -> tuple[Array, Array]:
+        floor = np.zeros(mixture.n_features)
+        return log_parts(self, mixture, all_completed(self, mixture), floor)
+
+    def expectation(self, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
+        """The E-step of the batch: Moments of the completed samples."""
+        found = all_completed(self, mixture, floor)
+        log_density, logs = log_parts(self, mixture, found, floor)
+        responsibilities = np.exp(logs.T[: len(found)]) * self.weights
+        mass = responsibilities.sum(axis=1)
+        shift = np.stack(
+            [share @ own.centred for share, own in zip(responsibilities, found, strict=True)]
+        )
+        shift = np.divide(shift, mass[:, None], out=np.zeros_like(shift), where=mass[:, None] > 0)
+        scatters = np.stack(
+            [
+                _scatter(self, own, share, own.centred - step, form, floor)
+                for own, share, step in zip(found, responsibilities, shift, strict=True)
+            ]
+        )
+        return Moments(
+            form=form,
+            mass=mass,
+            mean=mixture.means + shift,
+            scatter=scatters.sum(axis=0) if form is Scatter.POOLED else scatters,
+            objective=float(self.weights @ log_density),
+            total_weight=float(self.weights.sum()),
+        )
+
 
 def batches(
     X: Array,
@@ -105,9 +134,7 @@ def batches(
             part = order[start : start + size]
             batch = _batch(X, weights, own[part], features[part], labels)
             if background is not None:
-                noise = background.log_density(missing[batch.numbers])
-                if labels is not None:
-                    noise = np.where(labels[batch.numbers] < 0, noise, -np.inf)
+                noise = background.log_density(missing[batch.numbers], batch.labels)
                 batch = replace(batch, background=noise)
             found.append(batch)
     return found
@@ -221,32 +248,6 @@ def log_parts(
     known = Known(batch.X, batch.observed == 0.0, labels=batch.labels)
     separate(log_density, logs, known, batch.weights, mixture, floor)
     return log_density, logs
-
-
-def expectation(batch: Batch, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
-    """The E-step of a batch: Moments of the completed samples."""
-    found = all_completed(batch, mixture, floor)
-    log_density, logs = log_parts(batch, mixture, found, floor)
-    responsibilities = np.exp(logs.T[: len(found)]) * batch.weights
-    mass = responsibilities.sum(axis=1)
-    shift = np.stack(
-        [share @ own.centred for share, own in zip(responsibilities, found, strict=True)]
-    )
-    shift = np.divide(shift, mass[:, None], out=np.zeros_like(shift), where=mass[:, None] > 0)
-    scatters = np.stack(
-        [
-            _scatter(batch, own, share, own.centred - step, form, floor)
-            for own, share, step in zip(found, responsibilities, shift, strict=True)
-        ]
-    )
-    return Moments(
-        form=form,
-        mass=mass,
-        mean=mixture.means + shift,
-        scatter=scatters.sum(axis=0) if form is Scatter.POOLED else scatters,
-        objective=float(batch.weights @ log_density),
-        total_weight=float(batch.weights.sum()),
-    )
 
 
 def _scatter(

@@ -145,9 +145,17 @@ class Background:
         logs = np.log(np.where(sides > 0, sides, 1.0))
         return logs + (self.log_volume - logs.sum()) / len(logs)
 
-    def log_density(self, missing: Array) -> Array:
-        """Log-density of what is observed; `missing` (..., d) bool."""
-        return -self.log_volume + missing @ self.log_sides
+    def log_density(self, missing: Array, labels: Array | None = None) -> Array:
+        """Log-density of what is observed, -inf where a component is known.
+
+        Parameters
+        ----------
+        missing : ndarray of bool, shape (..., d)
+        labels : ndarray of shape (...) or None
+            The component of a sample where it is known, else -1.
+        """
+        found = -self.log_volume + missing @ self.log_sides
+        return found if labels is None else np.where(labels < 0, found, -np.inf)
 
 
 def _log_volume_along_axes(rows: Samples) -> float:

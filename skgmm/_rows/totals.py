@@ -79,8 +79,7 @@ class Totals:
 
 def totals_of(rows: InMemoryRows, incomplete: bool) -> Totals:
     """Those of some samples; `incomplete` is whether values may be missing."""
-    weights = rows.sample_weight
-    weight = float(rows.n_samples) if weights is None else float(weights.sum())
+    weight = rows.total_weight
     sums, missing = sum_of_features(rows.X), np.zeros(rows.n_features, dtype=np.int64)
     if incomplete and not np.isfinite(sums).all():
         sums, missing = sum_of_features(rows.X, observed), np.isnan(rows.X).sum(axis=0)

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 
 from skgmm._moments import Moments
 from skgmm._rows.base import Rows
-from skgmm._rows.grouped import RowsInMemory, noise_beside
+from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.noise import Background
 from skgmm._rows.out_of_core import beside
 
@@ -70,7 +70,7 @@ class OnlyNoiseError(ValueError):
 
 def refuse_only_noise(moments: Moments, rows: Rows) -> None:
     """Raise OnlyNoiseError if the components together have less than one sample."""
-    background = noise_beside(rows)
+    background = rows.background
     if background is None or moments.mass.sum() * rows.n_samples >= moments.total_weight:
         return
     raise OnlyNoiseError(

@@ -16,7 +16,7 @@ from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows, Rows
-from skgmm._rows.grouped import GroupedRows, RowsInMemory, noise_beside
+from skgmm._rows.grouped import GroupedRows, RowsInMemory
 from skgmm._rows.sample import StartSample, Stream
 from skgmm._starts.candidates import Candidate
 from skgmm._starts.given import GivenParameters, check_given, matched
@@ -144,7 +144,7 @@ def _of_labels(kind: str, objective: Objective, n_components: int, given: GivenP
 def _given_responsibilities(settings: Settings, rows: Rows) -> Array:
     """Given responsibilities of the components, (n, K); the last column may be that of noise."""
     given, n_columns = settings.responsibilities_init, settings.n_components
-    if noise_beside(rows) is not None:
+    if rows.background is not None:
         n_columns += np.shape(given)[-1:] == (n_columns + 1,)
     checked = check_responsibilities(given, rows.n_samples, n_columns, "responsibilities_init")
     return checked[:, : settings.n_components]

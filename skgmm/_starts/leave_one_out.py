@@ -90,9 +90,7 @@ class EStep:
     def __init__(self, objective: Objective, parameters: MixtureParameters) -> None:
         rows = objective.rows
         assert isinstance(rows, InMemoryRows)
-        weights = rows.weighted().sample_weight
-        assert weights is not None
-        self.weights, self.parameters = weights, parameters
+        self.weights, self.parameters = rows.weights, parameters
         log_density, log_joint = e_step.log_parts(rows.X, parameters, rows.n_threads)
         log_joint -= objective.penalty(parameters)
         # Where each component is far narrower than what is added, all of them would be 0.
@@ -101,8 +99,8 @@ class EStep:
         responsibilities = np.exp(log_joint - shift[:, None])
         total = np.maximum(responsibilities.sum(axis=1), np.finfo(np.float64).tiny)
         self.responsibilities = responsibilities / total[:, None]
-        self.mass = weights @ self.responsibilities
-        mean = ((log_density + shift + np.log(total)) * weights).sum() / weights.sum()
+        self.mass = self.weights @ self.responsibilities
+        mean = ((log_density + shift + np.log(total)) * self.weights).sum() / self.weights.sum()
         self.mean_objective = float(mean)
         log_joint += log_density[:, None]
         self.log_joint = log_joint  # of weight x density, with the penalty

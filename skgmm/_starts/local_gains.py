@@ -175,9 +175,7 @@ class Members:
         self.parameters, self.moments = parameters, here.moments
         self.sound = sound
         self.test = CollapseTest.of_fit(objective.regularisation, here.moments, rows.n_samples)
-        self.rows = rows.weighted()
-        assert self.rows.sample_weight is not None
-        self.weights = self.rows.sample_weight
+        self.rows, self.weights = rows, rows.weights
         K, n = parameters.n_components, rows.n_samples
         self.density = np.empty(n)  # log-density of each sample
         self.removal = np.zeros(K)

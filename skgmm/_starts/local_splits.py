@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -55,8 +55,7 @@ class Task:
         """Of the samples."""
         data = self.objective.arrays
         assert data is not None
-        assert data.sample_weight is not None
-        return float(data.sample_weight.sum())
+        return data.total_weight
 
 
 class _Split(NamedTuple):
@@ -144,11 +143,8 @@ def _as_split(end: EMResult, task: Task) -> Split:
 
 def halves(objective: Objective, rng: np.random.RandomState) -> Iterator[Moments]:
     """Moments of all samples in two, by the same partitions."""
-    rows = objective.rows
-    assert isinstance(rows, InMemoryRows)
-    weighted = replace(objective, rows=rows.weighted())
-    partitions = list(_partitions(weighted, rng))
-    found = moments_of_partitions(len(partitions) * [weighted], partitions, 2)
+    partitions = list(_partitions(objective, rng))
+    found = moments_of_partitions(len(partitions) * [objective], partitions, 2)
     yield from (moments for moments in found if moments is not None)
 
 
@@ -161,12 +157,10 @@ def _partitions(objective: Objective, rng: np.random.RandomState) -> Iterator[Ar
     """
     rows = objective.rows
     assert isinstance(rows, InMemoryRows)
-    weights = rows.sample_weight
-    assert weights is not None
-    (_, scaled), (_, white) = views(StartSample(rows.X, weights, True), objective)
+    (_, scaled), (_, white) = views(StartSample(rows.X, rows.weights, True), objective)
     if not white.shape[1]:
         return
-    weights = weights / weights.sum()
+    weights = rows.weights / rows.weights.sum()
     squares = white * white
     kurtosis = weights @ (squares * squares)
     yield (white[:, int(np.argmin(kurtosis))] > 0).astype(np.int64)

@@ -28,15 +28,11 @@ def moves_by_overlap(objective: Objective, here: EMResult) -> Iterator[Moments]:
     """Moments with two components merged and another one split, the most promising first."""
     rows = objective.rows
     assert isinstance(rows, InMemoryRows)
-    weighted, K = rows.weighted(), here.parameters.n_components
+    K = here.parameters.n_components
     responsibilities = rows.responsibilities(here.parameters)
-    sides = [
-        _lowest_kurtosis(weighted, here.parameters, responsibilities[:, k], k) for k in range(K)
-    ]
+    sides = [_lowest_kurtosis(rows, here.parameters, responsibilities[:, k], k) for k in range(K)]
     held = np.zeros(K, dtype=bool) if objective.held is None else objective.held
-    for into, freed, split in _ranked(
-        weighted, here, responsibilities, [side[0] for side in sides]
-    ):
+    for into, freed, split in _ranked(rows, here, responsibilities, [side[0] for side in sides]):
         if held[[into, freed, split]].any():
             continue
         moved, own = responsibilities.copy(), responsibilities[:, split].copy()
@@ -54,7 +50,7 @@ def _ranked(
 
     First the merges of components that are the same, or nearly.
     """
-    K, weights = here.parameters.n_components, rows.sample_weight
+    K, weights = here.parameters.n_components, rows.weights
     assert weights is not None
     worth = here.parameters.weights * (_GAUSSIAN_KURTOSIS - np.array(kurtosis))
     splits = np.argsort(-worth, kind="stable").tolist()
@@ -87,7 +83,7 @@ def _lowest_kurtosis(
         centred = centred @ axes
     # Kurtosis does not depend on scale; in units of the largest value its powers do not overflow.
     white = centred / np.maximum(np.abs(centred).max(axis=0), np.finfo(np.float64).tiny)
-    counted = own * rows.sample_weight
+    counted = own * rows.weights
     total = counted.sum()
     weights = counted / total if total > 0 else counted
     squares = white * white

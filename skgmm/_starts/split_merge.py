@@ -40,7 +40,6 @@ from skgmm._em.result import EMResult, EMStatus
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import Rows
-from skgmm._rows.grouped import noise_beside
 from skgmm._rows.sample import StartSample, Stream, rows_per_component
 from skgmm._starts.better import beats
 from skgmm._starts.budget import Budget
@@ -145,7 +144,7 @@ def _parameters(candidates: Sequence[Candidate]) -> Iterator[MixtureParameters]:
 
 def _without_noise(sample: StartSample, rows: Rows, parameters: MixtureParameters) -> StartSample:
     """The sample, with its noise marked, if enough other samples remain."""
-    if noise_beside(rows) is None:
+    if rows.background is None:
         return sample
     noisy = rows.labels(parameters) < 0
     return replace(sample, noisy=noisy) if (~noisy).sum() > parameters.n_components else sample

@@ -27,7 +27,6 @@ from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.base import InMemoryRows
-from skgmm._rows.grouped import noise_beside
 from skgmm._starts.candidates import within_volume
 from skgmm._starts.leave_one_out import EStep, left_out_log_joint
 
@@ -92,7 +91,7 @@ def likelihood_is_noise(objective: Objective, n_components: int) -> bool:
     rows = objective.rows
     if objective.prior is not None or objective.fixed is not None:
         return False
-    if rows.labelled or noise_beside(rows) is not None:
+    if rows.labelled or rows.background is not None:
         return False
     return rows.n_samples < _FEW * n_parameters(objective.structure, n_components, rows.n_features)
 
@@ -112,9 +111,7 @@ def _weights(objective: Objective) -> Array:
     """Of the samples, (n,); they sum to 1."""
     rows = objective.rows
     assert isinstance(rows, InMemoryRows)
-    weights = rows.weighted().sample_weight
-    assert weights is not None
-    return weights / weights.sum()
+    return rows.weights / rows.weights.sum()
 
 
 def _within_noise(found: Array, reference: Array, weights: Array) -> bool:

@@ -56,7 +56,7 @@ def cross_validated(
             table, complete = {}, False
         if complete or not scores:
             scores.append(_scored(table, held_out))
-            sizes.append(_weight(held_out))
+            sizes.append(held_out.total_weight)
         if not complete:
             return _summed_up(scores, sizes), False
     if not scores:
@@ -87,17 +87,14 @@ def checked_splits(
         yield train, test
 
 
-def _weight(rows: RowsInMemory) -> float:
-    return float(rows.n_samples if rows.sample_weight is None else rows.sample_weight.sum())
-
-
 def _check_fold(fold: int, known: RowsInMemory, held_out: RowsInMemory) -> None:
     weights = known.sample_weight
     n_known = known.n_samples if weights is None else int(np.count_nonzero(weights))
-    if n_known < 2 or _weight(held_out) == 0.0:
+    if n_known < 2 or held_out.total_weight == 0.0:
         raise ValueError(
             f"cv: fold {fold} needs 2 samples of positive weight to fit and 1 to score, but has "
-            f"{n_known} and weight {_weight(held_out):g}. Use fewer folds, or shuffle the samples."
+            f"{n_known} and weight {held_out.total_weight:g}. Use fewer folds, or shuffle the "
+            "samples."
         )
     if not known.whole and np.isnan(known.X).all(axis=0).any():
         feature = int(np.isnan(known.X).all(axis=0).argmax())

@@ -16,7 +16,6 @@ from skgmm._em.quasi_newton import coordinates_around
 from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._rows.grouped import noise_beside
 
 # In units of the complete-data standard errors of one sample.
 _STEP = 1e-3
@@ -52,7 +51,7 @@ def covariance_of_estimates(
 
     hessian = _differences(gradient, coordinates.size)
     n_free = n_parameters(objective.structure, *parameters.means.shape)
-    n_free += noise_beside(objective.rows) is not None  # its weight
+    n_free += objective.rows.background is not None  # its weight
     if objective.fixed is not None:
         n_free -= objective.fixed.n_parameters(objective.structure, parameters.n_features)
     inverse = _inverse(-0.5 * (hessian + hessian.T), n_free)

@@ -109,8 +109,7 @@ class SearchData:
 
     @property
     def total_weight(self) -> float:
-        weights = self.rows.sample_weight
-        return float(self.rows.n_samples if weights is None else weights.sum())
+        return self.rows.total_weight
 
     def check_enough(self, structure: Structure, n_components: int) -> None:
         """Raise InadmissibleError where the samples cannot be enough for so many components."""

@@ -11,7 +11,7 @@ import numpy as np
 from skgmm._em.result import EMResult
 from skgmm._linalg import Array
 from skgmm._parameters import aic, bic, n_parameters
-from skgmm._rows.grouped import RowsInMemory, noise_beside
+from skgmm._rows.grouped import RowsInMemory
 from skgmm.covariance import Structure
 
 NOT_REACHED = "interrupted"
@@ -49,8 +49,6 @@ def table_of(
     equal_weights: bool = False,
 ) -> dict[str, Array]:
     """Columns of the table, with a row per model in the order of sizes, then structures."""
-    weights = rows.sample_weight
-    n_samples = float(rows.n_samples if weights is None else weights.sum())
     fits = [
         table.get((s.name, K), ModelFit(s, K, None, NOT_REACHED, np.nan))
         for K in sizes
@@ -58,11 +56,11 @@ def table_of(
     ]
     log_likelihood = np.array([fit.log_likelihood for fit in fits])
     n_free = np.array([fit.n_parameters(rows.n_features) for fit in fits], dtype=np.int64)
-    if (background := noise_beside(rows)) is not None:
+    if (background := rows.background) is not None:
         n_free += background.n_parameters
     if equal_weights:
         n_free -= np.array([fit.n_components - 1 for fit in fits])
-    bic_values = bic(log_likelihood, n_free, n_samples)
+    bic_values = bic(log_likelihood, n_free, rows.total_weight)
     return {
         "n_components": np.array([fit.n_components for fit in fits], dtype=np.int64),
         "covariance_type": np.array([fit.structure.name for fit in fits]),

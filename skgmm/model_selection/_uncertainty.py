@@ -23,7 +23,7 @@ from skgmm._linalg import Array, best_matching
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._prior import Prior
-from skgmm._rows.grouped import RowsInMemory, noise_beside
+from skgmm._rows.grouped import RowsInMemory
 from skgmm._sklearn_compat import Interval, options_of, validate_params
 from skgmm._starts.given import fixed_by
 from skgmm._threads import run_in_workers, single_threaded_blas
@@ -169,7 +169,7 @@ def _natural(objective: Objective, parameters: MixtureParameters) -> dict[str, A
         "means": parameters.means,
         "covariances": np.array(covariances),
     }
-    if noise_beside(objective.rows) is not None:
+    if objective.rows.background is not None:
         found["noise_weight"] = np.array(np.exp(parameters.log_noise_weight))
     return found
 
@@ -270,12 +270,11 @@ def _refitted(
     rows = objective.rows
     assert isinstance(rows, RowsInMemory)
     rng = np.random.RandomState(seed)
-    own = np.ones(rows.n_samples) if rows.sample_weight is None else rows.sample_weight
     # A sample of weight 3 is three samples, each with its own random weight.
-    drawn = rng.standard_gamma(own)
+    drawn = rng.standard_gamma(rows.weights)
     if not drawn.any():  # of tiny weights most draws are 0
         return None
-    drawn *= own.sum() / drawn.sum()
+    drawn *= rows.weights.sum() / drawn.sum()
     again = replace(objective, rows=rows.reweighted(drawn))
     try:
         with single_threaded_blas():
