@@ -25,7 +25,7 @@ _POINTS, _AROUND = 400, np.linspace(-4.0, 4.0, 41)
 _CONFIDENCE, _MOST_STEPS = 0.95, 5000
 
 
-class CDFDisplay:
+class CDFDisplay(_style.Display):
     """Plot of the distribution function of one feature: the model's and the empirical one.
 
     The steps are the empirical distribution function of the samples, the line is that of the
@@ -72,9 +72,6 @@ class CDFDisplay:
     >>> round(display.distance_, 3)
     0.056
     """
-
-    ax_: Any
-    figure_: Any
 
     def __init__(
         self,
@@ -172,8 +169,7 @@ class CDFDisplay:
         _style.pyplot(self)
         from matplotlib.lines import Line2D
 
-        self.ax_ = _style.axes_of(self, ax, (6.4, 4.2))
-        self.figure_ = self.ax_.figure
+        self._take(ax, (6.4, 4.2))
         half = self._half_width()
         band = self.ax_.fill_between(
             self.grid, np.maximum(self.probabilities - half, 0.0),

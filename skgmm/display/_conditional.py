@@ -36,7 +36,7 @@ _GIVEN, _TARGETS = 200, 400
 _QUANTILES = 200
 
 
-class ConditionalDisplay:
+class ConditionalDisplay(_style.Display):
     """Plot of a conditional distribution: that of a target for each value of a given feature.
 
     Above each value of the given feature, grey bands are the highest-density regions of the
@@ -83,9 +83,6 @@ class ConditionalDisplay:
     >>> display.mass.shape
     (400, 200)
     """
-
-    ax_: Any
-    figure_: Any
 
     def __init__(
         self,
@@ -186,8 +183,7 @@ class ConditionalDisplay:
         -------
         self : ConditionalDisplay
         """
-        self.ax_ = _style.axes_of(self, ax, (6.4, 4.2))
-        self.figure_ = self.ax_.figure
+        self._take(ax, (6.4, 4.2))
         greys = [_style.grey(share) for share in _SHADES]
         self.ax_.contourf(
             self.given, self.target, self.mass, [-1.0, *LEVELS], colors=greys[::-1], zorder=0

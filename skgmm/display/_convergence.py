@@ -27,7 +27,7 @@ _GAP_LABELS = (
 _LABELS = ("log-likelihood (nats per sample)", "log-likelihood (nats)", "log-likelihood")
 
 
-class ConvergenceDisplay:
+class ConvergenceDisplay(_style.Display):
     """Plot of the log-likelihood after each evaluation of a fit.
 
     An evaluation is one pass over the data. The line shows the best log-likelihood so far of the
@@ -52,9 +52,6 @@ class ConvergenceDisplay:
     figure_ : matplotlib Figure
         The figure of `ax_`.
     """
-
-    ax_: Any
-    figure_: Any
 
     def __init__(self, *, objectives: ArrayLike, starts: Mapping[str, Sequence[Any]]) -> None:
         self.objectives = np.asarray(objectives, dtype=np.float64)
@@ -105,8 +102,7 @@ class ConvergenceDisplay:
         -------
         self : ConvergenceDisplay
         """
-        self.ax_ = _style.axes_of(self, ax, (6.4, 4.2))
-        self.figure_ = self.ax_.figure
+        self._take(ax, (6.4, 4.2))
         end = self.objectives[-1] if len(self.objectives) else np.nan
         for evaluations, values, look in self._series(end):
             shown = values < end if gap else np.isfinite(values)

@@ -24,7 +24,7 @@ _BELOW, _POINTS_BELOW = 0.12, 32.0
 _SOME = (6, 3)
 
 
-class CriterionDisplay:
+class CriterionDisplay(_style.Display):
     """Plot of a criterion against the number of components, one line for each structure.
 
     The best model is marked by a ring. The style of a line shows the three letters of the
@@ -57,9 +57,6 @@ class CriterionDisplay:
     figure_ : matplotlib Figure
         The figure of `ax_`.
     """
-
-    ax_: Any
-    figure_: Any
 
     def __init__(
         self,
@@ -167,8 +164,7 @@ class CriterionDisplay:
         -------
         self : CriterionDisplay
         """
-        self.ax_ = _style.axes_of(self, ax, (7.2, 4.6))
-        self.figure_ = self.ax_.figure
+        self._take(ax, (7.2, 4.6))
         models = self._models()
         lines = [self._line(models.of(name), name, least) for name, least in models.ranked()]
         sizes = np.unique(self.n_components)

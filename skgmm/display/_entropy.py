@@ -14,7 +14,7 @@ from skgmm.display import _style
 from skgmm.display._text import label_axis
 
 
-class EntropyDisplay:
+class EntropyDisplay(_style.Display):
     """Plot of the entropy of the assignment against the number of merged clusters.
 
     Where components overlap, a merge decreases the entropy much; where clusters are separated,
@@ -37,9 +37,6 @@ class EntropyDisplay:
     figure_ : matplotlib Figure
         The figure of `ax_`.
     """
-
-    ax_: Any
-    figure_: Any
 
     def __init__(self, *, entropies: ArrayLike, n_clusters: int) -> None:
         self.entropies = np.asarray(entropies, dtype=np.float64)
@@ -108,8 +105,7 @@ class EntropyDisplay:
         -------
         self : EntropyDisplay
         """
-        self.ax_ = _style.axes_of(self, ax, (6.4, 4.2))
-        self.figure_ = self.ax_.figure
+        self._take(ax, (6.4, 4.2))
         numbers, chosen = np.arange(1, len(self.entropies) + 1), self.n_clusters
         self.ax_.plot(numbers, self.entropies, "o", color=_style.colour(0), ms=5, zorder=3)
         for x, y in lines_of(self.entropies, chosen):

@@ -26,7 +26,7 @@ _CONFIDENCE = 0.95
 _NEGLIGIBLE = 1e-9
 
 
-class MahalanobisDisplay:
+class MahalanobisDisplay(_style.Display):
     """Q-Q plot of Mahalanobis distances: are the components Gaussian, and are there outliers?
 
     Given its component, the Mahalanobis distance of a sample has a chi distribution, with as many
@@ -76,9 +76,6 @@ class MahalanobisDisplay:
     >>> display.ax_.get_ylabel()
     'Mahalanobis distance'
     """
-
-    ax_: Any
-    figure_: Any
 
     def __init__(
         self,
@@ -190,8 +187,7 @@ class MahalanobisDisplay:
         _style.pyplot(self)
         colours = _style.colours_of(palette)
         given = checked_keywords("scatter_kwargs", scatter_kwargs)
-        self.ax_ = _style.axes_of(self, ax, (5.4, 4.8))
-        self.figure_ = self.ax_.figure
+        self._take(ax, (5.4, 4.8))
         band = self._band()
         top = float(max(self.quantiles_[-1], self.distances[-1])) * 1.05
         line = self.ax_.plot(

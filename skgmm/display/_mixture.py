@@ -20,7 +20,7 @@ from skgmm.display._text import label_axis, short_names
 from skgmm.display._view import View, view_of
 
 
-class MixtureDisplay:
+class MixtureDisplay(_style.Display):
     """Plot of a mixture and samples.
 
     Two features, or a plane: each sample is a marker in the style of its most probable component.
@@ -69,9 +69,6 @@ class MixtureDisplay:
     >>> display.ax_.get_xlabel()
     'petal length (cm)'
     """
-
-    ax_: Any
-    figure_: Any
 
     def __init__(
         self,
@@ -222,8 +219,7 @@ class MixtureDisplay:
         if n_shown > 2:
             self._plot_matrix(ax, drawn, density, legend)
             return self
-        self.ax_ = _style.axes_of(self, ax, (6.4, 4.6))
-        self.figure_ = self.ax_.figure
+        self._take(ax, (6.4, 4.6))
         if n_shown == 1:
             histogram = drawn.histogram(self.ax_, 0)
             label_axis(self.ax_.yaxis, "density")

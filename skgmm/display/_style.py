@@ -118,10 +118,17 @@ def check_data(caller: type, X: Any) -> None:
         )
 
 
-def axes_of(caller: object, ax: Any, size: tuple[float, float]) -> Any:
-    """The given axes, or those of a new figure."""
-    plt = pyplot(caller)
-    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+class Display:
+    """A plot, and where it is."""
+
+    ax_: Any
+    figure_: Any
+
+    def _take(self, ax: Any, size: tuple[float, float]) -> None:
+        """Plot in the given axes, or in those of a new figure."""
+        plt = pyplot(self)
+        self.ax_ = plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+        self.figure_ = self.ax_.figure
 
 
 def open_frame(ax: Any) -> None:

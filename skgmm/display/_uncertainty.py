@@ -23,7 +23,7 @@ _WIDE, _NARROW = 0.8, 0.15
 _SIZE, _LINE, _TALL = 8.0, 1.2, 120.0
 
 
-class UncertaintyDisplay:
+class UncertaintyDisplay(_style.Display):
     """Plot of the soft assignment: each sample is a column, divided by its responsibilities.
 
     Samples are sorted by component, and within a component from most to least certain. So the right
@@ -59,9 +59,6 @@ class UncertaintyDisplay:
     >>> int((display.uncertainty_ > 0.1).sum())
     4
     """
-
-    ax_: Any
-    figure_: Any
 
     def __init__(self, *, responsibilities: ArrayLike, noise: bool = False) -> None:
         self.noise = noise
@@ -136,8 +133,7 @@ class UncertaintyDisplay:
         """
         if not 0.0 <= threshold <= 1.0:
             raise ValueError(f"threshold should be between 0 and 1, but got {threshold!r}")
-        self.ax_ = _style.axes_of(self, ax, (7.2, 3.2))
-        self.figure_ = self.ax_.figure
+        self._take(ax, (7.2, 3.2))
         hard = self.responsibilities.argmax(axis=1)
         order = np.lexsort((self.uncertainty_, hard))
         colours = _style.colours_of(palette)
