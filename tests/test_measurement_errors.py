@@ -26,7 +26,6 @@ from skgmm._rows import groups, measurement_errors
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.deconvolution import ErrorGroup
 from skgmm._rows.grouped import GroupedRows
-from skgmm._rows.measurement_errors import dense_errors
 from skgmm._rows.noise import Background
 from skgmm.covariance import STRUCTURES, find_structure
 
@@ -34,6 +33,11 @@ NAMES = list(STRUCTURES)
 D, K = 3, 3
 MEANS = np.array([[0.0, 0, 0], [5.0, 0, 1], [0.0, 5, -1]])
 KINDS = ["variances", "covariances"]
+
+
+def dense_errors(errors):
+    """Covariances (n, d, d) from these or from variances (n, d)."""
+    return errors[:, :, None] * np.eye(errors.shape[1]) if errors.ndim == 2 else errors
 
 
 def measured(n, kind, seed=0):

@@ -20,6 +20,10 @@ class Form(IntEnum):
     DIAGONAL = 1
     POOLED = 2
 
+    def shape(self, K: int, d: int) -> tuple[int, ...]:
+        """Of the second moments."""
+        return {Form.FULL: (K, d, d), Form.DIAGONAL: (K, d), Form.POOLED: (d, d)}[self]
+
 
 class Sums(NamedTuple):
     """Weighted sums over rows, about given centres."""
@@ -70,8 +74,7 @@ def room_for_sums(shape: tuple[int, ...], form: Form) -> tuple[Array, Callable[[
     Two totals, mass, first and second moments.
     """
     K, d = shape
-    first, second = 2 + K, 2 + K * (1 + d)
-    own = (K, d, d) if form is Form.FULL else (d, d) if form is Form.POOLED else (K, d)
+    first, second, own = 2 + K, 2 + K * (1 + d), form.shape(K, d)
     out = np.zeros(second + prod(own))
 
     def parts() -> Sums:

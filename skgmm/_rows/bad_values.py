@@ -182,15 +182,18 @@ def remedy(found: list[BadColumn], X: Any) -> str:
     kinds = {bad.kind for bad in found}
     advice = [text for kind, text in _REMEDIES.items() if kind in kinds]
     if kinds & {"NaN", "infinity"}:
-        advice.append(f"Drop such samples{_how_to_drop(X)}, or replace the values")
+        advice.append(f"Drop such samples{how_to_drop(X, True)}, or replace the values")
     return "".join(f" {text}." for text in advice)
 
 
-def _how_to_drop(X: Any) -> str:
+def how_to_drop(X: Any, nan_too: bool) -> str:
+    """Code without the samples that have infinity, and those with NaN if it is not allowed."""
+    kept = "np.isfinite({}).all(axis=1)" if nan_too else "~np.isinf({}).any(axis=1)"
     if isinstance(X, np.ndarray) and X.dtype.kind == "f":
-        return ": X[np.isfinite(X).all(axis=1)]"
+        return f": X[{kept.format('X')}]"
     if _is_pandas(X):
-        return ": X[np.isfinite(X.astype(float)).all(axis=1)]"
+        return f": X[{kept.format('X.astype(float)')}]"
     if hasattr(X, "get_columns"):
-        return ": X.filter(pl.all_horizontal(pl.all().is_finite()))"
+        infinite = "~pl.any_horizontal(pl.all().is_infinite())"
+        return f": X.filter({'pl.all_horizontal(pl.all().is_finite())' if nan_too else infinite})"
     return ""

@@ -118,6 +118,9 @@ class Rows(ABC):
     ) -> Moments:
         """The E-step: Moments under the parameters, each sample a cloud of variance `floor`."""
         floor = np.zeros(self.n_features) if floor is None else floor
+        return self._expectation(parameters, form, floor)
+
+    def _expectation(self, parameters: MixtureParameters, form: Scatter, floor: Array) -> Moments:
         return e_step.expectation(self.summed_completed, parameters, form, floor)
 
     def partition_moments(
@@ -125,6 +128,11 @@ class Rows(ABC):
     ) -> Moments:
         """The same for given labels (n,) or responsibilities (n, K); the objective is 0."""
         floor = np.zeros(self.n_features) if floor is None else floor
+        return self._partition_moments(partition, n_components, form, floor)
+
+    def _partition_moments(
+        self, partition: Array, n_components: int, form: Scatter, floor: Array
+    ) -> Moments:
         return e_step.partition_moments(
             self.summed_completed, self.origin, partition, n_components, form, floor
         )
@@ -273,17 +281,13 @@ class InMemoryRows(ArrayRows):
     ) -> float:
         return evidence.ecll(self, parameters, responsibilities)
 
-    def expectation(
-        self, parameters: MixtureParameters, form: Scatter, floor: Array | None = None
-    ) -> Moments:
-        floor = np.zeros(self.n_features) if floor is None else floor
+    def _expectation(self, parameters: MixtureParameters, form: Scatter, floor: Array) -> Moments:
         moments = e_step.expectation_in_memory(self, parameters, form, floor)
-        return super().expectation(parameters, form, floor) if moments is None else moments
+        return super()._expectation(parameters, form, floor) if moments is None else moments
 
-    def partition_moments(
-        self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
+    def _partition_moments(
+        self, partition: Array, n_components: int, form: Scatter, floor: Array
     ) -> Moments:
-        floor = np.zeros(self.n_features) if floor is None else floor
         return e_step.partition_in_memory(self, partition, n_components, form, floor)
 
     @property

@@ -105,10 +105,7 @@ class GroupedRows(ArrayRows):
 
     # E-step and values by sample
 
-    def expectation(
-        self, parameters: MixtureParameters, form: Scatter, floor: Array | None = None
-    ) -> Moments:
-        floor = np.zeros(self.n_features) if floor is None else floor
+    def _expectation(self, parameters: MixtureParameters, form: Scatter, floor: Array) -> Moments:
         if self._all_known and (found := self._all_known.expectation(parameters, form, floor)):
             return found
         counted = (group for group in self.groups if self.weights[group.numbers].any())
@@ -246,13 +243,13 @@ class GroupedRows(ArrayRows):
             return self.completed
         return GroupedRows.of(self.completed, self.known, self.background, errors=self.errors)
 
-    def partition_moments(
-        self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
+    def _partition_moments(
+        self, partition: Array, n_components: int, form: Scatter, floor: Array
     ) -> Moments:
         if self._all_known:
             return self._all_known.moments(n_components, form, floor)
         partition = beside_known(partition, n_components, self.weights, self.known, self.background)
-        return super().partition_moments(partition, n_components, form, floor)
+        return super()._partition_moments(partition, n_components, form, floor)
 
     def split_threads(self, n_starts: int) -> tuple[int, GroupedRows]:
         n_parallel, n_threads = divide_threads(self.n_threads, n_starts)

@@ -115,7 +115,7 @@ def rows_in_memory(
     n_components: int,
 ) -> RowsInMemory:
     """Rows that so many components can be fitted to, as `rows_to_fit`."""
-    if isinstance(X, RowBlocks) or _is_dask(X):
+    if is_out_of_core(X):
         raise TypeError(
             f"{type(estimator).__name__} takes X in memory, but got a {type(X).__name__}: "
             "search on a random sample of the data, and fit the chosen GaussianMixtureEM to all"
@@ -135,7 +135,7 @@ def rows_to_learn_from(
     mixture: BaseEstimator, X: Any, sample_weight: ArrayLike | None
 ) -> InMemoryRows:
     """Rows of a stream, NaN where a value is missing; the first set the mixture's features."""
-    if isinstance(X, RowBlocks) or _is_dask(X):
+    if is_out_of_core(X):
         raise TypeError(
             f"partial_fit takes X in memory, but got a {type(X).__name__}: pass one block at a "
             "time, or use fit"
@@ -161,7 +161,7 @@ def rows_to_ask_about(
 
 def complete_or_not(mixture: BaseEstimator, X: Any, method: str = "impute") -> Array:
     """Samples in memory with the features of the fit, NaN where a value is missing."""
-    if isinstance(X, RowBlocks) or _is_dask(X):
+    if is_out_of_core(X):
         raise TypeError(f"{method} takes X in memory, but got a {type(X).__name__}")
     array, largest, _ = array_with_missing(mixture, X, reset=False)
     checks.check_magnitude(largest)
@@ -229,6 +229,11 @@ def _validated(estimator: BaseEstimator, reset: bool, X: Any) -> Array:
             validate_data(estimator, X, skip_check_array=True, reset=reset)
         return X
     return validate_data(estimator, X, dtype=dtypes, ensure_all_finite=False, reset=reset)
+
+
+def is_out_of_core(X: Any) -> bool:
+    """Whether X is read a part at a time."""
+    return isinstance(X, RowBlocks) or _is_dask(X)
 
 
 def _is_dask(X: Any) -> bool:

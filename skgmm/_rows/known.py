@@ -34,21 +34,19 @@ class KnownComponents:
         """None where the component of a sample is not known."""
         return None if known is None or known.min() < 0 else cls(rows, known)
 
-    def moments(self, n_components: int, form: Scatter, floor: Array | None) -> Moments:
+    def moments(self, n_components: int, form: Scatter, floor: Array) -> Moments:
         """Their Moments, each sample a cloud of variance `floor`; the objective is 0."""
         key = n_components, form
         if key not in self._found:
             self._found[key] = self.rows.partition_moments(self.known, n_components, form)
-        return self._found[key] if floor is None else self._found[key].regularised(floor)
+        return self._found[key].regularised(floor)
 
     def expectation(
         self, parameters: MixtureParameters, form: Scatter, floor: Array
     ) -> Moments | None:
         """The E-step; None where the objective is not a finite number."""
-        moments, covariance = (
-            self.moments(parameters.n_components, form, floor),
-            parameters.covariance,
-        )
+        moments = self.moments(parameters.n_components, form, floor)
+        covariance = parameters.covariance
         if (form is Scatter.POOLED and not covariance.shared) or (
             form is Scatter.DIAGONAL and not covariance.diagonal
         ):

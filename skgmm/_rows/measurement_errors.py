@@ -31,11 +31,6 @@ def shared_errors(errors: Array, least: int) -> list[Array]:
     return [own for own in found if (flat[own] == flat[own[0]]).all()]
 
 
-def dense_errors(errors: Array) -> Array:
-    """Covariances (n, d, d) from these or from variances (n, d)."""
-    return errors[:, :, None] * np.eye(errors.shape[1]) if errors.ndim == 2 else errors
-
-
 def check_errors(error_covariance: ArrayLike | None, X: Array) -> Array | None:
     """Error variances (n, d) or covariances (n, d, d), 0 where X is missing; None if all are 0."""
     if error_covariance is None:

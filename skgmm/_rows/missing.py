@@ -8,7 +8,15 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skgmm._linalg import Array
-from skgmm._rows.bad_values import BadColumn, bad_columns, columns_of, described, label_of, names_of
+from skgmm._rows.bad_values import (
+    BadColumn,
+    bad_columns,
+    columns_of,
+    described,
+    how_to_drop,
+    label_of,
+    names_of,
+)
 from skgmm._rows.checks import magnitude
 
 
@@ -70,19 +78,9 @@ def refuse_infinity(X: Any, array: Array) -> NoReturn:
         for j in np.flatnonzero(infinite.any(axis=0)).tolist()
     ]
     raise ValueError(
-        f"Input X contains {described(found, X)}. Drop such samples{_how_to_drop(X)}, or replace "
-        "the values, by NaN if they are missing."
+        f"Input X contains {described(found, X)}. Drop such samples{how_to_drop(X, False)}, or "
+        "replace the values, by NaN if they are missing."
     )
-
-
-def _how_to_drop(X: Any) -> str:
-    if isinstance(X, np.ndarray) and X.dtype.kind == "f":
-        return ": X[~np.isinf(X).any(axis=1)]"
-    if hasattr(X, "iloc") and hasattr(X, "columns"):
-        return ": X[~np.isinf(X.astype(float)).any(axis=1)]"
-    if hasattr(X, "get_columns"):
-        return ": X.filter(~pl.any_horizontal(pl.all().is_infinite()))"
-    return ""
 
 
 def check_features_observed(

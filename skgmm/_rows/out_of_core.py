@@ -68,12 +68,9 @@ class OutOfCoreRows(Rows):
             return self.completion.gaussian.means
         return self.after_first_pass.origin
 
-    def expectation(
-        self, parameters: MixtureParameters, form: Scatter, floor: Array | None = None
-    ) -> Moments:
+    def _expectation(self, parameters: MixtureParameters, form: Scatter, floor: Array) -> Moments:
         if self.whole:
-            return super().expectation(parameters, form, floor)
-        floor = np.zeros(self.n_features) if floor is None else floor
+            return super()._expectation(parameters, form, floor)
         return finished(self.summed(lambda part: part.expectation(parameters, form, floor)), floor)
 
     def overall_moments(self, form: Scatter) -> Moments:
@@ -82,14 +79,14 @@ class OutOfCoreRows(Rows):
         found = None if self.first_pass is None else self.first_pass.moments
         return found if found and found.form is form else super().overall_moments(form)
 
-    def partition_moments(
-        self, partition: Array, n_components: int, form: Scatter, floor: Array | None = None
+    def _partition_moments(
+        self, partition: Array, n_components: int, form: Scatter, floor: Array
     ) -> Moments:
         if self.labelled or self.background is not None:
             partition = beside_known(
                 partition, n_components, self._weights(), self.component_labels, self.background
             )
-        return super().partition_moments(partition, n_components, form, floor)
+        return super()._partition_moments(partition, n_components, form, floor)
 
     def _weights(self) -> Array:
         """Of all samples, (n,)."""

@@ -16,7 +16,7 @@ from skgmm._em.settings import Settings
 from skgmm._kernels import Decisions, _native
 from skgmm._kernels.sums import room_for_sums
 from skgmm._linalg import Array
-from skgmm._moments import Moments, Scatter
+from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._starts.kmeans import MAX_ITER, n_draws, n_uniforms
@@ -87,10 +87,8 @@ class Layout(NamedTuple):
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the second moments of one problem."""
-        form, K, d = self.structure.scatter, self.n_components, self.n_features
-        if form is Scatter.DIAGONAL:
-            return K, d
-        return (d, d) if form is Scatter.POOLED else (K, d, d)
+        form = self.structure.scatter.kernel_form
+        return form.shape(self.n_components, self.n_features)
 
     def moments(self, sums: Array) -> Moments:
         """Those that one row of `sums` holds."""

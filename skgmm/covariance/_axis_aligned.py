@@ -62,7 +62,6 @@ class Diagonal(BuiltIn, AxisAlignedStructure):
     """Variances of its own for each component and feature."""
 
     name = "diag"
-    aliases = ("VVI",)
     in_words = "axis-aligned, varying volume and shape"
     m_step = "VVI"
 
@@ -71,7 +70,6 @@ class TiedDiagonal(BuiltIn, AxisAlignedStructure):
     """One variance for each feature, shared by all components."""
 
     name = "tied-diag"
-    aliases = ("EEI",)
     in_words = "axis-aligned, equal volume and shape"
     m_step = "EEI"
 
@@ -82,7 +80,6 @@ class TiedDiagonal(BuiltIn, AxisAlignedStructure):
 class EqualShapeDiagonal(BuiltIn, AxisAlignedStructure):
     """The same variances in all components, up to a factor for each (Celeux & Govaert 1995)."""
 
-    name = "VEI"
     in_words = "axis-aligned, varying volume, equal shape"
     m_step = "VEI"
 
@@ -90,6 +87,5 @@ class EqualShapeDiagonal(BuiltIn, AxisAlignedStructure):
 class EqualVolumeDiagonal(BuiltIn, AxisAlignedStructure):
     """Variances of its own for each component, with the same product (Celeux & Govaert 1995)."""
 
-    name = "EVI"
     in_words = "axis-aligned, equal volume, varying shape"
     m_step = "EVI"

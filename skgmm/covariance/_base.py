@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from skgmm._kernels._native import factors_of_axes, factors_of_matrices
+from skgmm._kernels._native import factors_of_matrices
 from skgmm._linalg import (
     Array,
     log_diagonal_sum,
@@ -231,17 +231,6 @@ class Ellipsoidal(Covariance):
         factor = np.empty(matrices.shape)
         if singular := factors_of_matrices(matrices, factor):
             raise IllDefinedCovarianceError(singular)
-        return cls(factor)
-
-    @classmethod
-    def from_axes(cls, axes: Array, variances: Array) -> Ellipsoidal:
-        """From principal axes, the columns of (m, d, d), and positive variances along them (m, d).
-
-        One stack of axes, (1, d, d), may serve all. The matrices are not formed, which would square
-        the condition number.
-        """
-        factor = np.empty((len(variances), *axes.shape[1:]))
-        factors_of_axes(axes, variances, factor)
         return cls(factor)
 
     def scaled(self, volumes: Array) -> Ellipsoidal:

@@ -20,8 +20,8 @@ class BuiltIn(Structure):
     Attributes
     ----------
     m_step : str
-        Its code, which tells its ties too. Inherited, so that the `_maximise` of a subclass can
-        call this one.
+        Its code, which tells its ties too, and is its name or an alias. Inherited, so that the
+        `_maximise` of a subclass can call this one.
     """
 
     m_step: str
@@ -30,7 +30,8 @@ class BuiltIn(Structure):
         super().__init_subclass__(**options)
         cls.compiled = vars(cls).get("m_step")
         if cls.compiled is not None:
-            cls.ties = Ties(*cls.compiled)
+            cls.ties, cls.name = Ties(*cls.compiled), vars(cls).get("name", cls.compiled)
+            cls.aliases = () if cls.name == cls.compiled else (cls.compiled,)
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         # Free, or equal for all components, or those of a sphere or the features.

@@ -44,7 +44,6 @@ class CommonAxesStructure(BuiltIn, EllipsoidalStructure):
 class CommonPrincipalComponents(CommonAxesStructure):
     """Variances of its own for each component, along axes that all share."""
 
-    name = "VVE"
     in_words = "ellipsoidal, varying volume and shape, equal orientation"
     m_step = "VVE"
 
@@ -55,7 +54,6 @@ class CommonPrincipalComponents(CommonAxesStructure):
 class EqualVolumeCommonAxes(CommonAxesStructure):
     """The same, with equal volumes."""
 
-    name = "EVE"
     in_words = "ellipsoidal, equal volume and orientation, varying shape"
     m_step = "EVE"
 

@@ -70,7 +70,6 @@ class Full(BuiltIn, EllipsoidalStructure):
     """A matrix of its own for each component."""
 
     name = "full"
-    aliases = ("VVV",)
     in_words = "ellipsoidal, varying volume, shape and orientation"
     m_step = "VVV"
 
@@ -79,7 +78,6 @@ class Tied(BuiltIn, EllipsoidalStructure):
     """One matrix shared by all components."""
 
     name = "tied"
-    aliases = ("EEE",)
     in_words = "ellipsoidal, equal volume, shape and orientation"
     m_step = "EEE"
     scatter = Scatter.POOLED
@@ -97,7 +95,6 @@ class Tied(BuiltIn, EllipsoidalStructure):
 class Proportional(BuiltIn, EllipsoidalStructure):
     """One matrix shared by all components, up to a factor for each (Celeux & Govaert 1995)."""
 
-    name = "VEE"
     in_words = "ellipsoidal, varying volume, equal shape and orientation"
     m_step = "VEE"
 
@@ -108,7 +105,6 @@ class Proportional(BuiltIn, EllipsoidalStructure):
 class EqualVolume(BuiltIn, EllipsoidalStructure):
     """A matrix of its own for each component, with the same determinant (Celeux & Govaert 1995)."""
 
-    name = "EVV"
     in_words = "ellipsoidal, equal volume, varying shape and orientation"
     m_step = "EVV"
 

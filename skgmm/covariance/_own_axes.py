@@ -20,7 +20,6 @@ class OwnAxesStructure(EllipsoidalStructure):
 class EqualVolumeAndShape(BuiltIn, OwnAxesStructure):
     """The same ellipsoid for all components, turned."""
 
-    name = "EEV"
     in_words = "ellipsoidal, equal volume and shape, varying orientation"
     m_step = "EEV"
 
@@ -28,6 +27,5 @@ class EqualVolumeAndShape(BuiltIn, OwnAxesStructure):
 class EqualShape(BuiltIn, OwnAxesStructure):
     """The same ellipsoid for all components, turned and scaled."""
 
-    name = "VEV"
     in_words = "ellipsoidal, equal shape, varying volume and orientation"
     m_step = "VEV"

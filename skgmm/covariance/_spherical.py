@@ -27,7 +27,6 @@ class Spherical(BuiltIn, SphericalStructure):
     """One variance for each component."""
 
     name = "spherical"
-    aliases = ("VII",)
     in_words = "spherical, varying volume"
     m_step = "VII"
 
@@ -36,7 +35,6 @@ class TiedSpherical(BuiltIn, SphericalStructure):
     """One variance for all: the model that k-means has in mind."""
 
     name = "tied-spherical"
-    aliases = ("EII",)
     in_words = "spherical, equal volume"
     m_step = "EII"
 

@@ -17,8 +17,7 @@ from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.e_step import log_densities
 from skgmm._rows.imputation import imputed
-from skgmm._rows.intake import complete_or_not
-from skgmm._rows.row_blocks import RowBlocks
+from skgmm._rows.intake import complete_or_not, is_out_of_core
 from skgmm._threads import cached_property
 from skgmm.covariance import Ellipsoidal
 
@@ -141,7 +140,7 @@ def samples_in_memory(mixture: MixtureInference, X: Any) -> Array:
         If they are RowBlocks or a Dask collection.
     """
     check_is_fitted(mixture)
-    if isinstance(X, RowBlocks) or type(X).__module__.partition(".")[0] == "dask":
+    if is_out_of_core(X):
         raise TypeError(
             f"X should be samples in memory, but got a {type(X).__name__}: pass some of the "
             "samples as an array, or X=None to MixtureDisplay, which plots the mixture alone"

@@ -10,8 +10,7 @@ from skgmm._fitted import snapshot
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._rows.checks import check_magnitude, check_weights_of_rows, readable
-from skgmm._rows.intake import array_with_missing
-from skgmm._rows.row_blocks import RowBlocks
+from skgmm._rows.intake import array_with_missing, is_out_of_core
 from skgmm.model_selection import GaussianMixtureSearch
 
 Mixture = TypeVar("Mixture", GaussianMixtureEM, GaussianMixtureSearch)
@@ -24,7 +23,7 @@ def check_samples(estimator: Any, X: Any, reset: bool) -> tuple[Array, bool]:
 
     Sets the features of the estimator, or checks them.
     """
-    if isinstance(X, RowBlocks) or type(X).__module__.partition(".")[0] == "dask":
+    if is_out_of_core(X):
         raise TypeError(
             f"{type(estimator).__name__} takes X in memory, but got a {type(X).__name__}: fit on a "
             "random sample, and predict one block at a time"

@@ -11,25 +11,15 @@ const Kernel* active = best_kernel();
 namespace {
 
 template <typename T>
-SumsOf<T> sums_function();
-template <>
-SumsOf<float> sums_function<float>() {
-    return active->sums_float;
-}
-template <>
-SumsOf<double> sums_function<double>() {
-    return active->sums_double;
+SumsOf<T> sums_function() {
+    if constexpr (std::is_same_v<T, float>) return active->sums_float;
+    if constexpr (std::is_same_v<T, double>) return active->sums_double;
 }
 
 template <typename T>
-ValuesOf<T> values_function();
-template <>
-ValuesOf<float> values_function<float>() {
-    return active->values_float;
-}
-template <>
-ValuesOf<double> values_function<double>() {
-    return active->values_double;
+ValuesOf<T> values_function() {
+    if constexpr (std::is_same_v<T, float>) return active->values_float;
+    if constexpr (std::is_same_v<T, double>) return active->values_double;
 }
 
 // Adds work's sums over all chunks of rows to a total; the first row that is lost, or -1.
@@ -262,25 +252,17 @@ void moments_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, cons
     }
 }
 
-template int64_t add_up<float>(const Rows<float>&, const Mixture&, const Given&, const double*,
-                               Form, double*, int64_t);
-template int64_t add_up<double>(const Rows<double>&, const Mixture&, const Given&, const double*,
-                                Form, double*, int64_t);
-template int64_t write_rows<float>(const Rows<float>&, const Mixture&, const Values<float>&,
-                                   int64_t);
-template int64_t write_rows<double>(const Rows<double>&, const Mixture&, const Values<double>&,
-                                    int64_t);
-template int64_t write_rows_fast<float>(const Rows<float>&, PackedMixture&, const double*,
-                                       const Values<float>&, int64_t);
-template int64_t write_rows_fast<double>(const Rows<double>&, PackedMixture&, const double*,
-                                        const Values<double>&, int64_t);
-template void moments_of_groups<float>(const Rows<float>&, const Given&, int64_t, const double*,
-                                       Form, double*, int64_t);
-template void moments_of_groups<double>(const Rows<double>&, const Given&, int64_t, const double*,
-                                        Form, double*, int64_t);
-template int64_t moments_of<float>(const Rows<float>&, const Parameters&, const double*, Form,
-                                   double*, int64_t);
-template int64_t moments_of<double>(const Rows<double>&, const Parameters&, const double*, Form,
-                                    double*, int64_t);
+#define SKGMM_PASSES_OF(T)                                                                        \
+    template int64_t add_up(const Rows<T>&, const Mixture&, const Given&, const double*, Form,    \
+                            double*, int64_t);                                                    \
+    template int64_t write_rows(const Rows<T>&, const Mixture&, const Values<T>&, int64_t);       \
+    template int64_t write_rows_fast(const Rows<T>&, PackedMixture&, const double*,               \
+                                     const Values<T>&, int64_t);                                  \
+    template void moments_of_groups(const Rows<T>&, const Given&, int64_t, const double*, Form,   \
+                                    double*, int64_t);                                            \
+    template int64_t moments_of(const Rows<T>&, const Parameters&, const double*, Form, double*,  \
+                                int64_t);
+SKGMM_PASSES_OF(float)
+SKGMM_PASSES_OF(double)
 
 }  // namespace skgmm
