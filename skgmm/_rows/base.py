@@ -342,12 +342,6 @@ class InMemoryRows(ArrayRows):
         """The same with other weights (n,)."""
         return replace(self, sample_weight=weights)
 
-    def weighted(self) -> InMemoryRows:
-        """The same with a weight for each row."""
-        if self.sample_weight is not None:
-            return self
-        return replace(self, sample_weight=self.weights)
-
     def counted(self) -> InMemoryRows:
         """Without the rows of weight 0."""
         weights = self.sample_weight

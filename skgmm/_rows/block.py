@@ -138,7 +138,7 @@ def _finite_magnitude(rows: Array, features: Features) -> float:
 def joined(parts: list[InMemoryRows]) -> InMemoryRows:
     """Parts that follow one another, copied."""
     if any(part.sample_weight is not None for part in parts):
-        parts = [part.weighted() for part in parts]
+        parts = [part.reweighted(part.weights) for part in parts]
     X = np.concatenate([part.X for part in parts])
     weights = [part.sample_weight for part in parts if part.sample_weight is not None]
     return replace(parts[0], X=X, sample_weight=np.concatenate(weights) if weights else None)

@@ -106,7 +106,7 @@ class BlockRows(OutOfCoreRows):
         ):
             for part, largest, totals in opened_blocks:
                 if part.n_samples:
-                    part = part.weighted() if known and known.weighted else part
+                    part = part.reweighted(part.weights) if known and known.weighted else part
                     yield replace(part, first=first), largest
                     seen, first = seen + totals, first + part.n_samples
         check_unchanged(files)

@@ -108,21 +108,18 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
 }
 
 // One start by k-means; false where its M-step fails.
-bool start(const WeightedRows& rows, const Mixtures& mixtures, int64_t i, const double* uniforms,
-           int64_t n_draws, int64_t max_iter, const double* floor) {
-    const int64_t n = rows.n_samples, K = mixtures.K, d = mixtures.d;
+bool start(const WeightedRows& rows, const Family& family, const MixtureArrays& mixture,
+           const double* uniforms, int64_t n_draws, int64_t max_iter, const double* floor) {
+    const int64_t n = rows.n_samples, K = mixture.K, d = mixture.d;
     std::vector<int64_t> seeds(K), labels(n, -1);
-    std::vector<double> centres(K * d), moments(sums_size(mixtures.family.form, K, d));
+    std::vector<double> centres(K * d), moments(mixture.n_moments);
     draw_seeds(rows, K, n_draws, uniforms, seeds.data());
     for (int64_t k = 0; k < K; ++k)
         std::copy_n(rows.values + seeds[k] * d, d, centres.begin() + k * d);
     lloyd(rows, K, max_iter, true, 1, centres.data(), labels.data());
     const Rows<double> own{rows.values, n, d, d, 1, rows.weights};
-    moments_of_groups(own, Given{labels.data(), nullptr}, K, floor, mixtures.family.form,
-                      moments.data(), 1);
-    return maximise(mixtures.family, K, d, moments.data(), {}, mixtures.weights + i * K,
-                    mixtures.means + i * K * d,
-                    {mixtures.factors + i * mixtures.n_factors, nullptr, false});
+    moments_of_groups(own, Given{labels.data(), nullptr}, K, floor, family.form, moments.data(), 1);
+    return mixture.maximise(family, moments.data());
 }
 
 // The start of each problem by k-means, from uniform draws (N, m) or (1, m) for all. `found` says
@@ -131,10 +128,10 @@ void starts(Labels offsets, Numbers rows, const std::string& code, Table uniform
             int64_t max_iter, Table floors, Numbers weights, Numbers means,
             Numbers factors, Out<uint8_t> found) {
     const Sorted sorted(offsets, rows, int64_t(floors.shape(1)));
-    const int64_t n = sorted.n_problems, K = weights.ndim() == 2 ? weights.shape(1) : 0;
-    const Mixtures mixtures(family_of(code), n, K, sorted.d, weights, means, factors);
-    const int64_t m = uniforms.shape(1), n_streams = uniforms.shape(0);
-    require(K > 0 && m == 1 + (K - 1) * n_draws, "uniforms: for each draw");
+    const int64_t n = sorted.n_problems;
+    const Mixtures mixtures(code, n, sorted.d, weights, means, factors, nullptr);
+    const int64_t m = uniforms.shape(1), n_streams = uniforms.shape(0), K = mixtures.first.K;
+    require(m == 1 + (K - 1) * n_draws, "uniforms: for each draw");
     require(n_streams == 1 || n_streams == n, "uniforms: one row, or one for each problem");
     require(int64_t(floors.shape(0)) == n && int64_t(found.size()) == n,
             "floors and found: one for each problem");
@@ -144,8 +141,9 @@ void starts(Labels offsets, Numbers rows, const std::string& code, Table uniform
             const std::vector<double> ones(sorted.size(i), 1.0);
             const WeightedRows own{sorted.size(i), sorted.d, sorted.of(i), ones.data()};
             found.data()[i] =
-                start(own, mixtures, i, uniforms.data() + (n_streams == 1 ? 0 : i * m), n_draws,
-                      max_iter, floors.data() + i * sorted.d);
+                start(own, mixtures.family, mixtures.of(i),
+                      uniforms.data() + (n_streams == 1 ? 0 : i * m), n_draws, max_iter,
+                      floors.data() + i * sorted.d);
         }
     });
 }
@@ -153,19 +151,17 @@ void starts(Labels offsets, Numbers rows, const std::string& code, Table uniform
 // The log of the largest responsibility of each sample (n,), as `log_certainty` in
 // `_rows/evidence.py` adds them up.
 template <typename T>
-void write_certainties(const Rows<T>& rows, const Mixtures& mixtures, int64_t i, double* out) {
-    const Family& family = mixtures.family;
-    const int64_t d = mixtures.d, K = mixtures.K, m = family.one ? 1 : K;
-    const double *log_weights = mixtures.weights + i * K, *means = mixtures.means + i * K * d,
-                 *factors = mixtures.factors + i * mixtures.n_factors;
+void write_certainties(const Rows<T>& rows, const Family& family, const MixtureArrays& of,
+                       double* out) {
+    const int64_t d = of.d, K = of.K, m = family.one ? 1 : K;
     const std::vector<double> none(d, 0.0);
     std::vector<double> peaks(K);
-    log_peak(K, d, family.factor == Factor::triangular, m, factors, log_weights, none.data(),
+    log_peak(K, d, family.factor == Factor::triangular, m, of.factors, of.weights, none.data(),
              peaks.data());
-    PackedMixture mixture(K, d, family.factor, means, factors, m, peaks.data());
+    PackedMixture mixture(K, d, family.factor, of.means, of.factors, m, peaks.data());
     Values<T> values{};
     values.log_certainty = out;
-    write_rows_fast(rows, mixture, means, values, 1);
+    write_rows_fast(rows, mixture, of.means, values, 1);
 }
 
 // How a run ended: where what is next needs the Python implementation, it is to begin again there.
@@ -186,11 +182,8 @@ std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
                                       Numbers moments, Out<int64_t> ends, Numbers remaining,
                                       Numbers certainties) {
     const int64_t n = int64_t(problems.size()), d = floors.shape(1);
-    const int64_t K = log_weights.ndim() == 2 ? log_weights.shape(1) : 0;
-    const Family& family = family_of(code);
-    const Mixtures mixtures(family, n, K, d, log_weights, means, factors);
-    const int64_t size = sums_size(family.form, K, d);
-    require(K > 0 && int64_t(moments.size()) == n * size, "moments: as sums");
+    const Mixtures mixtures(code, n, d, log_weights, means, factors, &moments);
+    const Family& family = mixtures.family;
     require(int64_t(floors.shape(0)) == n && int64_t(ends.size()) == n &&
                 int64_t(remaining.size()) == n,
             "floors, ends and remaining: one for each problem");
@@ -201,17 +194,18 @@ std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
     std::vector<std::vector<double>> objectives(n);
     without_gil([&] {
         for (int64_t i = 0; i < n; ++i) {
-            State state = state_of(mixtures, i, moments.data() + i * size, size);
+            const MixtureArrays own = mixtures.of(i);
+            State state = own.state();
             Decisions decisions = rule;
             run_em(Problem<T>{all[i], family, floors.data() + i * d, 1}, {}, false, {}, decisions,
                    state);
-            copy_back(state, mixtures, i, moments.data() + i * size);
+            own.become(state);
             const End end = end_of(decisions.next());
             ends.data()[i] = int64_t(end);
             remaining.data()[i] = decisions.remaining();
             objectives[i] = decisions.objectives();
             if (end != End::elsewhere)
-                write_certainties(all[i], mixtures, i, certainties.data() + first[i]);
+                write_certainties(all[i], family, own, certainties.data() + first[i]);
         }
     });
     return objectives;

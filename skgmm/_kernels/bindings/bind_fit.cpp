@@ -2,7 +2,7 @@
 
 #include "bindings/bind.hpp"
 #include "bindings/gil.hpp"
-#include "fit/em_run.hpp"
+#include "bindings/many_runs.hpp"
 
 using namespace skgmm;
 
@@ -18,35 +18,6 @@ std::vector<double> copied(const Array& array) {
 void copy_back(const std::vector<double>& from, const Numbers& to) {
     std::copy(from.begin(), from.end(), to.data());
 }
-
-// A mixture and its moments, in arrays of Python's that the best found is written to.
-struct BoundMixture {
-    Numbers log_weights, means, factors;
-    std::optional<Numbers> axes;
-    Numbers moments;
-
-    State state() const {
-        State state{copied(log_weights), copied(means), copied(factors), {}, copied(moments)};
-        if (axes) state.axes = copied(*axes);
-        return state;
-    }
-
-    void become(const State& state) const {
-        copy_back(state.log_weights, log_weights);
-        copy_back(state.means, means);
-        copy_back(state.factors, factors);
-        if (axes) copy_back(state.axes, *axes);
-        copy_back(state.moments, moments);
-    }
-
-    void check(Form form, int64_t d, const Vector& floor) const {
-        const int64_t K = log_weights.size();
-        require(int64_t(means.size()) == K * d, "means: (K, d)");
-        require(!axes || int64_t(axes->size()) == d * d, "axes: (d, d)");
-        require(int64_t(floor.shape(0)) == d, "floor: one for each feature");
-        require(int64_t(moments.size()) == sums_size(form, K, d), "moments: as sums");
-    }
-};
 
 Principal principal_of(Ties ties, int64_t K, int64_t d, const std::optional<Factors>& axes,
                        const std::optional<Table>& scales) {
@@ -95,17 +66,27 @@ bool run_rows(Matrix<T> X, std::optional<Vector> weight, const std::string& code
               std::optional<Table> principal_scales, Decisions& decisions, int64_t n_threads,
               std::optional<nb::callable> begin, std::optional<nb::callable> end) {
     const Rows<T> rows = rows_of(X, weight);
-    const Family* family = find_family(code);
-    require(family, "code: of a family");
-    const BoundMixture mixture{log_weights, means, factors, axes, moments};
+    const Family& family = family_of(code);
     const int64_t K = log_weights.size(), d = rows.n_features;
-    mixture.check(family->form, d, floor);
+    const int64_t size = sums_size(family.form, K, d);
+    require(int64_t(means.size()) == K * d, "means: (K, d)");
+    require(int64_t(floor.shape(0)) == d, "floor: one for each feature");
+    require(int64_t(moments.size()) == size, "moments: as sums");
+    const MixtureArrays mixture{K,
+                                d,
+                                int64_t(factors.size()),
+                                size,
+                                log_weights.data(),
+                                means.data(),
+                                factors.data(),
+                                data_of(axes, d * d, "axes: (d, d)"),
+                                moments.data()};
     // A start may come in another form: its M-step is made in Python.
-    if (check_factors(K, d, factors) != family->factor) return false;
-    if (int64_t(factors.shape(0)) != (family->one ? 1 : K)) return false;
-    if (family->axes != axes.has_value()) return false;
+    if (check_factors(K, d, factors) != family.factor) return false;
+    if (int64_t(factors.shape(0)) != (family.one ? 1 : K)) return false;
+    if (family.axes != axes.has_value()) return false;
     const Principal principal =
-        principal_of(Ties::of(family->code), K, d, principal_axes, principal_scales);
+        principal_of(Ties::of(family.code), K, d, principal_axes, principal_scales);
     State state = mixture.state();
     Listener listener;
     int64_t n_begun = 0;
@@ -124,7 +105,7 @@ bool run_rows(Matrix<T> X, std::optional<Vector> weight, const std::string& code
         };
     bool made = false;
     without_gil([&] {
-        made = run_em(Problem<T>{rows, *family, floor.data(), n_threads}, principal, evaluated,
+        made = run_em(Problem<T>{rows, family, floor.data(), n_threads}, principal, evaluated,
                       listener, decisions, state);
     });
     mixture.become(state);

@@ -47,19 +47,15 @@ void partitions(const std::vector<Matrix<T>>& problems,
 
 // The start of a run, with its moments.
 template <typename T>
-Known begun(const Problem<T>& problem, const Mixtures& mixtures, int64_t i, Known known,
-            double* moments, int64_t size, State& state) {
-    const int64_t K = mixtures.K, d = mixtures.d;
+Known begun(const Problem<T>& problem, const MixtureArrays& own, Known known, State& state) {
     if (known == Known::start_moments) {
-        double *w = mixtures.weights + i * K, *f = mixtures.factors + i * mixtures.n_factors;
-        if (!maximise(mixtures.family, K, d, moments, {}, w, mixtures.means + i * K * d,
-                      {f, nullptr, false}))
-            return Known::no_start;
-        std::transform(w, w + K, w, [](double weight) { return std::log(weight); });
-        if (!std::all_of(f, f + mixtures.n_factors, [](double x) { return std::isfinite(x); }))
+        double *w = own.weights, *f = own.factors;
+        if (!own.maximise(problem.family, own.moments)) return Known::no_start;
+        std::transform(w, w + own.K, w, [](double weight) { return std::log(weight); });
+        if (!std::all_of(f, f + own.n_factors, [](double x) { return std::isfinite(x); }))
             return Known::no_start;
     }
-    state = state_of(mixtures, i, moments, size);
+    state = own.state();
     if (known == Known::both) return known;
     return problem.evaluate(state) == -1 ? Known::both : Known::elsewhere;
 }
@@ -74,11 +70,7 @@ void trials(const std::vector<Matrix<T>>& problems,
             Out<uint8_t> known, Numbers log_weights, Numbers means, Numbers factors,
             Numbers moments, int64_t n_threads) {
     const int64_t n = int64_t(which.size()), d = floor.shape(0);
-    const int64_t K = log_weights.ndim() == 2 ? log_weights.shape(1) : 0;
-    const Family& family = family_of(code);
-    const Mixtures mixtures(family, n, K, d, log_weights, means, factors);
-    const int64_t size = sums_size(family.form, K, d);
-    require(K > 0 && int64_t(moments.size()) == n * size, "moments: as sums");
+    const Mixtures mixtures(code, n, d, log_weights, means, factors, &moments);
     require(int64_t(known.size()) == n && int64_t(decisions.size()) == n,
             "known and decisions: one for each start");
     for (const Decisions* one : decisions) require(one, "decisions: of each start");
@@ -86,15 +78,14 @@ void trials(const std::vector<Matrix<T>>& problems,
     check_problems(which, all.size());
     without_gil([&] {
         for_problems(n, n_threads, [&](int64_t i) {
-            const Problem<T> problem{all[which.data()[i]], family, floor.data(), 1};
-            double* own = moments.data() + i * size;
+            const Problem<T> problem{all[which.data()[i]], mixtures.family, floor.data(), 1};
+            const MixtureArrays own = mixtures.of(i);
             State state;
-            const Known found =
-                begun(problem, mixtures, i, Known(known.data()[i]), own, size, state);
+            const Known found = begun(problem, own, Known(known.data()[i]), state);
             known.data()[i] = uint8_t(found);
             if (found != Known::both) return;
             run_em(problem, {}, true, {}, *decisions[i], state);
-            copy_back(state, mixtures, i, own);
+            own.become(state);
         });
     });
 }

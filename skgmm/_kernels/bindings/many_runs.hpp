@@ -19,22 +19,30 @@ void for_problems(int64_t n_problems, int64_t n_threads, Work work) {
     for_chunks(0, n_problems, n_threads, [&](int64_t i, int64_t, int64_t) { work(i); });
 }
 
-// Mixtures of N problems, the arrays of one after those of the other. Weights may be logarithms.
-struct Mixtures {
-    Mixtures(const Family& family_, int64_t n, int64_t K_, int64_t d_, const Out<double>& w,
-             const Out<double>& m, const Out<double>& f)
-        : family(family_), K(K_), d(d_), weights(w.data()), means(m.data()), factors(f.data()) {
-        const int64_t of_one = family.factor == Factor::triangular ? d * d : d;
-        n_factors = (family.one ? 1 : K) * of_one;
-        require(!family.axes, "code: of components that do not share axes");
-        require(int64_t(w.size()) == n * K && int64_t(m.size()) == n * K * d,
-                "weights and means: (n, K) and (n, K, d)");
-        require(int64_t(f.size()) == n * n_factors, "factors: of the structure");
+// A mixture and its moments, in arrays of Python's.
+struct MixtureArrays {
+    int64_t K, d, n_factors, n_moments;  // components and features, and numbers
+    double *weights, *means, *factors, *axes, *moments;
+
+    State state() const {
+        State state{{weights, weights + K}, {means, means + K * d}, {factors, factors + n_factors},
+                    {}, {moments, moments + n_moments}};
+        if (axes) state.axes.assign(axes, axes + d * d);
+        return state;
     }
 
-    const Family& family;
-    int64_t K, d, n_factors;
-    double *weights, *means, *factors;
+    void become(const State& state) const {
+        std::copy(state.log_weights.begin(), state.log_weights.end(), weights);
+        std::copy(state.means.begin(), state.means.end(), means);
+        std::copy(state.factors.begin(), state.factors.end(), factors);
+        if (axes) std::copy(state.axes.begin(), state.axes.end(), axes);
+        std::copy(state.moments.begin(), state.moments.end(), moments);
+    }
+
+    // The M-step from moments, without covariances to start from.
+    bool maximise(const Family& family, const double* from) const {
+        return skgmm::maximise(family, K, d, from, {}, weights, means, {factors, nullptr, false});
+    }
 };
 
 inline const Family& family_of(const std::string& code) {
@@ -42,6 +50,37 @@ inline const Family& family_of(const std::string& code) {
     require(family, "code: of a structure");
     return *family;
 }
+
+// Mixtures of N problems, the arrays of one after those of the other. Weights may be logarithms.
+struct Mixtures {
+    Mixtures(const std::string& code, int64_t n, int64_t d, const Out<double>& weights,
+             const Out<double>& means, const Out<double>& factors, const Out<double>* moments)
+        : family(family_of(code)) {
+        const int64_t K = weights.ndim() == 2 ? weights.shape(1) : 0;
+        const int64_t of_one = family.factor == Factor::triangular ? d * d : d;
+        const int64_t n_factors = (family.one ? 1 : K) * of_one;
+        const int64_t size = sums_size(family.form, K, d);
+        require(!family.axes, "code: of components that do not share axes");
+        require(K > 0 && int64_t(weights.size()) == n * K && int64_t(means.size()) == n * K * d,
+                "weights and means: (n, K) and (n, K, d)");
+        require(int64_t(factors.size()) == n * n_factors, "factors: of the structure");
+        require(!moments || int64_t(moments->size()) == n * size, "moments: as sums");
+        first = {K,    d,          n_factors, size, weights.data(), means.data(), factors.data(),
+                 nullptr, moments ? moments->data() : nullptr};
+    }
+
+    MixtureArrays of(int64_t i) const {
+        MixtureArrays own = first;
+        own.weights += i * own.K;
+        own.means += i * own.K * own.d;
+        own.factors += i * own.n_factors;
+        if (own.moments) own.moments += i * own.n_moments;
+        return own;
+    }
+
+    const Family& family;
+    MixtureArrays first;
+};
 
 // The samples of problems that all have d features, in arrays of Python's.
 template <typename T>
@@ -54,26 +93,6 @@ std::vector<Rows<T>> rows_of_all(const std::vector<Matrix<T>>& problems,
         all.push_back(rows_of<T>(problems[i], weights.empty() ? std::nullopt : weights[i]));
     }
     return all;
-}
-
-// A mixture and its moments as a state, and back.
-inline State state_of(const Mixtures& mixtures, int64_t i, const double* moments, int64_t size) {
-    const double *w = mixtures.weights + i * mixtures.K, *f = mixtures.factors + i * mixtures.n_factors,
-                 *m = mixtures.means + i * mixtures.K * mixtures.d;
-    return {{w, w + mixtures.K},
-            {m, m + mixtures.K * mixtures.d},
-            {f, f + mixtures.n_factors},
-            {},
-            {moments, moments + size}};
-}
-
-inline void copy_back(const State& state, const Mixtures& mixtures, int64_t i, double* moments) {
-    std::copy(state.log_weights.begin(), state.log_weights.end(), mixtures.weights + i * mixtures.K);
-    std::copy(state.means.begin(), state.means.end(),
-              mixtures.means + i * mixtures.K * mixtures.d);
-    std::copy(state.factors.begin(), state.factors.end(),
-              mixtures.factors + i * mixtures.n_factors);
-    std::copy(state.moments.begin(), state.moments.end(), moments);
 }
 
 }  // namespace skgmm
