@@ -200,11 +200,12 @@ def _run(
     watch: Watch | None,
 ) -> EMResult:
     """EM from the first of the candidates, and moves to better optima."""
-    rows, options = objective.rows, {**settings.em_options, "watch": watch}
+    rows = objective.rows
+    options = {name: getattr(settings, name) for name in ("tol", "max_iter", "acceleration")}
+    options["watch"] = watch
     chosen = _in_order(candidates[0].parameters, start, rows)
     tried = Tried()
-    if settings.escape and start.relocatable:
-        assert start.sample is not None
+    if settings.escape and start.random and start.sample is not None and start.warning is None:
         max_iter = settings.max_iter
         chosen = relocated(objective, chosen, start.sample, stream, tried, max_iter)
     result = _em(objective, start, chosen, resumed, options)
@@ -228,10 +229,9 @@ def _run(
         )
         refuse_only_noise(result.moments, rows)
     return replace(
-        collapse.described(result),
+        collapse.described(result, objective.determined),
         shortage=start.warning,
         n_distinct=start.n_distinct,
-        span=collapse.span_of(result, objective.determined),
     )
 
 

@@ -72,10 +72,6 @@ class Scatter(Enum):
         shape = len(mass), *matrices.shape[1:]
         return self.from_dense(mass[:, None, None] * np.broadcast_to(matrices, shape))
 
-    def widened(self, scatter: Array, mass: Array, variances: Array) -> Array:
-        """The scatter of components that get these variances (d,) more, by their mass (K,)."""
-        return with_added_variances(scatter, mass, variances, self.kernel_form)
-
     def pooled_over_components(self, scatter: Array) -> Array:
         """The same scatter in all, shared equally among the components."""
         if self is Scatter.POOLED:
@@ -137,7 +133,8 @@ class Moments:
 
     def with_added_variance(self, variances: Array) -> Moments:
         """Each sample a cloud with these variances (d,) along the axes."""
-        return self._with_scatter(self.form.widened(self.scatter, self.mass, variances))
+        form = self.form.kernel_form
+        return self._with_scatter(with_added_variances(self.scatter, self.mass, variances, form))
 
     def without_rounding(self, variances: Array) -> Moments:
         """Exact zeros in place of what is no more than rounding, where `variances` (d,) are 0."""

@@ -84,6 +84,12 @@ class MixtureParameters:
             self.log_weights[order], self.means[order], self.covariance.reordered(order)
         )
 
+    def part(self, components: Array) -> MixtureParameters:
+        """Some components as a mixture of their own."""
+        some = self.reordered(components)
+        weights = some.weights / some.weights.sum()
+        return MixtureParameters.from_weights(weights, some.means, some.covariance)
+
     def draw(self, n_samples: int, rng: np.random.RandomState) -> tuple[Array, Array]:
         """Rows drawn from the mixture in random order, (n, d), and their components, (n,)."""
         weights = self.weights

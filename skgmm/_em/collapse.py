@@ -131,14 +131,12 @@ class CollapseTest:
             found = (fractions[suspects][:, vary] > LARGEST_FRACTION).any(axis=1)
             collapsed = suspects[found].tolist()
         else:
-            collapsed = self._collapsed_matrices(covariance.dense(), suspects)
+            dense = covariance.dense()
+            collapsed = [
+                k for k in suspects.tolist() if not self._all_below(LARGEST_FRACTION, dense[k])
+            ]
         shared = len(fractions) == 1
         return list(range(parameters.n_components)) if shared and collapsed else collapsed
-
-    def _collapsed_matrices(self, covariances: Array, suspects: Array) -> list[int]:
-        return [
-            k for k in suspects.tolist() if not self._all_below(LARGEST_FRACTION, covariances[k])
-        ]
 
     def _all_below(self, fraction: float, matrix: Array) -> bool:
         """Whether less of a covariance is added along every direction in which the samples vary."""
@@ -308,29 +306,23 @@ class CollapseTest:
         return float((own / (along**2).sum(axis=0)).min(initial=np.inf))
 
     def diagnose_with_span(self, result: EMResult) -> EMResult:
-        """As `diagnose`, and with the directions in which the samples vary."""
-        result = self.described(self.diagnose(result))
-        return replace(result, span=self.span_of(result))
+        """As `diagnose`, and `described`."""
+        return self.described(self.diagnose(result))
 
-    def described(self, result: EMResult) -> EMResult:
-        """The result with what is to be said of degenerate components."""
-        parameters, degenerate = result.parameters, result.degenerate
-        if not degenerate:
-            return result
-        return replace(
-            result,
-            own_variance=self._own_variance(parameters, degenerate),
-            hides_one=any(self._hides(parameters, k) for k in degenerate),
-        )
-
-    def span_of(self, result: EMResult, with_prior: bool = False) -> Span | None:
-        """The directions in which the samples vary; None where a covariance became singular.
+    def described(self, result: EMResult, with_prior: bool = False) -> EMResult:
+        """The result with what is to be said of degenerate components, and the directions in which
+        the samples vary, unless a covariance became singular.
 
         `with_prior` tells that covariances are positive definite by the prior alone.
         """
-        if result.singular:
-            return None
-        return replace(self.span, with_prior=True) if with_prior else self.span
+        parameters, degenerate = result.parameters, result.degenerate
+        found: dict[str, Any] = {}
+        if not result.singular:
+            found["span"] = replace(self.span, with_prior=True) if with_prior else self.span
+        if degenerate:
+            found["own_variance"] = self._own_variance(parameters, degenerate)
+            found["hides_one"] = any(self._hides(parameters, k) for k in degenerate)
+        return replace(result, **found)
 
     @cached_property
     def span(self) -> Span:

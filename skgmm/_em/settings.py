@@ -56,8 +56,3 @@ class Settings:
     def _parameters(cls) -> list[str]:
         found = {"structure", "feature_names"}
         return [field.name for field in fields(cls) if field.name not in found]
-
-    @property
-    def em_options(self) -> dict[str, Any]:
-        """Arguments of `run_em`."""
-        return {"tol": self.tol, "max_iter": self.max_iter, "acceleration": self.acceleration}

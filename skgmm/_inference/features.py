@@ -9,6 +9,7 @@ import numpy as np
 
 from skgmm._linalg import Array
 from skgmm._rows.checks import check_magnitude
+from skgmm._rows.missing import is_missing
 
 
 def names_of_features(mixture: Any) -> list[str]:
@@ -72,7 +73,7 @@ def given_values(values: Any, names: Sequence[str]) -> Array:
     """
     index = getattr(values, "index", None)
     if hasattr(values, "to_dict") and index is not None and all(isinstance(i, str) for i in index):
-        values = {name: v for name, v in values.to_dict().items() if not _is_missing(v)}
+        values = {name: v for name, v in values.to_dict().items() if not is_missing(v)}
     row = _of_mapping(values, names) if isinstance(values, Mapping) else _of_row(values, len(names))
     if np.isinf(row).any():
         name = names[int(np.isinf(row).argmax())]
@@ -85,10 +86,6 @@ def given_values(values: Any, names: Sequence[str]) -> Array:
     if not np.isnan(row).all():
         check_magnitude(float(np.nanmax(np.abs(row))), "values")
     return row
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or value != value
 
 
 def _of_mapping(values: Mapping[Any, Any], names: Sequence[str]) -> Array:

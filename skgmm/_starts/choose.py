@@ -42,11 +42,6 @@ class Start:
     weights: Array | None = None  # (K,) that are given
     settled: bool = False  # whether EM does not change the responsibilities that it is made of
 
-    @property
-    def relocatable(self) -> bool:
-        """Whether components may be moved before the iterations."""
-        return self.random and self.sample is not None and self.warning is None
-
 
 def single_candidate(kind: str, parameters: MixtureParameters) -> list[Candidate]:
     """A start without a race."""

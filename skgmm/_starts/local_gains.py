@@ -16,7 +16,6 @@ from skgmm._em.collapse import CollapseTest
 from skgmm._em.result import EMResult
 from skgmm._linalg import Array
 from skgmm._objective import Objective
-from skgmm._parameters import MixtureParameters
 from skgmm._rows import e_step
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.local_splits import Sound, Task, best_splits
@@ -299,11 +298,7 @@ class Members:
         tasks = []
         for pair in map(list, pairs):
             objective = self.objective_of(pair)
-            covariance = self.parameters.covariance.reordered(np.array(pair))
-            weights = self.parameters.weights[pair] / self.parameters.weights[pair].sum()
-            means = self.parameters.means[pair]
-            now = MixtureParameters.from_weights(weights, means, covariance)
-            level = objective.evaluate(now).objective
+            level = objective.evaluate(self.parameters.part(np.array(pair))).objective
             mass = self.moments.mass[pair].sum()
             tasks.append(Task(objective, mass, level, n_best=_RESPLITS))
         return best_splits(tasks, *self._rules, rng)

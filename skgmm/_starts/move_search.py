@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -297,17 +296,15 @@ class MoveSearch:
             self._go_on(trials, going, most)
             going = [i for i in going if self._may_beat(trials, i, here)]
         ends = [trials.result(i) for i in going]
-        return min((end for end in ends if self._beats(end, here)), key=_rank, default=None)
+        return min(
+            (end for end in ends if self._beats(end, here)), key=lambda end: end.rank, default=None
+        )
 
     def _beats(self, end: EMResult, here: EMResult) -> bool:
         """Whether an end is better, by more than what a part of the samples tells by chance."""
         if not beats(end, here) or end.rank[:-1] != here.rank[:-1]:
             return beats(end, here)
         return end.comparable_objective > here.comparable_objective + self.chance
-
-
-def _rank(end: EMResult) -> tuple[Any, ...]:
-    return end.rank
 
 
 def _made(here: EMResult, moves: list[Move]) -> Moments:

@@ -19,9 +19,7 @@ from skgmm._em.collapse import few_samples
 from skgmm._em.loop import EM
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._kernels import LostRowError
-from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
-from skgmm._parameters import MixtureParameters
 from skgmm._rows.sample import MANY_COMPONENTS
 from skgmm._starts.local_gains import Members
 from skgmm._starts.moves import Part, Split, together
@@ -178,7 +176,7 @@ class Neighbourhoods:
         objective = self.members.objective_of(neighbours)
         rows, among = objective.rows, np.array(neighbours)
         if k not in self._levels:
-            self._levels[k] = objective.evaluate(_part_of(self.parameters, among)).objective
+            self._levels[k] = objective.evaluate(self.parameters.part(among)).objective
         level = self._levels[k]
         try:
             start = objective.maximise(_moments_of(parts, self.moments), None)
@@ -197,13 +195,6 @@ class Neighbourhoods:
             return None
         factor = self.moments.mass[among].sum() / end.moments.mass.sum()
         return gain, [Part.of(end.moments, j).scaled(factor) for j in range(len(parts))]
-
-
-def _part_of(parameters: MixtureParameters, among: Array) -> MixtureParameters:
-    """Some components as a mixture of their own."""
-    weights = parameters.weights[among] / parameters.weights[among].sum()
-    covariance = parameters.covariance.reordered(among)
-    return MixtureParameters.from_weights(weights, parameters.means[among], covariance)
 
 
 def _moments_of(parts: list[Part], moments: Moments) -> Moments:

@@ -77,7 +77,10 @@ class SwapTrials:
         self._try_near(outdated)
         taken = set() if held is None else set(np.flatnonzero(held).tolist())
         removals, splits = (
-            [one for one in _best_first(changes) if not one.changed & taken]
+            sorted(
+                (one for one in changes.values() if one and not one.changed & taken),
+                key=lambda change: -change.gain,
+            )
             for changes in (self.tried.removals, self.tried.splits)
         )
         chosen: list[Swap] = []
@@ -133,7 +136,3 @@ class SwapTrials:
             return None
         current = Swap(removal, halves)
         return current if current.apart and current.gain > _CHANCE else None
-
-
-def _best_first(changes: dict[int, Change | None]) -> list[Change]:
-    return sorted(filter(None, changes.values()), key=lambda change: -change.gain)

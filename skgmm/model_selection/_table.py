@@ -69,7 +69,9 @@ def table_of(
         "bic": bic_values,
         "aic": aic(log_likelihood, n_free),
         "icl": bic_values - 2.0 * np.array([fit.log_certainty for fit in fits]),
-        "converged": np.array([_converged(fit) for fit in fits]),
+        "converged": np.array(
+            [fit.result is not None and fit.result.status.converged for fit in fits]
+        ),
         "status": np.array([fit.status for fit in fits]),
         "fit_time": np.array([fit.fit_time for fit in fits]),
     }
@@ -85,10 +87,6 @@ def add_held_out(
     rows[np.isnan(results["log_likelihood"])] = np.nan
     results["held_out_log_likelihood"], results["held_out_error"] = rows.T
     return "held_out_log_likelihood"
-
-
-def _converged(fit: ModelFit) -> bool:
-    return fit.result is not None and fit.result.status.converged
 
 
 def best_row(results: dict[str, Any], column: str, higher_is_better: bool) -> int:

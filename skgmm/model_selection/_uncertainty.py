@@ -150,7 +150,10 @@ def parameter_uncertainty(
                 name: _by_quantiles(estimate, draws[name], level)
                 for name, estimate in estimates.items()
             }
-    _warn_of_relative_weights(objective, parameters)
+    _, total, effective = objective.rows.log_likelihood(parameters)
+    n_free = n_parameters(structure, *parameters.means.shape)
+    if (message := scale_of_weights(total, effective, n_free)) is not None:
+        warnings.warn(message, UserWarning, stacklevel=2)
     return ParameterUncertainty(
         **found,
         method=method,
@@ -225,13 +228,6 @@ def _by_quantiles(estimate: Array, draws: Array, level: float) -> Uncertainty:
     lower, upper = np.quantile(draws, [tail, 1.0 - tail], axis=0)
     size = np.maximum(np.abs(draws).max(axis=0), np.finfo(np.float64).tiny)  # squares may overflow
     return Uncertainty(estimate, size * (draws / size).std(axis=0, ddof=1), lower, upper)
-
-
-def _warn_of_relative_weights(objective: Objective, parameters: MixtureParameters) -> None:
-    _, total, effective = objective.rows.log_likelihood(parameters)
-    n_free = n_parameters(objective.structure, *parameters.means.shape)
-    if (message := scale_of_weights(total, effective, n_free)) is not None:
-        warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def _check_effective_samples(rows: RowsInMemory) -> None:

@@ -11,10 +11,10 @@ from sklearn.utils import check_random_state
 
 from skgmm._applications.supervised.classes import Classes
 from skgmm._applications.supervised.samples import AnyMixture, best_of
-from skgmm._em.result import EMStatus
 from skgmm._em.settings import Settings
 from skgmm._fitted import collected_warnings, snapshot, warn_after_fit
-from skgmm._fitting import attributes_of, fit_mixture
+from skgmm._fitting import fit_mixture
+from skgmm._inference.known_mixture import known_mixture
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._parameters import MixtureParameters
@@ -135,13 +135,10 @@ def combined(mixtures: Sequence[GaussianMixtureEM], priors: Array) -> GaussianMi
         covariance_of(np.concatenate([covariance.kernel_factors for covariance in factors])),
     )
     structure = find_structure("diag" if diagonal else "full")
-    mixture = GaussianMixtureEM(parameters.n_components, covariance_type=structure.name)
     dtype = np.asarray(mixtures[0].means_).dtype
-    mixture.__dict__.update(attributes_of(parameters, structure, dtype))
+    mixture = known_mixture(GaussianMixtureEM, parameters, structure, dtype=dtype)
     # Counted with the structures of the classes, which this mixture does not have.
     free = len(mixtures) - 1 + sum(own._n_free() for own in mixtures)
     mixture._n_fixed = mixture._n_free() - free
     mixture.n_parameters_ = free
-    mixture.n_features_in_ = parameters.n_features
-    mixture.status_ = EMStatus.GIVEN.value
     return mixture

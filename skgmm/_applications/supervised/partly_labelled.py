@@ -174,8 +174,9 @@ class PartlyLabelled:
         else:
             messages.append(_NOT_CONVERGED.format(max_iter=max_iter))
         messages = [text for text in messages if _UNFINISHED not in text]
-        ends = [_as_given(mixture, step) for mixture, step in zip(mixtures, steps, strict=True)]
-        return ClassMixtures(ends, priors, messages, level), probabilities
+        for mixture, step in zip(mixtures, steps, strict=True):
+            step.set_params(**mixture.get_params(deep=False))
+        return ClassMixtures(steps, priors, messages, level), probabilities
 
     def _e_step(self, mixtures: list[GaussianMixtureEM], priors: Array) -> tuple[float, Array]:
         """Total log-likelihood, and probabilities of the classes (n, C)."""
@@ -196,8 +197,3 @@ def _in_steps(mixture: GaussianMixtureEM) -> GaussianMixtureEM:
     fitted = {name: value for name, value in vars(mixture).items() if name not in vars(steps)}
     steps.__dict__.update(fitted)
     return steps
-
-
-def _as_given(mixture: GaussianMixtureEM, fitted: GaussianMixtureEM) -> GaussianMixtureEM:
-    """What was fitted, with the constructor parameters of the mixture."""
-    return fitted.set_params(**mixture.get_params(deep=False))

@@ -51,11 +51,6 @@ _kept: WeakKeyDictionary[GaussianMixtureEM, tuple[tuple[Any, ...], Conditioning]
 )
 
 
-def default_mixture() -> GaussianMixtureEM:
-    """What None stands for."""
-    return GaussianMixtureEM(prior="auto")
-
-
 class GaussianMixtureRegressor(
     JSONMixin,
     RepresentationMixin,
@@ -158,7 +153,7 @@ class GaussianMixtureRegressor(
 
     def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> list[str]:
         """Set the fitted attributes, and return the messages of warnings."""
-        model = default_mixture() if self.mixture is None else self.mixture
+        model = GaussianMixtureEM(prior="auto") if self.mixture is None else self.mixture
         refuse_noise(self, model)
         samples, _ = check_samples(self, X, reset=True)
         targets = check_targets(self, y, samples)

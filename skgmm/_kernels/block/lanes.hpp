@@ -142,6 +142,14 @@ inline void add_four_sums(Lanes a, Lanes b, Lanes c, Lanes d, double* out) {
 #endif
 }
 
+// A polynomial by its coefficients, the highest power first.
+template <typename... Coefficients>
+inline Lanes polynomial(Lanes x, double first, Coefficients... others) {
+    Lanes p = spread(first);
+    ((p = p * x + spread(others)), ...);
+    return p;
+}
+
 // exp(x) for x <= 0, relative error below 3e-16; exactly 0 below -650, because results between
 // 1e-308 and 0 are denormal numbers and those cost a hundred times as much.
 inline Lanes exp_of_nonpositive(Lanes x) {
@@ -154,18 +162,10 @@ inline Lanes exp_of_nonpositive(Lanes x) {
     r = r - n * spread(1.90821492927058770002e-10);
     // The polynomial of degree 11 through the Chebyshev points of |r| <= log(2) / 2: truncation
     // below 1e-17, where Taylor's series leaves 6e-15.
-    Lanes p = spread(2.5110037721946562e-08);
-    p = p * r + spread(2.7632639789868395e-07);
-    p = p * r + spread(2.7557240918265525e-06);
-    p = p * r + spread(2.480148548192088e-05);
-    p = p * r + spread(0.00019841269890047406);
-    p = p * r + spread(0.0013888888952315155);
-    p = p * r + spread(0.008333333333319601);
-    p = p * r + spread(0.04166666666648809);
-    p = p * r + spread(0.1666666666666668);
-    p = p * r + spread(0.5000000000000019);
-    p = p * r + spread(1.0);
-    p = p * r + spread(1.0);
+    const Lanes p = polynomial(
+        r, 2.5110037721946562e-08, 2.7632639789868395e-07, 2.7557240918265525e-06,
+        2.480148548192088e-05, 0.00019841269890047406, 0.0013888888952315155, 0.008333333333319601,
+        0.04166666666648809, 0.1666666666666668, 0.5000000000000019, 1.0, 1.0);
     const Lanes scaled = from_bits(wrapped_sum(bits_of(p), bits_of(shifted) << 52));
     // What lies below the limit may be anything by now, and becomes 0.
     return where_at_least(x, spread(-650.0), scaled);
@@ -183,16 +183,8 @@ inline Lanes log_of_sum(Lanes x) {
     // log m = 2 atanh s with s = (m - 1) / (m + 1), |s| <= 0.1716.
     const Lanes s = (m - spread(1.0)) / (m + spread(1.0));
     const Lanes z = s * s;
-    Lanes p = spread(2.0 / 21.0);
-    p = p * z + spread(2.0 / 19.0);
-    p = p * z + spread(2.0 / 17.0);
-    p = p * z + spread(2.0 / 15.0);
-    p = p * z + spread(2.0 / 13.0);
-    p = p * z + spread(2.0 / 11.0);
-    p = p * z + spread(2.0 / 9.0);
-    p = p * z + spread(2.0 / 7.0);
-    p = p * z + spread(2.0 / 5.0);
-    p = p * z + spread(2.0 / 3.0);
+    const Lanes p = polynomial(z, 2.0 / 21.0, 2.0 / 19.0, 2.0 / 17.0, 2.0 / 15.0, 2.0 / 13.0,
+                               2.0 / 11.0, 2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0);
     const Lanes tail = p * z * s + n * spread(1.90821492927058770002e-10);
     return n * spread(6.93147180369123816490e-01) + (spread(2.0) * s + tail);
 }
