@@ -3,80 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from operator import add
 from typing import NamedTuple
 
 import numpy as np
 
-from skgmm._kernels import Form, with_added_variances
+from skgmm._kernels import Scatter as Scatter
+from skgmm._kernels import with_added_variances
 from skgmm._linalg import Array
 
 # What is lost of a mean, in its own size.
 _ROUNDING = float(4 * np.finfo(np.float64).eps)
-
-
-class Scatter(Enum):
-    """Which part of the second moments a covariance structure needs."""
-
-    FULL = "full"
-    """One matrix per component, (K, d, d)."""
-
-    DIAGONAL = "diagonal"
-    """The diagonals only, (K, d)."""
-
-    POOLED = "pooled"
-    """The sum over components, (d, d)."""
-
-    @property
-    def kernel_form(self) -> Form:
-        """What the kernel calls it."""
-        return Form[self.name]
-
-    def outer(self, coefficients: Array, vectors: Array) -> Array:
-        """The sum of coefficient x vector x vector' over each component's vectors, in this form.
-
-        Parameters
-        ----------
-        coefficients : ndarray of shape (K, m)
-        vectors : ndarray of shape (K, m, d)
-        """
-        if self is Scatter.DIAGONAL:
-            return np.matmul(coefficients[:, None, :], vectors * vectors)[:, 0, :]
-        scaled = coefficients[:, :, None] * vectors
-        if self is Scatter.FULL:
-            return np.matmul(scaled.transpose(0, 2, 1), vectors)
-        n_features = vectors.shape[-1]
-        return scaled.reshape(-1, n_features).T @ vectors.reshape(-1, n_features)
-
-    def diagonal(self, scatter: Array) -> Array:
-        """Diagonals of a scatter in this form: (K, d), or (d,) when pooled."""
-        if self is Scatter.DIAGONAL:
-            return scatter
-        return np.diagonal(scatter, axis1=-2, axis2=-1)
-
-    def dense(self, scatter: Array) -> Array:
-        """The scatter as matrices, (K, d, d), or (1, d, d) when pooled."""
-        if self is Scatter.DIAGONAL:
-            return scatter[:, :, None] * np.eye(scatter.shape[1])
-        return scatter[None] if self is Scatter.POOLED else scatter
-
-    def from_dense(self, matrices: Array) -> Array:
-        """The scatter in this form from that of each component (K, d, d)."""
-        if self is Scatter.DIAGONAL:
-            return np.diagonal(matrices, axis1=1, axis2=2)
-        return matrices.sum(axis=0) if self is Scatter.POOLED else matrices
-
-    def of_covariance(self, matrices: Array, mass: Array) -> Array:
-        """The scatter of so many samples (K,) with these covariances, (m, d, d)."""
-        shape = len(mass), *matrices.shape[1:]
-        return self.from_dense(mass[:, None, None] * np.broadcast_to(matrices, shape))
-
-    def pooled_over_components(self, scatter: Array) -> Array:
-        """The same scatter in all, shared equally among the components."""
-        if self is Scatter.POOLED:
-            return scatter
-        return np.broadcast_to(scatter.mean(axis=0), scatter.shape)
 
 
 class Counts(NamedTuple):
@@ -133,8 +70,8 @@ class Moments:
 
     def with_added_variance(self, variances: Array) -> Moments:
         """Each sample a cloud with these variances (d,) along the axes."""
-        form = self.form.kernel_form
-        return self._with_scatter(with_added_variances(self.scatter, self.mass, variances, form))
+        wider = with_added_variances(self.scatter, self.mass, variances, self.form)
+        return self._with_scatter(wider)
 
     def without_rounding(self, variances: Array) -> Moments:
         """Exact zeros in place of what is no more than rounding, where `variances` (d,) are 0."""

@@ -6,19 +6,23 @@ from inspect import signature
 from typing import Any, TypeVar, get_args
 
 from sklearn.base import _fit_context
-from sklearn.metrics._scorer import _BaseScorer as BaseScorer
-from sklearn.utils._param_validation import Interval, StrOptions, make_constraint
+from sklearn.metrics._scorer import _BaseScorer
+from sklearn.utils._param_validation import Interval as Interval
+from sklearn.utils._param_validation import StrOptions as StrOptions
+from sklearn.utils._param_validation import make_constraint
 from sklearn.utils._param_validation import validate_params as _validate_params
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
-from sklearn.utils.validation import _get_feature_names as get_feature_names
+from sklearn.utils.validation import _check_sample_weight, _get_feature_names
 
 try:
-    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import CallbackSupportMixin as CallbackSupportMixin
 except ImportError:  # before 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Nothing: there are no callbacks to set."""
 
+
+BaseScorer = _BaseScorer
+check_sample_weight, get_feature_names = _check_sample_weight, _get_feature_names
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -81,18 +85,3 @@ class MissingValuesMixin:
         tags: Any = super().__sklearn_tags__()  # type: ignore[misc]
         tags.input_tags.allow_nan = True
         return tags
-
-
-__all__ = [
-    "BaseScorer",
-    "CallbackSupportMixin",
-    "Interval",
-    "MissingValuesMixin",
-    "NamedParametersMixin",
-    "StrOptions",
-    "check_sample_weight",
-    "fit_context",
-    "get_feature_names",
-    "options_of",
-    "validate_params",
-]

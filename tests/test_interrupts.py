@@ -237,7 +237,7 @@ def calls_of_the_kernel(n_threads):
     X = np.random.default_rng(0).normal(size=(10_000, 2))
     means, factors, heights = np.zeros((1, 2)), np.eye(2)[None], np.zeros(1)
     out = np.empty(len(X))
-    model = _kernels.Model(means, factors, heights, means, _kernels.Form.FULL)
+    model = _kernels.Model(means, factors, heights, means, _kernels.Scatter.FULL)
     return {
         "values": lambda: _kernels.values(
             X, means, factors, heights, log_density=out, n_threads=n_threads

@@ -390,7 +390,7 @@ def test_the_binding_checks_shapes(bad):
     }
     arguments[{"heights": "log_peak"}.get(bad, bad)] = wrong[bad]
     own = {name: arguments.pop(name) for name in ("weight", "labels")}
-    model = _kernels.Model(form=_kernels.Form.DIAGONAL, **arguments)
+    model = _kernels.Model(form=_kernels.Scatter.DIAGONAL, **arguments)
     with pytest.raises((ValueError, TypeError)):
         _kernels.total(X, model=model, n_threads=1, **own)
 
@@ -405,7 +405,7 @@ def test_show_versions(capsys):
         assert name in printed
 
 
-@pytest.mark.parametrize("form", list(_kernels.Form))
+@pytest.mark.parametrize("form", list(_kernels.Scatter))
 def test_added_variances_are_checked_for_their_shape(form):
     with pytest.raises(ValueError, match="scatter: of as many components and features"):
         _kernels.with_added_variances(np.zeros((2, 2, 5)), np.ones(3), np.ones(2), form)

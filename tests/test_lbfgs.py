@@ -9,7 +9,7 @@ from strategies import random_mixture, seeds
 from skgmm import _kernels
 from skgmm._em import compiled
 from skgmm._em.loop import EM
-from skgmm._kernels import Decisions, Form, Next, State, Sums, minimise
+from skgmm._kernels import Decisions, Next, Scatter, State, Sums, minimise
 from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
 from skgmm.covariance import STRUCTURES
@@ -166,7 +166,7 @@ def test_moments_in_another_form_raise_an_error():
     X, _ = start.draw(50, np.random.RandomState(0))
     sums = Sums(np.full(K, 25.0), start.means, np.ones((K, d)), -100.0, 50.0)
     state = State(
-        start.log_weights, start.means, start.covariance.factor, None, Form.DIAGONAL, sums
+        start.log_weights, start.means, start.covariance.factor, None, Scatter.DIAGONAL, sums
     )
     arguments = "VVV", np.full(d, 0.1), *state.arrays, True, None, None, Decisions(0.0), 1
     with pytest.raises(ValueError, match="moments: as sums"):

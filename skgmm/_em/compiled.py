@@ -75,7 +75,7 @@ def run(
         parameters.means,
         covariance.kernel_factors,
         covariance.axes if isinstance(covariance, CommonAxes) else None,
-        structure.scatter.kernel_form,
+        structure.scatter,
         None if moments is None else sums_of(moments),
     )
 

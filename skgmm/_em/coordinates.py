@@ -54,7 +54,7 @@ class Coordinates:
         # Where nothing is fixed and there is no prior, the kernel knows the gradient.
         plain = objective is None or (objective.prior is None and objective.fixed is None)
         self.objective = None if plain else objective
-        self.form = moments.form.kernel_form
+        self.form = moments.form
         self.means = anchor.means
         covariance = in_form(anchor.covariance, ties, moments.form, anchor.n_components)
         principal = principal_axes(covariance, ties)

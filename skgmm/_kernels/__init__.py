@@ -41,7 +41,7 @@ except ModuleNotFoundError as error:
 
 from skgmm._kernels.state import Principal as Principal
 from skgmm._kernels.state import State as State
-from skgmm._kernels.sums import Form as Form
+from skgmm._kernels.sums import Scatter as Scatter
 from skgmm._kernels.sums import Sums as Sums
 from skgmm._kernels.sums import Total as Total
 from skgmm._kernels.sums import packed as packed
@@ -94,7 +94,7 @@ class Model:
     factors: Array  # (m, d, d) or (m, d), m = 1 or K; upper triangular, or diagonals
     log_peak: Array  # (K,) log of weight x density at the mean
     centres: Array  # (K, d) what first and second moments are about
-    form: Form
+    form: Scatter
     linear: bool = False  # whether densities may be linear in terms that components share
 
 
@@ -160,7 +160,7 @@ def moments_of(total: Total, model: Model) -> tuple[Sums, bool]:
     return parts(), kept and near and not np.isnan(out[0])
 
 
-def with_added_variances(scatter: Array, mass: Array, variances: Array, form: Form) -> Array:
+def with_added_variances(scatter: Array, mass: Array, variances: Array, form: Scatter) -> Array:
     """The scatter in a form, plus mass (K,) x variances (d,) along the axes."""
     wider = np.array(scatter, order="C")
     _native.add_variances(
@@ -174,7 +174,7 @@ def _numbers(model: Model) -> tuple[Array, Array, Array, Array]:
 
 
 def moments(
-    X: Array, weight: Array | None, *mixture: Array, form: Form, n_threads: int
+    X: Array, weight: Array | None, *mixture: Array, form: Scatter, n_threads: int
 ) -> Sums | None:
     """E-step: sums whose `first` are the means and whose `second` are about these.
 
@@ -206,7 +206,7 @@ def moments_of_groups(
     floor: Array,
     n_components: int,
     *,
-    form: Form,
+    form: Scatter,
     n_threads: int,
     labels: Array | None = None,
     responsibilities: Array | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from skgmm._kernels.sums import Form, Sums, fill, room_for_sums
+from skgmm._kernels.sums import Scatter, Sums, fill, room_for_sums
 from skgmm._linalg import Array
 
 
@@ -17,7 +17,7 @@ class State:
         means: Array,  # (K, d)
         factors: Array,
         axes: Array | None,  # (d, d), where components share them and they turn
-        form: Form,
+        form: Scatter,
         sums: Sums | None,  # as `moments` gives them; None where they are to be found
     ) -> None:
         self.form = form

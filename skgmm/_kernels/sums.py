@@ -13,16 +13,66 @@ import numpy as np
 from skgmm._linalg import Array
 
 
-class Form(IntEnum):
-    """Which second moments are summed; as in kernel.hpp."""
+class Scatter(IntEnum):
+    """Which part of the second moments a covariance structure needs; as Form in kernel.hpp."""
 
     FULL = 0
+    """One matrix per component, (K, d, d)."""
+
     DIAGONAL = 1
+    """The diagonals only, (K, d)."""
+
     POOLED = 2
+    """The sum over components, (d, d)."""
 
     def shape(self, K: int, d: int) -> tuple[int, ...]:
-        """Of the second moments."""
-        return {Form.FULL: (K, d, d), Form.DIAGONAL: (K, d), Form.POOLED: (d, d)}[self]
+        """Of the scatter."""
+        return {Scatter.FULL: (K, d, d), Scatter.DIAGONAL: (K, d), Scatter.POOLED: (d, d)}[self]
+
+    def outer(self, coefficients: Array, vectors: Array) -> Array:
+        """The sum of coefficient x vector x vector' over each component's vectors, in this form.
+
+        Parameters
+        ----------
+        coefficients : ndarray of shape (K, m)
+        vectors : ndarray of shape (K, m, d)
+        """
+        if self is Scatter.DIAGONAL:
+            return np.matmul(coefficients[:, None, :], vectors * vectors)[:, 0, :]
+        scaled = coefficients[:, :, None] * vectors
+        if self is Scatter.FULL:
+            return np.matmul(scaled.transpose(0, 2, 1), vectors)
+        n_features = vectors.shape[-1]
+        return scaled.reshape(-1, n_features).T @ vectors.reshape(-1, n_features)
+
+    def diagonal(self, scatter: Array) -> Array:
+        """Diagonals of a scatter in this form: (K, d), or (d,) when pooled."""
+        if self is Scatter.DIAGONAL:
+            return scatter
+        return np.diagonal(scatter, axis1=-2, axis2=-1)
+
+    def dense(self, scatter: Array) -> Array:
+        """The scatter as matrices, (K, d, d), or (1, d, d) when pooled."""
+        if self is Scatter.DIAGONAL:
+            return scatter[:, :, None] * np.eye(scatter.shape[1])
+        return scatter[None] if self is Scatter.POOLED else scatter
+
+    def from_dense(self, matrices: Array) -> Array:
+        """The scatter in this form from that of each component (K, d, d)."""
+        if self is Scatter.DIAGONAL:
+            return np.diagonal(matrices, axis1=1, axis2=2)
+        return matrices.sum(axis=0) if self is Scatter.POOLED else matrices
+
+    def of_covariance(self, matrices: Array, mass: Array) -> Array:
+        """The scatter of so many samples (K,) with these covariances, (m, d, d)."""
+        shape = len(mass), *matrices.shape[1:]
+        return self.from_dense(mass[:, None, None] * np.broadcast_to(matrices, shape))
+
+    def pooled_over_components(self, scatter: Array) -> Array:
+        """The same scatter in all, shared equally among the components."""
+        if self is Scatter.POOLED:
+            return scatter
+        return np.broadcast_to(scatter.mean(axis=0), scatter.shape)
 
 
 class Sums(NamedTuple):
@@ -55,7 +105,7 @@ class Total:
         return Total(np.stack([high, low]))
 
 
-def packed(sums: Sums, form: Form) -> Array:
+def packed(sums: Sums, form: Scatter) -> Array:
     """Sums in one array, in the order of the C++ side."""
     out, parts = room_for_sums(sums.first.shape, form)
     fill(out, parts(), sums)
@@ -68,7 +118,7 @@ def fill(out: Array, parts: Sums, sums: Sums) -> None:
     parts.mass[:], parts.first[:], parts.second[:] = sums.mass, sums.first, sums.second
 
 
-def room_for_sums(shape: tuple[int, ...], form: Form) -> tuple[Array, Callable[[], Sums]]:
+def room_for_sums(shape: tuple[int, ...], form: Scatter) -> tuple[Array, Callable[[], Sums]]:
     """One array, in the order of the C++ side, and its parts once it is filled.
 
     Two totals, mass, first and second moments.

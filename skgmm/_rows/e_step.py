@@ -65,7 +65,7 @@ def expectation(
     log_peak = _kernels.log_peak(
         np.ascontiguousarray(parameters.log_weights), factors, np.ascontiguousarray(floor)
     )
-    model = Model(means, factors, log_peak, means, form.kernel_form)
+    model = Model(means, factors, log_peak, means, form)
     for linear in (False,) if form is Scatter.FULL else (True, False):
         model = replace(model, linear=linear)
         sums, accurate = _kernels.moments_of(summed(partial(_total, model=model)), model)
@@ -85,7 +85,7 @@ def expectation_in_memory(
         np.ascontiguousarray(parameters.means),
         parameters.covariance.kernel_factors,
         floor,
-        form=form.kernel_form,
+        form=form,
         n_threads=part.n_threads,
     )
     return None if sums is None else moments_from(sums, form).without_rounding(floor)
@@ -128,7 +128,7 @@ def partition_in_memory(
         part.sample_weight,
         floor,
         n_components,
-        form=form.kernel_form,
+        form=form,
         n_threads=part.n_threads,
         **_given(partition),
     )
@@ -149,7 +149,7 @@ def overall_moments(summed: Summed, origin: Array, form: Scatter) -> Moments:
 def _one_for_all(centres: Array, form: Scatter) -> Model:
     """Components of unit variances at the centres."""
     unit, log_peak = np.ones((1, centres.shape[1])), np.zeros(len(centres))
-    return Model(centres, unit, log_peak, centres, form.kernel_form)
+    return Model(centres, unit, log_peak, centres, form)
 
 
 def _total(part: Part, model: Model) -> Total:

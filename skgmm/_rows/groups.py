@@ -92,7 +92,7 @@ class EmptyGroup:
         total = float(self.weights.sum())
         mass = total * np.exp(log_responsibilities)
         seen_form = pushed.form(form)
-        nothing = np.zeros(seen_form.kernel_form.shape(len(mass), 0))
+        nothing = np.zeros(seen_form.shape(len(mass), 0))
         moments = Moments(seen_form, mass, pushed.seen.means, nothing, total * log_density, total)
         return pushed.pull(moments, form)
 

@@ -83,19 +83,10 @@ class OutOfCoreRows(Rows):
         self, partition: Array, n_components: int, form: Scatter, floor: Array
     ) -> Moments:
         if self.labelled or self.background is not None:
-            partition = beside_known(
-                partition, n_components, self._weights(), self.component_labels, self.background
-            )
+            weights = self.by_row(lambda part: part.weights, (), np.dtype(np.float64))
+            known = self.component_labels
+            partition = beside_known(partition, n_components, weights, known, self.background)
         return super()._partition_moments(partition, n_components, form, floor)
-
-    def _weights(self) -> Array:
-        """Of all samples, (n,)."""
-
-        def of(part: Rows) -> Array:
-            assert isinstance(part, GroupedRows)
-            return part.weights
-
-        return self.by_row(of, (), np.dtype(np.float64))
 
     def unlabelled(self) -> Rows:
         return self.with_labels(None)

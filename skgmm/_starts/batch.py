@@ -80,14 +80,14 @@ class Layout(NamedTuple):
     @property
     def sums(self) -> Array:
         """Room for moments."""
-        form = self.structure.scatter.kernel_form
+        form = self.structure.scatter
         one, _ = room_for_sums((self.n_components, self.n_features), form)
         return np.zeros((self.n_problems, len(one)))
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the second moments of one problem."""
-        form = self.structure.scatter.kernel_form
+        form = self.structure.scatter
         return form.shape(self.n_components, self.n_features)
 
     def moments(self, sums: Array) -> Moments:

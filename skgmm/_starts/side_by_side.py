@@ -102,7 +102,7 @@ def moments_of_partitions(
         np.concatenate(partitions),
         n_groups,
         problems.floor,
-        int(form.kernel_form),
+        int(form),
         sums,
         problems.n_threads,
     )
@@ -138,7 +138,7 @@ class Together:
     def _taken(self, i: int, start: Start) -> int:
         """Write a start to the arrays, if it has the form that compiled code knows."""
         if isinstance(start, Moments):
-            self.sums[i] = packed(sums_of(start), start.form.kernel_form)
+            self.sums[i] = packed(sums_of(start), start.form)
             return _START_MOMENTS if start.counts is None else _ELSEWHERE
         factors = start.covariance.kernel_factors
         if factors.shape != self.factors.shape[1:]:
