@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +19,7 @@ from skgmm._em.settled import settled_result
 from skgmm._em.stepwise import StreamState
 from skgmm._em.watch import Watch
 from skgmm._fixed import Fixed
+from skgmm._kernels import LostRowError
 from skgmm._linalg import Array
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, n_parameters, seeded_draws
@@ -24,7 +27,7 @@ from skgmm._prior import ConjugatePrior, Prior, prior_of
 from skgmm._progress import FitTasks, followed
 from skgmm._rows.base import Rows
 from skgmm._rows.checks import representable
-from skgmm._rows.grouped import with_noise
+from skgmm._rows.grouped import RowsInMemory, with_noise
 from skgmm._rows.noise import Background
 from skgmm._rows.sample import Stream, sample_size
 from skgmm._rows.uniform_noise import refuse_only_noise
@@ -61,7 +64,7 @@ class Fit:
         if log_likelihood is None:
             log_likelihood = objective.mean_log_likelihood(result.parameters, result.moments)
         memory = StreamState.of_fit(
-            result.moments.with_objective(log_likelihood), objective.rows.n_samples
+            result.moments.with_objective(log_likelihood), objective.rows.n_counted
         )
         return {
             **_attributes(result.parameters, objective, self.prior, self.public),
@@ -155,9 +158,37 @@ def fit_mixture(
     tasks : FitTasks or None
         Those of callbacks, if there are any.
     """
-    few = rows.n_samples <= FEW_ROWS
-    if few:  # so that they are iterated as those in memory are
+    if rows.n_samples <= FEW_ROWS:  # so that they are iterated as those in memory are
         rows = rows.to_memory()
+    with _only_counted(rows, settings) as counted:
+        return _fitted_to(settings, counted, rng, previous, tasks)
+
+
+@contextmanager
+def _only_counted(rows: Rows, settings: Settings) -> Iterator[Rows]:
+    """The samples without those of weight 0, where a copy of them is small.
+
+    Otherwise the kernel leaves these out, but they move the units that sums are rounded in, and
+    rounding can change which optimum is found. Errors name samples by their number in X.
+    """
+    numbered = settings.responsibilities_init is not None or callable(settings.init_params)
+    small = not numbered and rows.n_counted < rows.n_samples and rows.n_counted <= FEW_ROWS
+    if not small or not isinstance(rows, RowsInMemory) or rows.sample_weight is None:
+        yield rows
+        return
+    try:
+        yield rows.counted()
+    except LostRowError as error:
+        raise LostRowError(int(np.flatnonzero(rows.sample_weight)[error.row])) from error
+
+
+def _fitted_to(
+    settings: Settings,
+    rows: Rows,
+    rng: np.random.RandomState,
+    previous: MixtureParameters | None,
+    tasks: FitTasks | None,
+) -> Fit:
     objective, prior = _objective(settings, rows)
     if previous is None:
         start = choose_start(settings, objective, rng)
@@ -170,6 +201,7 @@ def fit_mixture(
     result, starts = _best(settings, objective, prior, start, previous is not None, rng, tasks)
     messages = result.advice(settings.feature_names)
     # One more E-step, which is not worth its time where samples are many.
+    few = rows.n_counted <= FEW_ROWS
     certainty = rows.log_certainty(result.parameters) if few else None
     return Fit(objective, result, starts, messages, prior, settings.random_state, certainty)
 
@@ -211,7 +243,7 @@ def _run(
     result = _em(objective, start, chosen, resumed, options)
     refuse_only_noise(result.moments, rows)
     collapse = CollapseTest.of_fit(
-        objective.regularisation, result.moments, rows.n_samples, rows.constant
+        objective.regularisation, result.moments, rows.n_counted, rows.constant
     )
     result = collapse.diagnose(result)
     if settings.escape and start.sample is not None:
@@ -238,7 +270,7 @@ def _run(
 def _in_order(parameters: MixtureParameters, start: Start, rows: Rows) -> MixtureParameters:
     """What EM starts from: beside noise where there is any, and named by the labels."""
     chosen = with_noise(parameters, rows)
-    sampled = rows.n_samples > sample_size(parameters.n_components)
+    sampled = rows.n_counted > sample_size(parameters.n_components)
     if rows.labelled and sampled and start.random and start.weights is None:
         # Few of the samples with labels, or none, may be among those that starts look at.
         return chosen.reordered(order_of_labels(chosen, rows))

@@ -46,6 +46,7 @@ class Rows(ABC):
     """Weighted rows. A row of weight 0 is not looked at."""
 
     n_samples: int
+    n_counted: int  # those of positive weight
     n_features: int
     dtype: np.dtype  # float64 or float32
     n_threads: int  # of a pass over the rows
@@ -236,6 +237,10 @@ class ArrayRows(Rows):
     def n_samples(self) -> int:  # type: ignore[override]
         return self.X.shape[0]
 
+    @cached_property
+    def n_counted(self) -> int:
+        return n_counted(self.X, self.sample_weight)
+
     @property
     def n_features(self) -> int:  # type: ignore[override]
         return self.X.shape[1]
@@ -295,18 +300,14 @@ class InMemoryRows(ArrayRows):
         return some_row(self.X, self.sample_weight)
 
     def start_sample(self, n_components: int, stream: Stream) -> StartSample:
-        if self._n_counted <= sample_size(n_components):
+        if self.n_counted <= sample_size(n_components):
             return self._distinct
         return start_sample(self.X, self.sample_weight, n_components, stream)
 
     def scale_sample(self) -> StartSample:
-        if few_for_scale(self._n_counted):
+        if few_for_scale(self.n_counted):
             return self._distinct
         return reservoir_for_scale(self.X, self.sample_weight).sample()
-
-    @cached_property
-    def _n_counted(self) -> int:
-        return n_counted(self.X, self.sample_weight)
 
     @cached_property
     def _distinct(self) -> StartSample:
@@ -334,8 +335,7 @@ class InMemoryRows(ArrayRows):
 
     def taken(self, chosen: Array) -> InMemoryRows:
         """Some of them, by their numbers."""
-        weights = self.sample_weight
-        weights = None if weights is None else weights[chosen]
+        weights = None if self.sample_weight is None else self.sample_weight[chosen]
         return InMemoryRows(self.X[chosen], weights, self.n_threads)
 
     def reweighted(self, weights: Array) -> InMemoryRows:

@@ -80,6 +80,21 @@ class GroupedRows(ArrayRows):
         rows = self._plain.taken(chosen)
         return GroupedRows.of(rows, known, self.background, errors=errors)
 
+    def counted(self) -> RowsInMemory:
+        """Without the samples of weight 0; also without what is known of those alone."""
+        if self.weights.all():
+            return self
+        rows, known, errors = self._plain.counted(), self.known, self.errors
+        known = None if known is None else self._counted(known)
+        errors = None if errors is None else self._counted(errors)
+        if known is not None and known.max(initial=-1) < 0:
+            known = None
+        if errors is not None and not errors.any():
+            errors = None
+        if known is None and errors is None and self.background is None:
+            return as_observed(rows)
+        return GroupedRows.of(rows, known, self.background, errors=errors)
+
     def reweighted(self, weights: Array) -> GroupedRows:
         """The same with other weights (n,)."""
         rows = self._plain.reweighted(weights)
@@ -94,7 +109,7 @@ class GroupedRows(ArrayRows):
 
     def fully_labelled(self, n_components: int) -> bool:
         """Whether the component of each sample is known, and each of so many has a sample."""
-        if self.known is None or self.known.min() < 0:
+        if self.known is None or self._counted(self.known).min() < 0:
             return False
         mass = np.bincount(self.known, weights=self.weights, minlength=n_components)
         return bool((mass > 0).all())

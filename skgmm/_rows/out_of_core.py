@@ -29,6 +29,10 @@ class OutOfCoreRows(Rows):
     component_labels: Array | None = None  # (n,) the component where it is known, else -1
 
     @property
+    def n_counted(self) -> int:  # type: ignore[override]
+        return self.after_first_pass.n_counted
+
+    @property
     def whole(self) -> bool:  # type: ignore[override]
         return not (self.incomplete or self.labelled or self.background is not None)
 

@@ -71,7 +71,7 @@ class OnlyNoiseError(ValueError):
 def refuse_only_noise(moments: Moments, rows: Rows) -> None:
     """Raise OnlyNoiseError if the components together have less than one sample."""
     background = rows.background
-    if background is None or moments.mass.sum() * rows.n_samples >= moments.total_weight:
+    if background is None or moments.mass.sum() * rows.n_counted >= moments.total_weight:
         return
     raise OnlyNoiseError(
         f"noise: every sample is noise, because the density of noise, 1 / volume with volume="

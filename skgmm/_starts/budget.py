@@ -52,9 +52,9 @@ class Budget:
     def after(cls, objective: Objective, result: EMResult, n_raced: int) -> Budget:
         """The budget after a fit whose race took `n_raced` evaluations of its candidates."""
         K, rows = result.parameters.n_components, objective.rows
-        n_race = min(rows.n_samples, max(RACE_ROWS, 100 * K))
+        n_race = min(rows.n_counted, max(RACE_ROWS, 100 * K))
         d = rows.n_features
-        start = (_DRAWN * rows.n_samples + n_raced * n_race) * K * work_of_density(d)
+        start = (_DRAWN * rows.n_counted + n_raced * n_race) * K * work_of_density(d)
         start_work = start + _CLUSTERED * n_race * K * (d + 2.0) + n_raced * CALL
         em_work = work_of_passes(objective, K, len(result.objectives))
         more = 1.0 + _PER_COMPONENT * K
@@ -88,7 +88,7 @@ def work_of_estimates(objective: Objective, n_components: int, n_splits: int) ->
     iterations with two components, on the component's own samples.
     """
     rows, d = objective.rows, objective.rows.n_features
-    passes = rows.n_samples * (2.5 * n_components + 80.0 * n_splits / n_components)
+    passes = rows.n_counted * (2.5 * n_components + 80.0 * n_splits / n_components)
     calls = (_CALLS_OF_SPLIT * n_splits + n_components) * CALL
     return passes * work_of_density(d) + calls + _CUBES_OF_SPLIT * n_splits * d**3
 

@@ -77,7 +77,7 @@ class RunningCandidates:
         collapse = CollapseTest.of_fit(
             objective.regularisation,
             starts[0].groups,
-            objective.rows.n_samples,
+            objective.rows.n_counted,
             n_represented=n_represented,
         )
         plain = starts[0].given.nothing and objective.fixed is None

@@ -81,7 +81,7 @@ def freezes(objective: Objective, n_components: int, few: float = _FEW) -> bool:
     structure, n_features = objective.structure, objective.rows.n_features
     if structure.n_parameters(2, n_features) == structure.n_parameters(1, n_features):
         n_components = 1  # one covariance is estimated from all samples
-    return objective.rows.n_samples < few * n_components * n_features
+    return objective.rows.n_counted < few * n_components * n_features
 
 
 class EStep:

@@ -173,7 +173,7 @@ class Members:
         self.objective = objective.local(rows)
         self.parameters, self.moments = parameters, here.moments
         self.sound = sound
-        self.test = CollapseTest.of_fit(objective.regularisation, here.moments, rows.n_samples)
+        self.test = CollapseTest.of_fit(objective.regularisation, here.moments, rows.n_counted)
         self.rows, self.weights = rows, rows.weights
         K, n = parameters.n_components, rows.n_samples
         self.density = np.empty(n)  # log-density of each sample

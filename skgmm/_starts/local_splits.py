@@ -80,7 +80,7 @@ def best_splits(
     """
     partitions = [_partitions(task.objective, rng) for task in tasks]
     runs: list[list[_Split]] = [[] for _ in tasks]
-    left = [k for k, task in enumerate(tasks) if task.objective.rows.n_samples >= _FEWEST]
+    left = [k for k, task in enumerate(tasks) if task.objective.rows.n_counted >= _FEWEST]
     for n_more in (_CONVINCING, None):
         some = [(k, labels) for k in left for labels in islice(partitions[k], n_more)]
         for k, run in _begun(tasks, some, test, sound):

@@ -104,7 +104,7 @@ class MoveSearch:
         self.budget, self.rng, self.only_repair = budget, rng, only_repair
         self.others: Iterator[Start] = iter(()) if only_repair else others
         self.n_components = K = result.parameters.n_components
-        d, n = objective.rows.n_features, objective.rows.n_samples
+        d, n = objective.rows.n_features, objective.rows.n_counted
         free = n_parameters(objective.structure, K, d)
         own = free - n_parameters(objective.structure, K - 1, d)
         self.slack = _SLACK * own + _AT_LEAST

@@ -190,7 +190,7 @@ class Neighbourhoods:
             if end.status is not EMStatus.MAX_ITER or gain + ahead < needed:
                 break
         self.n_trials += 1
-        self.n_densities += (len(end.objectives) + 1) * rows.n_samples * len(parts)
+        self.n_densities += (len(end.objectives) + 1) * rows.n_counted * len(parts)
         if end.status is EMStatus.COLLAPSED or not self.members.sound(end):
             return None
         factor = self.moments.mass[among].sum() / end.moments.mass.sum()

@@ -64,7 +64,7 @@ def race(
     starts = _starts(on_sample, partitions, n_components, given)
     enough = objective.minimum_rows(n_components) <= len(sample)
     if len(starts) > 1 and enough:
-        candidates = RunningCandidates(on_sample, starts, objective.rows.n_samples).candidates()
+        candidates = RunningCandidates(on_sample, starts, objective.rows.n_counted).candidates()
         if candidates:
             return candidates
     if not enough:

@@ -68,7 +68,7 @@ def relocated(
     budget = Budget(work_of_passes(on_sample, K, min(_PASSES, max_iter)))
     if budget.left < work_of_passes(on_sample, K, _BEFORE) + work_of_estimates(on_sample, K, K):
         return start
-    relocation = _Relocation(on_sample, objective.rows.n_samples, tried, budget, stream())
+    relocation = _Relocation(on_sample, objective.rows.n_counted, tried, budget, stream())
     return relocation.end(start)
 
 
@@ -90,7 +90,7 @@ class _Relocation:
         collapse = CollapseTest.of_fit(
             self.objective.regularisation,
             first.moments,
-            self.objective.rows.n_samples,
+            self.objective.rows.n_counted,
             n_represented=self.n_represented,
         )
         whole = self.objective.completed(first.parameters)

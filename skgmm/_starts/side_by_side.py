@@ -38,7 +38,7 @@ _MIXTURE, _START_MOMENTS, _BOTH, _NO_START, _ELSEWHERE = range(5)
 def work_of_pass(objective: Objective, n_components: int) -> float:
     """Multiplications of a pass over the samples."""
     rows = objective.rows
-    return rows.n_samples * n_components * work_of_density(rows.n_features)
+    return rows.n_counted * n_components * work_of_density(rows.n_features)
 
 
 def work_of_density(n_features: int) -> float:

@@ -93,7 +93,7 @@ def likelihood_is_noise(objective: Objective, n_components: int) -> bool:
         return False
     if rows.labelled or rows.background is not None:
         return False
-    return rows.n_samples < _FEW * n_parameters(objective.structure, n_components, rows.n_features)
+    return rows.n_counted < _FEW * n_parameters(objective.structure, n_components, rows.n_features)
 
 
 def _criterion(one: EMResult) -> float:

@@ -51,7 +51,7 @@ class SearchData:
 
     rows: RowsInMemory
     trial: RowsInMemory  # samples on which candidates are compared
-    n_samples: int  # including repeated samples
+    n_samples: int  # of positive weight, including repeated samples
     reg: Regularisation
     collapse: CollapseTest
     groups: dict[int, Groups | None]
@@ -74,7 +74,7 @@ class SearchData:
         admissible_only: bool = False,
     ) -> SearchData:
         """Compute partitions for each number of components, once for all structures."""
-        sample, n_samples = rows.start_sample(max(sizes), lambda: rng), rows.n_samples
+        sample, n_samples = rows.start_sample(max(sizes), lambda: rng), rows.n_counted
         few = thinned(sample, max(sizes), rng)
         streams = [np.random.RandomState(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
         trial = rows_of(few, 1)
