@@ -15,6 +15,7 @@ from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.grouped import GroupedRows
 from skgmm._starts.leave_one_out import EStep, leave_one_out
 from skgmm.covariance import STRUCTURES, IllDefinedCovarianceError
 from skgmm.covariance._base import covariance_of
@@ -300,3 +301,18 @@ def test_collapsed_matrices_below_the_smallest_number_end_no_fit():
     narrow = covariance_of(np.tile(1e170 * np.eye(3), (2, 1, 1)))
     now = EStep(objective, MixtureParameters.from_weights(np.full(2, 0.5), X[:2], narrow))
     assert np.isfinite(leave_one_out(objective, now)).all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("n_features", [1, 3])
+def test_missing_values_in_tiny_units_with_extreme_weights(n_features, seed):
+    """What starts fill in was drawn with a covariance that was no float64 number."""
+    rng = np.random.default_rng(seed)
+    scale = 10.0 ** rng.choice([-149.0, -145.0], size=n_features)
+    X = rng.standard_normal((30, n_features)) * scale
+    X[rng.random(X.shape) < 0.2] = np.nan
+    weights = 10.0 ** rng.uniform(-100, 100, size=30)
+    completed = GroupedRows.of(InMemoryRows(X, weights)).completed.X
+    assert (np.abs(completed) < 100 * scale).all()
+    equal = GaussianMixtureEM(2, covariance_type="diag", random_state=0).fit(X)
+    assert np.isfinite(equal.impute(X)).all()

@@ -26,6 +26,10 @@ _GAIN, _ITERATIONS = 1e-4, 50
 # hardly any sample has together, nothing is known of how they vary together.
 _RIDGE = 1e-3
 
+# With extreme weights the variance of a feature can be far below the squares of its values. A
+# smaller one than the square of this, times the ridge, is no float64 number with all its digits.
+_LEAST_DEVIATION = 1e-151
+
 # Distance from most of the values of a feature, in units of the range of their middle half.
 _DISTANT = 10.0
 
@@ -49,7 +53,7 @@ class Completion:
         """From samples (m, d) with NaN and their positive weights; beside noise, or not."""
         sample = _without_distant_values(sample) if noise else sample
         mean, variances, constant = _of_features(sample)
-        scale = np.sqrt(np.where(variances > 0, variances, 1.0))
+        scale = np.where(constant, 1.0, np.maximum(np.sqrt(variances), _LEAST_DEVIATION))
         scaled = (sample.rows - mean) / scale
         if sample.rows.shape[1] > _MOST:
             return cls(one_gaussian(mean, scale**2), constant)
