@@ -73,7 +73,8 @@ class Objective:
         """What the log-density of a whole sample pays for `floor`, in nats, (K,) or (1,)."""
         if not self.floor.any():  # a precision may be beyond float64
             return np.zeros(1)
-        return 0.5 * parameters.covariance.precision_diagonal() @ self.floor
+        with np.errstate(over="ignore"):
+            return 0.5 * parameters.covariance.precision_diagonal() @ self.floor
 
     def local(self, rows: Rows) -> Objective:
         """For some components on a part of the samples: nothing is fixed, and the prior is that

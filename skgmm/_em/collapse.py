@@ -119,7 +119,8 @@ class CollapseTest:
         if not self.floor.any():
             return []
         covariance = parameters.covariance
-        fractions = covariance.precision_diagonal() * self.floor
+        with np.errstate(over="ignore"):  # then most of the variance is added
+            fractions = covariance.precision_diagonal() * self.floor
         # The sum over directions: the largest share is no more than that.
         sums = fractions.sum(axis=1)
         if not sums.max() > LARGEST_FRACTION:
@@ -168,7 +169,8 @@ class CollapseTest:
         least, d = weights.min(axis=1), factors.shape[-1]
         axes = (2, 3) if factors.ndim == 4 else 2
         added = np.sqrt(self.floor)
-        scaled = np.abs(factors * (added[:, None] if factors.ndim == 4 else added))
+        with np.errstate(over="ignore"):
+            scaled = np.abs(factors * (added[:, None] if factors.ndim == 4 else added))
         scaled = np.minimum(scaled, 1.0) ** 2  # of more the square may overflow
         n_samples = max(self.moments.total_weight, float(self.n_samples), float(self.n_represented))
         needed = min(d + 1.0, n_samples / (2.0 * weights.shape[1]))

@@ -78,7 +78,8 @@ def _separated(
         log_peak = np.where((other & (labels[:, None] >= 0)).T, -np.inf, log_peak)
     centred = [np.where(missing, 0.0, X - mean) for mean in mixture.means]
     whitened = [_times(own, apart) for own, apart in zip(factors, centred, strict=True)]
-    half = 0.5 * np.array([np.square(own).sum(axis=1) for own in whitened])
+    with np.errstate(over="ignore"):  # infinitely far from some components, not from all
+        half = 0.5 * np.array([np.square(own).sum(axis=1) for own in whitened])
     nearest = (log_peak - half).argmax(axis=0)
     relative = np.empty_like(log_peak)
     for n in np.unique(nearest):
@@ -88,7 +89,9 @@ def _separated(
             moved = np.where(missing[own], 0.0, mixture.means[n] - mixture.means[k])
             delta = _times(factor[own] - factors[n][own], centred[n][own])
             delta += _times(factor[own], moved)
-            relative[k, own] = log_peak[k, own] - (delta * (base + 0.5 * delta)).sum(axis=1)
+            with np.errstate(over="ignore", invalid="ignore"):
+                farther = (delta * (base + 0.5 * delta)).sum(axis=1)
+            relative[k, own] = log_peak[k, own] - np.where(np.isnan(farther), np.inf, farther)
     total = np.logaddexp.reduce(relative, axis=0)
     offset = half[nearest, np.arange(len(X))]
     return total - offset, (relative - total).T, singular

@@ -147,11 +147,13 @@ def _cheapest_without(merges: list[Merge], k: int) -> float:
 def _resplits(members: Members, merges: list[Merge], rng: RandomState) -> Iterator[Move]:
     """New splits of a component together with the neighbour that it would be merged with."""
     mass, pairs = members.moments.mass, list[tuple[int, int]]()
+    weights = members.parameters.weights
     for merge in merges:
         partner = int(np.argmax(members.taken[merge.freed]))
         pair = min(merge.freed, partner), max(merge.freed, partner)
-        far = members.removal[merge.freed] > _NEAR * mass[merge.freed]
-        if not (far and len(mass) > _MANY) and pair[0] != pair[1] and pair not in pairs:
+        far = len(mass) > _MANY and members.removal[merge.freed] > _NEAR * mass[merge.freed]
+        empty = not weights[list(pair)].any()
+        if not (far or empty) and pair[0] != pair[1] and pair not in pairs:
             pairs.append(pair)
     for pair, splits in zip(pairs, members.resplits(pairs, rng), strict=True):
         yield from (Move(one.gain, one, pair) for one in splits if abs(one.gain) > _SAME)

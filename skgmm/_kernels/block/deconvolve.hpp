@@ -196,6 +196,7 @@ private:
             std::fill(own, own + d, 0.0);
             for (int64_t k = 0; k < K; ++k) {
                 const double share = joint[k * W + lane];
+                if (share == 0.0) continue;  // of a component that has collapsed it may overflow
                 for (int64_t j = 0; j < d; ++j) {
                     double value = mixture.means[k * d + j];
                     const double* root = mixture.roots + (k * d + j) * d;
