@@ -239,7 +239,7 @@ def _run(
     tried = Tried()
     if settings.escape and start.random and start.sample is not None and start.warning is None:
         max_iter = settings.max_iter
-        chosen = relocated(objective, chosen, start.sample, stream, tried, max_iter)
+        chosen = relocated(objective, chosen, start.sample, stream, tried, max_iter, watch)
     result = _em(objective, start, chosen, resumed, options)
     refuse_only_noise(result.moments, rows)
     collapse = CollapseTest.of_fit(

@@ -18,6 +18,9 @@ from skgmm._starts.restarts import LeftOutError, Run
 
 logger = logging.getLogger("skgmm")
 
+# Times that moves are tried in a start: before the iterations, and after them.
+_MOVES = 2
+
 Fitted = Callable[[MixtureParameters], dict[str, Any]]
 """From parameters to the attributes of a fitted estimator."""
 
@@ -54,10 +57,10 @@ def followed(run: WatchedRun, settings: Settings, tasks: FitTasks | None, fitted
 
 
 class Watchers:
-    """Several listeners of the same start. Each of them can stop it."""
+    """Several listeners of the same start. Each of them can stop it, for good."""
 
     def __init__(self, watches: Sequence[Watch]) -> None:
-        self.watches = watches
+        self.watches, self.stopped = watches, False
 
     def begin(self) -> None:
         for watch in self.watches:
@@ -65,7 +68,13 @@ class Watchers:
 
     def end(self, progress: Progress) -> bool:
         wishes = [watch.end(progress) for watch in self.watches]  # call all, even if one stops
-        return any(wishes)
+        self.stopped |= any(wishes)
+        return self.stopped
+
+    def moved(self, parameters: MixtureParameters) -> bool:
+        wishes = [watch.moved(parameters) for watch in self.watches]
+        self.stopped |= any(wishes)
+        return self.stopped
 
     def done(self, result: EMResult | None) -> None:
         for watch in self.watches:
@@ -85,7 +94,7 @@ class FitTasks:
         self.fit.call_on_fit_task_begin(**self.arguments)
         # Created before the starts run, because they may run in parallel.
         self.starts = [
-            self.fit.subcontext("start", task_id=start, max_subtasks=mixture.max_iter)
+            self.fit.subcontext("start", task_id=start, max_subtasks=mixture.max_iter + _MOVES)
             for start in range(mixture.n_init)
         ]
 
@@ -108,15 +117,18 @@ class FitTasks:
 
 
 class StartTask:
-    """The task of a start, with its iterations as subtasks."""
+    """The task of a start; subtasks are its iterations, and moves with their rounds."""
 
     def __init__(self, tasks: FitTasks, context: Any, fitted: Fitted) -> None:
         self.tasks, self.context, self.fitted = tasks, context, fitted
         self.iteration: Any = None
+        self.moves: Any = None
+        self.stopped = False  # after moves
         self.best: Progress | None = None
         context.call_on_fit_task_begin(**tasks.arguments)
 
     def begin(self) -> None:
+        self._end_moves()
         if self.iteration is None:
             self.iteration = self.context.subcontext("iteration")
             self.iteration.call_on_fit_task_begin(**self.tasks.arguments)
@@ -125,9 +137,23 @@ class StartTask:
         # Split-and-merge moves start below the optimum.
         if self.best is None or progress.objective > self.best.objective:
             self.best = progress
-        return self._end_iteration()
+        return self._end_iteration() or self.stopped
+
+    def moved(self, parameters: MixtureParameters) -> bool:
+        if self.moves is None:
+            self.moves = self.context.subcontext("moves", max_subtasks=None)
+            self.moves.call_on_fit_task_begin(**self.tasks.arguments)
+        round_of_moves = self.moves.subcontext("round")
+        round_of_moves.call_on_fit_task_begin(**self.tasks.arguments)
+        return self._end(round_of_moves, parameters)
+
+    def _end_moves(self) -> None:
+        moves, self.moves = self.moves, None
+        if moves is not None:
+            self.stopped |= self._end(moves)
 
     def done(self, result: EMResult | None) -> None:
+        self._end_moves()
         if self.iteration is not None:
             self._end_iteration()
         if self._end(self.context):
@@ -137,9 +163,11 @@ class StartTask:
         iteration, self.iteration = self.iteration, None
         return self._end(iteration)
 
-    def _end(self, context: Any) -> bool:
-        best = self.best
-        attributes = None if best is None else lambda: self.fitted(best.parameters)
+    def _end(self, context: Any, parameters: MixtureParameters | None = None) -> bool:
+        best = parameters
+        if best is None and self.best is not None:
+            best = self.best.parameters
+        attributes = None if best is None else lambda: self.fitted(best)
         return bool(
             context.call_on_fit_task_end(
                 **self.tasks.arguments, reconstruction_attributes=attributes
@@ -184,6 +212,9 @@ class StartLog:
             if self.verbose > 1:
                 line += f", gain {progress.gain:.2e}, {perf_counter() - self.began:.3f} s"
             say(line)
+        return False
+
+    def moved(self, parameters: MixtureParameters) -> bool:
         return False
 
     def done(self, result: EMResult | None) -> None:

@@ -587,3 +587,38 @@ def test_callbacks_see_the_noise_the_prior_and_what_is_fixed(rows, parameters):
     assert seen.bic(rows) == pytest.approx(mixture.bic(rows))
     for name in ("noise_weight_", "log_prior_", "n_parameters_"):
         assert getattr(seen, name, None) == pytest.approx(getattr(mixture, name, None))
+
+
+@pytest.fixture
+def many_clusters():
+    rng = np.random.default_rng(0)
+    centres = 6.0 * rng.normal(size=(70, 4))
+    return centres[rng.integers(0, 70, size=4000)] + rng.normal(size=(4000, 4))
+
+
+@needs_callbacks
+@pytest.mark.parametrize("moves", [0, 1])
+def test_a_callback_stops_rounds_of_moves(many_clusters, moves):
+    """Moves before the iterations, and after them."""
+    mixture = GaussianMixtureEM(70, covariance_type="diag", random_state=0)
+    recorder = Recorder()
+    clone(mixture).set_callbacks(recorder).fit(many_clusters)
+    ends = recorder.names("end")
+    before = [ends[:i].count("round") for i, name in enumerate(ends) if name == "moves"]
+    number = 1 + (before[0] if moves else 0)
+    stopping = Recorder(lambda name, count: name == "round" and count == number)
+    found = mixture.set_callbacks(stopping).fit(many_clusters)
+    assert found.status_ == "stopped by callback"
+    ends = stopping.names("end")
+    assert ends.count("round") == number
+    after = ends[len(ends) - ends[::-1].index("round") :]
+    # Parameters that are not of all samples yet are evaluated once.
+    assert after in (["moves", "iteration", "start", "fit"], ["moves", "start", "fit"])
+
+
+@needs_callbacks
+def test_a_callback_stops_a_start_after_its_moves(many_clusters):
+    stopping = Recorder(lambda name, count: name == "moves")
+    mixture = GaussianMixtureEM(70, covariance_type="diag", random_state=0)
+    assert mixture.set_callbacks(stopping).fit(many_clusters).status_ == "stopped by callback"
+    assert stopping.names("end").count("iteration") == 1

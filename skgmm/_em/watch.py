@@ -28,5 +28,8 @@ class Watch(Protocol):
     def end(self, progress: Progress) -> bool:
         """After an iteration: whether to stop here."""
 
+    def moved(self, parameters: MixtureParameters) -> bool:
+        """After a round of moves between iterations: whether to stop here."""
+
     def done(self, result: EMResult | None) -> None:
         """After the start, which failed if there is no result."""

@@ -13,6 +13,7 @@ from skgmm._em.collapse import CollapseTest
 from skgmm._em.compiled import supports
 from skgmm._em.loop import EM
 from skgmm._em.result import EMResult
+from skgmm._em.watch import Watch
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
@@ -82,6 +83,8 @@ class MoveSearch:
     complete : bool
         Whether the result was fitted to the same samples. If not, EM is run on these first: every
         optimum gains when it is fitted to the sample alone.
+    watch : Watch or None
+        Told of each round, and may stop the search.
     """
 
     def __init__(
@@ -95,8 +98,10 @@ class MoveSearch:
         tried: Tried,
         only_repair: bool,
         complete: bool,
+        watch: Watch | None = None,
     ) -> None:
         self.complete = complete
+        self.watch, self.stopped = watch, False
         self.objective, self.collapse, self.result = objective, collapse, result
         # Moves are proposed from whole samples, and evaluated on all.
         self.completed = objective.completed(result.parameters)
@@ -131,7 +136,7 @@ class MoveSearch:
         here = first = self.diagnose(run.until(0 if self.complete else _STEPS))
         if not self.complete:
             self._spend_passes(len(here.objectives) + 1)
-        while not self.budget.exhausted:
+        while not (self.budget.exhausted or self._told_to_stop(here)):
             end = self._better(here)
             if end is None:
                 break
@@ -141,6 +146,12 @@ class MoveSearch:
             chosen = self.optima.preferred(here)
             here, self.compact = chosen, chosen is not here
         return None if here is first else here.parameters
+
+    def _told_to_stop(self, here: EMResult) -> bool:
+        """Whether a callback requests a stop before the next round."""
+        if self.watch is not None:
+            self.stopped = self.watch.moved(here.parameters)
+        return self.stopped
 
     def _better(self, here: EMResult) -> EMResult | None:
         """An end that is better than this one, if one is found."""

@@ -17,6 +17,7 @@ from numpy.random import RandomState
 from skgmm._em.collapse import CollapseTest
 from skgmm._em.loop import EM
 from skgmm._em.result import EMResult
+from skgmm._em.watch import Watch
 from skgmm._kernels import LostRowError
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
@@ -46,6 +47,7 @@ def relocated(
     stream: Stream,
     tried: Tried,
     max_iter: int,
+    watch: Watch | None = None,
 ) -> MixtureParameters:
     """The start after a few iterations and swaps; with few components, the start.
 
@@ -57,6 +59,8 @@ def relocated(
         Trials at previous optima; updated.
     max_iter : int
         Of the fit: with few iterations the start is not changed.
+    watch : Watch or None
+        Told of each round of swaps, and may stop them.
     """
     K, form = start.n_components, objective.structure.scatter
     if not are_few(K, form) or max_iter < _BEFORE or freezes(objective, K):
@@ -68,7 +72,7 @@ def relocated(
     budget = Budget(work_of_passes(on_sample, K, min(_PASSES, max_iter)))
     if budget.left < work_of_passes(on_sample, K, _BEFORE) + work_of_estimates(on_sample, K, K):
         return start
-    relocation = _Relocation(on_sample, objective.rows.n_counted, tried, budget, stream())
+    relocation = _Relocation(on_sample, objective.rows.n_counted, tried, budget, stream(), watch)
     return relocation.end(start)
 
 
@@ -81,6 +85,7 @@ class _Relocation:
     tried: Tried
     budget: Budget
     rng: RandomState
+    watch: Watch | None = None
 
     def end(self, start: MixtureParameters) -> MixtureParameters:
         """The parameters after the last swaps that gain."""
@@ -97,6 +102,8 @@ class _Relocation:
         better: EMResult | None = collapse.diagnose(first)
         while better is not None:
             here = better
+            if self.watch is not None and self.watch.moved(here.parameters):
+                break
             better = self._better(here, whole, collapse)
         return here.parameters
 

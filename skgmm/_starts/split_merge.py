@@ -111,10 +111,21 @@ def split_and_merge(
     starts: Iterator[Start] = chain(_parameters(candidates[1:]), spare)
     complete = sample.complete
     search = MoveSearch(
-        on_sample, collapse, result, starts, budget, rng, tried, only_repair, complete
+        on_sample,
+        collapse,
+        result,
+        starts,
+        budget,
+        rng,
+        tried,
+        only_repair,
+        complete,
+        options.get("watch"),
     )
     found = search.best()
     left = max_iter - len(result.objectives)
+    if search.stopped:
+        result = replace(result, status=EMStatus.STOPPED)
     if found is None or left < 1:
         return result
     run = EM(objective, found, **options)
