@@ -72,10 +72,9 @@ print(test)
 
 # %%
 # One component is rejected, with the smallest p-value that 499 replications allow. The test of two
-# against three is not settled: the p-value is 0.03 here, but it was 0.04, 0.08, 0.08 and 0.10 in
-# runs with other seeds and 99, 299, 1,999 and 199 replications. With three components the
-# likelihood has several optima, and not every run finds the same one; a p-value that depends on
-# this should not decide. BIC and ICL prefer two components, and we go on with two.
+# against three is not settled: the p-value is 0.03 here, and it was 0.05, 0.04, 0.02 and 0.05 in
+# runs with other seeds and 99, 299, 199 and 999 replications. BIC and ICL prefer two components,
+# and we go on with two.
 
 # %%
 # The components

@@ -29,6 +29,7 @@ from skgmm._threads import run_in_workers, single_threaded_blas
 from skgmm.covariance import CovarianceType, Structure, find_structure
 from skgmm.model_selection._advice import relative_weights
 from skgmm.model_selection._search_data import SearchData
+from skgmm.model_selection._second_fit import better_of_two
 from skgmm.model_selection._sweep import sweep
 
 
@@ -108,7 +109,7 @@ class _Test:
         """Twice the gain of one more component, and the mixture without it.
 
         Rows drawn and the user's are treated alike, or the distribution would be of something
-        else: the same starts and the same search, from one component fewer to one more.
+        else: the same search, from one component fewer to one more, and the same second fits.
         """
         K = self.n_components
         sizes = list(range(max(1, K - 1), K + 2))
@@ -126,14 +127,15 @@ class _Test:
         table, complete = sweep(data, [self.structure], 1)
         if not complete:
             raise KeyboardInterrupt
-        less, more = table[self.structure.name, K], table[self.structure.name, K + 1]
-        for fit in (less, more):
+        fits = table[self.structure.name, K], table[self.structure.name, K + 1]
+        for fit in fits:
             if fit.result is None:
                 raise ValueError(f"{fit.n_components} components: {fit.status}")
-        assert less.result is not None
-        statistic = 2.0 * (more.log_likelihood - less.log_likelihood)
+        given = {"prior": self.prior, "noise": self.noise, "fixed": self.fixed}
+        options = {"reg_covar": self.reg_covar, **given, **self.options}
+        less, more = (better_of_two(fit, rows, rng, options) for fit in fits)
         # The models are nested: less than 0 is rounding, or what the prior takes.
-        return max(0.0, statistic), less.result.parameters
+        return max(0.0, 2.0 * (more[0] - less[0])), less[1]
 
     def replicate(self, null: _Null, seed: int) -> float:
         """The statistic of samples drawn from the mixture; NaN if a model cannot be fitted."""
