@@ -27,6 +27,7 @@ from skgmm import (
     ConjugatePrior,
     GaussianMixtureClassifier,
     GaussianMixtureEM,
+    GaussianMixtureRegressor,
     GaussianMixtureSearch,
     RowBlocks,
 )
@@ -556,3 +557,27 @@ def test_what_is_not_in_memory_and_what_is_not_fitted():
     for method in ("predict", "predict_proba", "predict_log_proba"):
         with pytest.raises(NotFittedError):
             getattr(GaussianMixtureClassifier(), method)(X)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "remedy"),
+    [
+        (
+            GaussianMixtureClassifier(),
+            r"GaussianMixtureClassifier\(mixture=GaussianMixtureEM\(\)\)",
+        ),
+        (
+            GaussianMixtureRegressor(),
+            r'GaussianMixtureRegressor\(mixture=GaussianMixtureEM\(prior="auto"\)\)',
+        ),
+    ],
+)
+def test_parameters_of_a_mixture_that_is_none_cannot_be_searched(estimator, remedy):
+    grid = {"mixture__n_components": [1, 2]}
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match=f"no parameter 'n_components' to set.*{remedy}"):
+        GridSearchCV(estimator, grid).fit(X, y)
+    given = clone(estimator).set_params(mixture=GaussianMixtureEM(), mixture__n_components=2)
+    assert given.mixture.n_components == 2
+    found = GridSearchCV(given, grid, cv=3).fit(X, y)
+    assert found.best_params_["mixture__n_components"] in (1, 2)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgmm._applications.supervised.by_class import check_enough, combined, fit_all, fit_each
 from skgmm._applications.supervised.classes import Classes, check_priors
+from skgmm._applications.supervised.mixture_parameter import MixtureParameterMixin
 from skgmm._applications.supervised.partly_labelled import PartlyLabelled
 from skgmm._applications.supervised.samples import (
     AnyMixture,
@@ -39,6 +40,7 @@ class GaussianMixtureClassifier(
     MissingValuesMixin,
     VersionedPickleMixin,
     NamedParametersMixin,
+    MixtureParameterMixin,
     ClassifierMixin,
     BaseEstimator,
 ):
@@ -53,6 +55,7 @@ class GaussianMixtureClassifier(
     ----------
     mixture : GaussianMixtureEM, GaussianMixtureSearch or None, default=None
         The model, which is cloned. None is ``GaussianMixtureEM()``, one Gaussian for each class.
+        To search over its parameters (``mixture__n_components``) give it, because None has none.
     ties : {'within', 'across'}, default='within'
         'within': a mixture for each class, fitted separately (mixture discriminant analysis,
         MclustDA); a :class:`GaussianMixtureSearch` chooses the number of components and the
@@ -118,6 +121,8 @@ class GaussianMixtureClassifier(
         component_classes_: Array
         n_features_in_: int
         feature_names_in_: Array
+
+    _none_is = "GaussianMixtureEM()"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "mixture": [GaussianMixtureEM, GaussianMixtureSearch, None],

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skgmm._applications.supervised.mixture_parameter import MixtureParameterMixin
 from skgmm._applications.supervised.samples import (
     AnyMixture,
     best_of,
@@ -57,6 +58,7 @@ class GaussianMixtureRegressor(
     MissingValuesMixin,
     VersionedPickleMixin,
     NamedParametersMixin,
+    MixtureParameterMixin,
     MultiOutputMixin,
     RegressorMixin,
     BaseEstimator,
@@ -72,7 +74,8 @@ class GaussianMixtureRegressor(
     ----------
     mixture : GaussianMixtureEM, GaussianMixtureSearch or None, default=None
         The model of features and targets, which is cloned. None is one Gaussian with a weak prior,
-        ``GaussianMixtureEM(prior="auto")``.
+        ``GaussianMixtureEM(prior="auto")``. To search over its parameters
+        (``mixture__n_components``) give it, because None has none.
 
     Attributes
     ----------
@@ -112,6 +115,8 @@ class GaussianMixtureRegressor(
         n_targets_: int
         n_features_in_: int
         feature_names_in_: Array
+
+    _none_is = 'GaussianMixtureEM(prior="auto")'
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "mixture": [GaussianMixtureEM, GaussianMixtureSearch, None],
