@@ -5,7 +5,7 @@ left as they were by a call that fails. And the warnings of a fit.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -25,6 +25,19 @@ def snapshot(estimator: Estimator) -> Estimator:
     copied = object.__new__(type(estimator))
     copied.__dict__ = dict(vars(estimator))
     return copied
+
+
+def copy_features(estimator: object, other: object) -> None:
+    """Give another estimator the number, and the names, of the features."""
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(estimator, name):
+            setattr(other, name, getattr(estimator, name))
+
+
+def changes(names: Sequence[str], was: Sequence[Any], now: Sequence[Any]) -> list[str]:
+    """What has changed, in words."""
+    values = zip(names, was, now, strict=True)
+    return [f"{name} from {a!r} to {b!r}" for name, a, b in values if a != b]
 
 
 def of_one_fit(method: Method) -> Method:

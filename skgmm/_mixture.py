@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from skgmm import _validation
 from skgmm._em.settings import Acceleration, Settings
-from skgmm._fitted import replacing, undone_on_error, warn_after_fit
+from skgmm._fitted import changes, replacing, undone_on_error, warn_after_fit
 from skgmm._fitting import fit_mixture
 from skgmm._fixed import ParameterName
 from skgmm._inference.distribution import DistributionMixin
@@ -498,12 +498,7 @@ default='auto'
         if was == now:
             return self._parameters(), []
         names = ("n_components", "n_features", "covariance_type")
-        changed = [
-            f"{name} from {a!r} to {b!r}"
-            for name, a, b in zip(names, was, now, strict=True)
-            if a != b
-        ]
         return None, [
             "warm_start cannot continue the previous fit, because of a change of "
-            f"{', '.join(changed)}: the fit starts from scratch."
+            f"{', '.join(changes(names, was, now))}: the fit starts from scratch."
         ]

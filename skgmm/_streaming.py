@@ -18,7 +18,7 @@ from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.settings import Settings
 from skgmm._em.stepwise import StepSize, StreamState
 from skgmm._em.stream_prior import prior_changed, prior_of_memory
-from skgmm._fitted import snapshot
+from skgmm._fitted import changes, copy_features, snapshot
 from skgmm._fitting import attributes_of, fit_mixture
 from skgmm._inference import MixtureInference
 from skgmm._linalg import Array
@@ -26,6 +26,7 @@ from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, seeded_draws
 from skgmm._prior import ConjugatePrior, Prior
 from skgmm._rows.base import InMemoryRows, Rows
+from skgmm._rows.block import joined
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.grouped import as_observed
 from skgmm._rows.missing import check_features_observed, n_observed
@@ -58,11 +59,9 @@ def continue_fit(mixture: MixtureInference, rows: InMemoryRows) -> list[str]:
 
 
 def _check_unchanged(mixture: MixtureInference, settings: Settings) -> None:
-    was = {"n_components": len(mixture.means_), "covariance_type": mixture._structure().name}
-    now = {"n_components": settings.n_components, "covariance_type": settings.structure.name}
-    changed = [
-        f"{name} from {was[name]!r} to {now[name]!r}" for name in was if was[name] != now[name]
-    ]
+    was = len(mixture.means_), mixture._structure().name
+    now = settings.n_components, settings.structure.name
+    changed = changes(("n_components", "covariance_type"), was, now)
     if (mixture._background() is None) != (noise_of(mixture.noise) is None):
         changed.append("noise")
     used = getattr(mixture, "prior_", None)
@@ -216,9 +215,7 @@ def merge_into(
     mixture.__dict__.update(_attributes(found, result, memory, reg))
     mixture.n_iter_ = 1
     mixture._draws = seeded_draws(mixture.random_state)
-    for name in ("n_features_in_", "feature_names_in_"):
-        if hasattr(first, name):
-            setattr(mixture, name, getattr(first, name))
+    copy_features(first, mixture)
     messages = result.advice(getattr(first, "feature_names_in_", None))
     if loss > explained(structure, memory, len(parts)):
         messages.append(
@@ -287,10 +284,8 @@ class WarmUpBuffer:
 
     def arrays(self) -> tuple[Array, Array | None]:
         """All rows, and their weights if any have some."""
-        X = np.concatenate([X for X, _ in self.blocks])
-        if all(weights is None for _, weights in self.blocks):
-            return X, None
-        return X, np.concatenate([np.ones(len(X)) if w is None else w for X, w in self.blocks])
+        rows = joined([InMemoryRows(*block) for block in self.blocks])
+        return rows.X, rows.sample_weight
 
 
 @dataclass

@@ -17,14 +17,13 @@ many samples at once: a regression for each pattern of missing values, applied t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from skgmm._inference.marginal import as_full, marginal_parameters
-from skgmm._kernels import LostRowError
+from skgmm._kernels import numbering_lost_rows
 from skgmm._linalg import Array, symmetrised
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.e_step import averaged_lines, log_responsibilities
@@ -121,7 +120,7 @@ class Conditioning:
         expected = np.empty((n_samples, n_components, n_wanted))
         within = np.empty((len(observed), n_components, n_wanted, n_wanted))
         for number, (own, regression, x) in enumerate(self._parts(values, observed, pattern)):
-            with _numbered(own, n_samples):
+            with numbering_lost_rows(numbers=own):
                 weights[own], expected[own] = regression.apply(x)
             within[number] = regression.covariances
         return Conditional(weights, expected, within, pattern)
@@ -134,7 +133,7 @@ class Conditioning:
         observed, pattern = _patterns(values, complete)
         mean = np.empty((n_samples, self.mixture.n_features - len(self.given)))
         for own, regression, x in self._parts(values, observed, pattern):
-            with _numbered(own, n_samples):
+            with numbering_lost_rows(numbers=own):
                 mean[own] = regression.mean(x)
         return mean
 
@@ -155,15 +154,6 @@ class Conditioning:
                 self._regressions.clear()
             found = self._regressions[key] = _Regression.of(self.mixture, self.given, seen)
         return found
-
-
-@contextmanager
-def _numbered(own: Any, n_samples: int) -> Iterator[None]:
-    """Errors that name a sample number it among all samples, not among its `own` ones."""
-    try:
-        yield
-    except LostRowError as error:
-        raise LostRowError(int(np.arange(n_samples)[own][error.row])) from error
 
 
 def _patterns(values: Array, complete: bool) -> tuple[Array, Array]:

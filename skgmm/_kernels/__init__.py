@@ -86,6 +86,16 @@ class LostRowError(ValueError):
         return type(self), (self.row,)  # it may come from another process
 
 
+@contextmanager
+def numbering_lost_rows(first: int = 0, numbers: Array | slice = slice(None)) -> Iterator[None]:
+    """Errors number a row among all: from the first of these on, or as `numbers` say."""
+    try:
+        yield
+    except LostRowError as error:
+        row = error.row if isinstance(numbers, slice) else int(numbers[error.row])
+        raise LostRowError(first + row) from error
+
+
 @dataclass(frozen=True)
 class Model:
     """What rows are summed under."""

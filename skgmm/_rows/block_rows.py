@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from skgmm._kernels import LostRowError, unit_rows
+from skgmm._kernels import numbering_lost_rows, unit_rows
 from skgmm._linalg import Array
 from skgmm._rows.base import ArrayRows, InMemoryRows, Sum
 from skgmm._rows.block import Block, Features, joined, opened
@@ -41,10 +41,6 @@ class BlockRows(OutOfCoreRows):
     files: dict[str, FileState] | None = None  # as they were in that pass
     component_labels: Array | None = None  # (n,) the component where it is known, else -1
     background: Background | None = None
-
-    @property
-    def n_features(self) -> int:  # type: ignore[override]
-        return self.features.number
 
     @property
     def n_samples(self) -> int:  # type: ignore[override]
@@ -129,10 +125,8 @@ class BlockRows(OutOfCoreRows):
         """The function, whose error about a row counts from the first of all rows."""
 
         def numbered(part: InMemoryRows) -> Item:
-            try:
+            with numbering_lost_rows(part.first):
                 return function(self.known.of(part))
-            except LostRowError as error:
-                raise LostRowError(part.first + error.row) from error
 
         return numbered
 

@@ -10,7 +10,7 @@ from typing import Any
 import dask
 import numpy as np
 
-from skgmm._kernels import LostRowError, unit_rows
+from skgmm._kernels import unit_rows
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.block import Block, Features, opened
 from skgmm._rows.missing import unmasked
@@ -34,10 +34,6 @@ class Chunk:
         if not np.isnan(self.length):
             _check_length(part.n_samples, self.length, self.where)
         return part.part(self.used), largest
-
-    def lost(self, error: LostRowError) -> LostRowError:
-        """The error about a row that is used, with its number among all."""
-        return LostRowError(self.before + error.row)
 
 
 def chunks_of(X: Any, sample_weight: Any | None) -> list[Chunk]:

@@ -20,7 +20,7 @@ import dask
 import numpy as np
 from dask.sizeof import sizeof
 
-from skgmm._kernels import LostRowError, Total
+from skgmm._kernels import Total, numbering_lost_rows
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._rows.base import ArrayRows, InMemoryRows, Sum
@@ -65,10 +65,6 @@ class DaskRows(OutOfCoreRows):
     @property
     def n_samples(self) -> int:  # type: ignore[override]
         return self.X.shape[0]
-
-    @property
-    def n_features(self) -> int:  # type: ignore[override]
-        return self.X.shape[1]
 
     @property
     def dtype(self) -> np.dtype:  # type: ignore[override]
@@ -186,10 +182,8 @@ def _ask(
 
     def of(chunk: Chunk) -> Any:
         part, _ = chunk.opened(features, n_threads, seen)
-        try:
+        with numbering_lost_rows(chunk.before):
             return function(part)
-        except LostRowError as error:
-            raise chunk.lost(error) from error
 
     return reduce(add, map(of, chunks))
 
@@ -214,7 +208,5 @@ def _by_row(
 ) -> Array:
     number = block_id[0]
     part, _ = opened(Block(chunk, None, f"chunk {number}"), features, 1, False)
-    try:
+    with numbering_lost_rows(firsts[number]):
         return function(part)
-    except LostRowError as error:
-        raise LostRowError(firsts[number] + error.row) from error

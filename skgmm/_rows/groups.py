@@ -7,14 +7,12 @@ visited together, in batches (see `incomplete`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from skgmm._kernels import LostRowError
+from skgmm._kernels import numbering_lost_rows
 from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
@@ -55,7 +53,7 @@ class PatternGroup:
     def expectation(self, mixture: MixtureParameters, form: Scatter, floor: Array) -> Moments:
         pushed, floor = self.view.push(mixture), floor[self.view.observed]
         seen_form, log_noise = pushed.form(form), self.view.log_noise(mixture)
-        with self._numbered():
+        with numbering_lost_rows(numbers=self.numbers):
             if log_noise == -np.inf:
                 seen = self.rows.expectation(pushed.seen, seen_form, floor)
             else:
@@ -64,18 +62,10 @@ class PatternGroup:
 
     def log_parts(self, mixture: MixtureParameters) -> tuple[Array, Array]:
         seen = self.view.push(mixture).seen
-        with self._numbered():
+        with numbering_lost_rows(numbers=self.numbers):
             if self.view.background is not None:
                 return log_parts_beside(self.rows, seen, self.view.log_noise(mixture))
             return e_step.log_parts(self.rows.X, seen, self.rows.n_threads)
-
-    @contextmanager
-    def _numbered(self) -> Iterator[None]:
-        """Errors about a row name the sample that it is."""
-        try:
-            yield
-        except LostRowError as error:
-            raise LostRowError(int(self.numbers[error.row])) from error
 
 
 @dataclass(frozen=True)

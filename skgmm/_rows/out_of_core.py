@@ -11,6 +11,7 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import Rows
+from skgmm._rows.block import Features
 from skgmm._rows.coding import Coding
 from skgmm._rows.first_pass import FirstPass
 from skgmm._rows.grouped import GroupedRows, RowsInMemory, finished, rows_of
@@ -25,12 +26,17 @@ from skgmm._threads import cached_property
 class OutOfCoreRows(Rows):
     """Rows that are not in memory, of which a fit knows what a first pass over them has found."""
 
+    features: Features
     first_pass: FirstPass | None
     component_labels: Array | None = None  # (n,) the component where it is known, else -1
 
     @property
     def n_counted(self) -> int:  # type: ignore[override]
         return self.after_first_pass.n_counted
+
+    @property
+    def n_features(self) -> int:  # type: ignore[override]
+        return self.features.number
 
     @property
     def whole(self) -> bool:  # type: ignore[override]

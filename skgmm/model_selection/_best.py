@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skgmm._em.settings import Settings
+from skgmm._fitted import copy_features
 from skgmm._fitting import Fit, fit_mixture
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._rows.base import Rows
@@ -16,6 +17,9 @@ from skgmm._starts.choose import single_candidate, table_of_starts
 from skgmm._starts.labelled import order_of_labels
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._table import ModelFit
+
+COMMON = ("tol", "reg_covar", "noise", "prior", "random_state", "n_jobs")
+"""Constructor parameters of a search that are those of its mixtures."""
 
 
 def as_estimator(
@@ -49,18 +53,9 @@ def _unfitted(search: Any, chosen: ModelFit) -> GaussianMixtureEM:
     mixture = GaussianMixtureEM(
         chosen.n_components,
         covariance_type=chosen.structure.name,
-        tol=search.tol,
-        reg_covar=search.reg_covar,
-        max_iter=search.max_iter,
-        noise=search.noise,
-        prior=search.prior,
-        fixed=search.fixed,
-        random_state=search.random_state,
-        n_jobs=search.n_jobs,
+        **{name: getattr(search, name) for name in (*COMMON, "max_iter", "fixed")},
     )
-    for name in ("n_features_in_", "feature_names_in_"):
-        if hasattr(search, name):
-            setattr(mixture, name, getattr(search, name))
+    copy_features(search, mixture)
     return mixture
 
 

@@ -28,6 +28,7 @@ from skgmm._sklearn_compat import Interval, StrOptions, validate_params
 from skgmm._threads import run_in_workers, single_threaded_blas
 from skgmm.covariance import CovarianceType, Structure, find_structure
 from skgmm.model_selection._advice import relative_weights
+from skgmm.model_selection._best import COMMON
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._second_fit import better_of_two
 from skgmm.model_selection._sweep import sweep
@@ -189,14 +190,9 @@ _FEW_FAILURES = 0.1
         "covariance_type": [str],
         "n_bootstrap": [Interval(Integral, 1, None, closed="left")],
         "level": [Interval(Real, 0.0, 1.0, closed="neither")],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
-        "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "noise": [StrOptions({"auto"}), UniformNoise, None],
-        "prior": [StrOptions({"auto", "mclust"}), ConjugatePrior, None],
         "fixed": [StrOptions({"weights"}), None],
-        "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        **{name: GaussianMixtureEM._parameter_constraints[name] for name in COMMON},
     },
     prefer_skip_nested_validation=False,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,9 +42,9 @@ class CriterionScorer(BaseScorer):
     {'covariance_type': 'VEV', 'n_components': 2}
     """
 
-    def __init__(self, score_func: Callable[..., float], name: str) -> None:
-        super().__init__(score_func, 1, {}, "predict")
-        self._name = name
+    def __init__(self, criterion: str) -> None:
+        super().__init__(partial(_negative, criterion), 1, {}, "predict")
+        self._name = f"{criterion}_scorer"
 
     def __repr__(self) -> str:
         return self._name
@@ -89,8 +89,13 @@ class CriterionScorer(BaseScorer):
         return self(estimator, X, y, **options)
 
 
+# scikit-learn reads the parameters of a scorer from the signature.
 def _negative(
-    name: str, estimator: BaseEstimator, X: ArrayLike, sample_weight: ArrayLike | None
+    name: str,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: Any = None,
+    sample_weight: ArrayLike | None = None,
 ) -> float:
     if hasattr(estimator, "named_steps"):
         X, estimator = estimator[:-1].transform(X), estimator[-1]
@@ -102,39 +107,18 @@ def _negative(
             f"{degenerate} have collapsed: the likelihood does not measure fit. "
             "Increase reg_covar, or exclude such models.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
         return np.nan
     weights = {} if sample_weight is None else {"sample_weight": sample_weight}
     return -float(getattr(estimator, name)(X, **weights))
 
 
-# scikit-learn reads the parameters of a scorer from the signature of its function.
-
-
-def _bic(
-    estimator: BaseEstimator, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
-) -> float:
-    return _negative("bic", estimator, X, sample_weight)
-
-
-def _aic(
-    estimator: BaseEstimator, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
-) -> float:
-    return _negative("aic", estimator, X, sample_weight)
-
-
-def _icl(
-    estimator: BaseEstimator, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
-) -> float:
-    return _negative("icl", estimator, X, sample_weight)
-
-
-bic_scorer = CriterionScorer(_bic, "bic_scorer")
+bic_scorer = CriterionScorer("bic")
 """The negative BIC as a :class:`CriterionScorer`."""
 
-aic_scorer = CriterionScorer(_aic, "aic_scorer")
+aic_scorer = CriterionScorer("aic")
 """The negative AIC as a :class:`CriterionScorer`."""
 
-icl_scorer = CriterionScorer(_icl, "icl_scorer")
+icl_scorer = CriterionScorer("icl")
 """The negative ICL as a :class:`CriterionScorer`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from numbers import Integral, Real
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from skgmm._fitted import replacing, undone_on_error, warn_after_fit
 from skgmm._inference.representation import RepresentationMixin
 from skgmm._linalg import Array
+from skgmm._mixture import GaussianMixtureEM
 from skgmm._prior import ConjugatePrior, PriorName
 from skgmm._rows.base import Rows
 from skgmm._rows.intake import rows_and_sample, with_errors
@@ -32,6 +33,7 @@ from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.covariance import CovarianceType
 from skgmm.model_selection._answers import AnswersAsTheBest
+from skgmm.model_selection._best import COMMON
 from skgmm.model_selection._drawn import SAMPLES_OUT_OF_CORE
 from skgmm.model_selection._grid import sizes_of, structures_of
 from skgmm.model_selection._report import SearchSummary
@@ -168,19 +170,9 @@ class GaussianMixtureSearch(
         "criterion": [options_of(Criterion)],
         "cv": ["cv_object"],
         "max_samples": [Interval(Integral, 2, None, closed="left"), None],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
-        "reg_covar": [StrOptions({"auto"}), Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "noise": [StrOptions({"auto"}), UniformNoise, None],
-        "prior": [options_of(PriorName), ConjugatePrior, None],
         "fixed": [StrOptions({"weights"}), None],
-        "random_state": ["random_state"],
-        "n_jobs": [
-            Interval(Integral, None, -1, closed="right"),
-            Interval(Integral, 1, None, closed="left"),
-            None,
-        ],
-        "verbose": ["verbose"],
+        **{name: GaussianMixtureEM._parameter_constraints[name] for name in (*COMMON, "verbose")},
     }
 
     def __init__(

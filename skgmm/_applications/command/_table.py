@@ -7,7 +7,8 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,12 +69,15 @@ def read_table(data: Input, form: Format, choose: Choice = all_columns) -> Table
     """
     start = data.start
     if start.startswith(_NUMPY):
-        return _of_array(_numpy(data), form, data.name, choose)
+        with _complete(data, ".npy file of numbers", ValueError, EOFError):
+            array = np.load(io.BytesIO(data.content), allow_pickle=False)
+        return _of_array(array, form, data.name, choose)
     if start.startswith(_PARQUET):
         return _parquet(data, form, choose)
     for magic, decompress in _COMPRESSED.items():
         if start.startswith(magic):
-            data = Input(data.name, _decompressed(data, decompress))
+            with _complete(data, "compressed file", EOFError, lzma.LZMAError, zlib.error):
+                data = Input(data.name, decompress(data.content))
             break
     fast = read_fast(data, form, choose)
     if fast is not None:
@@ -81,18 +85,14 @@ def read_table(data: Input, form: Format, choose: Choice = all_columns) -> Table
     return Table(*read_csv(decode(data), data.name, *form, choose))
 
 
-def _decompressed(data: Input, decompress: Callable[[bytes], bytes]) -> bytes:
+@contextmanager
+def _complete(data: Input, kind: str, *errors: type[Exception]) -> Iterator[None]:
+    """Errors about the bytes of a file name it."""
+    broken: tuple[type[Exception], ...] = (OSError, *errors)
     try:
-        return decompress(data.content)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise ValueError(f"{data.name} is not a complete compressed file: {error}") from error
-
-
-def _numpy(data: Input) -> Array:
-    try:
-        return np.load(io.BytesIO(data.content), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{data.name} is not a complete .npy file of numbers: {error}") from error
+        yield
+    except broken as error:
+        raise ValueError(f"{data.name} is not a complete {kind}: {error}") from error
 
 
 def _of_array(
@@ -138,10 +138,8 @@ def _parquet(data: Input, form: Format, choose: Choice) -> Table:
         ) from error
     from skgmm._rows.arrow import Columns
 
-    try:
+    with _complete(data, "Parquet file", pyarrow.ArrowException):
         table = read_table(pyarrow.BufferReader(data.content))
-    except (pyarrow.ArrowException, OSError) as error:
-        raise ValueError(f"{data.name} is not a complete Parquet file: {error}") from error
     if not table.num_rows:
         raise ValueError(f"{data.name} is empty")
     table = table.select(choose(table.column_names))

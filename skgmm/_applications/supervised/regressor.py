@@ -32,7 +32,7 @@ from skgmm._fitted import (
 from skgmm._inference.conditional import Conditional, Conditioning
 from skgmm._inference.export.json import JSONMixin
 from skgmm._inference.representation import RepresentationMixin
-from skgmm._kernels import LostRowError
+from skgmm._kernels import numbering_lost_rows
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._rows.missing import check_features_observed
@@ -273,7 +273,6 @@ def _by_block(conditioning: Conditioning, samples: Array, complete: bool) -> Ite
     """The distribution of the targets, for a block of samples after the other."""
     n_together = max(1, _NUMBERS // conditioning.mixture.means.size)
     for first in range(0, len(samples), n_together):
-        try:
-            yield conditioning.distribution(samples[first : first + n_together], complete)
-        except LostRowError as error:
-            raise LostRowError(first + error.row) from error
+        with numbering_lost_rows(first):
+            found = conditioning.distribution(samples[first : first + n_together], complete)
+        yield found
