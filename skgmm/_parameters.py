@@ -74,9 +74,8 @@ class MixtureParameters:
     @cached_property
     def log_peak(self) -> Array:
         """log of weight x density at the mean, shape (K,)."""
-        factors = self.covariance.kernel_factors
-        weights = np.ascontiguousarray(self.log_weights)
-        return log_peak(weights, factors, np.zeros(self.n_features))
+        nothing = np.zeros(self.n_features)
+        return log_peak(self.log_weights, self.covariance.kernel_factors, nothing)
 
     def reordered(self, order: Array) -> MixtureParameters:
         """The components in another order: the first is the one that was order[0]."""

@@ -22,7 +22,8 @@ try:
     from skgmm._kernels._native import Decisions as Decisions
     from skgmm._kernels._native import Next as Next
     from skgmm._kernels._native import active as active
-    from skgmm._kernels._native import add_moments
+    from skgmm._kernels._native import add_group_moments as add_group_moments
+    from skgmm._kernels._native import add_moments as add_moments
     from skgmm._kernels._native import available as available
     from skgmm._kernels._native import far_away as far_away
     from skgmm._kernels._native import least_noise as least_noise
@@ -45,7 +46,7 @@ from skgmm._kernels.sums import Scatter as Scatter
 from skgmm._kernels.sums import Sums as Sums
 from skgmm._kernels.sums import Total as Total
 from skgmm._kernels.sums import packed as packed
-from skgmm._kernels.sums import room_for_sums
+from skgmm._kernels.sums import room_for_sums as room_for_sums
 
 _native.take_lapack(cython_blas.__pyx_capi__, cython_lapack.__pyx_capi__)
 
@@ -111,7 +112,8 @@ class Model:
 def log_peak(log_weights: Array, factors: Array, floor: Array) -> Array:
     """Log of weight x density at the mean, less half the trace of precision x floor, (K,)."""
     out = np.empty(len(log_weights))
-    _native.log_peak(log_weights, factors, floor, out)
+    each = np.ascontiguousarray(log_weights), factors, np.ascontiguousarray(floor)
+    _native.log_peak(*each, out)
     return out
 
 
@@ -150,9 +152,9 @@ def total(
         pairs,
         n_threads,
     )
-    if lost >= 0:
-        if not model.linear:
-            raise LostRowError(lost)
+    if not model.linear:
+        check_lost(lost)
+    elif lost >= 0:
         pairs[:] = np.nan  # by being linear, perhaps
     return Total(pairs)
 
@@ -183,51 +185,6 @@ def _numbers(model: Model) -> tuple[Array, Array, Array, Array]:
     return model.means, model.factors, model.log_peak, model.centres
 
 
-def moments(
-    X: Array, weight: Array | None, *mixture: Array, form: Scatter, n_threads: int
-) -> Sums | None:
-    """E-step: sums whose `first` are the means and whose `second` are about these.
-
-    Parameters
-    ----------
-    *mixture : ndarrays
-        Log-weights (K,), means (K, d), factors, and `floor` (d,): half the trace of precision x
-        floor is taken from the components' log-densities.
-
-    Returns
-    -------
-    sums : Sums or None
-        None where the given means are so far from the means found that second moments suffer
-        cancellation.
-
-    Raises
-    ------
-    LostRowError
-    """
-    out, parts = room_for_sums(mixture[1].shape, form)
-    lost = add_moments(X, weight, *mixture, int(form), out, n_threads)
-    _check(lost)
-    return parts() if lost == -1 else None
-
-
-def moments_of_groups(
-    X: Array,
-    weight: Array | None,
-    floor: Array,
-    n_components: int,
-    *,
-    form: Scatter,
-    n_threads: int,
-    labels: Array | None = None,
-    responsibilities: Array | None = None,
-) -> Sums:
-    """Sums as of `moments`, of samples whose groups are given; the log-likelihood is 0."""
-    out, parts = room_for_sums((n_components, len(floor)), form)
-    given = labels, responsibilities, n_components
-    _native.add_group_moments(X, weight, *given, floor, int(form), out, n_threads)
-    return parts()
-
-
 def values(
     X: Array,
     means: Array,
@@ -254,10 +211,10 @@ def values(
     """
     of_row = log_density, responsibilities, log_responsibilities, log_certainty, labels
     averages = (None, None, None) if lines is None else lines
-    _check(_native.write_values(X, means, factors, log_peak, *of_row, *averages, n_threads))
+    check_lost(_native.write_values(X, means, factors, log_peak, *of_row, *averages, n_threads))
 
 
-def _check(lost: int) -> None:
-    """Raise an error if a row is lost."""
+def check_lost(lost: int) -> None:
+    """Raise an error if there is a row that is lost."""
     if lost >= 0:
         raise LostRowError(lost)

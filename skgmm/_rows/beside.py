@@ -28,9 +28,8 @@ def beside_noise(
     Two passes: log-densities give the part, and the Moments are those of samples with such weights.
     """
     factors = mixture.covariance.kernel_factors
-    log_weights = np.ascontiguousarray(mixture.log_weights)
     means = np.ascontiguousarray(mixture.means)
-    log_peak = _kernels.log_peak(log_weights, factors, np.ascontiguousarray(floor))
+    log_peak = _kernels.log_peak(mixture.log_weights, factors, floor)
 
     def log_densities(some: InMemoryRows) -> Array:
         found = np.empty((some.n_samples, 1))

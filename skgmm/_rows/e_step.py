@@ -62,9 +62,7 @@ def expectation(
     """
     means = np.ascontiguousarray(parameters.means)
     factors = parameters.covariance.kernel_factors
-    log_peak = _kernels.log_peak(
-        np.ascontiguousarray(parameters.log_weights), factors, np.ascontiguousarray(floor)
-    )
+    log_peak = _kernels.log_peak(parameters.log_weights, factors, floor)
     model = Model(means, factors, log_peak, means, form)
     for linear in (False,) if form is Scatter.FULL else (True, False):
         model = replace(model, linear=linear)
@@ -78,17 +76,17 @@ def expectation_in_memory(
     part: Part, parameters: MixtureParameters, form: Scatter, floor: Array
 ) -> Moments | None:
     """The same in one call of the kernel, or None where that takes more than one pass."""
-    sums = _kernels.moments(
-        part.X,
-        part.sample_weight,
+    out, parts = _kernels.room_for_sums(parameters.means.shape, form)
+    mixture = (
         np.ascontiguousarray(parameters.log_weights),
         np.ascontiguousarray(parameters.means),
         parameters.covariance.kernel_factors,
-        floor,
-        form=form,
-        n_threads=part.n_threads,
     )
-    return None if sums is None else moments_from(sums, form).without_rounding(floor)
+    lost = _kernels.add_moments(
+        part.X, part.sample_weight, *mixture, floor, int(form), out, part.n_threads
+    )
+    _kernels.check_lost(lost)
+    return moments_from(parts(), form).without_rounding(floor) if lost == -1 else None
 
 
 def moments_from(sums: Sums, form: Scatter) -> Moments:
@@ -123,16 +121,20 @@ def partition_in_memory(
     part: Part, partition: Array, n_components: int, form: Scatter, floor: Array
 ) -> Moments:
     """The same in one call of the kernel."""
-    sums = _kernels.moments_of_groups(
+    out, parts = _kernels.room_for_sums((n_components, len(floor)), form)
+    given = _given(partition)
+    _kernels.add_group_moments(
         part.X,
         part.sample_weight,
-        floor,
+        given.get("labels"),
+        given.get("responsibilities"),
         n_components,
-        form=form,
-        n_threads=part.n_threads,
-        **_given(partition),
+        floor,
+        int(form),
+        out,
+        part.n_threads,
     )
-    return moments_from(sums, form).without_rounding(floor)
+    return moments_from(parts(), form).without_rounding(floor)
 
 
 def _given(partition: Array) -> dict[str, Array]:
