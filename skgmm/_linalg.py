@@ -119,6 +119,13 @@ def symmetrised(matrices: Array) -> Array:
     return halves + np.swapaxes(halves, -1, -2)
 
 
+def correlations(covariance: Array) -> Array:
+    """A covariance (d, d) in units of the features that vary."""
+    variances = np.diagonal(covariance)
+    deviations = np.sqrt(np.where(variances > 0, variances, 1.0))
+    return covariance / deviations / deviations[:, None]
+
+
 def best_matching(value: Array) -> Array:
     """The order (K,) of the rows of value (K, K) in which the sum of its diagonal is largest."""
     rows, columns = linear_sum_assignment(-value)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from skgmm._linalg import Array
+from skgmm._linalg import Array, correlations
 from skgmm._moments import Counts, Moments, Scatter
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import Structure
@@ -43,12 +43,10 @@ class OneGaussian(NamedTuple):
     @property
     def singular(self) -> bool:
         """Whether the covariance is singular, in units of the features."""
-        variances = np.diagonal(self.covariance)
-        if not (variances > 0).all():
+        if not (np.diagonal(self.covariance) > 0).all():
             return True
-        units = np.sqrt(variances)
-        correlations = self.covariance / units / units[:, None]
-        return bool(np.linalg.eigvalsh(correlations)[0] <= _SINGULAR * len(units))
+        least = np.linalg.eigvalsh(correlations(self.covariance))[0]
+        return bool(least <= _SINGULAR * len(self.covariance))
 
 
 class ConjugatePrior(BaseEstimator):
@@ -193,14 +191,11 @@ def _covariance(value: Any, data: OneGaussian) -> Array:
 
 
 def _check_semi_definite(matrix: Array) -> None:
-    variances = np.diagonal(matrix)
-    allowed = bool(np.isfinite(matrix).all() and (variances >= 0).all())
+    allowed = bool(np.isfinite(matrix).all() and (np.diagonal(matrix) >= 0).all())
     if allowed:
-        units = np.sqrt(np.where(variances > 0, variances, 1.0))
-        correlations = matrix / units / units[:, None]
-        rounding = 1e-10 * len(units)
-        symmetric = np.allclose(correlations, correlations.T, rtol=0.0, atol=1e-10)
-        allowed = symmetric and bool(np.linalg.eigvalsh(correlations)[0] >= -rounding)
+        scaled = correlations(matrix)
+        symmetric = np.allclose(scaled, scaled.T, rtol=0.0, atol=1e-10)
+        allowed = symmetric and bool(np.linalg.eigvalsh(scaled)[0] >= -1e-10 * len(matrix))
     if not allowed:
         raise ValueError(
             "prior: covariance should be finite, symmetric and positive semi-definite, but is not"

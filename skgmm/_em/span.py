@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from skgmm._em.result import Span
-from skgmm._linalg import Array, all_above
+from skgmm._linalg import Array, all_above, correlations
 from skgmm._moments import Moments, Scatter
 from skgmm._threads import cached_property
 
@@ -96,14 +96,10 @@ class AllSamples:
         if len(columns) < len(scatter):
             scatter, floor = scatter[np.ix_(columns, columns)], floor[columns]
         covariance = scatter / self.moments.total_weight
-        variances = np.diagonal(covariance)
-        if not variances.min() > 0:
-            variances = np.where(variances > 0, variances, 1.0)
-        deviations = np.sqrt(variances)
-        correlations = covariance / deviations / deviations[:, None]
-        largest = float((floor / variances).max())
+        variances, scaled = np.diagonal(covariance), correlations(covariance)
+        largest = float((floor / np.where(variances > 0, variances, 1.0)).max())
         least = min(max(largest, ROUNDING), NO_VARIANCE)
-        if all_above(correlations, 2.0 * least):
+        if all_above(scaled, 2.0 * least):
             return np.empty((len(columns), 0))
-        values, vectors = eigh(correlations)
+        values, vectors = eigh(scaled)
         return vectors[:, values <= least]

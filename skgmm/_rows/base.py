@@ -213,6 +213,11 @@ class ArrayRows(Rows):
         """The sum of the weights: as many samples as these are."""
         return float(self.n_samples if self.sample_weight is None else self.sample_weight.sum())
 
+    @cached_property
+    def n_counted(self) -> int:
+        """How many samples have a positive weight."""
+        return n_counted(self.X, self.sample_weight)
+
     def summed(self, function: Callable[[ArrayRows], Sum]) -> Sum:
         return function(self)
 
@@ -344,7 +349,4 @@ class InMemoryRows(ArrayRows):
 
     def counted(self) -> InMemoryRows:
         """Without the rows of weight 0."""
-        weights = self.sample_weight
-        if weights is None or weights.all():
-            return self
-        return replace(self, X=self.X[weights > 0], sample_weight=weights[weights > 0])
+        return self if self.n_counted == self.n_samples else self.taken(self.weights > 0)

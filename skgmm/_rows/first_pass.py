@@ -93,17 +93,16 @@ def first_pass_of(
         The component of a sample where it is known, else -1.
     """
     weights = rows.sample_weight
-    n_counted = rows.n_samples if weights is None else int(np.count_nonzero(weights))
     totals, coded = totals_of(rows, incomplete=True), rows.X
     incomplete = bool(totals.missing.any())
     if incomplete or labels is not None:
         coded = Coding(rows.n_features, labels is not None).coded(rows.X, labels)
-    all_observed = np.full(rows.n_features, n_counted)
+    all_observed = np.full(rows.n_features, rows.n_counted)
     return FirstPass(
         totals=totals,
         sizes=sum_of_features(rows.X, lambda values: observed(np.abs(values))),
-        n_counted=n_counted,
-        first=n_before if n_counted else np.inf,
+        n_counted=rows.n_counted,
+        first=n_before if rows.n_counted else np.inf,
         origin=rows.origin,
         weighted=weights is not None,
         largest=largest,

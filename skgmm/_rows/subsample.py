@@ -12,7 +12,7 @@ from skgmm._linalg import Array
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.grouped import GroupedRows, RowsInMemory, as_observed
 from skgmm._rows.out_of_core import OutOfCoreRows
-from skgmm._rows.sample import Reservoir, n_counted, reservoir
+from skgmm._rows.sample import Reservoir, reservoir
 
 
 def subsample(rows: Rows, size: int, key: int) -> tuple[RowsInMemory, Array | None]:
@@ -32,7 +32,7 @@ def subsample(rows: Rows, size: int, key: int) -> tuple[RowsInMemory, Array | No
         return some, None
     assert isinstance(rows, RowsInMemory)
     weights = rows.sample_weight
-    if n_counted(rows.X, weights) <= size:
+    if rows.n_counted <= size:
         return rows, None
     drawn = reservoir(rows.X[:, :1], weights, size, key)
     kept = np.sort(drawn.numbers[drawn.priorities > drawn.threshold])

@@ -292,7 +292,8 @@ class Members:
                 k, needed = filled[i], dict(wanted)[filled[i]]
                 task = Task(objectives[i], self.moments.mass[k], 0.0, needed)
                 tasks[k] = replace(task, level=float(trials.objective[number]) * task.weight)
-        found = dict(zip(tasks, best_splits(list(tasks.values()), *self._rules, rng), strict=True))
+        ends = best_splits(list(tasks.values()), self.test, self.sound, rng)
+        found = dict(zip(tasks, ends, strict=True))
         return [next(iter(found.get(k, [])), None) for k, _ in wanted]
 
     def resplits(self, pairs: Sequence[tuple[int, int]], rng: RandomState) -> list[list[Split]]:
@@ -303,8 +304,4 @@ class Members:
             level = objective.evaluate(self.parameters.part(np.array(pair))).objective
             mass = self.moments.mass[pair].sum()
             tasks.append(Task(objective, mass, level, n_best=_RESPLITS))
-        return best_splits(tasks, *self._rules, rng)
-
-    @property
-    def _rules(self) -> tuple[CollapseTest, Sound]:
-        return self.test, self.sound
+        return best_splits(tasks, self.test, self.sound, rng)

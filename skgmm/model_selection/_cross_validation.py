@@ -88,13 +88,11 @@ def checked_splits(
 
 
 def _check_fold(fold: int, known: RowsInMemory, held_out: RowsInMemory) -> None:
-    weights = known.sample_weight
-    n_known = known.n_samples if weights is None else int(np.count_nonzero(weights))
-    if n_known < 2 or held_out.total_weight == 0.0:
+    if known.n_counted < 2 or held_out.total_weight == 0.0:
         raise ValueError(
             f"cv: fold {fold} needs 2 samples of positive weight to fit and 1 to score, but has "
-            f"{n_known} and weight {held_out.total_weight:g}. Use fewer folds, or shuffle the "
-            "samples."
+            f"{known.n_counted} and weight {held_out.total_weight:g}. Use fewer folds, or shuffle "
+            "the samples."
         )
     if not known.whole and np.isnan(known.X).all(axis=0).any():
         feature = int(np.isnan(known.X).all(axis=0).argmax())
