@@ -31,4 +31,4 @@ class MixtureParameterMixin:
                 f"Give the mixture whose parameters are to be set: "
                 f"{own}(mixture={self._none_is})"
             )
-        return super().set_params(**params)  # type: ignore[misc,no-any-return]
+        return super().set_params(**params)  # type: ignore[misc]
