@@ -421,3 +421,33 @@ def test_other_faults():
     with pytest.raises(ValueError, match="contains NaN"):
         regressor.fit(X, np.where(y > 0, np.nan, y))
     assert vars(regressor) == before
+
+
+def dates(n):
+    return np.datetime64("2020-01-01") + np.arange(n)
+
+
+@pytest.mark.parametrize("kind", ["array", "series", "index", "with a time zone", "durations"])
+def test_dates_are_no_numbers(kind):
+    """NumPy takes them for nanoseconds since 1970."""
+    pd = pytest.importorskip("pandas")
+    X, when = np.random.default_rng(0).normal(size=(30, 2)), dates(30).astype("M8[ns]")
+    given = {
+        "array": when,
+        "series": pd.Series(when),
+        "index": pd.DatetimeIndex(when),
+        "with a time zone": pd.Series(pd.DatetimeIndex(when).tz_localize("UTC")),
+        "durations": pd.Series(when - when[0]),
+    }[kind]
+    with pytest.raises(ValueError, match="y should hold numbers, but holds dates or times"):
+        GaussianMixtureRegressor().fit(X, given)
+    with pytest.raises(ValueError, match="sample_weight should hold numbers, but holds dates"):
+        GaussianMixtureEM(2).fit(X, sample_weight=given)
+
+
+def test_targets_in_a_column_of_dates_are_named():
+    pd = pytest.importorskip("pandas")
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    y = pd.DataFrame({"price": X[:, 0], "day": dates(30)})
+    with pytest.raises(ValueError, match="y has dates or times in column 'day'"):
+        GaussianMixtureRegressor().fit(X, y)

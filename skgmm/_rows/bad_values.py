@@ -75,7 +75,8 @@ def holds_dates(X: Any) -> bool:
     if isinstance(X, np.ndarray):
         return _are_dates(X)
     if names_of(X) is None:
-        return False
+        series = hasattr(X, "dtype") and hasattr(X, "__array__")
+        return series and _is_odd(X) and _are_dates(np.asarray(X))
     dtypes = getattr(X, "dtypes", None)
     columns = columns_of(X) if dtypes is None else list(_perhaps_dates(X, list(dtypes)))
     return any(_are_dates(np.asarray(values)) for _, values in columns if _is_odd(values))

@@ -9,6 +9,7 @@ from sklearn.utils import check_array, check_consistent_length
 
 from skgmm._applications.supervised.samples import check_target_given
 from skgmm._linalg import Array
+from skgmm._rows.array_input import plain
 from skgmm._rows.checks import check_magnitude, magnitude
 from skgmm._rows.missing import unmasked
 from skgmm._sklearn_compat import get_feature_names
@@ -18,7 +19,7 @@ def check_targets(estimator: Any, y: Any, X: Array) -> Array:
     """Targets (n, t) as numbers, which must all be there."""
     check_target_given(estimator, y)
     array = check_array(
-        unmasked(y),
+        plain(unmasked(y), "y"),  # dates are no numbers, though NumPy takes them for some
         dtype=X.dtype,
         ensure_2d=False,
         ensure_all_finite="allow-nan",
