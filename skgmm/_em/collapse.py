@@ -5,10 +5,10 @@ which no sample varies. Both are found from Moments, without another pass over t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from skgmm._em.merge_loss import merging_loss
 from skgmm._em.result import EMPTY_WEIGHT, EMResult, Span
 from skgmm._em.span import NO_VARIANCE, AllSamples
 from skgmm._linalg import Array, all_above, fractions_along_axes
@@ -192,21 +192,20 @@ class CollapseTest:
         if collapsed:
             empty = parameters.weights < EMPTY_WEIGHT
             collapsed = [k for k in collapsed if not empty[k]]
-        if not collapsed:
-            if small == result.small and not result.collapsed and not result.degenerate:
-                return result
-            found: dict[str, Any] = {"collapsed": [], "degenerate": []}
-            return replace(result, small=small, artificial=0.0, **found)
+        if not (collapsed or small or result.collapsed or result.degenerate or result.small):
+            return result
         shared = parameters.covariance.shared
         fractions = np.ones(parameters.n_components) if shared else parameters.weights
         few = n_samples * fractions < few_samples(parameters.n_features)
         degenerate = [k for k in collapsed if not few[k]]
+        collapsed = [k for k in collapsed if few[k]]
         return replace(
             result,
             small=small,
-            collapsed=[k for k in collapsed if few[k]],
+            collapsed=collapsed,
             degenerate=degenerate,
             artificial=self._artificial(parameters, degenerate),
+            merging_loss=merging_loss(parameters, sorted({*collapsed, *small})),
         )
 
     def _hides(self, parameters: MixtureParameters, k: int) -> bool:

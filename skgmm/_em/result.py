@@ -192,6 +192,9 @@ class EMResult:
     artificial: float = (
         0.0  # what degenerate ones gain where samples share a value, nats per sample
     )
+    # By merging the collapsed and small ones into others, nats per sample; infinite if that cannot
+    # be done (see `merge_loss`).
+    merging_loss: float = np.inf
     span: Span | None = None  # where it is known
     shortage: str | None = None  # what the user should know where samples are too few
     n_distinct: int | None = None  # samples, where they have been counted
@@ -204,20 +207,34 @@ class EMResult:
 
     @property
     def comparable_objective(self) -> float:
-        """The objective without what it owes to `reg_covar`, nats per sample."""
-        return self.objective - self.artificial
+        """The objective without what says nothing about fit, nats per sample.
+
+        That is what degenerate components owe to `reg_covar`, and what collapsed and small ones
+        gain: the likelihood of a collapsed component grows without end as `reg_covar` shrinks, and
+        few outliers can gain much by a component of their own (see `collapse.small_components`). So
+        the mixture counts as the one that remains when these are merged into others.
+        """
+        loss = 0.0 if np.isinf(self.merging_loss) else self.merging_loss
+        return self.objective - self.artificial - loss
+
+    @property
+    def verdict(self) -> tuple[bool, bool, bool]:
+        """A key that sorts results whatever their objectives, the best first.
+
+        Where collapsed or small components cannot be merged into others, nothing tells what they
+        gain, and a result without such components is better.
+        """
+        singular, stuck = self.status is EMStatus.COLLAPSED, np.isinf(self.merging_loss)
+        return (
+            singular,
+            bool(self.collapsed and stuck),
+            bool((self.collapsed or self.small) and stuck),
+        )
 
     @property
     def rank(self) -> tuple[bool, bool, bool, float]:
-        """A key by which results are sorted, the best first.
-
-        The likelihood of a degenerate component grows without end as `reg_covar` shrinks. A result
-        with a collapsed one is never better than a result without; and what a degenerate one gains
-        where its samples share a value does not count. Nor is a result better that makes a
-        component of a few outliers, though it may gain much (see `collapse.small_components`).
-        """
-        singular = self.status is EMStatus.COLLAPSED
-        return singular, bool(self.collapsed), bool(self.small), -self.comparable_objective
+        """A key by which results are sorted, the best first."""
+        return *self.verdict, -self.comparable_objective
 
     @cached_property
     def empty(self) -> list[int]:

@@ -143,7 +143,7 @@ class RunningCandidates:
 
     def _collapsed(self, i: int) -> bool:
         """Whether a component has collapsed."""
-        return any(self.trials.rank(i)[:2])
+        return not self.trials.is_sound(i) and bool(self.trials.result(i).collapsed)
 
     def _may_win(self, i: int, best: int) -> bool:
         """Whether a candidate can become the best, with several times its last gain."""
@@ -156,13 +156,13 @@ class RunningCandidates:
     def _ranked(self, runners: list[int]) -> list[int]:
         """The best first, and candidates that are the same in the order given.
 
-        The likelihood of a candidate with a collapsed component does not measure fit. These are
+        Where each has a collapsed component, their likelihoods do not measure fit. They are then
         ranked by the volume of the covariance within groups, the smallest first.
         """
+        by_volume = all(map(self._collapsed, runners))
 
         def key(i: int) -> tuple[Any, ...]:
-            collapsed = self._collapsed(i)
-            return (True, False, self.starts[i].volume) if collapsed else self.trials.rank(i)[1:]
+            return (self.starts[i].volume,) if by_volume else self.trials.rank(i)
 
         ranked: list[list[int]] = []
         for i in sorted(runners, key=key):

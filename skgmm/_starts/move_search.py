@@ -17,7 +17,7 @@ from skgmm._em.watch import Watch
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._starts.better import beats
+from skgmm._starts.better import GAIN, beats
 from skgmm._starts.budget import PATIENCE, Budget, work_of_estimates, work_of_passes
 from skgmm._starts.left_out_starts import LeftOutStarts
 from skgmm._starts.local_gains import moves_by_gain
@@ -205,7 +205,7 @@ class MoveSearch:
                 self._go_on(trials, [i], _STEPS)
                 end = trials.result(i)
                 best = end if self._beats(end, best) else best
-            left -= not trials.rank(i)[1]
+            left -= trials.is_sound(i) or not trials.result(i).collapsed
             if not left:  # if a component has collapsed, the next one is continued too
                 break
         if self.left_out.used:
@@ -313,9 +313,7 @@ class MoveSearch:
 
     def _beats(self, end: EMResult, here: EMResult) -> bool:
         """Whether an end is better, by more than what a part of the samples tells by chance."""
-        if not beats(end, here) or end.rank[:-1] != here.rank[:-1]:
-            return beats(end, here)
-        return end.comparable_objective > here.comparable_objective + self.chance
+        return beats(end, here, max(GAIN, self.chance))
 
 
 def _made(here: EMResult, moves: list[Move]) -> Moments:

@@ -4,8 +4,8 @@ All candidates see the samples of a `StartSample` in units that do not depend on
 feature divided by its standard deviation ("scaled"), or all features transformed to identity
 covariance ("whitened"), which finds thin clusters side by side. Candidates with the same partition
 count once. The others are compared by their log-likelihood after one EM iteration, and the best of
-them after a few more. One whose likelihood depends on `reg_covar` never wins against one whose does
-not: see `EMResult.rank`.
+them after a few more. What a likelihood owes to `reg_covar` does not count: see
+`EMResult.comparable_objective`.
 """
 
 from __future__ import annotations

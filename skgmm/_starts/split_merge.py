@@ -74,10 +74,8 @@ def split_and_merge(
     """A better optimum than that of `result`, if moves lead to one.
 
     Moves are tried on the sample, and from the best of them EM is run on all samples. The result
-    counts the evaluations of all samples. An optimum with a collapsed component is never better,
-    and any without one is better than one with it, because the likelihood does not measure fit
-    there. Nor is an optimum with more degenerate components better, which would be chosen for their
-    likelihood alone, unless a component was empty.
+    counts the evaluations of all samples. What collapsed, degenerate and very small components gain
+    does not count, because the likelihood does not measure fit there: see `beats`.
 
     Parameters
     ----------
@@ -134,7 +132,7 @@ def split_and_merge(
         reached = collapse.diagnose(run.until(left))
     better = search.compact or beats(reached, result)
     lower = reached.objective < result.objective
-    mend = better and (lower or reached.rank[:-1] < result.rank[:-1])
+    mend = better and (lower or reached.verdict < result.verdict)
     return _joined(result, reached, mend, better)
 
 
