@@ -213,11 +213,6 @@ class ArrayRows(Rows):
         """The sum of the weights: as many samples as these are."""
         return float(self.n_samples if self.sample_weight is None else self.sample_weight.sum())
 
-    @cached_property
-    def n_counted(self) -> int:
-        """How many samples have a positive weight."""
-        return n_counted(self.X, self.sample_weight)
-
     def summed(self, function: Callable[[ArrayRows], Sum]) -> Sum:
         return function(self)
 
