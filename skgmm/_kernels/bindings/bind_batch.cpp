@@ -125,8 +125,8 @@ bool start(const WeightedRows& rows, const Family& family, const MixtureArrays& 
 // The start of each problem by k-means, from uniform draws (N, m) or (1, m) for all. `found` says
 // where that went well.
 void starts(Labels offsets, Numbers rows, const std::string& code, Table uniforms, int64_t n_draws,
-            int64_t max_iter, Table floors, Numbers weights, Numbers means,
-            Numbers factors, Out<uint8_t> found) {
+            int64_t max_iter, Table floors, Numbers weights, Numbers means, Numbers factors,
+            Out<uint8_t> found) {
     const Sorted sorted(offsets, rows, int64_t(floors.shape(1)));
     const int64_t n = sorted.n_problems;
     const Mixtures mixtures(code, n, sorted.d, weights, means, factors, nullptr);
@@ -140,10 +140,9 @@ void starts(Labels offsets, Numbers rows, const std::string& code, Table uniform
         for (int64_t i = 0; i < n; ++i) {
             const std::vector<double> ones(sorted.size(i), 1.0);
             const WeightedRows own{sorted.size(i), sorted.d, sorted.of(i), ones.data()};
-            found.data()[i] =
-                start(own, mixtures.family, mixtures.of(i),
-                      uniforms.data() + (n_streams == 1 ? 0 : i * m), n_draws, max_iter,
-                      floors.data() + i * sorted.d);
+            found.data()[i] = start(own, mixtures.family, mixtures.of(i),
+                                    uniforms.data() + (n_streams == 1 ? 0 : i * m), n_draws,
+                                    max_iter, floors.data() + i * sorted.d);
         }
     });
 }

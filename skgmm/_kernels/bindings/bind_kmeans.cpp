@@ -42,8 +42,8 @@ bool iterated(Table rows, Vector weights, OutTable centres, OutLabels labels, in
     require(centres.shape(0) <= rows.shape(0), "centres: no more than rows");
     bool ended = false;
     without_gil([&] {
-        ended = lloyd(all, int64_t(centres.shape(0)), n_iterations, last, n_threads,
-                      centres.data(), labels.data());
+        ended = lloyd(all, int64_t(centres.shape(0)), n_iterations, last, n_threads, centres.data(),
+                      labels.data());
     });
     return ended;
 }

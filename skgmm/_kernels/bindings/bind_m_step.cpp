@@ -50,8 +50,7 @@ void improve(Stack matrices, Vector weights, double exponent, OutMatrix axes, in
 // share them. The components whose covariance is not positive definite; none is the usual answer.
 std::vector<int64_t> m_step(const std::string& code, Vector mass, Factors scatter, Vector own_mass,
                             Factors own_scatter, std::optional<Factors> previous,
-                            std::optional<OutMatrix> axes, bool improve_axes,
-                            Out<double> factors) {
+                            std::optional<OutMatrix> axes, bool improve_axes, Out<double> factors) {
     const Family* family = find_family(code);
     require(family, "code: of a structure");
     const int64_t K = mass.shape(0), d = factors.shape(1);
@@ -61,7 +60,8 @@ std::vector<int64_t> m_step(const std::string& code, Vector mass, Factors scatte
     require(check_factors(K, d, factors) == family->factor, "factors: in the form found");
     require(int64_t(factors.shape(0)) == (family->one ? 1 : K), "factors: as many as found");
     require(axes.has_value() == family->axes, "axes: where components share them");
-    require(!axes || (int64_t(axes->shape(0)) == d && int64_t(axes->shape(1)) == d), "axes: (d, d)");
+    require(!axes || (int64_t(axes->shape(0)) == d && int64_t(axes->shape(1)) == d),
+            "axes: (d, d)");
     Previous before;
     if (previous)
         before = {check_factors(K, d, *previous), int64_t(previous->shape(0)), previous->data()};
@@ -70,10 +70,9 @@ std::vector<int64_t> m_step(const std::string& code, Vector mass, Factors scatte
         double total = 0.0;
         for (int64_t k = 0; k < K; ++k) total += mass.data()[k];
         try {
-            family->m_step({K, d, mass.data(), total, scatter.data(), own_mass.data(),
-                            own_scatter.data()},
-                           before,
-                           {factors.data(), axes ? axes->data() : nullptr, improve_axes});
+            family->m_step(
+                {K, d, mass.data(), total, scatter.data(), own_mass.data(), own_scatter.data()},
+                before, {factors.data(), axes ? axes->data() : nullptr, improve_axes});
         } catch (const IllDefined& error) {
             ill_defined = error.components;
         }

@@ -10,8 +10,8 @@ namespace {
 
 using Numbers = Out<double>;
 
-// What is known of a run: a mixture, moments whose M-step it begins with, a mixture with its moments,
-// or that there is no such M-step; or the moments need the Python implementation.
+// What is known of a run: a mixture, moments whose M-step it begins with, a mixture with its
+// moments, or that there is no such M-step; or the moments need the Python implementation.
 enum class Known : uint8_t { mixture, start_moments, both, no_start, elsewhere };
 
 void check_problems(const Labels& which, size_t n_problems) {
@@ -32,8 +32,7 @@ void partitions(const std::vector<Matrix<T>>& problems,
     const std::vector<Rows<T>> all = rows_of_all(problems, weights, d);
     check_problems(which, all.size());
     std::vector<int64_t> first{0};
-    for (int64_t i = 0; i < n; ++i)
-        first.push_back(first.back() + all[which.data()[i]].n_samples);
+    for (int64_t i = 0; i < n; ++i) first.push_back(first.back() + all[which.data()[i]].n_samples);
     require(int64_t(labels.size()) == first.back(), "labels: one for each sample");
     for (size_t i = 0; i < labels.size(); ++i)
         require(labels.data()[i] >= 0 && labels.data()[i] < K, "labels: of the groups");

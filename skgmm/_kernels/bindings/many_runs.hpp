@@ -12,8 +12,8 @@
 
 namespace skgmm {
 
-// Calls work(i) for each problem, on some threads. A problem is one thread's, so that results do not
-// depend on their number.
+// Calls work(i) for each problem, on some threads. A problem is one thread's, so that results do
+// not depend on their number.
 template <typename Work>
 void for_problems(int64_t n_problems, int64_t n_threads, Work work) {
     for_chunks(0, n_problems, n_threads, [&](int64_t i, int64_t, int64_t) { work(i); });
@@ -25,8 +25,11 @@ struct MixtureArrays {
     double *weights, *means, *factors, *axes, *moments;
 
     State state() const {
-        State state{{weights, weights + K}, {means, means + K * d}, {factors, factors + n_factors},
-                    {}, {moments, moments + n_moments}};
+        State state{{weights, weights + K},
+                    {means, means + K * d},
+                    {factors, factors + n_factors},
+                    {},
+                    {moments, moments + n_moments}};
         if (axes) state.axes.assign(axes, axes + d * d);
         return state;
     }
@@ -65,8 +68,15 @@ struct Mixtures {
                 "weights and means: (n, K) and (n, K, d)");
         require(int64_t(factors.size()) == n * n_factors, "factors: of the structure");
         require(!moments || int64_t(moments->size()) == n * size, "moments: as sums");
-        first = {K,    d,          n_factors, size, weights.data(), means.data(), factors.data(),
-                 nullptr, moments ? moments->data() : nullptr};
+        first = {K,
+                 d,
+                 n_factors,
+                 size,
+                 weights.data(),
+                 means.data(),
+                 factors.data(),
+                 nullptr,
+                 moments ? moments->data() : nullptr};
     }
 
     MixtureArrays of(int64_t i) const {

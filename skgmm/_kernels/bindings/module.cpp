@@ -62,8 +62,7 @@ bool sums_of_total(Table means, Factors factors, Vector log_peak, Table centres,
 // Sums about centres become moments; false if second moments suffer cancellation.
 bool centre_sums(Table centres, int form, Out<double> out) {
     const int64_t K = centres.shape(0), d = centres.shape(1);
-    require(int64_t(out.size()) == sums_size(Form(form), K, d),
-            "out: as many numbers as the sums");
+    require(int64_t(out.size()) == sums_size(Form(form), K, d), "out: as many numbers as the sums");
     return centre(sums_at(out.data(), Form(form), centres.data(), K, d), K, d);
 }
 
@@ -80,7 +79,7 @@ void fill_log_peak(Vector log_weights, Factors factors, Vector floor, Out<double
     require((m == 1 || m == K) && int64_t(factors.shape(1)) == d && int64_t(out.size()) == K,
             "factors and out: as log_weights and floor");
     log_peak(K, d, factors.ndim() == 3, m, factors.data(), log_weights.data(), floor.data(),
-                out.data());
+             out.data());
 }
 
 template <typename T>
@@ -91,17 +90,10 @@ int64_t add_moments(Matrix<T> X, std::optional<Vector> weight, Vector log_weight
     require(int64_t(log_weights.shape(0)) == K, "log_weights: one for each component");
     require(rows.n_features == d, "means: as many features as X");
     require(int64_t(floor.shape(0)) == d, "floor: one for each feature");
-    require(int64_t(out.size()) == sums_size(Form(form), K, d),
-            "out: as many numbers as the sums");
+    require(int64_t(out.size()) == sums_size(Form(form), K, d), "out: as many numbers as the sums");
     const Factor factor = check_factors(K, d, factors);
     const Parameters parameters{
-        K,
-        d,
-        factor,
-        int64_t(factors.shape(0)),
-        log_weights.data(),
-        means.data(),
-        factors.data(),
+        K, d, factor, int64_t(factors.shape(0)), log_weights.data(), means.data(), factors.data(),
     };
     int64_t lost = -1;
     without_gil([&] {
@@ -112,13 +104,12 @@ int64_t add_moments(Matrix<T> X, std::optional<Vector> weight, Vector log_weight
 
 template <typename T>
 void add_group_moments(Matrix<T> X, std::optional<Vector> weight, std::optional<Labels> labels,
-                       std::optional<Table> responsibilities, int64_t K, Vector floor,
-                       int form, Out<double> out, int64_t n_threads) {
+                       std::optional<Table> responsibilities, int64_t K, Vector floor, int form,
+                       Out<double> out, int64_t n_threads) {
     const Rows<T> rows = rows_of(X, weight);
     const int64_t n = rows.n_samples, d = rows.n_features;
     require(n > 0 && int64_t(floor.shape(0)) == d, "floor: one number for each feature");
-    require(int64_t(out.size()) == sums_size(Form(form), K, d),
-            "out: as many numbers as the sums");
+    require(int64_t(out.size()) == sums_size(Form(form), K, d), "out: as many numbers as the sums");
     const Given groups = given_of(labels, responsibilities, n, K);
     require(groups.any(), "labels or responsibilities");
     without_gil([&] {
@@ -210,6 +201,7 @@ NB_MODULE(_native, m) {
     bind_stop(m);
     bind_trials(m);
     m.def("available", &available, "Instruction sets that this processor can run, best first.");
-    m.def("active", [] { return std::string(active->name); }, "The instruction set in use.");
+    m.def(
+        "active", [] { return std::string(active->name); }, "The instruction set in use.");
     m.def("use", &use, "Use another instruction set, for tests.");
 }

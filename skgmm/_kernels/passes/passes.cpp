@@ -252,15 +252,15 @@ void moments_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, cons
     }
 }
 
-#define SKGMM_PASSES_OF(T)                                                                        \
-    template int64_t add_up(const Rows<T>&, const Mixture&, const Given&, const double*, Form,    \
-                            double*, int64_t);                                                    \
-    template int64_t write_rows(const Rows<T>&, const Mixture&, const Values<T>&, int64_t);       \
-    template int64_t write_rows_fast(const Rows<T>&, PackedMixture&, const double*,               \
-                                     const Values<T>&, int64_t);                                  \
-    template void moments_of_groups(const Rows<T>&, const Given&, int64_t, const double*, Form,   \
-                                    double*, int64_t);                                            \
-    template int64_t moments_of(const Rows<T>&, const Parameters&, const double*, Form, double*,  \
+#define SKGMM_PASSES_OF(T)                                                                       \
+    template int64_t add_up(const Rows<T>&, const Mixture&, const Given&, const double*, Form,   \
+                            double*, int64_t);                                                   \
+    template int64_t write_rows(const Rows<T>&, const Mixture&, const Values<T>&, int64_t);      \
+    template int64_t write_rows_fast(const Rows<T>&, PackedMixture&, const double*,              \
+                                     const Values<T>&, int64_t);                                 \
+    template void moments_of_groups(const Rows<T>&, const Given&, int64_t, const double*, Form,  \
+                                    double*, int64_t);                                           \
+    template int64_t moments_of(const Rows<T>&, const Parameters&, const double*, Form, double*, \
                                 int64_t);
 SKGMM_PASSES_OF(float)
 SKGMM_PASSES_OF(double)
