@@ -93,8 +93,9 @@ class GaussianMixtureEM(
         and, with few samples for the dimension, leave-one-out responsibilities, and continues from
         whatever increases the objective. With 64 components or more, those that are misplaced are
         moved before the iterations. With fewer than three samples per parameter, a more compact
-        optimum is kept if left-out samples are about as probable. This costs at most about twice as
-        much as the rest of the fit, and some ms. With a user-supplied start, only empty or
+        optimum is kept if left-out samples are about as probable; with full covariances and fewer
+        than three samples per component and feature, the optimum under which left-out samples are
+        most probable. This costs at most about twice as much as the rest of the fit, and some ms. With a user-supplied start, only empty or
         duplicate components are moved.
     n_init : int, default=1
         Number of starts; the best result is kept. Ignored if initial parameters are given.

@@ -12,10 +12,8 @@ from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.leave_one_out import (
-    _INTENSITIES,
     EStep,
     Proposal,
-    _of_intensities,
     leave_one_out,
     leave_one_out_proposal,
 )
@@ -255,31 +253,6 @@ def test_a_start_that_is_given_needs_no_sample(monkeypatch):
         precisions_init=mixture.precisions_,
     ).fit(X)
     np.testing.assert_allclose(again.means_, mixture.means_, rtol=1e-3)
-
-
-def test_shrunk_covariances_without_a_sample_are_those_of_sums_without_it():
-    """The formula of rank-one downdates, against matrices from all samples but one."""
-    rng = np.random.default_rng(0)
-    X, own = rng.normal(size=(40, 3)), rng.uniform(0.1, 1.0, size=40)
-    mean, mass, total = own @ X / own.sum(), own.sum(), 100.0
-    pooled = np.cov(rng.normal(size=(9, 3)), rowvar=False)
-    matrix = (own * (X - mean).T) @ (X - mean) / mass
-    found = _of_intensities(X - mean, matrix, pooled, own, mass / total)
-    for intensity, log_density in zip(_INTENSITIES, found, strict=True):
-        shrunk = (1 - intensity) * matrix + intensity * pooled
-        distances, log_dets = np.empty(40), np.empty(40)
-        for i, x in enumerate(X):
-            left = mass - own[i]
-            lost = own[i] * mass / left * np.outer(x - mean, x - mean)
-            without = shrunk - ((1 - intensity) / mass + intensity / total) * lost
-            farther = mass / left * (x - mean)
-            distances[i] = farther @ np.linalg.solve(without, farther)
-            log_dets[i] = np.linalg.slogdet(without)[1]
-        scale = own @ distances / (3 * mass)
-        expected = -0.5 * (log_dets + 3 * np.log(scale) + distances / scale)
-        np.testing.assert_allclose(
-            log_density - 0.5 * np.linalg.slogdet(pooled)[1], expected, rtol=1e-10
-        )
 
 
 @pytest.mark.parametrize(("n", "d", "K", "seed"), [(450, 50, 6, 0), (400, 60, 4, 2)])

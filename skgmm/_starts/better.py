@@ -30,3 +30,10 @@ def beats(end: EMResult, here: EMResult, gain: float = GAIN) -> bool:
     if len(end.empty) < len(here.empty):
         gained += end.artificial - here.artificial
     return gained > gain
+
+
+def is_sound(end: EMResult, here: EMResult) -> bool:
+    """Whether no component has collapsed, and none is of few samples unless one was before."""
+    if end.singular or end.collapsed or end.empty:
+        return False
+    return bool(end.small) <= bool(here.small) and end.verdict <= here.verdict

@@ -41,6 +41,9 @@ _CALLS_OF_SPLIT, _CUBES_OF_SPLIT = 8.0, 150.0
 # Calls of one trial in a neighbourhood.
 _CALLS_OF_TRIAL = 8.0
 
+# Components whose shrunk covariance matrices take as long as a call.
+_COMPONENTS_OF_CALL = 2
+
 
 @dataclass
 class Budget:
@@ -91,6 +94,17 @@ def work_of_estimates(objective: Objective, n_components: int, n_splits: int) ->
     passes = rows.n_counted * (2.5 * n_components + 80.0 * n_splits / n_components)
     calls = (_CALLS_OF_SPLIT * n_splits + n_components) * CALL
     return passes * work_of_density(d) + calls + _CUBES_OF_SPLIT * n_splits * d**3
+
+
+def work_of_classification(objective: Objective, n_components: int) -> float:
+    """Work of classifying all samples by components without them."""
+    return work_of_passes(objective, n_components, 1, n_components // _COMPONENTS_OF_CALL)
+
+
+def work_of_shrinkage(objective: Objective, n_components: int) -> float:
+    """Work of the densities of the samples of each component, with one shrinkage."""
+    n_densities, d = objective.rows.n_counted, objective.rows.n_features
+    return n_densities * work_of_density(d) + n_components / _COMPONENTS_OF_CALL * CALL
 
 
 def work_of_trials(objective: Objective, n_densities: int, n_trials: int) -> float:

@@ -29,12 +29,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma
 
-from skgmm._linalg import Array, fractions_along_axes
+from skgmm._linalg import Array
+from skgmm._moments import Scatter
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import e_step
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.methods import EmptyStartError, start_of
+from skgmm._starts.shrunk_covariances import ShrunkCovariances
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 
 # Used with fewer samples than this per component and feature.
@@ -51,9 +53,6 @@ _STEPS, _SETTLED = 10, 0.1
 # If the first iteration reassigns no more than this fraction, EM has not been stuck at its start.
 _STABLE = 1e-3
 
-# Intensities with which covariance matrices are shrunk.
-_INTENSITIES = np.array([0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85])
-
 # A sample with a smaller responsibility is no part of the component.
 _TRACE = 1e-12
 
@@ -62,9 +61,6 @@ _LEAST = 1e-9
 
 # The exponential of less than this may have lost digits.
 _UNDERFLOWS = -600.0
-
-# A log-density below that of any sample.
-_IMPOSSIBLE = -1e100
 
 
 @dataclass(frozen=True)
@@ -82,6 +78,13 @@ def freezes(objective: Objective, n_components: int, few: float = _FEW) -> bool:
     if structure.n_parameters(2, n_features) == structure.n_parameters(1, n_features):
         n_components = 1  # one covariance is estimated from all samples
     return objective.rows.n_counted < few * n_components * n_features
+
+
+def shrinks(objective: Objective, n_components: int) -> bool:
+    """Whether components have covariance matrices of their own, from very few samples."""
+    structure = objective.structure
+    full = structure.scatter is Scatter.FULL and _varies(structure, objective.rows.n_features)
+    return full and freezes(objective, n_components, UNRELIABLE)
 
 
 class EStep:
@@ -170,8 +173,8 @@ def left_out_log_joint(objective: Objective, now: EStep) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         if varies and parameters.covariance.diagonal:
             log_density = _of_diagonals(rows.X, parameters, own, mass)
-        elif varies and freezes(objective, parameters.n_components, UNRELIABLE):
-            log_density = _of_shrunk_matrices(rows.X, parameters, own, mass)
+        elif shrinks(objective, parameters.n_components):
+            log_density = _of_shrunk_matrices(rows.X, parameters, own)
         else:
             distances = 2.0 * (parameters.log_peak - penalty - now.log_joint)
             np.maximum(distances, 0.0, out=distances)
@@ -211,53 +214,13 @@ def _of_matrices(
     return -0.5 * result
 
 
-def _of_shrunk_matrices(X: Array, parameters: MixtureParameters, own: Array, mass: Array) -> Array:
-    """The same for covariance matrices that are shrunk towards the pooled one.
-
-    The intensity is that under which the left-out samples are most probable.
-    """
-    matrices = parameters.covariance.dense()
-    pooled = np.tensordot(mass / mass.sum(), matrices, 1)
+def _of_shrunk_matrices(X: Array, parameters: MixtureParameters, own: Array) -> Array:
+    """The same for covariance matrices that are shrunk."""
     try:
-        each = [
-            _of_intensities(X - mean, matrices[k], pooled, own[:, k], mass[k] / mass.sum())
-            for k, mean in enumerate(parameters.means)
-        ]
+        shrunk = ShrunkCovariances(X, parameters, own)
+        return shrunk.log_densities(shrunk.best_shrinkage()[0])
     except np.linalg.LinAlgError:  # variances so small are not float64 numbers
         return np.full(own.shape, -np.inf)
-    log_density = np.stack(each, axis=2)  # (intensities, n, K)
-    log_joint = np.fmax(log_density + np.log(mass - own), _IMPOSSIBLE)
-    top = log_joint.max(axis=2)
-    evidence = (top + np.log(np.exp(log_joint - top[:, :, None]).sum(axis=2))) @ own.sum(axis=1)
-    return log_density[np.argmax(evidence)] - 0.5 * np.linalg.slogdet(pooled)[1]
-
-
-def _of_intensities(
-    centred: Array, matrix: Array, pooled: Array, own: Array, fraction: float
-) -> Array:
-    """Log-density of each sample under one component without it, (intensities, n).
-
-    Along the axes in which both matrices are diagonal all intensities cost one matrix product. The
-    matrices are scaled so that left-out samples have the Mahalanobis distances that are expected.
-    """
-    mass, d = own.sum(), centred.shape[1]
-    variances, axes = fractions_along_axes(matrix, pooled)
-    shrunk = variances + np.multiply.outer(_INTENSITIES, 1.0 - variances)
-    distances = (1.0 / shrunk) @ ((centred @ axes) ** 2).T
-    of_one = (1.0 - _INTENSITIES + _INTENSITIES * fraction) / mass  # sample
-    counted = np.flatnonzero(own > _TRACE)  # without any other sample nothing changes
-    counts = own[counted]
-    apart = mass / (mass - counts)
-    nearer = distances[:, counted]
-    left = np.maximum(1.0 - np.multiply.outer(of_one, counts * apart) * nearer, _LEAST)
-    distances[:, counted] = nearer = nearer * (apart**2 / left)
-    scale = nearer @ counts / (mass * d)
-    log_det = np.log(shrunk).sum(axis=1) + d * np.log(scale)
-    distances /= scale[:, None]
-    distances += log_det[:, None]
-    distances[:, counted] += np.log(left)
-    distances *= -0.5
-    return distances
 
 
 def _of_diagonals(X: Array, parameters: MixtureParameters, own: Array, mass: Array) -> Array:

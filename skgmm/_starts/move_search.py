@@ -17,8 +17,11 @@ from skgmm._em.watch import Watch
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._starts.better import GAIN, beats
+from skgmm._starts.better import GAIN, beats, is_sound
 from skgmm._starts.budget import PATIENCE, Budget, work_of_estimates, work_of_passes
+from skgmm._starts.exchanges import exchanged
+from skgmm._starts.leave_one_out import shrinks
+from skgmm._starts.left_out_clusters import LeftOutClusters
 from skgmm._starts.left_out_starts import LeftOutStarts
 from skgmm._starts.local_gains import moves_by_gain
 from skgmm._starts.local_splits import Sound, halves
@@ -118,6 +121,7 @@ class MoveSearch:
         self.left_out = LeftOutStarts(objective, self.completed, K, budget, only_repair)
         self.tried, self.known = tried, tried.known
         noise = not only_repair and likelihood_is_noise(objective, K)
+        self.classifies = noise and complete and shrinks(self.completed, K)
         self.optima, self.compact = Optima(self.completed, noise), False
         if self._patient:
             budget.left += PATIENCE
@@ -136,6 +140,9 @@ class MoveSearch:
         here = first = self.diagnose(run.until(0 if self.complete else _STEPS))
         if not self.complete:
             self._spend_passes(len(here.objectives) + 1)
+        if self.classifies and (best := self._classified(here)) is not None:
+            self.compact = best is not first
+            return best.parameters if self.compact else None
         while not (self.budget.exhausted or self._told_to_stop(here)):
             end = self._better(here)
             if end is None:
@@ -152,6 +159,23 @@ class MoveSearch:
         if self.watch is not None:
             self.stopped = self.watch.moved(here.parameters)
         return self.stopped
+
+    def _classified(self, here: EMResult) -> EMResult | None:
+        """The optimum of the partition under which left-out samples are most probable.
+
+        None if no partition has enough samples in each component.
+        """
+        if self._told_to_stop(here):
+            return here
+        clusters = LeftOutClusters(self.completed, self.n_components, self.budget)
+        reference, better = clusters.better(here.parameters, self.others)
+        for one in better:
+            start = exchanged(self.completed, one.labels, one.possible)
+            trials = self._trials([start])
+            self._go_on(trials, [0], _STEPS)
+            if np.isfinite(trials.objective[0]) and is_sound(end := trials.result(0), here):
+                return end
+        return None if reference is None else here
 
     def _better(self, here: EMResult) -> EMResult | None:
         """An end that is better than this one, if one is found."""

@@ -1,0 +1,83 @@
+"""Exchanges of single samples between components, by the likelihood.
+
+A sample that is left out may fit two components about as well. Then the likelihood decides: that of
+each component is known without the sample and with it, because a sample changes the determinant of
+a scatter matrix by a factor of its Mahalanobis distance (matrix determinant lemma).
+
+References
+----------
+Hartigan (1975), Clustering algorithms, chapter 4 (transfers of single cases).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skgmm._linalg import Array
+from skgmm._objective import Objective
+from skgmm._parameters import MixtureParameters
+from skgmm._rows.base import InMemoryRows
+from skgmm._starts.methods import start_of
+
+# A sample must leave at least this fraction of the determinant.
+_LEAST = 1e-9
+
+
+def exchanged(objective: Objective, labels: Array, possible: Array) -> MixtureParameters:
+    """Parameters after all exchanges that increase the likelihood, the best one first.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of whole samples in memory.
+    labels : ndarray of int64, shape (n,)
+    possible : ndarray of bool, shape (n, K)
+        The components that a sample may belong to.
+    """
+    K = possible.shape[1]
+    parameters = start_of(objective, labels, K)
+    which = np.flatnonzero(possible.sum(axis=1) > 1)
+    labels, possible = labels.copy(), possible[which]
+    for _ in which:
+        gains = np.where(possible, _gains(objective, parameters, labels, which), -np.inf)
+        best, into = np.unravel_index(np.argmax(gains), gains.shape)
+        if not gains[best, into] > 0.0:
+            break
+        possible[best] = False  # no sample goes back and forth
+        labels[which[best]] = into
+        parameters = start_of(objective, labels, K)
+    return parameters
+
+
+def _gains(
+    objective: Objective, parameters: MixtureParameters, labels: Array, which: Array
+) -> Array:
+    """What the classification likelihood gains if a sample changes its component, in nats, (m, K).
+
+    Zero for its own component.
+    """
+    rows = objective.rows
+    assert isinstance(rows, InMemoryRows)
+    weights = rows.weighted().sample_weight
+    assert weights is not None
+    X, moved, d = rows.X[which], weights[which][:, None], parameters.n_features
+    mass = np.bincount(labels, weights, minlength=parameters.n_components)
+    distances = np.stack(
+        [
+            (parameters.covariance.whiten(X - mean, k) ** 2).sum(axis=1)
+            for k, mean in enumerate(parameters.means)
+        ],
+        axis=1,
+    )
+    own = np.arange(parameters.n_components) == labels[which][:, None]
+    after = mass + np.where(own, -moved, moved)
+    ratio = np.where(own, -moved, moved) / after
+    log_det = np.log(np.maximum(1.0 + ratio * distances, _LEAST))  # of the scatter matrix
+    # Each component has its mass times (log weight - half the log-determinant of its covariance).
+    change = after * np.log(after) - mass * np.log(mass)
+    change -= 0.5 * (
+        after * (log_det - d * np.log(after / mass))
+        + (after - mass) * parameters.covariance.log_det
+    )
+    lost = change[own][:, None]
+    return np.asarray(np.where(own, 0.0, change + lost))

@@ -1,0 +1,169 @@
+"""Clusters by leave-one-out classification, where samples are very few for full covariances.
+
+There the likelihood says little about clusters. Each sample influences its own component so
+strongly that nearly every partition is an optimum of EM, and those with small components have the
+highest likelihoods. So samples are classified, each by the components estimated without it and with
+shrunk covariances, until no sample changes its component (classification EM, Celeux and Govaert
+1992). This is done from several starts, and the partition under which left-out samples are most
+probable is the best.
+
+References
+----------
+Celeux and Govaert (1992), A classification EM algorithm for clustering and two stochastic versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from skgmm._linalg import Array
+from skgmm._moments import Moments
+from skgmm._objective import Objective
+from skgmm._parameters import MixtureParameters
+from skgmm._rows.base import InMemoryRows
+from skgmm._starts.budget import (
+    PATIENCE,
+    Budget,
+    work_of_classification,
+    work_of_passes,
+    work_of_shrinkage,
+)
+from skgmm._starts.methods import EmptyStartError, start_of
+from skgmm._starts.shrunk_covariances import Shrinkage, ShrunkCovariances
+from skgmm._starts.side_by_side import Start
+from skgmm.covariance import IllDefinedCovarianceError
+
+# Largest number of times that all samples are classified from one start.
+_STEPS = 30
+
+# The shrinkage is chosen again when more than this fraction of the samples have changed.
+_MOVED = 0.05
+
+# Another start is tried if so many steps are within the budget.
+_FEWEST_STEPS = 4
+
+# A sample may belong to a component of at least this responsibility when it is left out.
+_POSSIBLE = 0.25
+
+# Clusters have been found if left-out samples are expected to be in the wrong one no more often.
+_UNCERTAIN = 0.02
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A component for each sample."""
+
+    labels: Array  # (n,)
+    possible: Array  # bool, (n, K): which components a left-out sample may belong to
+    fit: float  # mean log-density of left-out samples, up to a constant
+    error: float  # the fraction of them that is expected to be in the wrong component
+
+    @classmethod
+    def of(cls, labels: Array, log_joint: Array, weights: Array) -> Partition:
+        """From the log of weight x density of left-out samples, (n, K)."""
+        log_density = logsumexp(log_joint, axis=1)
+        log_responsibilities = log_joint - log_density[:, None]
+        fractions = weights / weights.sum()
+        return cls(
+            labels,
+            log_responsibilities >= np.log(_POSSIBLE),
+            float(fractions @ log_density),
+            float(1.0 - fractions @ np.exp(log_responsibilities.max(axis=1))),
+        )
+
+
+class LeftOutClusters:
+    """The search for the partition under which left-out samples are most probable.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of whole samples in memory.
+    """
+
+    def __init__(self, objective: Objective, n_components: int, budget: Budget) -> None:
+        rows = objective.rows
+        assert isinstance(rows, InMemoryRows)
+        weights = rows.weighted().sample_weight
+        assert weights is not None
+        self.objective, self.X, self.weights = objective, rows.X, weights
+        self.n_components, self.budget = n_components, budget
+        self.least = objective.structure.minimum_rows(1, rows.n_features) + 1.0
+        self._found = False  # whether clusters have been found
+        self._patient = False  # whether the budget was increased, because none were found
+
+    def better(
+        self, here: MixtureParameters, others: Iterator[Start]
+    ) -> tuple[Partition | None, list[Partition]]:
+        """The partition of `here`, and those that are better, the best first.
+
+        These are the ones that classification goes through from `here`, and the best one from each
+        other start, until clusters have been found or the budget is used up.
+        """
+        passed = list(self.passed_from(here))
+        found = passed + list(self._from_others(others))
+        reference = passed[0] if passed else None
+        least = -np.inf if reference is None else reference.fit
+        better = sorted((one for one in found if one.fit > least), key=lambda one: -one.fit)
+        return reference, better
+
+    def passed_from(self, parameters: MixtureParameters) -> Iterator[Partition]:
+        """The partitions that classification goes through, the first as `parameters` have it.
+
+        It ends where a component has too few samples for a covariance matrix.
+        """
+        labels = self.objective.rows.labels(parameters).astype(np.int64)
+        shrinkage, chosen_for, seen, error = None, labels, set[bytes](), 1.0
+        while len(seen) < _STEPS and labels.tobytes() not in seen and self._affordable(0.0):
+            seen.add(labels.tobytes())
+            self.budget.spend(work_of_passes(self.objective, self.n_components, 1, 1))
+            try:
+                components = self._components(labels)
+                if components.mass.min() <= self.least:
+                    return
+                if shrinkage is None or np.mean(labels != chosen_for) > _MOVED:
+                    shrinkage, chosen_for = self._best_shrinkage(components, shrinkage), labels
+                self.budget.spend(work_of_classification(self.objective, self.n_components))
+                log_joint = components.log_joint(shrinkage)
+            except (IllDefinedCovarianceError, EmptyStartError, np.linalg.LinAlgError):
+                return
+            partition = Partition.of(labels, log_joint, self.weights)
+            yield partition
+            labels, error = log_joint.argmax(axis=1), partition.error
+        self._found |= labels.tobytes() in seen and error < _UNCERTAIN
+
+    def _from_others(self, starts: Iterator[Start]) -> Iterator[Partition]:
+        """The best partition from each start, until clusters have been found."""
+        work = _FEWEST_STEPS * work_of_classification(self.objective, self.n_components)
+        while not self._found and self._affordable(work):
+            if (start := next(starts, None)) is None:
+                return
+            try:
+                if isinstance(start, Moments):
+                    start = self.objective.maximise(start, None)
+            except IllDefinedCovarianceError:
+                continue
+            passed = list(self.passed_from(start))
+            if passed:
+                yield max(passed, key=lambda one: one.fit)
+
+    def _components(self, labels: Array) -> ShrunkCovariances:
+        own = np.eye(self.n_components)[labels] * self.weights[:, None]
+        parameters = start_of(self.objective, labels, self.n_components)
+        return ShrunkCovariances(self.X, parameters, own)
+
+    def _best_shrinkage(self, components: ShrunkCovariances, near: Shrinkage | None) -> Shrinkage:
+        found, n_compared = components.best_shrinkage(near)
+        self.budget.spend(n_compared * work_of_shrinkage(self.objective, self.n_components))
+        return found
+
+    def _affordable(self, work: float) -> bool:
+        """Whether so much is within the budget, which is increased if no clusters were found."""
+        if self.budget.left <= work and not (self._found or self._patient):
+            self._patient = True
+            self.budget.left += PATIENCE
+        return self.budget.left > work
