@@ -237,6 +237,10 @@ class ArrayRows(Rows):
     def n_samples(self) -> int:  # type: ignore[override]
         return self.X.shape[0]
 
+    @cached_property
+    def n_counted(self) -> int:
+        return n_counted(self.X, self.sample_weight)
+
     @property
     def n_features(self) -> int:  # type: ignore[override]
         return self.X.shape[1]
