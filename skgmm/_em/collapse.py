@@ -5,6 +5,7 @@ which no sample varies. Both are found from Moments, without another pass over t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
