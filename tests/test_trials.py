@@ -68,6 +68,17 @@ def test_runs_in_one_call_are_those_of_em(covariance_type, weighted, blobs):
         np.testing.assert_allclose(trials.result(i).parameters.means, end.parameters.means, 1e-4)
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "EEV"])
+def test_passes_are_those_over_the_samples(covariance_type, blobs):
+    """One for each start, and one for each evaluation, however often a run is continued."""
+    objective = objective_of(blobs, covariance_type)
+    labels = partitions(blobs, 4)
+    starts = [start_of(objective, some, 4) for some in labels]
+    trials = Trials(objective, starts, test_of(objective), 1e-12)
+    n_passes = sum(trials.until(range(len(starts)), most) for most in (2, 4, 7))
+    assert n_passes == len(starts) + trials.n_evaluations.sum()
+
+
 def test_the_number_of_threads_does_not_matter(blobs):
     ends = []
     for n_threads in (1, 2):

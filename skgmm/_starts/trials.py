@@ -96,7 +96,8 @@ class Trials:
         Returns how many passes over the samples that took.
         """
         going = [i for i in which if not self.ended[i]]
-        n_before = int(self.n_evaluations[going].sum()) - len(going)
+        before = self.n_evaluations[going]
+        n_before = int(before.sum() - np.count_nonzero(before == 0))  # which begin with the start
         for i in going:
             self._results.pop(i, None)
         others = [i for i in going if i not in self._separate]
