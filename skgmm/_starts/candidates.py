@@ -21,12 +21,12 @@ from skgmm._threads import cached_property
 from skgmm.covariance import IllDefinedCovarianceError
 
 # EM iterations of each candidate; the number of candidates that are continued; and their further
-# iterations, as long as they may win: no more than 8 x 1 + 3 x (2 + 2) = 20 iterations in all.
-_FIRST, _STAY, _MORE = 1, 3, (2, 2)
+# iterations, if another may win: no more than 8 x 1 + 2 x 2 = 12 iterations in all.
+_FIRST, _STAY, _MORE = 1, 2, 2
 
 # A candidate is discarded when this many times the gain of its last iterations is not enough to
 # become the best. Before its first iteration, its gain is taken to be the largest of the others.
-_OPTIMISM = 10.0
+_OPTIMISM = 3.0
 
 # Candidates whose log-likelihoods agree to this many nats per sample are the same.
 _SAME = 1e-9
@@ -94,15 +94,12 @@ class RunningCandidates:
         begun, left = self._begun()
         ahead = self._ranked(begun)
         staying = self._distinct(ahead)[:_STAY]
-        n_steps = _FIRST
-        for more in _MORE if ahead and not self._collapsed(ahead[0]) else ():
+        if ahead and not self._collapsed(ahead[0]):
             staying = [i for i in staying if self._may_win(i, staying[0])]
-            if len(staying) == 1:
-                break
-            n_steps += more
-            self._advance(staying, n_steps)
-            staying = self._ranked(staying)
-            ahead = staying + [i for i in ahead if i not in staying]
+            if len(staying) > 1:
+                self._advance(staying, _FIRST + _MORE)
+                staying = self._ranked(staying)
+                ahead = staying + [i for i in ahead if i not in staying]
         return [self._candidate(i) for i in ahead + left]
 
     def _begun(self) -> tuple[list[int], list[int]]:

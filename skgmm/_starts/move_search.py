@@ -35,7 +35,7 @@ from skgmm._starts.within_noise import Optima, likelihood_is_noise
 
 # Evaluations of a quick trial, and of one that is continued; and those of a move, after each of
 # which it may be given up.
-_TRIAL, _STEPS = 12, 100
+_LOOK, _TRIAL, _STEPS = 6, 12, 100
 _STAGES, _PATIENT = (4, _TRIAL, 30, _STEPS), (4, _TRIAL, _STEPS)
 _ROUGHLY = 1e-5
 
@@ -44,7 +44,7 @@ _ROUGHLY = 1e-5
 _CHANCE = 0.5
 
 # Other starts that are tried before moves with an estimated loss.
-_OTHERS = 2
+_OTHERS = 1
 
 # Starts that are tried together, where one call runs several.
 _AT_ONCE = 8
@@ -221,7 +221,9 @@ class MoveSearch:
     def _best_of(self, starts: Iterator[Start], here: EMResult, one_in: int) -> EMResult | None:
         """The best end of some starts, of which the best after a few iterations are continued."""
         trials = self._trials(list(islice(starts, self.n_ways)))
-        self._go_on(trials, range(len(trials.starts)), _TRIAL)
+        self._go_on(trials, range(len(trials.starts)), _LOOK)
+        going = [i for i in range(len(trials.starts)) if self._may_beat(trials, i, here)]
+        self._go_on(trials, going, _TRIAL)
         best, left = here, max(1, self.n_ways // one_in)
         ranked = trials.ranked()
         for i in ranked:

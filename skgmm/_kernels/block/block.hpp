@@ -28,30 +28,34 @@ public:
         : capacity(block_rows(n_rows)),
           stride(capacity + 8),
           totals(mixture.n_components > mixture.n_features ? mixture.n_components
-                                                           : mixture.n_features) {
+                                                           : mixture.n_features),
+          which(capacity + 8) {
         const int64_t d = mixture.n_features, own = mixture.linear ? d : 0;
-        memory.resize((2 * d + 2 * own + tile + 6 + columns + mixture.n_components) * stride + 8,
+        memory.resize((3 * d + 2 * own + tile + 7 + columns + mixture.n_components) * stride + 8,
                       0.0);
         const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
         x = memory.data() + (64 - address % 64) % 64 / sizeof(double);
         centred = x + d * stride;
-        squared = centred + d * stride;
+        squared = centred + d * stride;  // both are the terms of a linear mixture
         whitened = squared + own * stride;
         scaled = whitened + (own + columns) * stride;
-        weight = scaled + tile * stride;
+        gathered = scaled + tile * stride;
+        weight = gathered + d * stride;
         peak = weight + stride;
         density = peak + stride;
         base = density + stride;
         offset = base + stride;
-        log_joint = offset + stride;
+        counted = offset + stride;
+        log_joint = counted + stride;
     }
     const int64_t capacity, stride;
     int64_t rows = 0;            // of the block that is in, rounded up to whole registers
     bool plain = false;          // a row with weight 1 in each lane
     bool far = false;            // whether `offset` is to be added to the peaks
     std::vector<double> totals;  // numbers to a component or to a feature
-    double *x, *centred, *squared, *whitened, *scaled, *weight, *peak, *density, *base, *offset,
-        *log_joint;
+    std::vector<int32_t> which;  // rows that are gathered
+    double *x, *centred, *gathered, *squared, *whitened, *scaled, *weight, *peak, *density, *base,
+        *offset, *counted, *log_joint;
 
 private:
     std::vector<double> memory;

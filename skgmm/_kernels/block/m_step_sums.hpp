@@ -81,6 +81,49 @@ void full_sums(const double* responsibilities, const double* centre, int64_t d, 
     }
 }
 
+// A row with less than this part of a component's mass in the block changes none of its sums.
+constexpr double negligible = 1e-30;
+
+// Puts the rows of which a component has a part that counts side by side, if they are so few that
+// this takes less time than it saves. How many, or -1 if not.
+int64_t gather_rows(const double* responsibilities, double least, int64_t d, Workspace& w) {
+    Lanes counted = {};
+    for (int64_t lane = 0; lane < w.rows; lane += W)
+        counted += where_at_least(load(responsibilities + lane), spread(least), spread(1.0));
+    const int64_t n = int64_t(sum(counted));
+    if (2 * W * n > w.rows * at_most(W, d / 2 - 3)) return -1;
+    int32_t* which = w.which.data();
+    for (int64_t lane = 0, at = 0; lane < w.rows; ++lane) {
+        which[at] = int32_t(lane);
+        at += responsibilities[lane] >= least;
+    }
+    const int64_t rows = (n + W - 1) / W * W;
+    for (int64_t i = 0; i < n; ++i) w.counted[i] = responsibilities[which[i]];
+    for (int64_t i = n; i < rows; ++i) {
+        w.counted[i] = 0.0;
+        which[i] = which[0];
+    }
+    for (int64_t j = 0; j < d; ++j) {
+        const double* from = w.x + j * w.stride;
+        double* to = w.gathered + j * w.stride;
+        for (int64_t i = 0; i < rows; ++i) to[i] = from[which[i]];
+    }
+    return rows;
+}
+
+// `full_sums` of the rows that count.
+void sums_of_component(const double* responsibilities, double mass, const double* centre, int64_t d,
+                       Workspace& w, double* first, double* second) {
+    const int64_t n_gathered = gather_rows(responsibilities, negligible * mass, d, w);
+    if (n_gathered < 0) return full_sums(responsibilities, centre, d, w, first, second);
+    const int64_t rows = w.rows;
+    std::swap(w.x, w.gathered);
+    w.rows = n_gathered;
+    full_sums(w.counted, centre, d, w, first, second);
+    w.rows = rows;
+    std::swap(w.x, w.gathered);
+}
+
 void diagonal_sums(const double* responsibilities, const double* centre, int64_t d,
                    const Workspace& w, double* first, double* second) {
     for (int64_t j = 0; j < d; ++j) {
@@ -173,7 +216,7 @@ void add_sums(const Mixture& mixture, bool linear, Workspace& w, Sums& out) {
             diagonal_sums(responsibilities, centres, d, w, out.first + k * d, out.second + k * d);
         } else {
             double* second = out.form == Form::full ? out.second + k * d * d : out.second;
-            full_sums(responsibilities, centres, d, w, out.first + k * d, second);
+            sums_of_component(responsibilities, w.totals[k], centres, d, w, out.first + k * d, second);
         }
     }
 }
