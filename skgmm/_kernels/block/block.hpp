@@ -20,7 +20,16 @@ inline int64_t lanes_for(int64_t n_rows) {
 // the lanes of a register, so blocks are long even where they no longer fit the first cache.
 inline int64_t block_rows(int64_t n_rows) { return at_most(W == 8 ? 256 : 128, lanes_for(n_rows)); }
 
-// Memory for one block, aligned for the widest registers. All arrays are (.., stride), and there is
+// Memory of a thread for its blocks, kept because zeroing it takes as long as a pass over few rows.
+// At least so many numbers, from an address for the widest registers.
+inline double* memory_of_thread(int64_t size) {
+    thread_local std::vector<double> memory;
+    if (int64_t(memory.size()) < size + 8) memory.resize(size + 8, 0.0);
+    const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
+    return memory.data() + (64 - address % 64) % 64 / sizeof(double);
+}
+
+// Memory for one block; a thread has no more than one. All arrays are (.., stride), and there is
 // memory after each of them: tiles of columns may reach beyond the last.
 class Workspace {
 public:
@@ -31,10 +40,8 @@ public:
                                                            : mixture.n_features),
           which(capacity + 8) {
         const int64_t d = mixture.n_features, own = mixture.linear ? d : 0;
-        memory.resize((3 * d + 2 * own + tile + 7 + columns + mixture.n_components) * stride + 8,
-                      0.0);
-        const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
-        x = memory.data() + (64 - address % 64) % 64 / sizeof(double);
+        x = memory_of_thread((3 * d + 2 * own + tile + 7 + columns + mixture.n_components) *
+                             stride);
         centred = x + d * stride;
         squared = centred + d * stride;  // both are the terms of a linear mixture
         whitened = squared + own * stride;
@@ -56,9 +63,6 @@ public:
     std::vector<int32_t> which;  // rows that are gathered
     double *x, *centred, *gathered, *squared, *whitened, *scaled, *weight, *peak, *density, *base,
         *offset, *counted, *log_joint;
-
-private:
-    std::vector<double> memory;
 };
 
 // One row into its lane.
