@@ -20,12 +20,11 @@ from skgmm._starts.trials import Trials
 from skgmm._threads import cached_property
 from skgmm.covariance import IllDefinedCovarianceError
 
-# EM iterations of each candidate; the number of candidates that are continued; and their further
-# iterations, if another may win: no more than 8 x 1 + 2 x 2 = 12 iterations in all.
-_FIRST, _STAY, _MORE = 1, 2, 2
+# The number of candidates that are continued, and their EM iterations.
+_STAY, _MORE = 3, 2
 
-# A candidate is discarded when this many times the gain of its last iterations is not enough to
-# become the best. Before its first iteration, its gain is taken to be the largest of the others.
+# A candidate is not continued when this many times the gain of those before it is not enough to
+# become the best.
 _OPTIMISM = 3.0
 
 # Candidates whose log-likelihoods agree to this many nats per sample are the same.
@@ -87,46 +86,33 @@ class RunningCandidates:
         self.starts = [start for start, made in zip(starts, first, strict=True) if made is not None]
         made = [one for one in first if one is not None]
         self.trials = Trials(objective, made, collapse, _SAME, acceleration=None)
-        self.gain = np.full(len(made), np.inf)  # of the last iterations
 
     def candidates(self) -> list[Candidate]:
         """All that did not fail, the best first."""
-        begun, left = self._begun()
-        ahead = self._ranked(begun)
-        staying = self._distinct(ahead)[:_STAY]
-        if ahead and not self._collapsed(ahead[0]):
-            staying = [i for i in staying if self._may_win(i, staying[0])]
-            if len(staying) > 1:
-                self._advance(staying, _FIRST + _MORE)
-                staying = self._ranked(staying)
-                ahead = staying + [i for i in ahead if i not in staying]
-        return [self._candidate(i) for i in ahead + left]
-
-    def _begun(self) -> tuple[list[int], list[int]]:
-        """The candidates after one EM iteration, and those that were discarded without any."""
-        trials, numbers = self.trials, range(len(self.starts))
+        trials = self.trials
         trials.evaluate()
-        if trials.together:
-            trials.until(numbers, _FIRST)
-            return np.flatnonzero(np.isfinite(trials.objective)).tolist(), []
-        begun, left, best, gain = [], [], -np.inf, 0.0
-        for i in sorted(numbers, key=lambda i: -trials.objective[i]):
-            if not np.isfinite(trials.objective[i]):
-                continue
-            if trials.objective[i] + _OPTIMISM * gain < best:
-                left.append(i)
-                continue
-            self._advance([i], _FIRST)
-            begun.append(i)
-            if not self._collapsed(i):
-                best, gain = max(best, trials.objective[i]), max(gain, self.gain[i])
-        return sorted(begun), left
+        ahead = self._ranked(np.flatnonzero(np.isfinite(trials.objective)).tolist())
+        staying = self._distinct(ahead)[:_STAY]
+        if len(staying) > 1 and not self._collapsed(ahead[0]):
+            self._continue(staying)
+            ahead = self._ranked(staying) + [i for i in ahead if i not in staying]
+        return [self._candidate(i) for i in ahead]
 
-    def _advance(self, which: list[int], n_steps: int) -> None:
-        """Go on with EM until there are so many iterations, or it has converged."""
-        before = self.trials.objective[which]
-        self.trials.until(which, n_steps)
-        self.gain[which] = self.trials.objective[which] - before
+    def _continue(self, staying: list[int]) -> None:
+        """Go on with those that may become the best."""
+        trials = self.trials
+        if trials.together:
+            trials.until(staying, _MORE)
+            return
+        best, gain = -np.inf, 0.0
+        for i in staying:
+            before = trials.objective[i]
+            if before + _OPTIMISM * gain < best:
+                continue
+            trials.until([i], _MORE)
+            if not self._collapsed(i):
+                best = max(best, trials.objective[i])
+                gain = max(gain, trials.objective[i] - before)
 
     def _candidate(self, i: int) -> Candidate:
         start, trials = self.starts[i], self.trials
@@ -141,14 +127,6 @@ class RunningCandidates:
     def _collapsed(self, i: int) -> bool:
         """Whether a component has collapsed."""
         return not self.trials.is_sound(i) and bool(self.trials.result(i).collapsed)
-
-    def _may_win(self, i: int, best: int) -> bool:
-        """Whether a candidate can become the best, with several times its last gain."""
-        rank, first = self.trials.rank(i), self.trials.rank(best)
-        if rank[:-1] < first[:-1]:
-            return True
-        ahead = -rank[-1] + min(_OPTIMISM * self.gain[i], self.trials.foreseen(i))
-        return self._collapsed(i) or bool(ahead >= -first[-1])
 
     def _ranked(self, runners: list[int]) -> list[int]:
         """The best first, and candidates that are the same in the order given.

@@ -195,6 +195,6 @@ class Trials:
     def end(self, i: int) -> EMResult:
         """The same without a diagnosis."""
         if i in self._separate:
-            return self._ends[i]
+            return self._ends[i] if i in self._ends else self._separate[i].until(0)
         assert self._together is not None
         return self._together.result(i)
