@@ -71,7 +71,7 @@ def test_starts_has_a_row_for_each_start(blobs):
     assert best == pytest.approx(mixture.lower_bounds_[-1])
     behind = [n for n, s in zip(table["n_evaluations"], table["status"], strict=True)
               if s == "discarded"]  # fmt: skip
-    assert 0 < max(behind) <= 1 + candidates._FIRST + sum(candidates._MORE)
+    assert 0 < max(behind) <= 1 + candidates._MORE
 
 
 @pytest.mark.parametrize("n_components", [2, 4, 9])

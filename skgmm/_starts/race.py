@@ -3,8 +3,8 @@
 All candidates see the samples of a `StartSample` in units that do not depend on the user's: each
 feature divided by its standard deviation ("scaled"), or all features transformed to identity
 covariance ("whitened"), which finds thin clusters side by side. Candidates with the same partition
-count once. The others are compared by their log-likelihood after one EM iteration, and the best of
-them after a few more. What a likelihood owes to `reg_covar` does not count: see
+count once. The others are compared by the log-likelihood of the mixture of their groups, and the
+best of them after two EM iterations. What a likelihood owes to `reg_covar` does not count: see
 `EMResult.comparable_objective`.
 """
 
