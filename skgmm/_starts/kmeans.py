@@ -18,7 +18,12 @@ _IN_ONE_CALL = 1e8
 
 
 def kmeans(
-    rows: Array, weights: Array, n_clusters: int, rng: np.random.RandomState, n_threads: int
+    rows: Array,
+    weights: Array,
+    n_clusters: int,
+    rng: np.random.RandomState,
+    n_threads: int,
+    max_iter: int = MAX_ITER,
 ) -> Array:
     """Labels of a partition into `n_clusters` non-empty groups of small squared distances.
 
@@ -35,7 +40,7 @@ def kmeans(
     """
     rows = np.ascontiguousarray(rows)
     centres = rows[seeds(rows, weights, n_clusters, rng)]
-    labels, left = np.full(len(rows), -1), MAX_ITER
+    labels, left = np.full(len(rows), -1), max_iter
     stretch = max(1, int(_IN_ONE_CALL // (rows.size * n_clusters)))
     while True:
         n_iterations, left = min(stretch, left), left - stretch

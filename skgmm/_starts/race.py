@@ -34,6 +34,9 @@ from skgmm.covariance import IllDefinedCovarianceError
 RACE_ROWS = 5_000
 """Samples that candidates are compared on, or 100 for each component."""
 
+# Iterations of k-means: further ones change little that EM does not change again.
+_LLOYD = 15
+
 # So many partitions in a row that were seen before end the search for others.
 _REPEATED = 4
 
@@ -135,7 +138,7 @@ def _partitions(
         return nearest(rows, rows[chosen], n_threads)
 
     for view, rows in 2 * seen:
-        yield f"k-means, {view}", kmeans(rows, weights, n_components, rng, n_threads)
+        yield f"k-means, {view}", kmeans(rows, weights, n_components, rng, n_threads, _LLOYD)
     view, rows = seen[0]
     yield f"farthest first, {view}", around(rows, farthest_first(rows, weights, n_components))
     for view, rows in seen:
@@ -196,7 +199,7 @@ def spare_starts(
     core, n_threads = sample.trimmed(n_components), objective.rows.n_threads
     fresh = 0
     for found, (view, rows) in enumerate(islice(cycle(_views(core, objective)), n_tries), 1):
-        labels = kmeans(rows, core.weights, n_components, rng, n_threads)
+        labels = kmeans(rows, core.weights, n_components, rng, n_threads, _LLOYD)
         for _, _, partition in _distinct_partitions([(view, labels)], seen):
             fresh = found
             with suppress(EmptyStartError):
