@@ -102,7 +102,8 @@ def split_and_merge(
         return result
     rng = stream()
     sample = thinned(sample, n_components, rng, rows_per_component(n_components))
-    n_raced = sum(one.evaluations for one in candidates)
+    # Each of them was a partition first, whose moments take a pass too.
+    n_raced = sum(one.evaluations + 1 for one in candidates)
     on_sample, budget = objective.on(sample), Budget.after(objective, result, n_raced)
     sample = _without_noise(sample, on_sample.rows, result.parameters)
     seen = {one.partition for one in candidates}
