@@ -58,8 +58,7 @@ def _gains(
     """
     rows = objective.rows
     assert isinstance(rows, InMemoryRows)
-    weights = rows.weighted().sample_weight
-    assert weights is not None
+    weights = rows.weights
     X, moved, d = rows.X[which], weights[which][:, None], parameters.n_features
     mass = np.bincount(labels, weights, minlength=parameters.n_components)
     distances = np.stack(

@@ -88,8 +88,7 @@ class LeftOutClusters:
     def __init__(self, objective: Objective, n_components: int, budget: Budget) -> None:
         rows = objective.rows
         assert isinstance(rows, InMemoryRows)
-        weights = rows.weighted().sample_weight
-        assert weights is not None
+        weights = rows.weights
         self.objective, self.X, self.weights = objective, rows.X, weights
         self.n_components, self.budget = n_components, budget
         self.least = objective.structure.minimum_rows(1, rows.n_features) + 1.0
