@@ -102,8 +102,9 @@ class GaussianMixtureEM(
     init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'} or callable, \
 default='auto'
         Method of initialisation. 'auto': the best of several k-means, k-means++, farthest-first
-        and random candidates, on samples with scaled features and on whitened samples, by no more
-        than 6 EM iterations in all, on no more than 5,000 samples (or 100 for each component).
+        and random candidates, on samples with scaled features, on whitened samples and on samples
+        as they are, by no more than 6 EM iterations in all, on no more than 5,000 samples (or 100
+        for each component).
         The others are scikit-learn's: the clusters of k-means; seeds of k-means++; random
         responsibilities; random samples. They use no more than 25,000 samples (or 250 for each
         component, 500 from 64 components on), drawn at random.

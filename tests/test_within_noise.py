@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.special import logsumexp
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
+from synthetic_data import one_hot
 
 from skgmm import GaussianMixtureEM
 from skgmm._em.loop import run_em
@@ -15,9 +16,10 @@ from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.grouped import GroupedRows
 from skgmm._rows.noise import Background
+from skgmm._starts.compactness import Compactness
 from skgmm._starts.leave_one_out import EStep, leave_one_out, left_out_log_joint
 from skgmm._starts.methods import start_of
-from skgmm._starts.within_noise import Optima, left_out_log_densities, likelihood_is_noise
+from skgmm._starts.within_noise import Optima, left_out_log_densities, tolerated_errors
 from skgmm.covariance import find_structure
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -75,14 +77,14 @@ def two_and_two(n, apart, seed=0):
     return X, sides.T
 
 
-def optima_of_a_rectangle(n, apart=4.5, used=True):
+def optima_of_a_rectangle(n, apart=4.5, tolerated=1.0):
     """Optima of one problem: the best one, and another."""
     X, (one, other) = two_and_two(n, apart)
     objective = problem_of(X, "tied")
     found = sorted(
         (optimum_of(objective, side) for side in (one, other)), key=lambda o: o.objective
     )
-    optima = Optima(objective, used)
+    optima = Optima(objective, tolerated)
     for each in found:
         optima.add(each)
     return optima, found[1], found[0]
@@ -114,6 +116,56 @@ def test_a_clear_difference_is_no_noise():
     assert optima.preferred(best) is best
 
 
+def test_the_noise_is_smaller_with_more_samples():
+    """Here the other optimum is between a third of a standard error and one below the best."""
+    optima, best, other = optima_of_a_rectangle(40, apart=4.1)
+    compact = with_volume(other, 0.1)
+    lost = left_out_log_densities(optima.objective, best.parameters) - left_out_log_densities(
+        optima.objective, compact.parameters
+    )
+    errors = lost.mean() / (lost.std() / np.sqrt(40))
+    for tolerated in (errors - 0.01, errors + 0.01):
+        some = Optima(optima.objective, tolerated)
+        some.add(compact)
+        assert some.preferred(best) is (compact if tolerated > errors else best)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])
+def test_compactness_does_not_depend_on_units(covariance_type):
+    X, (one, other) = two_and_two(60, 3.0)
+    X = np.c_[X, np.ones(60)]
+    differences = []
+    for scale in (np.ones(3), np.array([1e-6, 1e3, 1e2])):
+        objective = problem_of(X * scale, covariance_type)
+        compactness = Compactness(objective)
+        moments = [
+            objective.rows.partition_moments(
+                side.astype(np.int64), 2, objective.structure.scatter, 0.0 * scale
+            )
+            for side in (one, other)
+        ]
+        first, second = map(compactness.spread, moments)
+        differences.append(first - second)
+    assert differences[0] == pytest.approx(differences[1], abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["zero-inflated", "dummy"])
+def test_a_pile_of_samples_does_not_make_components_compact(kind):
+    """The trace of a partition at the pile is no smaller than without the feature."""
+    X, _ = two_and_two(200, 3.0)
+    rng = np.random.default_rng(1)
+    at_pile = rng.random(200) < 0.8
+    column = np.where(at_pile, 0.0, 1.0 if kind == "dummy" else rng.exponential(5.0, 200))
+    traces = []
+    for columns in (X, np.c_[X, column]):
+        objective = problem_of(columns, "full")
+        moments = objective.rows.partition_moments(
+            at_pile.astype(np.int64), 2, objective.structure.scatter, np.zeros(columns.shape[1])
+        )
+        traces.append(Compactness(objective).log_trace(moments))
+    assert traces[0] == pytest.approx(traces[1], abs=1e-9)
+
+
 def test_faults_are_no_advantage():
     optima, best, other = optima_of_a_rectangle(40)
     compact = with_volume(other, 0.1)
@@ -126,24 +178,27 @@ def test_faults_are_no_advantage():
 
 
 def test_only_the_likelihood_counts_where_samples_are_many():
-    optima, best, other = optima_of_a_rectangle(40, used=False)
+    optima, best, other = optima_of_a_rectangle(40, tolerated=0.0)
     optima.add(with_volume(other, 0.1))
     assert optima.preferred(best) is best
 
 
 def test_what_is_known_beside_the_samples_decides():
-    """Few are fewer than three for each parameter; not with a prior, labels or noise."""
+    """Few are fewer than three for each parameter, and some fewer than twenty; nothing is noise
+    with a prior, labels or noise components.
+    """
     X, _ = two_and_two(23, 4.0)
     objective = problem_of(X, "tied")  # 8 parameters
-    assert likelihood_is_noise(objective, 2)
-    assert not likelihood_is_noise(problem_of(two_and_two(24, 4.0)[0], "tied"), 2)
-    assert not likelihood_is_noise(replace(objective, prior=object()), 2)
-    assert not likelihood_is_noise(replace(objective, fixed=object()), 2)
+    assert tolerated_errors(objective, 2) == 1.0
+    assert 0.0 < tolerated_errors(problem_of(two_and_two(24, 4.0)[0], "tied"), 2) < 0.5
+    assert tolerated_errors(problem_of(two_and_two(160, 4.0)[0], "tied"), 2) == 0.0
+    assert not tolerated_errors(replace(objective, prior=object()), 2)
+    assert not tolerated_errors(replace(objective, fixed=object()), 2)
     labelled = type("Labelled", (InMemoryRows,), {"labelled": True})
-    assert not likelihood_is_noise(replace(objective, rows=labelled(X)), 2)
+    assert not tolerated_errors(replace(objective, rows=labelled(X)), 2)
     background = Background.of(InMemoryRows(X), None, 0.1)
     beside = GroupedRows.of(InMemoryRows(X), background=background)
-    assert not likelihood_is_noise(replace(objective, rows=beside), 2)
+    assert not tolerated_errors(replace(objective, rows=beside), 2)
 
 
 def test_left_out_densities_are_those_of_all_other_samples():
@@ -189,3 +244,20 @@ def test_responsibilities_are_those_of_the_densities():
     log_joint = left_out_log_joint(objective, now)
     expected = np.exp(log_joint - logsumexp(log_joint, axis=1, keepdims=True))
     np.testing.assert_allclose(leave_one_out(objective, now), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_starts_that_end_lower_by_noise_are_continued(cancer, seed):
+    """With an unrelated column too; many starts lead to groups of a few samples."""
+    X, y = cancer
+    X = np.c_[X, one_hot(seed, len(X))]
+    mixture = GaussianMixtureEM(2, covariance_type="tied", random_state=seed).fit(X)
+    assert adjusted_rand_score(y, mixture.predict(X)) > 0.55
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_unrelated_categories_are_not_the_clusters(seed):
+    X, y = load_iris(return_X_y=True)
+    X = np.c_[X, one_hot(seed, len(X))]
+    mixture = GaussianMixtureEM(3, random_state=seed).fit(X)
+    assert adjusted_rand_score(y, mixture.predict(X)) > 0.75

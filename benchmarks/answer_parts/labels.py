@@ -4,6 +4,10 @@ Adjusted Rand index (1 is agreement, 0 is chance) of `GaussianMixtureEM(K)`, of 
 `GaussianMixture(K)`, and of its best of ten starts by its own likelihood. A fit that fails counts
 as 0. Beside them, for tables with discrete columns, what is within reach: this library on the data
 with uniform noise of one step added by hand.
+
+A table is lost by a discrete column if it would not be lost without its discrete columns: with
+them left out this library is within 0.1 of scikit-learn's default. A table without any other column
+counts as lost by them.
 """
 
 from collections import defaultdict
@@ -43,6 +47,12 @@ def measure(table, structure, seed):
     record = {"discrete": int((step > 0).sum()), "piled": int(tables.piled(data.X).sum())}
     for method, estimator in METHODS.items():
         record[method] = index(data, data.X, estimator, structure, seed)
+    smooth = (step == 0) & ~tables.piled(data.X)
+    if smooth.any() and not smooth.all() and " + " not in table:
+        record["without"] = {
+            method: index(data, data.X[:, smooth], METHODS[method], structure, seed)
+            for method in ("skgmm", "sklearn")
+        }
     if step.any():
         noisy = tables.dequantised(data.X, step, seed)
         record["skgmm, noise added"] = index(data, noisy, GaussianMixtureEM, structure, seed)
@@ -84,6 +94,32 @@ def lost(records):
     }
 
 
+def lost_by_columns(records):
+    """The lost cases that would not be lost without their discrete columns."""
+    return {
+        case: mean
+        for case, mean in lost(records).items()
+        if mean["discrete"] and not _lost_without(case, records)
+    }
+
+
+def _lost_without(case, records):
+    """Whether the case is lost without its discrete columns; not if there are no others.
+
+    Tables to which columns were added are compared with the table itself.
+    """
+    name, _, added = case[0].partition(" + ")
+    if added:
+        return (name, case[1]) in lost(records)
+    some = [
+        r["without"] for r in records if (r["table"], r["structure"]) == case and "without" in r
+    ]
+    if not some:
+        return False
+    ours, theirs = (np.mean([r[method]["ari"] for r in some]) for method in ("skgmm", "sklearn"))
+    return ours < theirs - LOST
+
+
 def figures(records):
     cases = means(records)
     if not cases:
@@ -91,6 +127,7 @@ def figures(records):
     overall = {m: float(np.mean([case[m] for case in cases.values()])) for m in METHODS}
     losses = lost(records)
     discrete = sum(case["discrete"] > 0 for case in losses.values())
+    by_columns = lost_by_columns(records)
     demanded = [
         r
         for r in records
@@ -114,8 +151,9 @@ def figures(records):
         Figure(
             "labels",
             "none of these by a discrete column",
-            f"{discrete} of these have a discrete column or one with a pile at one value",
-            discrete == 0,
+            f"{len(by_columns)} are not lost without their discrete columns (or have no others); "
+            f"{discrete} have a discrete column or one with a pile at one value",
+            not by_columns,
         ),
         Figure(
             "labels",

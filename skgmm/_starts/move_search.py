@@ -31,7 +31,7 @@ from skgmm._starts.overlap_moves import moves_by_overlap
 from skgmm._starts.side_by_side import Start, side_by_side
 from skgmm._starts.swap_search import Tried, find_swaps
 from skgmm._starts.trials import Trials
-from skgmm._starts.within_noise import Optima, likelihood_is_noise
+from skgmm._starts.within_noise import Optima, tolerated_errors
 
 # Evaluations of a quick trial, and of one that is continued; and those of a move, after each of
 # which it may be given up.
@@ -120,18 +120,19 @@ class MoveSearch:
         self.n_ways = K + min(int(_FOR_PARAMETERS * free / n), _MOST)
         self.left_out = LeftOutStarts(objective, self.completed, K, budget, only_repair)
         self.tried, self.known = tried, tried.known
-        noise = not only_repair and likelihood_is_noise(objective, K)
-        self.classifies = noise and complete and shrinks(self.completed, K)
-        self.optima, self.compact = Optima(self.completed, noise), False
+        tolerated = 0.0 if only_repair else tolerated_errors(objective, K)
+        self.optima, self.compact = Optima(self.completed, tolerated), False
+        self.classifies = self.optima.many and complete and shrinks(self.completed, K)
+        self.noise = np.sqrt(0.5 * d / n) if self.optima.many else 0.0
         if self._patient:
             budget.left += PATIENCE
 
     @property
     def _patient(self) -> bool:
-        """Whether many optima are to be met: one may be kept though others are higher, or no start
-        has led to clusters.
+        """Whether many optima are to be met: samples are few for the parameters, so that one may be
+        kept though others are higher, or no start has led to clusters.
         """
-        return self.left_out.patient or (self.optima.used and not self.left_out.used)
+        return self.left_out.patient or (self.optima.many and not self.left_out.used)
 
     def best(self) -> MixtureParameters | None:
         """The parameters of the best optimum found, or None if none is better."""
@@ -241,8 +242,12 @@ class MoveSearch:
         return None if best is here else best
 
     def _may_beat(self, trials: Trials, i: int, best: EMResult) -> bool:
-        """Whether a run may become better, with several times its estimated remaining gain."""
-        ahead = trials.ahead(i, self._patient)
+        """Whether a run may become better, with several times its estimated remaining gain.
+
+        Where another optimum may be kept, one that is worse by noise is of use: by the standard
+        error of the mean log-density of normal samples.
+        """
+        ahead = trials.ahead(i, self._patient) + self.noise
         if trials.is_sound(i) and not (best.collapsed or best.small or best.empty):
             return ahead > best.comparable_objective + self.chance
         if not np.isfinite(trials.objective[i]):

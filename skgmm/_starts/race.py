@@ -2,10 +2,11 @@
 
 All candidates see the samples of a `StartSample` in units that do not depend on the user's: each
 feature divided by its standard deviation ("scaled"), or all features transformed to identity
-covariance ("whitened"), which finds thin clusters side by side. Candidates with the same partition
-count once. The others are compared by the log-likelihood of the mixture of their groups, and the
-best of them after two EM iterations. What a likelihood owes to `reg_covar` does not count: see
-`EMResult.comparable_objective`.
+covariance ("whitened"), which finds thin clusters side by side. One candidate sees them "as given",
+because where features have one unit, their variances tell how much they matter. Candidates with the
+same partition count once. The others are compared by the log-likelihood of the mixture of their
+groups, and the best of them after two EM iterations. What a likelihood owes to `reg_covar` does not
+count: see `EMResult.comparable_objective`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from skgmm._starts.given import GivenParameters
 from skgmm._starts.kmeans import farthest_first, kmeans, nearest, seeds
 from skgmm._starts.methods import EmptyStartError, moments_of_partition
 from skgmm._starts.side_by_side import moments_of_partitions
-from skgmm._starts.views import views
+from skgmm._starts.views import given_rows, views
 from skgmm.covariance import IllDefinedCovarianceError
 
 RACE_ROWS = 5_000
@@ -130,7 +131,7 @@ def _partitions(
 ) -> Iterator[tuple[str, Array]]:
     """Kind and labels (m,) of each candidate."""
     weights, n_threads = sample.weights, objective.rows.n_threads
-    seen = _views(sample, objective)
+    *seen, given = _views(sample, objective)
     if sample.known is not None:
         yield from around_labelled(seen[0][1], sample, n_components, n_threads)
 
@@ -143,12 +144,15 @@ def _partitions(
     yield f"farthest first, {view}", around(rows, farthest_first(rows, weights, n_components))
     for view, rows in seen:
         yield f"k-means++, {view}", around(rows, seeds(rows, weights, n_components, rng))
+    view, rows = given
+    yield f"k-means, {view}", kmeans(rows, weights, n_components, rng, n_threads, _LLOYD)
 
 
 def _views(sample: StartSample, objective: Objective) -> list[tuple[str, Array]]:
     """The views of the samples; where nothing varies each has one feature, which is 0."""
     same = np.zeros((len(sample), 1))
-    return [(view, rows if rows.shape[1] else same) for view, rows in views(sample, objective)]
+    every = [*views(sample, objective), ("as given", given_rows(sample))]
+    return [(view, rows if rows.shape[1] else same) for view, rows in every]
 
 
 def _distinct_partitions(
@@ -197,8 +201,9 @@ def spare_starts(
     The objective is that of the sample. When partitions repeat each other, no others are tried.
     """
     core, n_threads = sample.trimmed(n_components), objective.rows.n_threads
+    *others, given = _views(core, objective)
     fresh = 0
-    for found, (view, rows) in enumerate(islice(cycle(_views(core, objective)), n_tries), 1):
+    for found, (view, rows) in enumerate(islice(cycle([given, *others]), n_tries), 1):
         labels = kmeans(rows, core.weights, n_components, rng, n_threads, _LLOYD)
         for _, _, partition in _distinct_partitions([(view, labels)], seen):
             fresh = found

@@ -1,4 +1,4 @@
-"""Samples in units that do not depend on the user's: scaled, and whitened."""
+"""Samples in units that do not depend on the user's (scaled, and whitened), and as given."""
 
 from __future__ import annotations
 
@@ -32,12 +32,24 @@ def views(sample: StartSample, objective: Objective) -> list[tuple[str, Array]]:
 
 def scaled_rows(sample: StartSample) -> Array:
     """Samples with mean 0 and standard deviation 1, without constant features."""
+    centred, deviations = _centred(sample)
+    return np.ascontiguousarray(centred / deviations)
+
+
+def given_rows(sample: StartSample) -> Array:
+    """Samples in the user's units but for one factor, without constant features."""
+    centred, deviations = _centred(sample)
+    return np.ascontiguousarray(centred / deviations.max(initial=0.0))
+
+
+def _centred(sample: StartSample) -> tuple[Array, Array]:
+    """Features that vary, with mean 0, and their standard deviations."""
     weights = sample.weights / sample.weights.sum()
     centred = sample.rows - sample.rows[0]
     centred = centred - weights @ centred
     deviations = np.sqrt(weights @ centred**2)
     varying = deviations > _VARIES * np.abs(centred).max(axis=0)
-    return np.ascontiguousarray(centred[:, varying] / deviations[varying])
+    return centred[:, varying], deviations[varying]
 
 
 def whitened_rows(scaled: Array, weights: Array) -> Array:

@@ -5,10 +5,10 @@ few samples: with other samples from the same distribution another optimum is th
 an optimum is better than another can be judged by the log-likelihood of samples that are left out,
 one at a time: the mean of the differences, and its standard error over the samples (Vuong 1989). Of
 the optima within one standard error of the one with the highest likelihood (Breiman et al. 1984)
-the most compact one is kept: that with the highest log-likelihood less half the log-determinant of
-the pooled covariance within components, the criterion of Friedman and Rubin (1967) for groups. It
-does not depend on units, and outliers or the tail of a skewed feature add little to it as a
-component of their own.
+the most compact one is kept: that with the highest log-likelihood less half of what `Compactness`
+says. It does not depend on units, and outliers or the tail of a skewed feature add little to it as
+a component of their own. With more samples the likelihood is more to be trusted, and only optima
+within a fraction of the standard error are compared, until it alone decides.
 
 References
 ----------
@@ -27,11 +27,14 @@ from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows.base import InMemoryRows
-from skgmm._starts.candidates import within_volume
+from skgmm._starts.compactness import Compactness
 from skgmm._starts.leave_one_out import EStep, left_out_log_joint
+from skgmm._threads import cached_property
 
-# Used with fewer samples than this per parameter.
-_FEW = 3.0
+# With fewer samples than this per parameter an optimum may be preferred within one standard error,
+# and with fewer than that within a fraction of it.
+_FEW, _SOME = 3.0, 20.0
+_FRACTION = 0.3
 
 # Optima whose criteria agree to this many nats per sample are taken to be the same.
 _SAME = 1e-3
@@ -47,20 +50,39 @@ class Optima:
     ----------
     objective : Objective
         Of whole samples in memory.
-    used : bool
-        Whether one of them may be preferred to that of the highest likelihood.
+    tolerated : float
+        Standard errors by which one that is preferred to that of the highest likelihood may be
+        worse; 0 if none may be preferred.
     """
 
-    def __init__(self, objective: Objective, used: bool) -> None:
-        self.objective, self.used = objective, used
+    def __init__(self, objective: Objective, tolerated: float) -> None:
+        self.objective, self.tolerated = objective, tolerated
         self.most_compact: list[tuple[float, int, EMResult]] = []
         self.n_met = 0
+
+    @property
+    def used(self) -> bool:
+        """Whether one of them may be preferred."""
+        return self.tolerated > 0
+
+    @property
+    def many(self) -> bool:
+        """Whether many may differ by no more than noise."""
+        return self.tolerated >= 1.0
+
+    @cached_property
+    def _compactness(self) -> Compactness:
+        return Compactness(self.objective)
+
+    def criterion(self, one: EMResult) -> float:
+        """The log-likelihood in nats per sample, higher for compact components."""
+        return one.comparable_objective - 0.5 * self._compactness.spread(one.moments)
 
     def add(self, one: EMResult) -> None:
         """Note an optimum, diagnosed (`CollapseTest.diagnose`)."""
         self.n_met += 1
         if self.used and not (one.singular or one.empty or one.collapsed):
-            self.most_compact.append((-_criterion(one), self.n_met, one))
+            self.most_compact.append((-self.criterion(one), self.n_met, one))
             self.most_compact.sort(key=lambda each: each[:2])
             del self.most_compact[_KEPT:]
 
@@ -68,7 +90,7 @@ class Optima:
         """The most compact of those that are within the noise of the best, or the best."""
         if not self.used or best.collapsed or best.empty:
             return best
-        needed, reference = _criterion(best) + _SAME, None
+        needed, reference = self.criterion(best) + _SAME, None
         for lack, _, one in self.most_compact:
             if -lack < needed:
                 break
@@ -77,28 +99,26 @@ class Optima:
             if reference is None:
                 reference = left_out_log_densities(self.objective, best.parameters)
             found = left_out_log_densities(self.objective, one.parameters)
-            if _within_noise(found, reference, _weights(self.objective)):
+            if _within_noise(found, reference, _weights(self.objective), self.tolerated):
                 return one
         return best
 
 
-def likelihood_is_noise(objective: Objective, n_components: int) -> bool:
-    """Whether samples are so few that the highest likelihood may be due to a few of them.
+def tolerated_errors(objective: Objective, n_components: int) -> float:
+    """Standard errors that are noise, where the highest likelihood may be due to a few samples.
 
     Labels, a prior and fixed parameters tell optima apart however few the samples are. Beside
     noise, optima describe different samples.
     """
     rows = objective.rows
     if objective.prior is not None or objective.fixed is not None:
-        return False
+        return 0.0
     if rows.labelled or rows.background is not None:
-        return False
-    return rows.n_counted < _FEW * n_parameters(objective.structure, n_components, rows.n_features)
-
-
-def _criterion(one: EMResult) -> float:
-    """The log-likelihood in nats per sample, higher for compact components."""
-    return one.comparable_objective - 0.5 * within_volume(one.moments)
+        return 0.0
+    n_free = n_parameters(objective.structure, n_components, rows.n_features)
+    if rows.n_counted < _FEW * n_free:
+        return 1.0
+    return _FRACTION if rows.n_counted < _SOME * n_free else 0.0
 
 
 def left_out_log_densities(objective: Objective, parameters: MixtureParameters) -> Array:
@@ -114,11 +134,11 @@ def _weights(objective: Objective) -> Array:
     return rows.weights / rows.weights.sum()
 
 
-def _within_noise(found: Array, reference: Array, weights: Array) -> bool:
-    """Whether the left-out samples are less probable by no more than one standard error."""
+def _within_noise(found: Array, reference: Array, weights: Array, tolerated: float) -> bool:
+    """Whether the left-out samples are less probable by no more standard errors than tolerated."""
     if not np.isfinite(found).all():
         return False
     lost = np.where(np.isfinite(reference), reference - found, 0.0)
     mean = float(weights @ lost)
     variance = float(weights @ (lost - mean) ** 2)
-    return mean <= np.sqrt(variance * float(weights @ weights))
+    return mean <= tolerated * np.sqrt(variance * float(weights @ weights))
