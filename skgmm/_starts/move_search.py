@@ -123,7 +123,7 @@ class MoveSearch:
         tolerated = 0.0 if only_repair else tolerated_errors(objective, K)
         self.optima, self.compact = Optima(self.completed, tolerated), False
         self.classifies = self.optima.many and complete and shrinks(self.completed, K)
-        self.noise = np.sqrt(0.5 * d / n) if self.optima.many else 0.0
+        self.noise = np.sqrt(0.5 * d / n) if self.optima.used else 0.0
         if self._patient:
             budget.left += PATIENCE
 
