@@ -14,7 +14,7 @@ from skgmm import (
     _mixture,
     parameter_uncertainty,
 )
-from skgmm._inference import predict
+from skgmm._inference import fitted_mixture, predict
 from skgmm.model_selection import _answers
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -67,7 +67,7 @@ def test_method_uses_one_fit_during_concurrent_fits(method, near, far, monkeypat
         return wrapped
 
     for name in ("rows_to_ask_about", "check_is_fitted", "find_structure"):
-        monkeypatch.setattr(predict, name, fitted_again(getattr(predict, name)))
+        monkeypatch.setattr(fitted_mixture, name, fitted_again(getattr(fitted_mixture, name)))
     np.testing.assert_array_equal(call(mixture, near), expected)
     assert mixture.n_components == 3
 

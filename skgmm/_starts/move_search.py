@@ -14,7 +14,6 @@ from skgmm._em.compiled import supports
 from skgmm._em.loop import EM
 from skgmm._em.result import EMResult
 from skgmm._em.watch import Watch
-from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._starts.better import GAIN, beats, is_sound
@@ -25,7 +24,7 @@ from skgmm._starts.left_out_clusters import LeftOutClusters
 from skgmm._starts.left_out_starts import LeftOutStarts
 from skgmm._starts.local_gains import moves_by_gain
 from skgmm._starts.local_splits import Sound, halves
-from skgmm._starts.moves import Move, disjoint, halved
+from skgmm._starts.moves import Move, after, disjoint, halved
 from skgmm._starts.neighbourhoods import Swap, are_few, swapped
 from skgmm._starts.overlap_moves import moves_by_overlap
 from skgmm._starts.side_by_side import Start, side_by_side
@@ -288,15 +287,15 @@ class MoveSearch:
         moves = self._moves(here, broken)
         promising = [move for move in moves if move.gain > 0]
         together = halved(disjoint(promising))
-        yield from self._grouped(_made(here, some) for some in together)
-        yield from self._grouped(_made(here, [move]) for move in promising)
+        yield from self._grouped(after(here.moments, some) for some in together)
+        yield from self._grouped(after(here.moments, [move]) for move in promising)
         yield from self._grouped(islice(others, _OTHERS))
         worst = -_WORST * self.slack
         near = (move for move in moves if 0 >= move.gain > -self.slack)
-        yield from self._grouped(_made(here, [move]) for move in near)
+        yield from self._grouped(after(here.moments, [move]) for move in near)
         yield from self._grouped(others)
         far = (move for move in moves if -self.slack >= move.gain > worst)
-        yield from self._grouped(_made(here, [move]) for move in far)
+        yield from self._grouped(after(here.moments, [move]) for move in far)
 
     def _grouped(self, starts: Iterator[Start]) -> Iterator[list[Start]]:
         size = _AT_ONCE if side_by_side([self.objective], self.n_components) else 1
@@ -345,11 +344,3 @@ class MoveSearch:
     def _beats(self, end: EMResult, here: EMResult) -> bool:
         """Whether an end is better, by more than what a part of the samples tells by chance."""
         return beats(end, here, max(GAIN, self.chance))
-
-
-def _made(here: EMResult, moves: list[Move]) -> Moments:
-    """Moments after these moves."""
-    moments = here.moments
-    for move in moves:
-        moments = move.applied(moments)
-    return moments

@@ -115,6 +115,13 @@ class Move:
         return replace(moments, mass=mass, mean=mean, scatter=scatter)
 
 
+def after(moments: Moments, moves: Iterable[Move]) -> Moments:
+    """Moments after these moves."""
+    for move in moves:
+        moments = move.applied(moments)
+    return moments
+
+
 def disjoint(moves: Iterable[Move]) -> list[Move]:
     """Moves that change different components; of those that conflict, the first."""
     taken: set[int] = set()

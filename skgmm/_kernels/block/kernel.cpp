@@ -47,6 +47,7 @@ void read_given(const Given& given, int64_t n_components, int64_t first, int64_t
             log_joint[lane] = given.labels ? given.labels[row] == k
                                            : given.responsibilities[row * n_components + k];
         }
+        std::fill(log_joint + count, log_joint + w.rows, 0.0);
     }
     for (int64_t lane = 0; lane < w.rows; ++lane) w.peak[lane] = 1.0;
 }
