@@ -257,6 +257,7 @@ def _run(
             tried=tried,
             # Where samples are too few for the structure, no optimum is better than another.
             only_repair=not start.random or start.warning is not None,
+            highest=settings.highest,
             **options,
         )
         refuse_only_noise(result.moments, rows)

@@ -156,7 +156,7 @@ class StartTask:
         self._end_moves()
         if self.iteration is not None:
             self._end_iteration()
-        if self._end(self.context):
+        if self._end(self.context, None if result is None else result.parameters):
             self.tasks.stopped = True
 
     def _end_iteration(self) -> bool:

@@ -41,6 +41,7 @@ class Settings:
     verbose_interval: int
     structure: Structure  # of `covariance_type`
     feature_names: Array | None  # of X, where all are strings
+    highest: bool = False  # whether the highest likelihood is wanted, however few the samples are
 
     @classmethod
     def of(cls, mixture: BaseEstimator) -> Self:
@@ -54,5 +55,5 @@ class Settings:
     @classmethod
     @cache
     def _parameters(cls) -> list[str]:
-        found = {"structure", "feature_names"}
+        found = {"structure", "feature_names", "highest"}
         return [field.name for field in fields(cls) if field.name not in found]

@@ -12,8 +12,8 @@ GAIN = 1e-5
 def beats(end: EMResult, here: EMResult, gain: float = GAIN) -> bool:
     """Whether an end is better; both have been diagnosed (`CollapseTest.diagnose`).
 
-    Collapsed and small components count as merged into others. Where they cannot be merged, an end
-    without them is better. The search does not go on to ends with as many collapsed components:
+    Collapsed and small components count as merged into others, small ones where the other result
+    has none. Where they cannot be merged, an end without them is better. The search does not go on to ends with as many collapsed components:
     they are many, and do not describe the samples. Where a component was empty, one may be
     degenerate instead.
 
@@ -27,6 +27,8 @@ def beats(end: EMResult, here: EMResult, gain: float = GAIN) -> bool:
     if end.verdict != here.verdict:
         return end.verdict < here.verdict
     gained = end.comparable_objective - here.comparable_objective
+    if end.small and here.small and not (end.collapsed or here.collapsed):
+        gained = (end.objective - end.artificial) - (here.objective - here.artificial)
     if len(end.empty) < len(here.empty):
         gained += end.artificial - here.artificial
     return gained > gain

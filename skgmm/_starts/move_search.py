@@ -82,6 +82,8 @@ class MoveSearch:
         Trials of swaps before the iterations.
     only_repair : bool
         Whether only components that are empty or the same as others are to be moved.
+    highest : bool
+        Whether the highest likelihood is wanted also where it is noise that decides.
     complete : bool
         Whether the result was fitted to the same samples. If not, EM is run on these first: every
         optimum gains when it is fitted to the sample alone.
@@ -99,6 +101,7 @@ class MoveSearch:
         rng: np.random.RandomState,
         tried: Tried,
         only_repair: bool,
+        highest: bool,
         complete: bool,
         watch: Watch | None = None,
     ) -> None:
@@ -119,7 +122,7 @@ class MoveSearch:
         self.n_ways = K + min(int(_FOR_PARAMETERS * free / n), _MOST)
         self.left_out = LeftOutStarts(objective, self.completed, K, budget, only_repair)
         self.tried, self.known = tried, tried.known
-        tolerated = 0.0 if only_repair else tolerated_errors(objective, K)
+        tolerated = 0.0 if only_repair or highest else tolerated_errors(objective, K)
         self.optima, self.compact = Optima(self.completed, tolerated), False
         self.classifies = self.optima.many and complete and shrinks(self.completed, K)
         self.noise = np.sqrt(0.5 * d / n) if self.optima.used else 0.0

@@ -69,6 +69,7 @@ def split_and_merge(
     *,
     tried: Tried,
     only_repair: bool,
+    highest: bool,
     max_iter: int,
     **options: Any,
 ) -> EMResult:
@@ -91,6 +92,8 @@ def split_and_merge(
     only_repair : bool
         Whether to give components that are empty or the same as others samples of their own, and
         nothing else.
+    highest : bool
+        Whether the highest likelihood is wanted also where it is noise that decides.
     options : dict
         As of `run_em`.
     """
@@ -119,6 +122,7 @@ def split_and_merge(
         rng,
         tried,
         only_repair,
+        highest,
         complete,
         options.get("watch"),
     )

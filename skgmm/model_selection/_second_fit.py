@@ -6,6 +6,7 @@ moves of a default fit differ, and a statistic that compares two models is of th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def better_of_two(
     name = first.structure.name
     mixture = GaussianMixtureEM(first.n_components, covariance_type=name, **options)
     try:
-        fit = fit_mixture(Settings.of(mixture), rows, rng)
+        fit = fit_mixture(replace(Settings.of(mixture), highest=True), rows, rng)
     except ValueError:
         return known
     result = fit.result
