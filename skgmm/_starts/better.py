@@ -12,10 +12,10 @@ GAIN = 1e-5
 def beats(end: EMResult, here: EMResult, gain: float = GAIN) -> bool:
     """Whether an end is better; both have been diagnosed (`CollapseTest.diagnose`).
 
-    Collapsed and small components count as merged into others, small ones where the other result
-    has none. Where they cannot be merged, an end without them is better. The search does not go on to ends with as many collapsed components:
-    they are many, and do not describe the samples. Where a component was empty, one may be
-    degenerate instead.
+    Collapsed components count as merged into others, and small ones where the other result has
+    none. Where they cannot be merged, an end without them is better. The search does not go on to
+    ends with as many collapsed components: they are many, and do not describe the samples. Where a
+    component was empty, one may be degenerate instead.
 
     Parameters
     ----------
