@@ -69,6 +69,7 @@ def measure(options, data):
     for _ in range(TURNS):
         row = []
         for run in running.values():
+            fitted = None  # the results before are given back, which takes time too
             began = time.perf_counter()
             fitted = run(data)
             row.append(1e3 * (time.perf_counter() - began) / len(data))
