@@ -235,12 +235,12 @@ def test_workers_behave_like_joblib_threads():
 
 def calls_of_the_kernel(n_threads):
     X = np.random.default_rng(0).normal(size=(10_000, 2))
-    means, factors, heights = np.zeros((1, 2)), np.eye(2)[None], np.zeros(1)
+    means, factors, log_peaks = np.zeros((1, 2)), np.eye(2)[None], np.zeros(1)
     out = np.empty(len(X))
-    model = _kernels.Model(means, factors, heights, means, _kernels.Scatter.FULL)
+    model = _kernels.Model(means, factors, log_peaks, means, _kernels.Scatter.FULL)
     return {
         "values": lambda: _kernels.values(
-            X, means, factors, heights, log_density=out, n_threads=n_threads
+            X, means, factors, log_peaks, log_density=out, n_threads=n_threads
         ),
         "total": lambda: _kernels.total(X, None, model, n_threads=n_threads),
         "fit": lambda: GaussianMixtureEM(2, n_jobs=n_threads).fit(X[:500]),

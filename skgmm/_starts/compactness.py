@@ -23,7 +23,7 @@ from skgmm._starts.candidates import within_volume
 
 # A value is a pile if this fraction of the samples share it, and so many times as many as any other
 # value.
-_SHARE, _TIMES = 0.1, 3.0
+_FRACTION, _TIMES = 0.1, 3.0
 
 
 class Compactness:
@@ -64,6 +64,6 @@ def _piled(rows: InMemoryRows) -> Array:
 
 def _is_pile(column: Array, weights: Array) -> bool:
     _, value = np.unique(column, return_inverse=True)
-    shares = np.sort(np.bincount(value, weights))[::-1] / weights.sum()
-    rest = shares[1] if len(shares) > 1 else 0.0
-    return bool(shares[0] >= max(_SHARE, _TIMES * rest))
+    fractions = np.sort(np.bincount(value, weights))[::-1] / weights.sum()
+    rest = fractions[1] if len(fractions) > 1 else 0.0
+    return bool(fractions[0] >= max(_FRACTION, _TIMES * rest))
