@@ -40,9 +40,9 @@ def cholesky(matrices: Array) -> tuple[Array, Array]:
 
 def _singular(matrices: Array, factors: Array) -> Array:
     """Which of a stack of matrices have a pivot within rounding of zero, (m,) bool."""
-    variances = np.diagonal(matrices, axis1=1, axis2=2)
-    pivots = np.diagonal(factors, axis1=1, axis2=2) ** 2
-    return ~(pivots > 4 * matrices.shape[-1] * _EPS * variances).all(axis=1)
+    rounding = 4 * matrices.shape[-1] * _EPS * matrices.diagonal(0, 1, 2)
+    defined: Array = factors.diagonal(0, 1, 2) ** 2 > rounding
+    return ~defined.all(axis=1)
 
 
 def _one_by_one(matrices: Array) -> tuple[Array, Array]:
@@ -116,14 +116,18 @@ def log_diagonal_sum(factors: Array) -> Array:
 def symmetrised(matrices: Array) -> Array:
     """The symmetric part of a stack of matrices, so that rounding cannot make them lopsided."""
     halves = 0.5 * matrices  # whose sum does not overflow
-    return halves + np.swapaxes(halves, -1, -2)
+    return halves + halves.swapaxes(-1, -2)
 
 
 def correlations(covariance: Array) -> Array:
     """A covariance (d, d) in units of the features that vary."""
-    variances = np.diagonal(covariance)
-    deviations = np.sqrt(np.where(variances > 0, variances, 1.0))
+    deviations = np.sqrt(positive(covariance.diagonal()))
     return covariance / deviations / deviations[:, None]
+
+
+def positive(numbers: Array) -> Array:
+    """The numbers with 1 in place of those that are not positive."""
+    return numbers if numbers.min() > 0 else np.where(numbers > 0, numbers, 1.0)
 
 
 def best_matching(value: Array) -> Array:

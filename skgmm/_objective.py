@@ -74,7 +74,7 @@ class Objective:
         if not self.floor.any():  # a precision may be beyond float64
             return np.zeros(1)
         with np.errstate(over="ignore"):
-            return 0.5 * parameters.covariance.precision_diagonal() @ self.floor
+            return 0.5 * parameters.covariance.precision_diagonal @ self.floor
 
     def local(self, rows: Rows) -> Objective:
         """For some components on a part of the samples: nothing is fixed, and the prior is that
@@ -179,7 +179,7 @@ class Objective:
         if not self.rows.whole:
             cells = np.zeros_like(self.floor) + self.cells
             return replace(self.likelihood, floor=cells).evaluate(parameters).mean_objective
-        paid = 0.5 * (parameters.covariance.precision_diagonal() * self.cells).sum(axis=1)
+        paid = 0.5 * (parameters.covariance.precision_diagonal * self.cells).sum(axis=1)
         likelihood = self.mean_log_likelihood(parameters, moments)
         return likelihood - float((moments.mass * paid).sum()) / moments.total_weight
 

@@ -1,7 +1,7 @@
 """Every private, experimental or new scikit-learn name that we use, in one place."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from inspect import signature
 from typing import Any, TypeVar, get_args
 
@@ -46,6 +46,15 @@ def options_of(literal: Any) -> StrOptions:
     return StrOptions(set(get_args(literal)))
 
 
+def _is_allowed(value: Any, constraints: tuple[Any, ...]) -> bool:
+    """Whether one of the constraints of a parameter is satisfied."""
+    return any(one.is_satisfied_by(value) for one in constraints)
+
+
+# Of numbers and names, which most fits have in common.
+_is_simple_allowed = lru_cache(typed=True)(_is_allowed)
+
+
 class NamedParametersMixin:
     """Reads the signature and the constraints of the constructor once for each class.
 
@@ -59,12 +68,12 @@ class NamedParametersMixin:
 
     @classmethod
     @cache
-    def _checks(cls) -> list[tuple[str, Any, list[Any]]]:
+    def _checks(cls) -> list[tuple[str, Any, tuple[Any, ...]]]:
         """Name, default and constraints of each parameter."""
         constraints: dict[str, Any] = cls._parameter_constraints  # type: ignore[attr-defined]
         given = signature(cls).parameters
         return [
-            (name, given[name].default, [make_constraint(one) for one in constraints[name]])
+            (name, given[name].default, tuple(map(make_constraint, constraints[name])))
             for name in cls._get_param_names()
             if constraints.get(name, "no_validation") != "no_validation"
         ]
@@ -72,7 +81,9 @@ class NamedParametersMixin:
     def _validate_params(self) -> None:
         for name, default, constraints in self._checks():
             value = getattr(self, name)
-            if value is default or any(one.is_satisfied_by(value) for one in constraints):
+            simple = type(value) in (int, float, str)
+            allowed = _is_simple_allowed if simple else _is_allowed
+            if value is default or allowed(value, constraints):
                 continue
             super()._validate_params()  # type: ignore[misc]  # has the message
             return

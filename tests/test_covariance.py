@@ -61,7 +61,7 @@ def test_results_agree_with_dense_matrices(structure, size, seed):
     expected = np.einsum("kbi,kij,kbj->kb", rows, inverses, rows)
     np.testing.assert_allclose((white**2).sum(axis=2), expected, rtol=1e-6)
     diagonals = np.diagonal(inverses, axis1=1, axis2=2)
-    got = np.broadcast_to(covariance.precision_diagonal(), diagonals.shape)
+    got = np.broadcast_to(covariance.precision_diagonal, diagonals.shape)
     np.testing.assert_allclose(got, diagonals, rtol=1e-6)
     for k in range(K):
         coloured = covariance.colour(white[k], k)

@@ -121,7 +121,7 @@ class CollapseTest:
             return []
         covariance = parameters.covariance
         with np.errstate(over="ignore"):  # then most of the variance is added
-            fractions = covariance.precision_diagonal() * self.floor
+            fractions = covariance.precision_diagonal * self.floor
         # The sum over directions: the largest share is no more than that.
         sums = fractions.sum(axis=1)
         if not sums.max() > LARGEST_FRACTION:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from skgmm._em.result import Span
-from skgmm._linalg import Array, all_above, correlations
+from skgmm._linalg import Array, all_above, correlations, positive
 from skgmm._moments import Moments, Scatter
 from skgmm._threads import cached_property
 
@@ -96,8 +96,8 @@ class AllSamples:
         if len(columns) < len(scatter):
             scatter, floor = scatter[np.ix_(columns, columns)], floor[columns]
         covariance = scatter / self.moments.total_weight
-        variances, scaled = np.diagonal(covariance), correlations(covariance)
-        largest = float((floor / np.where(variances > 0, variances, 1.0)).max())
+        scaled = correlations(covariance)
+        largest = float((floor / positive(covariance.diagonal())).max())
         least = min(max(largest, ROUNDING), NO_VARIANCE)
         if all_above(scaled, 2.0 * least):
             return np.empty((len(columns), 0))

@@ -223,7 +223,7 @@ class _Known:
         with np.errstate(all="ignore"):  # of runs that ended elsewhere
             if runs.factors.shape[1] == K:
                 self.each = structure.public(covariance, n * K)
-            precisions = covariance.precision_diagonal().reshape(n, -1, d)
+            precisions = covariance.precision_diagonal.reshape(n, -1, d)
             paid = 0.5 * (precisions @ floors[:, :, None])[:, :, 0]
             objectives = runs.sums[:, 0] + (runs.mass * paid).sum(axis=1)
             self.log_likelihoods = objectives / runs.sums[:, 1]

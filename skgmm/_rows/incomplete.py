@@ -203,7 +203,7 @@ def _completed_by_feature(
     log_det = observed @ np.log(variances)
     penalty = np.zeros(len(observed))
     if floor is not None:
-        penalty = 0.5 * (observed @ (floor * covariance.precision_diagonal()[0]))
+        penalty = 0.5 * (observed @ (floor * covariance.precision_diagonal[0]))
     return Completed(centred, distance, log_det, variances[batch.patterns.T], penalty, None)
 
 

@@ -39,7 +39,7 @@ def best_of(
     IllDefinedCovarianceError, EmptyStartError
         If every start failed: the error of the first.
     """
-    seeds = random_state.randint(LARGEST_SEED, size=n_init)
+    seeds = [random_state.randint(LARGEST_SEED) for _ in range(n_init)]
 
     def attempt(start: int) -> EMResult | ValueError:
         try:

@@ -22,6 +22,7 @@ from skgmm._linalg import (
     symmetrised,
     triangular_inverse,
 )
+from skgmm._threads import cached_property
 
 # Of a variance whose inverse is a float64 number with all its digits; of precisions to be added.
 _SMALLEST, _LARGEST = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max) / 4.0
@@ -85,7 +86,7 @@ class Covariance(ABC):
 
     def check_precisions(self) -> None:
         """Raise IllDefinedCovarianceError where precisions, or sums of two, are infinite."""
-        precisions = self.precision_diagonal()
+        precisions = self.precision_diagonal
         if not precisions.max() <= _LARGEST:  # nor is NaN
             finite = (precisions <= _LARGEST).all(axis=1)
             raise IllDefinedCovarianceError(np.flatnonzero(~finite).tolist())
@@ -119,9 +120,12 @@ class Covariance(ABC):
         factor = self.as_matrices().factor
         return factor @ np.swapaxes(factor, 1, 2)
 
-    @abstractmethod
+    @cached_property
     def precision_diagonal(self) -> Array:
         """Diagonals of Sigma^-1, shape (m, d)."""
+        if self.diagonal:
+            return self.factor**2
+        return np.einsum("mij,mij->mi", self.factor, self.factor)
 
     @abstractmethod
     def precision_traces(self, scatter: Array) -> Array:
@@ -259,9 +263,6 @@ class Ellipsoidal(Covariance):
         with np.errstate(divide="ignore"):  # lengths of 1e-300 may be 0 beside those of 1
             return axes, 1.0 / lengths
 
-    def precision_diagonal(self) -> Array:
-        return np.einsum("mij,mij->mi", self.factor, self.factor)
-
     def marginal(self, features: Array) -> Ellipsoidal:
         n_features, n_kept = self.factor.shape[-1], len(features)
         rest = np.setdiff1d(np.arange(n_features), features)
@@ -272,8 +273,8 @@ class Ellipsoidal(Covariance):
         return ((scatter @ self.factor) * self.factor).sum(axis=(-2, -1))
 
     def dense(self) -> Array:
-        lower = triangular_inverse(np.swapaxes(self.factor, 1, 2))
-        return symmetrised(lower @ np.swapaxes(lower, 1, 2))
+        lower = triangular_inverse(self.factor.swapaxes(1, 2))
+        return symmetrised(lower @ lower.swapaxes(1, 2))
 
 
 @dataclass(frozen=True)
@@ -306,9 +307,6 @@ class AxisAligned(Covariance):
     def principal_axes(self, component: int, units: Array) -> tuple[Array, Array]:
         deviations = 1.0 / (units * self.factor[component % len(self.factor)])
         return np.eye(len(units)), deviations
-
-    def precision_diagonal(self) -> Array:
-        return self.factor**2
 
     def marginal(self, features: Array) -> AxisAligned:
         return AxisAligned(np.ascontiguousarray(self.factor[:, features]))

@@ -189,7 +189,7 @@ def _largest(dtype: np.dtype) -> float:
 
 def _units(parameters: MixtureParameters, dtype: np.dtype) -> Array:
     """A power of 2 for each feature (d,), near the largest reciprocal standard deviation."""
-    precisions = parameters.covariance.precision_diagonal().max(axis=0)
+    precisions = parameters.covariance.precision_diagonal.max(axis=0)
     info = np.finfo(dtype)
     exponents = np.floor(0.5 * np.log2(precisions)).clip(info.minexp, info.maxexp - 1)
     return np.exp2(exponents)
