@@ -107,8 +107,7 @@ class Point:
         if self.coordinates.objective is not None:
             return self.gradient_of_sums(self._sums(self.coordinates.objective, moments))
         out = np.empty(self.coordinates.size)
-        sums = packed(sums_of(moments), self.coordinates.form)
-        self.coordinates.compiled.gradient(self.vector, sums, out)
+        self.coordinates.compiled.gradient(self.vector, packed(sums_of(moments)), out)
         return out
 
     def _sums(self, objective: Objective, moments: Moments) -> Sums:
@@ -134,8 +133,7 @@ class Point:
     def gradient_of_sums(self, sums: Sums) -> Array:
         """The same from any sums about the means of `parameters`."""
         out = np.empty(self.coordinates.size)
-        packed_sums = packed(sums, self.coordinates.form)
-        self.coordinates.compiled.gradient_of_sums(self.vector, packed_sums, out)
+        self.coordinates.compiled.gradient_of_sums(self.vector, packed(sums), out)
         return out
 
 

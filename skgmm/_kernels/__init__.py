@@ -46,6 +46,7 @@ from skgmm._kernels.sums import Scatter as Scatter
 from skgmm._kernels.sums import Sums as Sums
 from skgmm._kernels.sums import Total as Total
 from skgmm._kernels.sums import packed as packed
+from skgmm._kernels.sums import parts_of as parts_of
 from skgmm._kernels.sums import room_for_sums as room_for_sums
 
 _native.take_lapack(cython_blas.__pyx_capi__, cython_lapack.__pyx_capi__)
@@ -139,8 +140,7 @@ def total(
     ------
     LostRowError
     """
-    out, _ = room_for_sums(model.means.shape, model.form)
-    pairs = np.zeros((2, out.size))
+    pairs = np.zeros((2, len(room_for_sums(model.means.shape, model.form))))
     lost = _native.add_total(
         X,
         weight,
@@ -165,11 +165,11 @@ def moments_of(total: Total, model: Model) -> tuple[Sums, bool]:
     And whether these are accurate. If not, second moments suffer cancellation, because the centres
     are far from the means, or because the model is linear.
     """
-    out, parts = room_for_sums(model.means.shape, model.form)
-    form = int(model.form)
+    out, form = room_for_sums(model.means.shape, model.form), int(model.form)
     kept = _native.sums_of_total(*_numbers(model), form, model.linear, total.pairs.ravel(), out)
     near = _native.centre_sums(model.centres, form, out)
-    return parts(), kept and near and not np.isnan(out[0])
+    sums = parts_of(out, model.means.shape, model.form)
+    return sums, kept and near and not np.isnan(out[0])
 
 
 def with_added_variances(scatter: Array, mass: Array, variances: Array, form: Scatter) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from skgmm._kernels.sums import Scatter, Sums, fill, room_for_sums
+from skgmm._kernels.sums import Scatter, Sums, packed, parts_of, room_for_sums
 from skgmm._linalg import Array
 
 
@@ -27,18 +27,16 @@ class State:
             factors.copy(),
         )
         self.axes = None if axes is None else axes.copy()
-        self._packed, self._parts = room_for_sums(means.shape, form)
-        if sums is not None:
-            fill(self._packed, self._parts(), sums)
+        self._sums = room_for_sums(means.shape, form) if sums is None else packed(sums)
 
     @property
     def sums(self) -> Sums:
-        return self._parts()
+        return parts_of(self._sums, self.means.shape, self.form)
 
     @property
     def arrays(self) -> tuple[Array, Array, Array, Array | None, Array]:
         """In the order of the C++ side."""
-        return self.log_weights, self.means, self.factors, self.axes, self._packed
+        return self.log_weights, self.means, self.factors, self.axes, self._sums
 
     def copy(self) -> State:
         return State(*self.arrays[:4], self.form, self.sums)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from math import prod
@@ -27,7 +26,9 @@ class Scatter(IntEnum):
 
     def shape(self, K: int, d: int) -> tuple[int, ...]:
         """Of the scatter."""
-        return {Scatter.FULL: (K, d, d), Scatter.DIAGONAL: (K, d), Scatter.POOLED: (d, d)}[self]
+        if self is Scatter.FULL:
+            return K, d, d
+        return (K, d) if self is Scatter.DIAGONAL else (d, d)
 
     def outer(self, coefficients: Array, vectors: Array) -> Array:
         """The sum of coefficient x vector x vector' over each component's vectors, in this form.
@@ -105,35 +106,26 @@ class Total:
         return Total(np.stack([high, low]))
 
 
-def packed(sums: Sums, form: Scatter) -> Array:
-    """Sums in one array, in the order of the C++ side."""
-    out, parts = room_for_sums(sums.first.shape, form)
-    fill(out, parts(), sums)
-    return out
+def packed(sums: Sums) -> Array:
+    """Sums in one array, in the order of the C++ side: totals, mass, first and second moments."""
+    totals = (sums.log_likelihood, sums.weight)
+    return np.concatenate([totals, sums.mass, sums.first.ravel(), sums.second.ravel()])
 
 
-def fill(out: Array, parts: Sums, sums: Sums) -> None:
-    """Write sums over those that lie in one array."""
-    out[0], out[1] = sums.log_likelihood, sums.weight
-    parts.mass[:], parts.first[:], parts.second[:] = sums.mass, sums.first, sums.second
-
-
-def room_for_sums(shape: tuple[int, ...], form: Scatter) -> tuple[Array, Callable[[], Sums]]:
-    """One array, in the order of the C++ side, and its parts once it is filled.
-
-    Two totals, mass, first and second moments.
-    """
+def room_for_sums(shape: tuple[int, ...], form: Scatter) -> Array:
+    """An array for the sums of K components of d features, the shape."""
     K, d = shape
-    first, second, own = 2 + K, 2 + K * (1 + d), form.shape(K, d)
-    out = np.zeros(second + prod(own))
+    return np.zeros(2 + K * (1 + d) + prod(form.shape(K, d)))
 
-    def parts() -> Sums:
-        return Sums(
-            mass=out[2:first],
-            first=out[first:second].reshape(K, d),
-            second=out[second:].reshape(own),
-            log_likelihood=float(out[0]),
-            weight=float(out[1]),
-        )
 
-    return out, parts
+def parts_of(array: Array, shape: tuple[int, ...], form: Scatter) -> Sums:
+    """The sums that lie in one array."""
+    K, d = shape
+    first, second = 2 + K, 2 + K * (1 + d)
+    return Sums(
+        mass=array[2:first],
+        first=array[first:second].reshape(K, d),
+        second=array[second:].reshape(form.shape(K, d)),
+        log_likelihood=float(array[0]),
+        weight=float(array[1]),
+    )

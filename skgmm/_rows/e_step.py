@@ -76,7 +76,8 @@ def expectation_in_memory(
     part: Part, parameters: MixtureParameters, form: Scatter, floor: Array
 ) -> Moments | None:
     """The same in one call of the kernel, or None where that takes more than one pass."""
-    out, parts = _kernels.room_for_sums(parameters.means.shape, form)
+    shape = parameters.means.shape
+    out = _kernels.room_for_sums(shape, form)
     mixture = (
         np.ascontiguousarray(parameters.log_weights),
         np.ascontiguousarray(parameters.means),
@@ -86,7 +87,9 @@ def expectation_in_memory(
         part.X, part.sample_weight, *mixture, floor, int(form), out, part.n_threads
     )
     _kernels.check_lost(lost)
-    return moments_from(parts(), form).without_rounding(floor) if lost == -1 else None
+    if lost != -1:
+        return None
+    return moments_from(_kernels.parts_of(out, shape, form), form).without_rounding(floor)
 
 
 def moments_from(sums: Sums, form: Scatter) -> Moments:
@@ -121,8 +124,8 @@ def partition_in_memory(
     part: Part, partition: Array, n_components: int, form: Scatter, floor: Array
 ) -> Moments:
     """The same in one call of the kernel."""
-    out, parts = _kernels.room_for_sums((n_components, len(floor)), form)
-    given = _given(partition)
+    shape, given = (n_components, len(floor)), _given(partition)
+    out = _kernels.room_for_sums(shape, form)
     _kernels.add_group_moments(
         part.X,
         part.sample_weight,
@@ -134,7 +137,7 @@ def partition_in_memory(
         out,
         part.n_threads,
     )
-    return moments_from(parts(), form).without_rounding(floor)
+    return moments_from(_kernels.parts_of(out, shape, form), form).without_rounding(floor)
 
 
 def _given(partition: Array) -> dict[str, Array]:

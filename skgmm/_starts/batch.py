@@ -14,7 +14,7 @@ import numpy as np
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.settings import Settings
 from skgmm._kernels import Decisions, _native
-from skgmm._kernels.sums import room_for_sums
+from skgmm._kernels.sums import parts_of, room_for_sums
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
@@ -80,8 +80,7 @@ class Layout(NamedTuple):
     @property
     def sums(self) -> Array:
         """Room for moments."""
-        form = self.structure.scatter
-        one, _ = room_for_sums((self.n_components, self.n_features), form)
+        one = room_for_sums((self.n_components, self.n_features), self.structure.scatter)
         return np.zeros((self.n_problems, len(one)))
 
     @property
@@ -92,18 +91,8 @@ class Layout(NamedTuple):
 
     def moments(self, sums: Array) -> Moments:
         """Those that one row of `sums` holds."""
-        K, d = self.n_components, self.n_features
-        first, second = 2 + K, 2 + K * (1 + d)
-        objective, total_weight = sums[:2].tolist()
-        own = sums.copy()
-        return Moments(
-            self.structure.scatter,
-            own[2:first],
-            own[first:second].reshape(K, d),
-            own[second:].reshape(self.shape),
-            objective,
-            total_weight,
-        )
+        shape, form = (self.n_components, self.n_features), self.structure.scatter
+        return Moments(form, *parts_of(sums.copy(), shape, form))
 
 
 @dataclass(frozen=True)

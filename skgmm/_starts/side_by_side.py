@@ -138,7 +138,7 @@ class Together:
     def _taken(self, i: int, start: Start) -> int:
         """Write a start to the arrays, if it has the form that compiled code knows."""
         if isinstance(start, Moments):
-            self.sums[i] = packed(sums_of(start), start.form)
+            self.sums[i] = packed(sums_of(start))
             return _START_MOMENTS if start.counts is None else _ELSEWHERE
         factors = start.covariance.kernel_factors
         if factors.shape != self.factors.shape[1:]:
@@ -209,6 +209,6 @@ class Together:
         found = self.parameters(i), moments, decisions.objectives, status
         return EMResult(*found, [], decisions.remaining)
 
-    def surely_sound(self, test: CollapseTest) -> Array:
-        """Of which runs no component can have collapsed, or be of few samples, (N,)."""
-        return test.surely_sound(np.exp(self.log_weights), self.factors)
+    def surely_sound(self, test: CollapseTest, which: Array) -> Array:
+        """Of which of some runs no component can have collapsed, or be of few samples, bool."""
+        return test.surely_sound(np.exp(self.log_weights[which]), self.factors[which])

@@ -12,7 +12,6 @@ from skgmm._em.collapse import CollapseTest
 from skgmm._em.loop import EM
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._kernels import LostRowError
-from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
@@ -71,7 +70,8 @@ class Trials:
         self.n_evaluations, self.ended = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool)
         self._results: dict[int, EMResult] = {}
         self._ends: dict[int, EMResult] = {}
-        self._sound: Array | None = None
+        # Of which no component can have collapsed, where that has been judged.
+        self._sound, self._judged = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
         self._separate: dict[int, EM] = {}
         self._together: Together | None = None
         if n and side_by_side(self.of, n_components_of(starts[0])):
@@ -115,7 +115,7 @@ class Trials:
         together = self._together
         assert together is not None
         together.until(which, max_iter)
-        self._sound, others = None, []
+        self._judged[which], others = False, []
         for i in which:
             converged = together.ends(i)
             if converged is None and not together.failed(i):
@@ -175,8 +175,10 @@ class Trials:
         """Whether no component can have collapsed, or be of few samples."""
         if self._together is None or i in self._separate:
             return False
-        if self._sound is None:
-            self._sound = self._together.surely_sound(self.test)
+        if not self._judged[i]:
+            others = np.flatnonzero(~self._judged)
+            self._sound[others] = self._together.surely_sound(self.test, others)
+            self._judged[others] = True
         return bool(self._sound[i])
 
     def parameters(self, i: int) -> MixtureParameters:
@@ -189,7 +191,8 @@ class Trials:
     def result(self, i: int) -> EMResult:
         """The best so far of a run, diagnosed."""
         if i not in self._results:
-            self._results[i] = self.test.diagnose(self.end(i))
+            end = self.end(i)
+            self._results[i] = end if self.is_sound(i) else self.test.diagnose(end)
         return self._results[i]
 
     def end(self, i: int) -> EMResult:
