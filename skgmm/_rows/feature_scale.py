@@ -39,7 +39,7 @@ class FeatureScale(NamedTuple):
         found = []
         for i in range(0, samples.shape[1], _AT_ONCE):
             some = samples[:, i : i + _AT_ONCE]
-            if np.isnan(some).any():
+            if np.isnan(some.sum()):
                 found += [_of_observed(column[:, None], weights, single) for column in some.T]
             else:
                 found.append(_variances_and_steps(some, weights, _n_samples(weights, single)))

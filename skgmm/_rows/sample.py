@@ -113,6 +113,8 @@ class Reservoir:
     numbers: Array  # (m,) of each row among all that count
 
     def __add__(self, other: Reservoir) -> Reservoir:
+        if not len(self.rows):
+            return other
         both = (self.rows, other.rows), (self.weights, other.weights)
         rows, weights = map(np.concatenate, both)
         priorities = np.concatenate([self.priorities, other.priorities])
@@ -136,7 +138,7 @@ class Reservoir:
         if not complete:
             order = order[self.priorities[order] > threshold]
         weights = np.maximum(self.weights[order], 0.0 if complete else threshold)
-        return StartSample(*_distinct(self.rows[order], weights), complete)
+        return StartSample(*_distinct(self.rows, weights, order), complete)
 
 
 def sample_size(n_components: int) -> int:
@@ -241,18 +243,20 @@ def start_sample(
 
 def all_distinct(X: Array, sample_weight: Array | None) -> StartSample:
     """All distinct samples that count."""
-    weights = np.ones(len(X)) if sample_weight is None else sample_weight
-    if sample_weight is not None and not weights.all():
-        X, weights = X[weights > 0], weights[weights > 0]
-    return StartSample(*_distinct(np.asarray(X, dtype=np.float64), weights), complete=True)
+    weights, counted = np.ones(len(X)), np.arange(len(X))
+    if sample_weight is not None:
+        weights, counted = _positive(sample_weight)
+    return StartSample(*_distinct(np.asarray(X, dtype=np.float64), weights, counted), complete=True)
 
 
-def _distinct(rows: Array, weights: Array) -> tuple[Array, Array]:
-    """Sort rows and merge equal ones."""
-    order = np.argsort(rows[:, 0], kind="stable")
-    first = rows[order, 0]
+def _distinct(rows: Array, weights: Array, numbers: Array) -> tuple[Array, Array]:
+    """The rows of these numbers (m,), sorted, equal ones merged; and their weights, of (m,)."""
+    first = rows[:, 0].take(numbers)
+    order = np.argsort(first, kind="stable")
+    first = first.take(order)
     if (first[1:] != first[:-1]).all():  # the other columns do not matter
-        return rows.take(order, axis=0), weights.take(order)
+        return rows.take(numbers.take(order), axis=0), weights.take(order)
+    rows = rows.take(numbers, axis=0)
     order = np.lexsort(rows.T[::-1])
     rows, weights = rows[order], weights[order]
     new = np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)]
