@@ -168,11 +168,18 @@ int64_t values(const Rows<T>& in, const Mixture& mixture, int64_t first, int64_t
     return -1;
 }
 
+int64_t n_below(const double* numbers, int64_t n, double bound) {
+    int64_t found = 0;
+    for (int64_t i = 0; i < n; ++i)
+        if (numbers[i] < bound) ++found;  // compilers make lanes of this
+    return found;
+}
+
 }  // namespace
 
 extern const Kernel kernel;
-const Kernel kernel = {SKGMM_NAME,   SKGMM_WIDTH,   sums<float>,
-                       sums<double>, values<float>, values<double>, deconvolve};
+const Kernel kernel = {SKGMM_NAME,    SKGMM_WIDTH,    sums<float>, sums<double>,
+                       values<float>, values<double>, deconvolve,  n_below};
 
 }  // namespace SKGMM_TARGET
 }  // namespace skgmm

@@ -121,6 +121,9 @@ using ValuesOf = std::int64_t (*)(const Rows<T>&, const Mixture&, std::int64_t f
 using DeconvolveOf = void (*)(const Measured&, const TrueMixture&, std::int64_t first,
                               std::int64_t last, const Deconvolved&, double* sums);
 
+// How many of n numbers are less than a bound.
+using BelowOf = std::int64_t (*)(const double* numbers, std::int64_t n, double bound);
+
 struct Kernel {
     const char* name;
     int width;  // doubles to a register
@@ -129,6 +132,7 @@ struct Kernel {
     ValuesOf<float> values_float;
     ValuesOf<double> values_double;
     DeconvolveOf deconvolve;
+    BelowOf n_below;
 };
 
 // Factors are packed in tiles of this many columns.

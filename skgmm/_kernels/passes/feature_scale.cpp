@@ -6,6 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include "passes/passes.hpp"
+
 namespace skgmm {
 
 using std::int64_t;
@@ -67,8 +69,8 @@ double step_of(const double* values, int64_t n, double deviation, double n_sampl
     return coarse && std::isfinite(smallest) ? smallest : 0.0;
 }
 
-bool is_constant(double lowest, double highest) {
-    const double rounding = 4.0 * std::numeric_limits<double>::epsilon() *
+bool is_constant(double lowest, double highest, double tolerance = 1.0) {
+    const double rounding = tolerance * 4.0 * std::numeric_limits<double>::epsilon() *
                             std::max(std::abs(lowest), std::abs(highest));
     return !(highest - lowest > rounding);
 }
@@ -79,6 +81,9 @@ struct Few {
         for (int64_t i = 0; i < size; ++i) values[i] = all[i * (n / size)];
         std::sort(values, values + size);
     }
+
+    // Whether they may differ by rounding alone; if not, the feature is not constant.
+    bool alike() const { return is_constant(values[0], values[size - 1], 2.0); }
 
     // Whether they are more than a coarse feature has. Two are different for certain if they are so
     // far apart that not even n values could bridge the gap by steps of rounding.
@@ -94,28 +99,22 @@ struct Few {
     double values[most];
 };
 
-// The value at a place among n sorted ones. It is looked for between two of the few, on both sides
-// of where it is expected, and if it is not there among all. `room` is for n values.
+// The value at a place among n sorted ones. It is looked for between two of the few that follow one
+// another: how many are below one of them is quickly counted. `room` is for n + 1 values.
 double value_at(int64_t place, const double* all, int64_t n, const Few& few, double* room) {
-    const double expected = double(place) / double(n) * double(few.size);
-    const double margin = std::sqrt(double(few.size));
-    const double low = expected < margin ? -INFINITY : few.values[int64_t(expected - margin)];
-    const double high = expected + margin < double(few.size)
-                            ? few.values[int64_t(expected + margin)]
-                            : INFINITY;
-    int64_t n_below = 0, n_between = 0;
+    const double* const end = few.values + few.size;
+    const double* const above = std::partition_point(
+        few.values, end, [&](double value) { return active->n_below(all, n, value) <= place; });
+    const double low = above == few.values ? -INFINITY : above[-1];
+    const double high = above == end ? INFINITY : *above;
+    int64_t n_between = 0;
     for (int64_t i = 0; i < n; ++i) {  // without branches
         room[n_between] = all[i];
-        n_below += all[i] < low;
-        n_between += (all[i] >= low) & (all[i] <= high);
+        n_between += (all[i] >= low) & (all[i] < high);
     }
-    int64_t own = place - n_below;
-    if (own < 0 || own >= n_between) {
-        std::copy(all, all + n, room);
-        own = place, n_between = n;
-    }
-    std::nth_element(room, room + own, room + n_between);
-    return room[own];
+    double* const own = room + (place - active->n_below(all, n, low));
+    std::nth_element(room, own, room + n_between);
+    return *own;
 }
 
 }  // namespace
@@ -129,16 +128,16 @@ EqualWeights::EqualWeights(int64_t n_values, double weight_of_each)
 
 FeatureScale feature_scale(double* values, const EqualWeights& weights, double n_samples) {
     const int64_t n = weights.n;
-    double lowest = values[0], highest = values[0], shift = 0.0, squares = 0.0;
-    const double origin = values[0];
-    for (int64_t i = 0; i < n; ++i) {
-        lowest = std::min(lowest, values[i]), highest = std::max(highest, values[i]);
-        shift += values[i] - origin;
+    const Few few(values, n);
+    if (few.alike()) {
+        const auto [lowest, highest] = std::minmax_element(values, values + n);
+        if (is_constant(*lowest, *highest)) return {0.0, 0.0};
     }
-    if (is_constant(lowest, highest)) return {0.0, 0.0};
+    const double origin = values[0];
+    double shift = 0.0, squares = 0.0;
+    for (int64_t i = 0; i < n; ++i) shift += values[i] - origin;
     const double mean = origin + shift / double(n);
     for (int64_t i = 0; i < n; ++i) squares += (values[i] - mean) * (values[i] - mean);
-    const Few few(values, n);
     std::vector<double> room(n + 1);
     const double apart = value_at(weights.high, values, n, few, room.data()) -
                          value_at(weights.low, values, n, few, room.data());
