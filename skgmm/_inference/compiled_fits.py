@@ -22,7 +22,8 @@ from skgmm._rows import checks
 from skgmm._rows.array_input import is_plain
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.feature_scale import FeatureScale
-from skgmm._starts.batch import CONVERGED, ELSEWHERE, Runs, Scan, run_all, uniforms_of
+from skgmm._rows.scan import Scan
+from skgmm._starts.batch import CONVERGED, ELSEWHERE, Runs, run_all, uniforms_of
 from skgmm._starts.choose import single_candidate, table_of_starts
 from skgmm._threads import run_in_threads
 from skgmm.covariance._base import covariance_of

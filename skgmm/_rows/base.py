@@ -32,6 +32,7 @@ from skgmm._rows.sample import (
     sample_size,
     start_sample,
 )
+from skgmm._rows.scan import Scan
 from skgmm._threads import cached_property, divide_threads
 
 
@@ -309,9 +310,24 @@ class InMemoryRows(ArrayRows):
             return self._distinct
         return reservoir_for_scale(self.X, self.sample_weight).sample()
 
+    def feature_scale(self) -> FeatureScale:
+        if self._scan is None:
+            return super().feature_scale()
+        return FeatureScale(*(of_features[0] for of_features in self._scan.scale))
+
     @cached_property
     def _distinct(self) -> StartSample:
-        return all_distinct(self.X, self.sample_weight)
+        if self._scan is None:
+            return all_distinct(self.X, self.sample_weight)
+        return StartSample(self._scan.sorted, self.weights, complete=True)
+
+    @cached_property
+    def _scan(self) -> Scan | None:
+        """What compiled code finds; None where samples weigh or may repeat, or are many."""
+        if self.sample_weight is not None or not few_for_scale(self.n_samples):
+            return None
+        scan = Scan.of([self.X])
+        return scan if scan.distinct[0] else None
 
     def in_memory(self, sample: StartSample) -> InMemoryRows:
         return self

@@ -18,7 +18,7 @@ from skgmm._kernels.sums import parts_of, room_for_sums
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.feature_scale import FeatureScale
+from skgmm._rows.scan import Scan
 from skgmm._starts.kmeans import MAX_ITER, n_draws, n_uniforms
 from skgmm._threads import cached_property
 from skgmm.covariance import Structure
@@ -26,35 +26,6 @@ from skgmm.covariance._base import covariance_of
 
 # How runs end, as the kernel counts (`End`).
 CONVERGED, OUT_OF_ITERATIONS, ELSEWHERE = range(3)
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What a first look at N problems of the same number of features finds."""
-
-    offsets: Array  # (N + 1,) where the sorted samples of each begin
-    sorted: Array  # (total, d) float64
-    magnitudes: Array  # (N,) largest; not finite where a sample is not
-    distinct: Array  # (N,) bool, whether the first feature tells all samples apart
-    scale: FeatureScale  # (N, d)
-
-    @classmethod
-    def of(cls, problems: list[Array]) -> Scan:
-        n, d = len(problems), problems[0].shape[1]
-        offsets = np.cumsum([0, *map(len, problems)], dtype=np.int64)
-        rows = np.empty((offsets[-1], d))
-        magnitudes, distinct = np.empty(n), np.empty(n, dtype=np.uint8)
-        scale = FeatureScale(np.zeros((n, d)), np.zeros((n, d)))
-        _native.scan(problems, offsets, rows, magnitudes, distinct, *scale)
-        return cls(offsets, rows, magnitudes, distinct.astype(bool), scale)
-
-    def chosen(self, which: Array) -> tuple[Array, Array]:
-        """Offsets and sorted samples of some of the problems."""
-        if len(which) == len(self.magnitudes):
-            return self.offsets, self.sorted
-        first, last = self.offsets[which], self.offsets[which + 1]
-        parts = [self.sorted[i:j] for i, j in zip(first, last, strict=True)]
-        return np.cumsum(np.r_[0, last - first], dtype=np.int64), np.concatenate(parts)
 
 
 class Layout(NamedTuple):

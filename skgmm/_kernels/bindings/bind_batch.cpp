@@ -67,8 +67,28 @@ bool all_distinct(const double* rows, int64_t n, int64_t d) {
     return true;
 }
 
-// For each problem: the largest magnitude, by nan or inf what is not finite; and, if it is finite,
-// the samples sorted, whether their first feature tells them apart, and the scales of the features.
+// Features whose values are copied at once, as these lie side by side.
+constexpr int64_t at_once = 8;
+
+// The scales of the features of samples (n, d), all of one weight.
+void write_scales(const double* rows, int64_t n, int64_t d, double* variances, double* steps) {
+    std::vector<double> columns(at_once * n);
+    const EqualWeights ones(n, 1.0);
+    for (int64_t first = 0; first < d; first += at_once) {
+        const int64_t width = std::min(at_once, d - first);
+        for (int64_t i = 0; i < n; ++i)
+            for (int64_t j = 0; j < width; ++j) columns[j * n + i] = rows[i * d + first + j];
+        for (int64_t j = 0; j < width; ++j) {
+            const FeatureScale scale = feature_scale(columns.data() + j * n, ones, double(n));
+            variances[first + j] = scale.variance;
+            steps[first + j] = scale.step;
+        }
+    }
+}
+
+// For each problem: the largest magnitude, by nan or inf what is not finite; if it is finite, the
+// samples sorted, and whether their first feature tells them apart; and if it does, the scales of
+// the features.
 template <typename T>
 void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, Numbers magnitudes,
           Out<uint8_t> distinct, Numbers variances, Numbers steps) {
@@ -95,14 +115,8 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
             if (!std::isfinite(magnitudes.data()[i])) continue;
             sort_rows(all[i], sorted.of(i));
             distinct.data()[i] = all_distinct(sorted.of(i), n, d);
-            std::vector<double> column(n);
-            const EqualWeights ones(n, 1.0);
-            for (int64_t j = 0; j < d; ++j) {
-                for (int64_t row = 0; row < n; ++row) column[row] = sorted.of(i)[row * d + j];
-                const FeatureScale scale = feature_scale(column.data(), ones, double(n));
-                variances.data()[i * d + j] = scale.variance;
-                steps.data()[i * d + j] = scale.step;
-            }
+            if (distinct.data()[i])
+                write_scales(sorted.of(i), n, d, variances.data() + i * d, steps.data() + i * d);
         }
     });
 }
