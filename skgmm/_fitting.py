@@ -261,11 +261,8 @@ def _run(
             **options,
         )
         refuse_only_noise(result.moments, rows)
-    return replace(
-        collapse.described(result, objective.determined),
-        shortage=start.warning,
-        n_distinct=start.n_distinct,
-    )
+    known = {"shortage": start.warning, "n_distinct": start.n_distinct}
+    return collapse.described(result, objective.determined, **known)
 
 
 def _in_order(parameters: MixtureParameters, start: Start, rows: Rows) -> MixtureParameters:

@@ -123,8 +123,8 @@ class Moments:
         """Of all rows as one component, with the scatter in that form (FULL or DIAGONAL)."""
         if len(self.mass) == 1 and self.form is form and self.counts is None:
             return self
-        share = self.mass / self.mass.sum()
-        mean = share @ self.mean
+        mass = self.mass.sum(keepdims=True)
+        mean = (self.mass / mass) @ self.mean
         if form is Scatter.DIAGONAL:
             within = self.form.diagonal(self.scatter)
             within = within if self.form is Scatter.POOLED else within.sum(axis=0)
@@ -133,7 +133,7 @@ class Moments:
         between = form.outer(self.mass[None], (self.mean - mean)[None])
         return Moments(
             form,
-            self.mass.sum(keepdims=True),
+            mass,
             mean[None],
             within + between,
             self.objective,

@@ -311,14 +311,14 @@ class CollapseTest:
         """As `diagnose`, and `described`."""
         return self.described(self.diagnose(result))
 
-    def described(self, result: EMResult, with_prior: bool = False) -> EMResult:
+    def described(self, result: EMResult, with_prior: bool = False, **found: Any) -> EMResult:
         """The result with what is to be said of degenerate components, and the directions in which
         the samples vary, unless a covariance became singular.
 
-        `with_prior` tells that covariances are positive definite by the prior alone.
+        `with_prior` tells that covariances are positive definite by the prior alone; `found` is
+        what else is known.
         """
         parameters, degenerate = result.parameters, result.degenerate
-        found: dict[str, Any] = {}
         if not result.singular:
             found["span"] = replace(self.span, with_prior=True) if with_prior else self.span
         if degenerate:

@@ -241,7 +241,8 @@ class EMResult:
         """Components with less than a trace of the rows."""
         if self.distinct:
             return []
-        return np.flatnonzero(self.parameters.weights < EMPTY_WEIGHT).tolist()
+        empty: Array = self.parameters.weights < EMPTY_WEIGHT
+        return empty.nonzero()[0].tolist()
 
     @cached_property
     def duplicates(self) -> dict[int, int]:
@@ -330,7 +331,7 @@ class EMResult:
 
     def _rows(self, components: list[int]) -> str:
         """Effective numbers of rows, the sums of responsibilities, in words."""
-        return ", ".join(f"{mass:.3g}" for mass in self.moments.mass[components])
+        return ", ".join(f"{self.moments.mass[k]:.3g}" for k in components)
 
 
 EMPTY_WEIGHT = 1e-12

@@ -66,7 +66,7 @@ class AllSamples:
         structures.
         """
         variances, varying = self.variances, self.varying
-        n_features, columns = len(variances), np.flatnonzero(varying)
+        n_features, columns = len(variances), varying.nonzero()[0]
         constant = [] if len(columns) == n_features else np.flatnonzero(~varying).tolist()
         lost: tuple[list[int], float] = [], np.inf
         if (hidden := varying & (variances < floor)).any():

@@ -50,7 +50,7 @@ class Scatter(IntEnum):
         """Diagonals of a scatter in this form: (K, d), or (d,) when pooled."""
         if self is Scatter.DIAGONAL:
             return scatter
-        return np.diagonal(scatter, axis1=-2, axis2=-1)
+        return scatter.diagonal(0, -2, -1)
 
     def dense(self, scatter: Array) -> Array:
         """The scatter as matrices, (K, d, d), or (1, d, d) when pooled."""

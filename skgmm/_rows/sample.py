@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,6 +21,21 @@ from skgmm._threads import cached_property
 
 # Random numbers, made when they are first asked for: that takes 0.1 ms, and few samples need none.
 Stream = Callable[[], np.random.RandomState]
+
+Value = TypeVar("Value")
+
+
+def once(make: Callable[[], Value]) -> Callable[[], Value]:
+    """The function, which is called no more than once; `functools.cache` takes longer to make."""
+    made: list[Value] = []
+
+    def value() -> Value:
+        if not made:
+            made.append(make())
+        return made[0]
+
+    return value
+
 
 SAMPLE_ROWS = 25_000
 """A start looks at no more than this many rows, or at `rows_per_component` for each component."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class Scan:
     @classmethod
     def of(cls, problems: list[Array]) -> Scan:
         n, d = len(problems), problems[0].shape[1]
-        offsets = np.cumsum([0, *map(len, problems)], dtype=np.int64)
+        offsets = np.array([0, *accumulate(map(len, problems))], dtype=np.int64)
         rows = np.empty((offsets[-1], d))
         magnitudes, distinct = np.empty(n), np.empty(n, dtype=np.uint8)
         scale = FeatureScale(np.zeros((n, d)), np.zeros((n, d)))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 
 from skgmm._em.result import EMResult
-from skgmm._rows.sample import Stream
+from skgmm._rows.sample import Stream, once
 from skgmm._starts.methods import EmptyStartError
 from skgmm._threads import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError
@@ -43,7 +43,7 @@ def best_of(
 
     def attempt(start: int) -> EMResult | ValueError:
         try:
-            return run(start, cache(partial(np.random.RandomState, seeds[start])))
+            return run(start, once(partial(np.random.RandomState, seeds[start])))
         except (IllDefinedCovarianceError, EmptyStartError, LeftOutError) as error:
             return error
 

@@ -22,9 +22,9 @@ def similar_components(
     first, scale = means[:, 0], covariance.factor.reshape(len(covariance.factor), -1)[:, 0]
     order = np.arange(len(means))
     near = np.abs(first[:, None] - first) * scale[:, None] < tolerance
-    near &= order < order[:, None]
-    if not near.any():
+    if np.count_nonzero(near) == len(means):  # to itself
         return
+    near &= order < order[:, None]
     own = covariance.per_component(len(means))
     factors = own.factor.reshape(len(means), -1)
     for k in np.flatnonzero(near.any(axis=1)).tolist():
