@@ -41,8 +41,8 @@ def cholesky(matrices: Array) -> tuple[Array, Array]:
 def _singular(matrices: Array, factors: Array) -> Array:
     """Which of a stack of matrices have a pivot within rounding of zero, (m,) bool."""
     rounding = 4 * matrices.shape[-1] * _EPS * matrices.diagonal(0, 1, 2)
-    defined: Array = factors.diagonal(0, 1, 2) ** 2 > rounding
-    return ~defined.all(axis=1)
+    defined = factors.diagonal(0, 1, 2) ** 2 > rounding
+    return np.asarray(~defined.all(axis=1))
 
 
 def _one_by_one(matrices: Array) -> tuple[Array, Array]:

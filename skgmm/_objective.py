@@ -16,6 +16,7 @@ from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.grouped import GroupedRows, rows_of
 from skgmm._rows.sample import StartSample
+from skgmm._rows.scale_of_rows import scale_of_rows
 from skgmm._threads import cached_property
 from skgmm.covariance import Structure
 
@@ -202,7 +203,7 @@ class Regularisation(NamedTuple):
     def of(cls, reg_covar: float | str, rows: Rows) -> Regularisation:
         """From the constructor parameter, a number or "auto"."""
         if isinstance(reg_covar, str):
-            return cls.of_scale(rows.feature_scale())
+            return cls.of_scale(scale_of_rows(rows))
         return cls.given(reg_covar, rows.n_features)
 
     @classmethod

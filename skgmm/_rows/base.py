@@ -20,7 +20,6 @@ from skgmm._rows import e_step, evidence
 from skgmm._rows.checks import as_dtype
 from skgmm._rows.e_step import some_row
 from skgmm._rows.evidence import Evidence
-from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.noise import Background
 from skgmm._rows.sample import (
     StartSample,
@@ -89,15 +88,6 @@ class Rows(ABC):
     @abstractmethod
     def scale_sample(self) -> StartSample:
         """Samples that the scale of the features is taken from: the same for every seed."""
-
-    def feature_scale(self) -> FeatureScale:
-        """Robust variances of the features, and the steps of coarse ones."""
-        sample = self.scale_sample()
-        scale = FeatureScale.of(sample.rows, sample.weights)
-        if sample.complete or scale.variances.all():
-            return scale
-        overall = self.overall_moments(Scatter.DIAGONAL)  # a sample may miss a rare value
-        return scale.with_variances(*overall.feature_variances())
 
     @abstractmethod
     def in_memory(self, sample: StartSample) -> Rows:
@@ -310,19 +300,14 @@ class InMemoryRows(ArrayRows):
             return self._distinct
         return reservoir_for_scale(self.X, self.sample_weight).sample()
 
-    def feature_scale(self) -> FeatureScale:
-        if self._scan is None:
-            return super().feature_scale()
-        return FeatureScale(*(of_features[0] for of_features in self._scan.scale))
-
     @cached_property
     def _distinct(self) -> StartSample:
-        if self._scan is None:
+        if self.scan is None:
             return all_distinct(self.X, self.sample_weight)
-        return StartSample(self._scan.sorted, self.weights, complete=True)
+        return StartSample(self.scan.sorted, self.weights, complete=True)
 
     @cached_property
-    def _scan(self) -> Scan | None:
+    def scan(self) -> Scan | None:
         """What compiled code finds; None where samples weigh or may repeat, or are many."""
         if self.sample_weight is not None or not few_for_scale(self.n_samples):
             return None

@@ -32,6 +32,10 @@ class Scan:
         _native.scan(problems, offsets, rows, magnitudes, distinct, *scale)
         return cls(offsets, rows, magnitudes, distinct.astype(bool), scale)
 
+    def scale_of(self, problem: int) -> FeatureScale:
+        """That of the features of one problem."""
+        return FeatureScale(self.scale.variances[problem], self.scale.steps[problem])
+
     def chosen(self, which: Array) -> tuple[Array, Array]:
         """Offsets and sorted samples of some of the problems."""
         if len(which) == len(self.magnitudes):
