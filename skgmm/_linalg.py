@@ -101,10 +101,10 @@ def fractions_along_axes(added: Array, matrix: Array) -> tuple[Array, Array]:
     return fractions, units[:, None] * axes
 
 
-def all_above(matrix: Array, least: float) -> bool:
-    """Whether all eigenvalues are certainly greater, without finding them."""
+def is_positive_definite(matrix: Array) -> bool:
+    """Whether all eigenvalues are certainly positive, without finding them."""
     # NumPy's own Cholesky factors are the same, but its checks take longer than small matrices do.
-    _, failed = lapack.dpotrf(matrix - least * np.eye(len(matrix)), lower=1)
+    _, failed = lapack.dpotrf(matrix, lower=1)
     return not failed
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from skgmm._em.merge_loss import merging_loss
 from skgmm._em.result import EMPTY_WEIGHT, EMResult, Span
 from skgmm._em.span import NO_VARIANCE, AllSamples
-from skgmm._linalg import Array, all_above, fractions_along_axes
+from skgmm._linalg import Array, fractions_along_axes, is_positive_definite
 from skgmm._moments import Moments
 from skgmm._objective import Regularisation
 from skgmm._parameters import MixtureParameters
@@ -95,6 +95,11 @@ class CollapseTest:
         return cls(reg.artificial, without, n_samples, constant, n_represented)
 
     @cached_property
+    def _added(self) -> Array:
+        """What `reg_covar` adds, as a matrix."""
+        return np.diag(self.floor)
+
+    @cached_property
     def overall(self) -> AllSamples:
         """All samples as one component."""
         return AllSamples.of(self.moments, self.constant)
@@ -106,7 +111,7 @@ class CollapseTest:
 
     def _varying(self, scatter: Array) -> Array:
         """Axes (d, r) along which less than half of the variance is added."""
-        added = np.diag(self.floor)
+        added = self._added
         try:
             fractions, axes = fractions_along_axes(
                 added, scatter / self.overall.moments.total_weight + added
@@ -143,11 +148,11 @@ class CollapseTest:
     def _all_below(self, fraction: float, matrix: Array) -> bool:
         """Whether less of a covariance is added along every direction in which the samples vary."""
         if self._varies_in_all:
-            return all_above(fraction * matrix - np.diag(self.floor), 0.0)
+            return is_positive_definite(fraction * matrix - self._added)
         directions = self.directions
         if not directions.size:
             return True
-        return all_above(directions.T @ (fraction * matrix - np.diag(self.floor)) @ directions, 0.0)
+        return is_positive_definite(directions.T @ (fraction * matrix - self._added) @ directions)
 
     @cached_property
     def _varies_in_all(self) -> bool:
@@ -155,8 +160,8 @@ class CollapseTest:
         takes no eigenvalues.
         """
         moments = self.overall.moments
-        overall = moments.scatter[0] / moments.total_weight + np.diag(self.floor)
-        return all_above(LARGEST_FRACTION * overall - np.diag(self.floor), 0.0)
+        overall = moments.scatter[0] / moments.total_weight + self._added
+        return is_positive_definite(LARGEST_FRACTION * overall - self._added)
 
     def surely_sound(self, weights: Array, factors: Array) -> Array:
         """Of which mixtures no component has collapsed, is empty, or has few samples, bool (N,).
@@ -215,8 +220,8 @@ class CollapseTest:
         which = 0 if covariance.shared else k
         if covariance.diagonal:
             return bool((self.floor > LARGEST_FRACTION * covariance.variances()[which]).all())
-        rest = np.diag(self.floor) - LARGEST_FRACTION * covariance.dense()[which]
-        return all_above(self.directions.T @ rest @ self.directions, 0.0)
+        rest = self._added - LARGEST_FRACTION * covariance.dense()[which]
+        return is_positive_definite(self.directions.T @ rest @ self.directions)
 
     def supports(self, end: EMResult, may_share_values: bool) -> bool:
         """Whether all components of an end on a part of the samples rest on these.
@@ -273,7 +278,7 @@ class CollapseTest:
         samples have the identity covariance.
         """
         directions = self.directions
-        added = directions.T @ np.diag(self.floor) @ directions
+        added = directions.T @ self._added @ directions
         return fractions_along_axes(added, directions.T @ matrix @ directions)
 
     def _own_variance(self, parameters: MixtureParameters, degenerate: list[int]) -> float:

@@ -31,8 +31,9 @@ def merging_loss(parameters: MixtureParameters, components: list[int]) -> float:
     others = np.delete(np.arange(parameters.n_components), components)
     if parameters.covariance.shared or not others.size:
         return np.inf
-    covariances = _matrices(parameters.covariance)
-    losses = (_losses(parameters, covariances, k, others).min() for k in components)
+    covariance = parameters.covariance
+    of_components = _matrices(covariance), covariance.log_det, parameters.weights
+    losses = (_losses(parameters, *of_components, k, others).min() for k in components)
     return float(sum(max(loss, 0.0) for loss in losses))
 
 
@@ -41,9 +42,15 @@ def _matrices(covariance: Covariance) -> Array:
     return covariance.variances() if covariance.diagonal else covariance.dense()
 
 
-def _losses(parameters: MixtureParameters, covariances: Array, k: int, others: Array) -> Array:
+def _losses(
+    parameters: MixtureParameters,
+    covariances: Array,
+    log_det: Array,
+    weights: Array,
+    k: int,
+    others: Array,
+) -> Array:
     """Loss by merging one component into each of the others, (m,)."""
-    log_det, weights = parameters.covariance.log_det, parameters.weights
     mass = weights[k] + weights[others]
     if not weights[k] > 0:
         return np.zeros(len(others))

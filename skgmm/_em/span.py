@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from skgmm._em.result import Span
-from skgmm._linalg import Array, all_above, correlations, positive
+from skgmm._linalg import Array, correlations, is_positive_definite, positive
 from skgmm._moments import Moments, Scatter
 from skgmm._threads import cached_property
 
@@ -99,7 +99,7 @@ class AllSamples:
         scaled = correlations(covariance)
         largest = float((floor / positive(covariance.diagonal())).max())
         least = min(max(largest, ROUNDING), NO_VARIANCE)
-        if all_above(scaled, 2.0 * least):
+        if is_positive_definite(scaled - 2.0 * least * np.eye(len(scaled))):
             return np.empty((len(columns), 0))
         values, vectors = eigh(scaled)
         return vectors[:, values <= least]

@@ -30,6 +30,8 @@ _OPTIMISM = 3.0
 # Candidates whose log-likelihoods agree to this many nats per sample are the same.
 _SAME = 1e-9
 
+_TINY, _EPS = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).eps)
+
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
@@ -168,12 +170,11 @@ def _made(start: PartitionStart, objective: Objective) -> MixtureParameters | No
 
 def within_volume(moments: Moments) -> float:
     """log-determinant of the covariance within components, pooled over them."""
-    tiny = np.finfo(np.float64).tiny
     if moments.form is Scatter.DIAGONAL:
         variances = moments.scatter.sum(axis=0) / moments.total_weight
-        return float(np.log(np.maximum(variances, tiny)).sum())
+        return float(np.log(np.maximum(variances, _TINY)).sum())
     pooled = moments.form.dense(moments.scatter).sum(axis=0) / moments.total_weight
-    scale = np.sqrt(np.maximum(np.diag(pooled), tiny))
-    small = np.finfo(np.float64).eps * np.eye(len(scale))
+    scale = np.sqrt(np.maximum(pooled.diagonal(), _TINY))
+    small = _EPS * np.eye(len(scale))
     _, log_det = np.linalg.slogdet(pooled / scale[:, None] / scale + small)
     return float(log_det + 2.0 * np.log(scale).sum())

@@ -22,6 +22,7 @@ from skgmm._rows.base import InMemoryRows
 from skgmm._starts.methods import EmptyStartError, moments_of_partition
 
 _GAUSSIAN_KURTOSIS = 3.0
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 def moves_by_overlap(objective: Objective, here: EMResult) -> Iterator[Moments]:
@@ -57,7 +58,7 @@ def _ranked(
     for freed, twin in here.alike.items():
         yield from ((twin, freed, k) for k in splits if k != freed)
     products = (responsibilities * weights[:, None]).T @ responsibilities
-    sizes = np.sqrt(np.diag(products)) + np.finfo(np.float64).tiny
+    sizes = np.sqrt(products.diagonal()) + _TINY
     overlap = products / sizes[:, None] / sizes
     pairs = [(i, j) for i in range(K) for j in range(i)]
     pairs.sort(key=lambda pair: -overlap[pair])
@@ -82,7 +83,7 @@ def _lowest_kurtosis(
         axes, _ = parameters.covariance.principal_axes(k, np.ones(parameters.n_features))
         centred = centred @ axes
     # Kurtosis does not depend on scale; in units of the largest value its powers do not overflow.
-    white = centred / np.maximum(np.abs(centred).max(axis=0), np.finfo(np.float64).tiny)
+    white = centred / np.maximum(np.abs(centred).max(axis=0), _TINY)
     counted = own * rows.weights
     total = counted.sum()
     weights = counted / total if total > 0 else counted
