@@ -268,9 +268,9 @@ def all_distinct(X: Array, sample_weight: Array | None) -> StartSample:
 def _distinct(rows: Array, weights: Array, numbers: Array) -> tuple[Array, Array]:
     """The rows of these numbers (m,), sorted, equal ones merged; and their weights, of (m,)."""
     first = rows[:, 0].take(numbers)
-    order = np.argsort(first, kind="stable")
+    order = np.argsort(first)
     first = first.take(order)
-    if (first[1:] != first[:-1]).all():  # the other columns do not matter
+    if (first[1:] != first[:-1]).all():  # the other columns do not matter, nor a stable order
         return rows.take(numbers.take(order), axis=0), weights.take(order)
     rows = rows.take(numbers, axis=0)
     order = np.lexsort(rows.T[::-1])
