@@ -138,9 +138,10 @@ class CollapseTest:
             found = (fractions[suspects][:, vary] > LARGEST_FRACTION).any(axis=1)
             collapsed = suspects[found].tolist()
         else:
-            dense = covariance.dense()
             collapsed = [
-                k for k in suspects.tolist() if not self._all_below(LARGEST_FRACTION, dense[k])
+                k
+                for k in suspects.tolist()
+                if not self._all_below(LARGEST_FRACTION, covariance.matrices[k])
             ]
         shared = len(fractions) == 1
         return list(range(parameters.n_components)) if shared and collapsed else collapsed
@@ -220,7 +221,7 @@ class CollapseTest:
         which = 0 if covariance.shared else k
         if covariance.diagonal:
             return bool((self.floor > LARGEST_FRACTION * covariance.variances()[which]).all())
-        rest = self._added - LARGEST_FRACTION * covariance.dense()[which]
+        rest = self._added - LARGEST_FRACTION * covariance.matrices[which]
         return is_positive_definite(self.directions.T @ rest @ self.directions)
 
     def supports(self, end: EMResult, may_share_values: bool) -> bool:
@@ -249,12 +250,11 @@ class CollapseTest:
         if not degenerate:
             return 0.0
         covariance, gain = parameters.covariance, 0.0
-        matrices = np.empty(0) if covariance.diagonal else covariance.dense()
         for k in [0] if covariance.shared else degenerate:
             if covariance.diagonal:
                 of_component = self._gain_of_variances(covariance.variances()[k])
             else:
-                of_component = self._gain_of_matrix(matrices[k])
+                of_component = self._gain_of_matrix(covariance.matrices[k])
             gain += of_component * (1.0 if covariance.shared else parameters.weights[k])
         return float(gain)
 
@@ -289,8 +289,7 @@ class CollapseTest:
         which = [0] if covariance.shared else degenerate
         if covariance.diagonal:
             return float(min(self._own_of_variances(covariance.variances()[k]) for k in which))
-        matrices = covariance.dense()
-        return float(min(self._own_of_matrix(matrices[k]) for k in which))
+        return float(min(self._own_of_matrix(covariance.matrices[k]) for k in which))
 
     def _own_of_variances(self, variances: Array) -> float:
         overall = self.overall.variances + self.floor

@@ -39,7 +39,7 @@ def merging_loss(parameters: MixtureParameters, components: list[int]) -> float:
 
 def _matrices(covariance: Covariance) -> Array:
     """Covariances of the components (K, d, d), or variances (K, d) where they are diagonal."""
-    return covariance.variances() if covariance.diagonal else covariance.dense()
+    return covariance.variances() if covariance.diagonal else covariance.matrices
 
 
 def _losses(

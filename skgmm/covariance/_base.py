@@ -115,6 +115,11 @@ class Covariance(ABC):
     def dense(self) -> Array:
         """Sigma as matrices, shape (m, d, d)."""
 
+    @cached_property
+    def matrices(self) -> Array:
+        """Those of `dense`, which are kept: not to be written to."""
+        return self.dense()
+
     def precisions(self) -> Array:
         """Sigma^-1 as matrices, shape (m, d, d)."""
         factor = self.as_matrices().factor
