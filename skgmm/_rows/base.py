@@ -31,7 +31,7 @@ from skgmm._rows.sample import (
     sample_size,
     start_sample,
 )
-from skgmm._rows.scan import Scan
+from skgmm._rows.scan import QUICKLY_SCANNED, Scan
 from skgmm._threads import cached_property, divide_threads
 
 
@@ -309,7 +309,7 @@ class InMemoryRows(ArrayRows):
     @cached_property
     def scan(self) -> Scan | None:
         """What compiled code finds; None where samples weigh or may repeat, or are many."""
-        if self.sample_weight is not None or not few_for_scale(self.n_samples):
+        if self.sample_weight is not None or self.n_samples > QUICKLY_SCANNED:
             return None
         scan = Scan.of([self.X])
         return scan if scan.distinct[0] else None

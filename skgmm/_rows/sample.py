@@ -197,7 +197,8 @@ def reservoir(
             weights, counted = _positive(sample_weight[part])
             n_rows = len(counted)
         # The draw is uniform on (0, 1]: 0 would give an infinite priority.
-        draws = 1.0 - _uniform(key, first, n_rows)
+        draws = _uniform(key, first, n_rows)
+        np.subtract(1.0, draws, out=draws)
         priorities = np.divide(1.0 if weights is None else weights, draws, out=draws)
         chosen = np.flatnonzero(priorities > max(held.threshold, _sure(priorities, size)))
         if len(chosen) > size + 1:  # no others can stay

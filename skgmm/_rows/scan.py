@@ -11,6 +11,9 @@ from skgmm._kernels import _native
 from skgmm._linalg import Array
 from skgmm._rows.feature_scale import FeatureScale
 
+QUICKLY_SCANNED = 1_000
+"""More samples of one problem are sorted faster by NumPy."""
+
 
 @dataclass(frozen=True)
 class Scan:
