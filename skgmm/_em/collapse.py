@@ -177,8 +177,8 @@ class CollapseTest:
         axes = (2, 3) if factors.ndim == 4 else 2
         added = np.sqrt(self.floor)
         with np.errstate(over="ignore"):
-            scaled = np.abs(factors * (added[:, None] if factors.ndim == 4 else added))
-        scaled = np.minimum(scaled, 1.0) ** 2  # of more the square may overflow
+            scaled = np.square(factors * (added[:, None] if factors.ndim == 4 else added))
+        np.minimum(scaled, 1.0, out=scaled)
         n_samples = max(self.moments.total_weight, float(self.n_samples), float(self.n_represented))
         needed = min(d + 1.0, n_samples / (2.0 * weights.shape[1]))
         sound = (least >= EMPTY_WEIGHT) & (n_samples * least >= needed)
