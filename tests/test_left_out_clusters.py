@@ -25,7 +25,9 @@ def problem_of(X, weights=None, floor=0.0):
 def components_of(X, labels, weights=None):
     K = int(labels.max()) + 1
     own = np.eye(K)[labels] * (1.0 if weights is None else weights[:, None])
-    return ShrunkCovariances(X, start_of(problem_of(X, weights), labels, K), own)
+    parameters = start_of(problem_of(X, weights), labels, K)
+    rows, matrices = InMemoryRows(X, weights), parameters.covariance.dense()
+    return ShrunkCovariances(rows, parameters.means, matrices, own)
 
 
 def scatter(X, weights):

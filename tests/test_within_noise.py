@@ -17,9 +17,14 @@ from skgmm._rows.base import InMemoryRows
 from skgmm._rows.grouped import GroupedRows
 from skgmm._rows.noise import Background
 from skgmm._starts.compactness import Compactness
-from skgmm._starts.leave_one_out import EStep, leave_one_out, left_out_log_joint
+from skgmm._starts.leave_one_out import (
+    EStep,
+    leave_one_out,
+    left_out_log_densities,
+    left_out_log_joint,
+)
 from skgmm._starts.methods import start_of
-from skgmm._starts.within_noise import Optima, left_out_log_densities, tolerated_errors
+from skgmm._starts.within_noise import Optima, tolerated_errors
 from skgmm.covariance import find_structure
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -236,12 +236,20 @@ def log_certainty(X: Array, parameters: MixtureParameters, n_threads: int = 1) -
     return out
 
 
-def log_parts(X: Array, parameters: MixtureParameters, n_threads: int = 1) -> tuple[Array, Array]:
-    """`log_densities` and `log_responsibilities` in one pass."""
+def log_parts(
+    X: Array, parameters: MixtureParameters, n_threads: int = 1, log_peak: Array | None = None
+) -> tuple[Array, Array]:
+    """`log_densities` and `log_responsibilities` in one pass.
+
+    `log_peak` (K,), if given, takes the place of that of the parameters.
+    """
     log_density, out = np.empty(len(X)), np.empty((len(X), parameters.n_components))
+    means, factors, highest = _packed(parameters)
     _kernels.values(
         X,
-        *_packed(parameters),
+        means,
+        factors,
+        highest if log_peak is None else log_peak,
         log_density=log_density,
         log_responsibilities=out,
         n_threads=n_threads,

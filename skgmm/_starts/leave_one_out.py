@@ -29,6 +29,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma
 
+from skgmm._kernels import log_peak
+from skgmm._kernels._native import leave_out, normalise
 from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm._objective import Objective
@@ -58,9 +60,6 @@ _TRACE = 1e-12
 
 # Without a sample at least this fraction of the variance and mass of its component remains.
 _LEAST = 1e-9
-
-# The exponential of less than this may have lost digits.
-_UNDERFLOWS = -600.0
 
 
 @dataclass(frozen=True)
@@ -94,19 +93,16 @@ class EStep:
         rows = objective.rows
         assert isinstance(rows, InMemoryRows)
         self.weights, self.parameters = rows.weights, parameters
-        log_density, log_joint = e_step.log_parts(rows.X, parameters, rows.n_threads)
-        log_joint -= objective.penalty(parameters)
-        # Where each component is far narrower than what is added, all of them would be 0.
-        top = log_joint.max(axis=1)
-        shift = np.where(np.isfinite(top) & (top < _UNDERFLOWS), top, 0.0)
-        responsibilities = np.exp(log_joint - shift[:, None])
-        total = np.maximum(responsibilities.sum(axis=1), np.finfo(np.float64).tiny)
-        self.responsibilities = responsibilities / total[:, None]
+        # Log-densities at the means, and the same of weight x density.
+        equal = np.zeros(parameters.n_components)
+        self.density_peak = log_peak(equal, parameters.covariance.kernel_factors, objective.floor)
+        self.log_peak = parameters.log_weights + self.density_peak
+        log_density, log_joint = e_step.log_parts(rows.X, parameters, rows.n_threads, self.log_peak)
+        self.responsibilities = np.exp(log_joint)
         self.mass = self.weights @ self.responsibilities
-        mean = ((log_density + shift + np.log(total)) * self.weights).sum() / self.weights.sum()
-        self.mean_objective = float(mean)
+        self.mean_objective = float(self.weights @ log_density / self.weights.sum())
         log_joint += log_density[:, None]
-        self.log_joint = log_joint  # of weight x density, with the penalty
+        self.log_joint = log_joint  # of weight x density
 
 
 def leave_one_out_proposal(objective: Objective, parameters: MixtureParameters) -> Proposal:
@@ -124,7 +120,7 @@ def leave_one_out_proposal(objective: Objective, parameters: MixtureParameters) 
     while n_steps < _STEPS:
         n_steps += 1
         responsibilities, previous = leave_one_out(objective, now), moved
-        moved = 0.5 * float(now.weights @ np.abs(responsibilities - before).sum(axis=1))
+        moved = 0.5 * float((now.weights @ np.abs(responsibilities - before)).sum())
         moved /= float(now.weights.sum())
         if n_steps == 1 and moved < _STABLE:
             return Proposal(None, 1, True)
@@ -151,39 +147,38 @@ def _singular(objective: Objective, mass: Array) -> bool:
 
 def leave_one_out(objective: Objective, now: EStep) -> Array:
     """Responsibilities of the components for each sample without that sample, (n, K)."""
-    log_joint = left_out_log_joint(objective, now)
-    top = log_joint.max(axis=1, keepdims=True)
-    known = np.isfinite(top)
-    without = np.exp(log_joint - np.where(known, top, 0.0))
+    without, log_density = left_out_log_joint(objective, now), np.empty(len(now.weights))
+    normalise(without, log_density)
+    known = np.isfinite(log_density)
     if not known.all():
-        without = np.where(known, without, now.responsibilities)
-    without /= without.sum(axis=1, keepdims=True)
+        without = np.where(known[:, None], without, now.responsibilities)
     return without
+
+
+def left_out_log_densities(objective: Objective, parameters: MixtureParameters) -> Array:
+    """Log-density of each sample under the mixture without it, up to a constant, (n,)."""
+    log_joint = left_out_log_joint(objective, EStep(objective, parameters))
+    log_density = np.empty(len(log_joint))
+    normalise(log_joint, log_density)
+    return log_density
 
 
 def left_out_log_joint(objective: Objective, now: EStep) -> Array:
     """log of weight x density of each sample under each component without it, (n, K).
 
-    Up to a constant, which is the same for all parameters.
+    Up to a constant, which is the same for all parameters. It is -inf where the component does not
+    exist without the sample.
     """
-    rows, mass, parameters = objective.rows, now.mass, now.parameters
+    rows, parameters = objective.rows, now.parameters
     assert isinstance(rows, InMemoryRows)
-    own, penalty = now.responsibilities * now.weights[:, None], objective.penalty(parameters)
-    varies = _varies(objective.structure, rows.n_features)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if varies and parameters.covariance.diagonal:
-            log_density = _of_diagonals(rows.X, parameters, own, mass)
-        elif shrinks(objective, parameters.n_components):
-            log_density = _of_shrunk_matrices(rows.X, parameters, own)
-        else:
-            distances = 2.0 * (parameters.log_peak - penalty - now.log_joint)
-            np.maximum(distances, 0.0, out=distances)
-            log_density = _of_matrices(parameters, distances, own, mass, varies)
-        left = mass - own
-        log_joint = np.log(left) + log_density - penalty
-    # Without its only sample a component does not exist.
-    log_joint[~(left > _LEAST * mass) | np.isnan(log_joint)] = -np.inf
-    return log_joint
+        if shrinks(objective, parameters.n_components):
+            return _of_shrunk_matrices(rows, now) - objective.penalty(parameters)
+        if not _varies(objective.structure, rows.n_features):
+            return _left_out(now, np.log(now.mass) + now.density_peak, None)
+        if parameters.covariance.diagonal:
+            return _of_diagonals(rows.X, now)
+        return _of_matrices(now)
 
 
 def _varies(structure: Structure, n_features: int) -> bool:
@@ -192,49 +187,53 @@ def _varies(structure: Structure, n_features: int) -> bool:
     return two == 2 * one
 
 
-def _of_matrices(
-    parameters: MixtureParameters, distances: Array, own: Array, mass: Array, varies: bool
-) -> Array:
-    """Log-density of each sample under each component without it, up to a constant."""
-    d, log_det = parameters.n_features, parameters.covariance.log_det
-    if not varies:
-        apart, total = mass / (mass - own), mass.sum()
-        left = np.maximum(1.0 - own * apart * distances / total, _LEAST)
-        kept = 1.0 - own.sum(axis=1, keepdims=True) / total
-        log_det = log_det + np.log(left).sum(axis=1, keepdims=True)
-        return -0.5 * (log_det - d * np.log(kept) + kept * apart**2 * distances / left)
-    shorter, constant = _shortened(mass, d), log_det - _bias(mass, np.arange(d)) - d / mass
-    result = constant + shorter * distances
-    which, k = np.nonzero(own > _TRACE)  # without any other sample nothing changes
-    counts, distances = own[which, k], distances[which, k]
-    apart = mass[k] / (mass[k] - counts)
-    left = np.maximum(1.0 - counts * apart * distances / mass[k], _LEAST)
-    of_covariance = np.log(left) + d * np.log(apart)
-    result[which, k] = constant[k] + of_covariance + apart * shorter[k] * distances / left
-    return -0.5 * result
+def _of_matrices(now: EStep) -> Array:
+    """`left_out_log_joint` for a matrix of each component."""
+    d = now.parameters.n_features
+    peak = _left_out_peak(now, np.arange(d))
+    return _left_out(now, peak, _shortened(now.mass, d))
 
 
-def _of_shrunk_matrices(X: Array, parameters: MixtureParameters, own: Array) -> Array:
+def _left_out_peak(now: EStep, lost: Array) -> Array:
+    """Of samples that are left out, at the means of covariances of each component, (K,)."""
+    corrected = now.density_peak + 0.5 * (_bias(now.mass, lost) + len(lost) / now.mass)
+    return np.asarray(np.log(now.mass) + corrected)
+
+
+def _left_out(now: EStep, peak: Array, shorter: Array | None) -> Array:
+    out = np.empty_like(now.log_joint)
+    estimated = now.weights, now.responsibilities, now.log_joint, now.log_peak, now.mass
+    leave_out(*estimated, now.parameters.n_features, peak, shorter, out)
+    return out
+
+
+def _of_shrunk_matrices(rows: InMemoryRows, now: EStep) -> Array:
     """The same for covariance matrices that are shrunk."""
+    parameters, own = now.parameters, now.responsibilities * now.weights[:, None]
     try:
-        shrunk = ShrunkCovariances(X, parameters, own)
-        return shrunk.log_densities(shrunk.best_shrinkage()[0])
-    except np.linalg.LinAlgError:  # variances so small are not float64 numbers
+        shrunk = ShrunkCovariances(rows, parameters.means, parameters.covariance.dense(), own)
+        return shrunk.log_joint(shrunk.best_shrinkage()[0])
+    except IllDefinedCovarianceError:  # variances so small are not float64 numbers
         return np.full(own.shape, -np.inf)
 
 
-def _of_diagonals(X: Array, parameters: MixtureParameters, own: Array, mass: Array) -> Array:
+def _of_diagonals(X: Array, now: EStep) -> Array:
     """The same for diagonal covariances of each component."""
-    result, d = np.empty_like(own), parameters.n_features
-    log_det = parameters.covariance.log_det - _bias(mass, np.zeros(d))
-    shortened = _shortened(mass, 1)
+    parameters, mass, d = now.parameters, now.mass, now.parameters.n_features
+    own, shorter = now.responsibilities * now.weights[:, None], _shortened(mass, 1)
+    peak = _left_out_peak(now, np.zeros(d))
+    result = peak - shorter * (now.log_peak - now.log_joint)
     for k, mean in enumerate(parameters.means):
-        apart = mass[k] / (mass[k] - own[:, k])
-        squares = parameters.covariance.whiten(X - mean, k) ** 2
-        left = np.maximum(1.0 - (own[:, k] * apart / mass[k])[:, None] * squares, _LEAST)
-        longer = apart * shortened[k] * (squares / left).sum(axis=1)
-        log_dets = log_det[k] + np.log(left).sum(axis=1) + d * np.log(apart)
-        result[:, k] = -0.5 * (log_dets + longer - d / mass[k])
+        members = np.flatnonzero(own[:, k] > _TRACE)  # without any other sample nothing changes
+        counts = own[members, k]
+        apart = mass[k] / (mass[k] - counts)
+        squares = parameters.covariance.whiten(X[members] - mean, k) ** 2
+        left = np.maximum(1.0 - (counts * apart / mass[k])[:, None] * squares, _LEAST)
+        longer = apart * shorter[k] * (squares / left).sum(axis=1)
+        log_dets = np.log(left).sum(axis=1) + d * np.log(apart)
+        result[members, k] = peak[k] - np.log(apart) - 0.5 * (log_dets + longer)
+    # Without its only sample a component does not exist.
+    result[~(mass - own > _LEAST * mass) | np.isnan(result)] = -np.inf
     return result
 
 

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
+from skgmm._kernels._native import normalise
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._objective import Objective
@@ -32,7 +32,7 @@ from skgmm._starts.budget import (
     work_of_passes,
     work_of_shrinkage,
 )
-from skgmm._starts.methods import EmptyStartError, start_of
+from skgmm._starts.methods import EmptyStartError, moments_of_partition
 from skgmm._starts.shrunk_covariances import Shrinkage, ShrunkCovariances
 from skgmm._starts.side_by_side import Start
 from skgmm.covariance import IllDefinedCovarianceError
@@ -65,14 +65,14 @@ class Partition:
     @classmethod
     def of(cls, labels: Array, log_joint: Array, weights: Array) -> Partition:
         """From the log of weight x density of left-out samples, (n, K)."""
-        log_density = logsumexp(log_joint, axis=1)
-        log_responsibilities = log_joint - log_density[:, None]
+        responsibilities, log_density = log_joint.copy(), np.empty(len(labels))
+        normalise(responsibilities, log_density)
         fractions = weights / weights.sum()
         return cls(
             labels,
-            log_responsibilities >= np.log(_POSSIBLE),
+            responsibilities >= _POSSIBLE,
             float(fractions @ log_density),
-            float(1.0 - fractions @ np.exp(log_responsibilities.max(axis=1))),
+            float(1.0 - fractions @ responsibilities.max(axis=1)),
         )
 
 
@@ -88,8 +88,7 @@ class LeftOutClusters:
     def __init__(self, objective: Objective, n_components: int, budget: Budget) -> None:
         rows = objective.rows
         assert isinstance(rows, InMemoryRows)
-        weights = rows.weights
-        self.objective, self.X, self.weights = objective, rows.X, weights
+        self.objective, self.rows, self.weights = objective, rows, rows.weights
         self.n_components, self.budget = n_components, budget
         self.least = objective.structure.minimum_rows(1, rows.n_features) + 1.0
         self._found = False  # whether clusters have been found
@@ -128,7 +127,7 @@ class LeftOutClusters:
                     shrinkage, chosen_for = self._best_shrinkage(components, shrinkage), labels
                 self.budget.spend(work_of_classification(self.objective, self.n_components))
                 log_joint = components.log_joint(shrinkage)
-            except (IllDefinedCovarianceError, EmptyStartError, np.linalg.LinAlgError):
+            except (IllDefinedCovarianceError, EmptyStartError):
                 return
             partition = Partition.of(labels, log_joint, self.weights)
             yield partition
@@ -152,8 +151,9 @@ class LeftOutClusters:
 
     def _components(self, labels: Array) -> ShrunkCovariances:
         own = np.eye(self.n_components)[labels] * self.weights[:, None]
-        parameters = start_of(self.objective, labels, self.n_components)
-        return ShrunkCovariances(self.X, parameters, own)
+        moments = moments_of_partition(self.objective, labels, self.n_components)
+        matrices = moments.scatter / moments.mass[:, None, None]
+        return ShrunkCovariances(self.rows, moments.mean, matrices, own)
 
     def _best_shrinkage(self, components: ShrunkCovariances, near: Shrinkage | None) -> Shrinkage:
         found, n_compared = components.best_shrinkage(near)

@@ -22,10 +22,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
 
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
+from skgmm._rows import e_step
+from skgmm._rows.base import InMemoryRows
+from skgmm._threads import cached_property
+from skgmm.covariance import Ellipsoidal, IllDefinedCovarianceError
 
 # How much of the covariance matrix of an average component is the target's, in ascending order, and
 # how much of the target is diagonal.
@@ -47,29 +50,60 @@ class Shrinkage:
     diagonal: float  # how much of the target is the diagonal of the pooled covariance matrix
 
 
+@dataclass(frozen=True)
+class _Shrunk:
+    """The components' matrices with a shrinkage."""
+
+    covariance: Ellipsoidal
+    of_own: Array  # (K,) what the outer product of a component's own sample counts in its matrix
+    of_others: Array  # (K,) and that of a sample of another component
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Samples and components: all pairs (n, K), or some (m,)."""
+
+    component: Array
+    main: Array  # the component of the sample
+    farther: Array  # from the mean without the sample
+    own: Array  # what the sample adds to the scatter of the component, in outer products
+    others: Array  # and to that of its main one, where that is another
+
+    def part(self, samples: Array, components: Array) -> _Pairs:
+        """Some of all pairs."""
+        some = (each[samples, components] for each in (self.farther, self.own, self.others))
+        return _Pairs(components, self.main[samples, 0], *some)
+
+
 class ShrunkCovariances:
     """The components of a mixture, each without one of the samples.
 
     Parameters
     ----------
-    X : ndarray of shape (n, d)
-    parameters : MixtureParameters
-        With a covariance matrix for each component.
+    rows : InMemoryRows
+    means : ndarray of shape (K, d)
+    matrices : ndarray of shape (K, d, d)
+        Covariances of the components.
     own : ndarray of shape (n, K)
         Responsibilities times weights.
     """
 
-    def __init__(self, X: Array, parameters: MixtureParameters, own: Array) -> None:
-        self.X, self.own, self.mass = X, own, own.sum(axis=0)
-        self.means, self.matrices = parameters.means, parameters.covariance.dense()
+    def __init__(self, rows: InMemoryRows, means: Array, matrices: Array, own: Array) -> None:
+        self.rows, self.own, self.mass = rows, own, own.sum(axis=0)
+        self.means, self.matrices = means, matrices
         self.total = self.mass.sum()
         self.pooled = np.tensordot(self.mass / self.total, self.matrices, 1)
-        self.members = [np.flatnonzero(each > _TRACE) for each in own.T]
-        left = np.maximum(self.mass - own, _LEAST * self.mass)
-        self.farther = self.mass / left  # from the mean without the sample
-        self.main = own.argmax(axis=1)  # the component of each sample
-        # What each sample adds to the scatter of that component, in outer products.
-        self.of_main = (own * self.farther)[np.arange(len(X)), self.main]
+        self._all = self._pairs()
+        self._component, self._member = np.nonzero(own.T > _TRACE)
+        self._members = self._all.part(self._member, self._component)
+        self._shrunk: dict[Shrinkage, _Shrunk] = {}
+
+    def _pairs(self) -> _Pairs:
+        components, main = np.arange(len(self.mass)), self.own.argmax(axis=1)[:, None]
+        farther = self.mass / np.maximum(self.mass - self.own, _LEAST * self.mass)
+        own = self.own * farther
+        others = np.where(main == components, 0.0, np.take_along_axis(own, main, axis=1))
+        return _Pairs(components, main, farther, own, others)
 
     def best_shrinkage(self, near: Shrinkage | None = None) -> tuple[Shrinkage, int]:
         """The shrinkage under which left-out samples are most probable, and how many were compared.
@@ -101,62 +135,116 @@ class ShrunkCovariances:
         return log_joint
 
     def log_densities(self, shrinkage: Shrinkage) -> Array:
-        """The same without the weight."""
-        each = [self._of_component(k, shrinkage, slice(None)) for k in range(len(self.mass))]
-        return np.stack(each, axis=1)
+        """The same without the weight.
+
+        Matrices are scaled so that a component's own samples, when left out, have the Mahalanobis
+        distances that are expected.
+        """
+        shrunk = self._with(shrinkage)
+        distances, left = self._left_out(shrunk, self._all, self._distances(shrunk))
+        scale, log_det = self._scaled(shrunk, distances[self._member, self._component])
+        return np.asarray(-0.5 * (log_det + np.log(left) + distances / scale))
 
     def _fit(self, shrinkage: Shrinkage) -> float:
-        """The sum of the log-densities of samples under their own components without them."""
-        total = 0.0
+        """The sum of the log-densities of samples under their own components without them.
+
+        Up to a constant: that of their distances, which are those that are expected.
+        """
         try:
-            for k, members in enumerate(self.members):
-                of_members = self._of_component(k, shrinkage, members)
-                total += float(self.own[members, k] @ of_members)
-        except np.linalg.LinAlgError:
+            shrunk = self._with(shrinkage)
+        except IllDefinedCovarianceError:
             return -np.inf
+        distances, left = self._left_out(shrunk, self._members, self._distances_of_members(shrunk))
+        _, log_det = self._scaled(shrunk, distances)
+        own = self.own[self._member, self._component]
+        total = -0.5 * float(self.mass @ log_det + own @ np.log(left))
         return total if np.isfinite(total) else -np.inf
 
-    def _of_component(self, k: int, shrinkage: Shrinkage, which: Array | slice) -> Array:
-        """Log-density of some samples under a component without them.
+    def _scaled(self, shrunk: _Shrunk, distances: Array) -> tuple[Array, Array]:
+        """By distances of members (m,): scales, and log-determinants of scaled matrices, (K,)."""
+        own, n_features = self.own[self._member, self._component], self.means.shape[1]
+        sums = np.bincount(self._component, own * distances, minlength=len(self.mass))
+        scale = sums / (self.mass * n_features)
+        return scale, shrunk.covariance.log_det + n_features * np.log(scale)
 
-        The matrix is scaled so that its own samples, when left out, have the Mahalanobis distances
-        that are expected.
-        """
-        mass, d = self.mass[k], self.X.shape[1]
-        log_det, axes, of_own, of_target = self._shrunk(k, shrinkage)
-        own, farther, main = self.own[which, k], self.farther[which, k], self.main[which]
-        distances, left = _downdated(
-            (self.X[which] - self.means[k]) @ axes,
-            ((self.means[k] - self.means) @ axes),
-            main,
-            own * farther * of_own,
-            np.where(main == k, 0.0, self.of_main[which] * of_target),
+    def _distances(self, shrunk: _Shrunk) -> Array:
+        """Squared Mahalanobis distances of all samples, (n, K)."""
+        no_peak = np.zeros(len(self.mass))
+        mixture = MixtureParameters(no_peak, self.means, shrunk.covariance)
+        log_density, distances = e_step.log_parts(
+            self.rows.X, mixture, self.rows.n_threads, no_peak
         )
-        distances *= farther**2
-        scale = distances @ np.where(own > _TRACE, own, 0.0) / (mass * d)
-        return np.asarray(-0.5 * (log_det + d * np.log(scale) + np.log(left) + distances / scale))
+        distances += log_density[:, None]
+        distances *= -2.0
+        return distances
 
-    def _shrunk(self, k: int, shrinkage: Shrinkage) -> tuple[float, Array, float, float]:
-        """Of a component's matrix: log-determinant, axes in which it is the identity, and the
-        factors of outer products of its own samples and of all others.
+    def _distances_of_members(self, shrunk: _Shrunk) -> Array:
+        whitened = map(np.matmul, self._centred_members, shrunk.covariance.factor)
+        return np.concatenate([np.einsum("ij,ij->i", each, each) for each in whitened])
+
+    @cached_property
+    def _centred_members(self) -> list[Array]:
+        """The members of each component about its mean."""
+        ends = np.searchsorted(self._component, np.arange(1, len(self.mass)))
+        return self._centred(np.split(self._member, ends))
+
+    @cached_property
+    def _samples_of_main(self) -> list[Array]:
+        return [np.flatnonzero(self._all.main == k) for k in range(len(self.mass))]
+
+    @cached_property
+    def _centred_on_main(self) -> list[Array]:
+        """The samples of each component about its mean."""
+        return self._centred(self._samples_of_main)
+
+    def _centred(self, groups: list[Array]) -> list[Array]:
+        return [self.rows.X[which] - mean for which, mean in zip(groups, self.means, strict=True)]
+
+    def _left_out(self, shrunk: _Shrunk, pairs: _Pairs, near: Array) -> tuple[Array, Array]:
+        """Squared distances after a rank-two downdate of the matrices, and factors of determinants.
+
+        Subtracted are the outer product of each sample about the mean, where squared distances are
+        `near`, and that about the mean of its main component.
         """
+        own = pairs.own * shrunk.of_own[pairs.component]
+        others = pairs.others * shrunk.of_others[pairs.component]
+        both, far = self._from_main(shrunk, pairs, near) if others.any() else (near, near)
+        of_own = np.maximum(1.0 - own * near, _LEAST)
+        of_others = np.maximum(1.0 - others * far, _LEAST)
+        left = np.maximum(of_own * of_others - own * others * both**2, _LEAST)
+        added = own * near**2 * of_others + others * both**2 * (1.0 + own * near)
+        return (near + added / left) * pairs.farther**2, left
+
+    def _from_main(self, shrunk: _Shrunk, pairs: _Pairs, near: Array) -> tuple[Array, Array]:
+        """Products (sample - mean) x precision x (sample - mean of the main component).
+
+        And squared distances from the latter.
+        """
+        factor = shrunk.covariance.factor
+        whitened = (self.means[:, None] - self.means) @ factor
+        between, slopes = np.square(whitened).sum(axis=2), whitened @ shrunk.covariance.whitening
+        along = np.empty(self.own.shape)
+        for k, which in enumerate(self._samples_of_main):
+            along[which] = self._centred_on_main[k] @ slopes[:, k].T
+        if near.ndim == 1:
+            along = along[self._member, self._component]
+        apart = between[pairs.component, pairs.main]
+        return near + along - apart, near + 2.0 * along - apart
+
+    def _with(self, shrinkage: Shrinkage) -> _Shrunk:
+        if shrinkage not in self._shrunk:
+            self._shrunk[shrinkage] = self._shrink(shrinkage)
+        return self._shrunk[shrinkage]
+
+    def _shrink(self, shrinkage: Shrinkage) -> _Shrunk:
         counted = self.total / len(self.mass) * shrinkage.intensity  # as samples of the target
-        fraction = counted / (counted + (1.0 - shrinkage.intensity) * self.mass[k])
+        fraction = counted / (counted + (1.0 - shrinkage.intensity) * self.mass)
         target = (1.0 - shrinkage.diagonal) * self.pooled
         np.fill_diagonal(target, np.diagonal(self.pooled))
-        matrix = (1.0 - fraction) * self.matrices[k] + fraction * target
-        variances = np.diagonal(matrix)
-        if not variances.min(initial=np.inf) > 0:
-            raise np.linalg.LinAlgError("a feature has no variance")
-        units = np.sqrt(variances)
-        factor, info = lapack.dpotrf(matrix / units / units[:, None], clean=True)
-        if info:
-            raise np.linalg.LinAlgError("the matrix is not positive definite")
-        axes, _ = lapack.dtrtri(factor)
-        log_det = 2.0 * float(np.log(np.diagonal(factor)).sum() + np.log(units).sum())
-        of_target = fraction * (1.0 - shrinkage.diagonal) / self.total
-        of_own = (1.0 - fraction) / self.mass[k] + of_target
-        return log_det, axes / units[:, None], of_own, of_target
+        of_matrix, of_target = (each[:, None, None] for each in (1.0 - fraction, fraction))
+        covariance = Ellipsoidal.from_dense(of_matrix * self.matrices + of_target * target)
+        of_others = fraction * (1.0 - shrinkage.diagonal) / self.total
+        return _Shrunk(covariance, (1.0 - fraction) / self.mass + of_others, of_others)
 
 
 def _beside(shrinkage: Shrinkage, step: int) -> Shrinkage | None:
@@ -165,22 +253,3 @@ def _beside(shrinkage: Shrinkage, step: int) -> Shrinkage | None:
     if 0 <= place < len(_INTENSITIES):
         return Shrinkage(_INTENSITIES[place], shrinkage.diagonal)
     return None
-
-
-def _downdated(
-    centred: Array, between: Array, main: Array, own: Array, others: Array
-) -> tuple[Array, Array]:
-    """Squared distances (n,) after a rank-two downdate of the identity, and its determinants.
-
-    Subtracted are `own` times the outer product of each sample about the mean, and `others` times
-    that about another mean: the one that `main` names, of the distances `between` means, (K, d).
-    """
-    near = np.einsum("ij,ij->i", centred, centred)
-    along = (centred @ between.T)[np.arange(len(main)), main]
-    both = near + along
-    far = both + along + np.einsum("ij,ij->i", between, between)[main]
-    of_own = np.maximum(1.0 - own * near, _LEAST)
-    of_others = np.maximum(1.0 - others * far, _LEAST)
-    left = np.maximum(of_own * of_others - own * others * both**2, _LEAST)
-    added = own * near**2 * of_others + others * both**2 * (1.0 + own * near)
-    return near + added / left, left

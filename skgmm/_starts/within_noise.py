@@ -20,15 +20,14 @@ Vuong (1989), Likelihood ratio tests for model selection and non-nested hypothes
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import logsumexp
 
 from skgmm._em.result import EMResult
 from skgmm._linalg import Array
 from skgmm._objective import Objective
-from skgmm._parameters import MixtureParameters, n_parameters
+from skgmm._parameters import n_parameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.compactness import Compactness
-from skgmm._starts.leave_one_out import EStep, left_out_log_joint
+from skgmm._starts.leave_one_out import left_out_log_densities
 from skgmm._threads import cached_property
 
 # With fewer samples than this per parameter an optimum may be preferred within one standard error,
@@ -119,12 +118,6 @@ def tolerated_errors(objective: Objective, n_components: int) -> float:
     if rows.n_counted < _FEW * n_free:
         return 1.0
     return _FRACTION if rows.n_counted < _SOME * n_free else 0.0
-
-
-def left_out_log_densities(objective: Objective, parameters: MixtureParameters) -> Array:
-    """Log-density of each sample under the mixture without it, up to a constant, (n,)."""
-    log_joint = left_out_log_joint(objective, EStep(objective, parameters))
-    return np.asarray(logsumexp(log_joint, axis=1))
 
 
 def _weights(objective: Objective) -> Array:

@@ -197,6 +197,7 @@ NB_MODULE(_native, m) {
     bind_fit(m);
     bind_incomplete(m);
     bind_kmeans(m);
+    bind_left_out(m);
     bind_m_step(m);
     bind_stop(m);
     bind_trials(m);

@@ -1,0 +1,111 @@
+#include "passes/left_out.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace skgmm {
+
+using std::int64_t;
+
+namespace {
+
+// A sample of less weight is no part of the component.
+constexpr double trace = 1e-12;
+
+// Without a sample at least this fraction of the variance and mass of its component remains.
+constexpr double least = 1e-9;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// One sample in an E-step.
+struct Sample {
+    const EStep& now;
+    const double weight, *responsibilities, *log_joint;
+
+    double own(int64_t k) const { return weight * responsibilities[k]; }
+    double squared_distance(int64_t k) const {
+        return std::max(2.0 * (now.log_peak[k] - log_joint[k]), 0.0);  // NaN stays
+    }
+    // How much farther the sample is from the mean without it.
+    double farther(int64_t k) const { return now.mass[k] / (now.mass[k] - own(k)); }
+};
+
+// Under components with matrices of their own, downdated by the sample.
+void of_own_matrices(const Sample& sample, const double* peak, const double* shorter, double* out) {
+    const EStep& now = sample.now;
+    for (int64_t k = 0; k < now.n_components; ++k) {
+        const double own = sample.own(k), distance = sample.squared_distance(k);
+        if (!(own > trace)) {
+            out[k] = peak[k] - 0.5 * shorter[k] * distance;
+            continue;
+        }
+        const double farther = sample.farther(k);
+        const double left = std::max(1.0 - own * farther * distance / now.mass[k], least);
+        out[k] = peak[k] - (1.0 + 0.5 * now.n_features) * std::log(farther) -
+                 0.5 * (std::log(left) + farther * shorter[k] * distance / left);
+    }
+}
+
+// Under components with the same matrix, downdated by the sample in each.
+void of_shared_matrix(const Sample& sample, double total, const double* peak, double* out) {
+    const EStep& now = sample.now;
+    const auto left = [&](int64_t k, double own) {
+        const double scatter = own * sample.farther(k) * sample.squared_distance(k);
+        return std::max(1.0 - scatter / total, least);
+    };
+    double kept = 1.0, log_det = 0.0;
+    for (int64_t k = 0; k < now.n_components; ++k) {
+        const double own = sample.own(k);
+        kept -= own / total;
+        if (own > 0.0) log_det += std::log(left(k, own));
+    }
+    log_det -= now.n_features * std::log(kept);
+    for (int64_t k = 0; k < now.n_components; ++k) {
+        const double own = sample.own(k), farther = sample.farther(k);
+        const double distance = kept * farther * farther * sample.squared_distance(k);
+        out[k] = peak[k] - 0.5 * (log_det + distance / left(k, own));
+        if (own > 0.0) out[k] -= std::log(farther);
+    }
+}
+
+}  // namespace
+
+void leave_out(const EStep& now, const double* left_out_peak, const double* shorter,
+               double* left_out) {
+    const int64_t K = now.n_components;
+    const double total = std::accumulate(now.mass, now.mass + K, 0.0);
+    for (int64_t i = 0; i < now.n_samples; ++i) {
+        const Sample sample{now, now.weights[i], now.responsibilities + i * K,
+                            now.log_joint + i * K};
+        double* out = left_out + i * K;
+        if (shorter)
+            of_own_matrices(sample, left_out_peak, shorter, out);
+        else
+            of_shared_matrix(sample, total, left_out_peak, out);
+        for (int64_t k = 0; k < K; ++k) {
+            const bool exists = now.mass[k] - sample.own(k) > least * now.mass[k];
+            if (!exists || std::isnan(out[k])) out[k] = -infinity;
+        }
+    }
+}
+
+void normalise(int64_t n_samples, int64_t n_components, double* log_joint, double* log_density) {
+    constexpr double underflows = -745.2;
+    for (int64_t i = 0; i < n_samples; ++i, log_joint += n_components) {
+        double* const end = log_joint + n_components;
+        const double top = log_density[i] = *std::max_element(log_joint, end);
+        if (!std::isfinite(top)) continue;
+        double total = 0.0;
+        for (double* one = log_joint; one < end; ++one) {
+            const double below = *one - top;
+            *one = below > underflows ? std::exp(below) : 0.0;
+            total += *one;
+        }
+        for (double* one = log_joint; one < end; ++one) *one /= total;
+        log_density[i] += std::log(total);
+    }
+}
+
+}  // namespace skgmm

@@ -1,0 +1,28 @@
+// Samples under estimates without them: the formulas of skgmm/_starts/leave_one_out.py.
+#pragma once
+#include <cstdint>
+
+namespace skgmm {
+
+// An E-step of n samples, and what it was done with.
+struct EStep {
+    std::int64_t n_samples, n_components, n_features;
+    const double* weights;           // (n,)
+    const double* responsibilities;  // (n, K)
+    const double* log_joint;         // (n, K), of weight x density
+    const double* log_peak;          // (K,), the same at the means
+    const double* mass;              // (K,)
+};
+
+// The log joint (n, K) of samples that are left out, -inf where a component does not exist without
+// the sample. It is `left_out_peak` (K,) at the mean. `shorter` (K,) are the factors that correct
+// squared distances in matrices of components' own; null where all share one matrix.
+void leave_out(const EStep& now, const double* left_out_peak, const double* shorter,
+               double* left_out);
+
+// A log joint (n, K) becomes responsibilities, and their log-density (n,) is written; a row without
+// a finite number stays as it is.
+void normalise(std::int64_t n_samples, std::int64_t n_components, double* log_joint,
+               double* log_density);
+
+}  // namespace skgmm
