@@ -58,6 +58,9 @@ _STABLE = 1e-3
 # A sample with a smaller responsibility is no part of the component.
 _TRACE = 1e-12
 
+# The exponential of less takes many times as long.
+_UNDERFLOWS = -700.0
+
 # Without a sample at least this fraction of the variance and mass of its component remains.
 _LEAST = 1e-9
 
@@ -98,7 +101,8 @@ class EStep:
         self.density_peak = log_peak(equal, parameters.covariance.kernel_factors, objective.floor)
         self.log_peak = parameters.log_weights + self.density_peak
         log_density, log_joint = e_step.log_parts(rows.X, parameters, rows.n_threads, self.log_peak)
-        self.responsibilities = np.exp(log_joint)
+        responsibilities = np.maximum(log_joint, _UNDERFLOWS)
+        self.responsibilities = np.exp(responsibilities, out=responsibilities)
         self.mass = self.weights @ self.responsibilities
         self.mean_objective = float(self.weights @ log_density / self.weights.sum())
         log_joint += log_density[:, None]

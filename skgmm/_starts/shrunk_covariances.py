@@ -186,16 +186,19 @@ class ShrunkCovariances:
     def _centred_members(self) -> list[Array]:
         """The members of each component about its mean."""
         ends = np.searchsorted(self._component, np.arange(1, len(self.mass)))
-        return self._centred(np.split(self._member, ends))
+        groups = np.split(self._member, ends)
+        same = all(map(np.array_equal, groups, self._of_main))
+        return self._centred_on_main if same else self._centred(groups)
 
     @cached_property
-    def _samples_of_main(self) -> list[Array]:
+    def _of_main(self) -> list[Array]:
+        """The samples whose main component it is, for each component."""
         return [np.flatnonzero(self._all.main == k) for k in range(len(self.mass))]
 
     @cached_property
     def _centred_on_main(self) -> list[Array]:
-        """The samples of each component about its mean."""
-        return self._centred(self._samples_of_main)
+        """The same about the mean."""
+        return self._centred(self._of_main)
 
     def _centred(self, groups: list[Array]) -> list[Array]:
         return [self.rows.X[which] - mean for which, mean in zip(groups, self.means, strict=True)]
@@ -220,16 +223,18 @@ class ShrunkCovariances:
 
         And squared distances from the latter.
         """
-        factor = shrunk.covariance.factor
+        factor, whitening = shrunk.covariance.factor, shrunk.covariance.whitening
         whitened = (self.means[:, None] - self.means) @ factor
-        between, slopes = np.square(whitened).sum(axis=2), whitened @ shrunk.covariance.whitening
-        along = np.empty(self.own.shape)
-        for k, which in enumerate(self._samples_of_main):
-            along[which] = self._centred_on_main[k] @ slopes[:, k].T
+        between, slopes = np.square(whitened).sum(axis=2), whitened @ whitening
+        along, beyond = np.empty((2, *self.own.shape))
+        for k, which in enumerate(self._of_main):
+            products = self._centred_on_main[k] @ slopes[:, k].T
+            along[which], beyond[which] = products, products - between[:, k]
         if near.ndim == 1:
-            along = along[self._member, self._component]
-        apart = between[pairs.component, pairs.main]
-        return near + along - apart, near + 2.0 * along - apart
+            some = self._member, self._component
+            along, beyond = along[some], beyond[some]
+        both = near + beyond
+        return both, both + along
 
     def _with(self, shrinkage: Shrinkage) -> _Shrunk:
         if shrinkage not in self._shrunk:

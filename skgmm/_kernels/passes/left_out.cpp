@@ -11,13 +11,22 @@ using std::int64_t;
 
 namespace {
 
-// A sample of less weight is no part of the component.
-constexpr double trace = 1e-12;
-
 // Without a sample at least this fraction of the variance and mass of its component remains.
 constexpr double least = 1e-9;
 
+// A sample of less weight is no part of the component.
+constexpr double trace = 1e-12;
+
+// Its logarithm. Lower responsibilities become 0, because sums pass over samples without any.
+constexpr double log_trace = -27.631021115928547;
+
 constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// log(1 - x), by its series where x is small: samples are a small part of most components.
+double log_of_rest(double x) {
+    if (x > 1e-3) return std::log(1.0 - x);
+    return -x * (1.0 + x * (1.0 / 2 + x * (1.0 / 3 + x * (1.0 / 4 + x * (1.0 / 5)))));
+}
 
 // One sample in an E-step.
 struct Sample {
@@ -35,16 +44,15 @@ struct Sample {
 // Under components with matrices of their own, downdated by the sample.
 void of_own_matrices(const Sample& sample, const double* peak, const double* shorter, double* out) {
     const EStep& now = sample.now;
+    for (int64_t k = 0; k < now.n_components; ++k)
+        out[k] = peak[k] - 0.5 * shorter[k] * sample.squared_distance(k);
     for (int64_t k = 0; k < now.n_components; ++k) {
-        const double own = sample.own(k), distance = sample.squared_distance(k);
-        if (!(own > trace)) {
-            out[k] = peak[k] - 0.5 * shorter[k] * distance;
-            continue;
-        }
-        const double farther = sample.farther(k);
-        const double left = std::max(1.0 - own * farther * distance / now.mass[k], least);
-        out[k] = peak[k] - (1.0 + 0.5 * now.n_features) * std::log(farther) -
-                 0.5 * (std::log(left) + farther * shorter[k] * distance / left);
+        const double own = sample.own(k);
+        if (!(own > trace)) continue;
+        const double distance = sample.squared_distance(k), farther = sample.farther(k);
+        const double lost = std::min(own * farther * distance / now.mass[k], 1.0 - least);
+        out[k] = peak[k] + (1.0 + 0.5 * now.n_features) * log_of_rest(own / now.mass[k]) -
+                 0.5 * (log_of_rest(lost) + farther * shorter[k] * distance / (1.0 - lost));
     }
 }
 
@@ -86,24 +94,26 @@ void leave_out(const EStep& now, const double* left_out_peak, const double* shor
             of_shared_matrix(sample, total, left_out_peak, out);
         for (int64_t k = 0; k < K; ++k) {
             const bool exists = now.mass[k] - sample.own(k) > least * now.mass[k];
-            if (!exists || std::isnan(out[k])) out[k] = -infinity;
+            out[k] = exists && out[k] == out[k] ? out[k] : -infinity;
         }
     }
 }
 
 void normalise(int64_t n_samples, int64_t n_components, double* log_joint, double* log_density) {
-    constexpr double underflows = -745.2;
     for (int64_t i = 0; i < n_samples; ++i, log_joint += n_components) {
         double* const end = log_joint + n_components;
-        const double top = log_density[i] = *std::max_element(log_joint, end);
+        double top = log_joint[0];
+        for (const double* one = log_joint; one < end; ++one) top = std::max(top, *one);
+        log_density[i] = top;
         if (!std::isfinite(top)) continue;
         double total = 0.0;
         for (double* one = log_joint; one < end; ++one) {
             const double below = *one - top;
-            *one = below > underflows ? std::exp(below) : 0.0;
+            *one = below > log_trace ? std::exp(below) : 0.0;
             total += *one;
         }
-        for (double* one = log_joint; one < end; ++one) *one /= total;
+        const double part = 1.0 / total;
+        for (double* one = log_joint; one < end; ++one) *one *= part;
         log_density[i] += std::log(total);
     }
 }
