@@ -22,10 +22,12 @@ def problem_of(X, weights=None, floor=0.0):
     return Objective(InMemoryRows(X, weights), find_structure("full"), floors)
 
 
-def components_of(X, labels, weights=None):
-    K = int(labels.max()) + 1
-    own = np.eye(K)[labels] * (1.0 if weights is None else weights[:, None])
-    parameters = start_of(problem_of(X, weights), labels, K)
+def components_of(X, partition, weights=None):
+    """Of labels (n,) or responsibilities (n, K)."""
+    if partition.ndim == 1:
+        partition = np.eye(int(partition.max()) + 1)[partition]
+    own = partition * (1.0 if weights is None else weights[:, None])
+    parameters = start_of(problem_of(X, weights), partition, partition.shape[1])
     rows, matrices = InMemoryRows(X, weights), parameters.covariance.dense()
     return ShrunkCovariances(rows, parameters.means, matrices, own)
 
@@ -35,23 +37,27 @@ def scatter(X, weights):
     return (weights * centred.T) @ centred
 
 
+@pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("diagonal", [0.0, 0.5, 1.0])
-def test_densities_without_a_sample_are_those_of_sums_without_it(diagonal):
+def test_densities_without_a_sample_are_those_of_sums_without_it(diagonal, soft):
     """Of the component's scatter and of the pooled one. Only the number of samples and the pooled
-    variances are those with the sample.
+    variances are those with the sample. Of the pooled scatter, what is left out is what the sample
+    adds to that of the component and of its main one.
     """
     rng = np.random.default_rng(0)
     n, d, K, intensity = 40, 3, 3, 0.4
-    X, labels = rng.normal(size=(n, d)), rng.integers(K, size=n)
+    X = rng.normal(size=(n, d))
+    partition = rng.dirichlet(np.ones(K), size=n) if soft else np.eye(K)[rng.integers(K, size=n)]
     weights = rng.uniform(0.5, 2.0, size=n)
-    own = np.eye(K)[labels] * weights[:, None]
+    own = partition * weights[:, None]
     mass, total = own.sum(axis=0), weights.sum()
     variances = np.diag(sum(scatter(X, each) for each in own.T)) / total
     log_det, distances = np.empty((n, K)), np.empty((n, K))
     for i in range(n):
-        rest = own * (np.arange(n) != i)[:, None]
-        pooled = sum(scatter(X, each) for each in rest.T) / total
         for k in range(K):
+            rest = own.copy()
+            rest[i, [k, own[i].argmax()]] = 0.0
+            pooled = sum(scatter(X, each) for each in rest.T) / total
             counted = intensity * total / K
             fraction = counted / (counted + (1 - intensity) * mass[k])
             target = (1 - diagonal) * pooled + diagonal * np.diag(variances)
@@ -62,7 +68,7 @@ def test_densities_without_a_sample_are_those_of_sums_without_it(diagonal):
             distances[i, k] = centred @ np.linalg.solve(matrix, centred)
     scale = (own * distances).sum(axis=0) / (d * mass)
     expected = -0.5 * (log_det + d * np.log(scale) + distances / scale)
-    found = components_of(X, labels, weights).log_densities(Shrinkage(intensity, diagonal))
+    found = components_of(X, partition, weights).log_densities(Shrinkage(intensity, diagonal))
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 

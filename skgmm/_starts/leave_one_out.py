@@ -58,8 +58,8 @@ _STABLE = 1e-3
 # A sample with a smaller responsibility is no part of the component.
 _TRACE = 1e-12
 
-# The exponential of less takes many times as long.
-_UNDERFLOWS = -700.0
+# The exponential of less takes many times as long. A component with no more than that is empty.
+_UNDERFLOWS, _NOTHING = -700.0, 1e-300
 
 # Without a sample at least this fraction of the variance and mass of its component remains.
 _LEAST = 1e-9
@@ -103,7 +103,8 @@ class EStep:
         log_density, log_joint = e_step.log_parts(rows.X, parameters, rows.n_threads, self.log_peak)
         responsibilities = np.maximum(log_joint, _UNDERFLOWS)
         self.responsibilities = np.exp(responsibilities, out=responsibilities)
-        self.mass = self.weights @ self.responsibilities
+        mass = self.weights @ self.responsibilities
+        self.mass = np.where(mass > _NOTHING * mass.sum(), mass, 0.0)
         self.mean_objective = float(self.weights @ log_density / self.weights.sum())
         log_joint += log_density[:, None]
         self.log_joint = log_joint  # of weight x density
@@ -205,6 +206,7 @@ def _left_out_peak(now: EStep, lost: Array) -> Array:
 
 
 def _left_out(now: EStep, peak: Array, shorter: Array | None) -> Array:
+    """The same from the values at the means, for matrices of each component or one for all."""
     out = np.empty_like(now.log_joint)
     estimated = now.weights, now.responsibilities, now.log_joint, now.log_peak, now.mass
     leave_out(*estimated, now.parameters.n_features, peak, shorter, out)

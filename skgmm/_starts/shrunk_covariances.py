@@ -179,7 +179,8 @@ class ShrunkCovariances:
         return distances
 
     def _distances_of_members(self, shrunk: _Shrunk) -> Array:
-        whitened = map(np.matmul, self._centred_members, shrunk.covariance.factor)
+        numbered = enumerate(self._centred_members)
+        whitened = (shrunk.covariance.whiten(each, k) for k, each in numbered)
         return np.concatenate([np.einsum("ij,ij->i", each, each) for each in whitened])
 
     @cached_property
@@ -223,9 +224,10 @@ class ShrunkCovariances:
 
         And squared distances from the latter.
         """
-        factor, whitening = shrunk.covariance.factor, shrunk.covariance.whitening
-        whitened = (self.means[:, None] - self.means) @ factor
-        between, slopes = np.square(whitened).sum(axis=2), whitened @ whitening
+        covariance = shrunk.covariance
+        each = (covariance.whiten(mean - self.means, k) for k, mean in enumerate(self.means))
+        whitened = np.stack(list(each))
+        between, slopes = np.square(whitened).sum(axis=2), whitened @ covariance.whitening
         along, beyond = np.empty((2, *self.own.shape))
         for k, which in enumerate(self._of_main):
             products = self._centred_on_main[k] @ slopes[:, k].T

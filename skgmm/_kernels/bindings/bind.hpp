@@ -62,7 +62,7 @@ void bind_deconvolution(nb::module_& m);  // samples that were measured with err
 void bind_fit(nb::module_& m);            // iterations of EM and quasi-Newton steps
 void bind_incomplete(nb::module_& m);     // samples that lack features
 void bind_kmeans(nb::module_& m);         // what starts compute
-void bind_left_out(nb::module_& m);      // samples that are left out of the estimates
+void bind_left_out(nb::module_& m);       // samples that are left out of the estimates
 void bind_m_step(nb::module_& m);         // M-steps, and what they minimise iteratively
 void bind_stop(nb::module_& m);           // stop flags
 void bind_trials(nb::module_& m);         // many runs of EM on the same samples, or parts of them
