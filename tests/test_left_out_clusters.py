@@ -28,8 +28,8 @@ def components_of(X, partition, weights=None):
         partition = np.eye(int(partition.max()) + 1)[partition]
     own = partition * (1.0 if weights is None else weights[:, None])
     parameters = start_of(problem_of(X, weights), partition, partition.shape[1])
-    rows, matrices = InMemoryRows(X, weights), parameters.covariance.dense()
-    return ShrunkCovariances(rows, parameters.means, matrices, own)
+    within = own.sum(axis=0)[:, None, None] * parameters.covariance.dense()
+    return ShrunkCovariances(InMemoryRows(X, weights), parameters.means, within, own)
 
 
 def scatter(X, weights):

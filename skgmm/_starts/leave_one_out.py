@@ -177,12 +177,12 @@ def left_out_log_joint(objective: Objective, now: EStep) -> Array:
     rows, parameters = objective.rows, now.parameters
     assert isinstance(rows, InMemoryRows)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if shrinks(objective, parameters.n_components):
-            return _of_shrunk_matrices(rows, now) - objective.penalty(parameters)
         if not _varies(objective.structure, rows.n_features):
             return _left_out(now, np.log(now.mass) + now.density_peak, None)
         if parameters.covariance.diagonal:
             return _of_diagonals(rows.X, now)
+        if freezes(objective, parameters.n_components, UNRELIABLE):
+            return _of_shrunk_matrices(rows, now) - objective.penalty(parameters)
         return _of_matrices(now)
 
 
@@ -216,8 +216,9 @@ def _left_out(now: EStep, peak: Array, shorter: Array | None) -> Array:
 def _of_shrunk_matrices(rows: InMemoryRows, now: EStep) -> Array:
     """The same for covariance matrices that are shrunk."""
     parameters, own = now.parameters, now.responsibilities * now.weights[:, None]
+    scatter = now.mass[:, None, None] * parameters.covariance.dense()
     try:
-        shrunk = ShrunkCovariances(rows, parameters.means, parameters.covariance.dense(), own)
+        shrunk = ShrunkCovariances(rows, parameters.means, scatter, own)
         return shrunk.log_joint(shrunk.best_shrinkage()[0])
     except IllDefinedCovarianceError:  # variances so small are not float64 numbers
         return np.full(own.shape, -np.inf)

@@ -152,8 +152,7 @@ class LeftOutClusters:
     def _components(self, labels: Array) -> ShrunkCovariances:
         own = np.eye(self.n_components)[labels] * self.weights[:, None]
         moments = moments_of_partition(self.objective, labels, self.n_components)
-        matrices = moments.scatter / moments.mass[:, None, None]
-        return ShrunkCovariances(self.rows, moments.mean, matrices, own)
+        return ShrunkCovariances(self.rows, moments.mean, moments.scatter, own)
 
     def _best_shrinkage(self, components: ShrunkCovariances, near: Shrinkage | None) -> Shrinkage:
         found, n_compared = components.best_shrinkage(near)

@@ -82,17 +82,16 @@ class ShrunkCovariances:
     ----------
     rows : InMemoryRows
     means : ndarray of shape (K, d)
-    matrices : ndarray of shape (K, d, d)
-        Covariances of the components.
+    scatter : ndarray of shape (K, d, d)
+        Of the components about their means.
     own : ndarray of shape (n, K)
         Responsibilities times weights.
     """
 
-    def __init__(self, rows: InMemoryRows, means: Array, matrices: Array, own: Array) -> None:
+    def __init__(self, rows: InMemoryRows, means: Array, scatter: Array, own: Array) -> None:
         self.rows, self.own, self.mass = rows, own, own.sum(axis=0)
-        self.means, self.matrices = means, matrices
-        self.total = self.mass.sum()
-        self.pooled = np.tensordot(self.mass / self.total, self.matrices, 1)
+        self.means, self.scatter, self.total = means, scatter, self.mass.sum()
+        self.pooled = scatter.sum(axis=0) / self.total
         self._all = self._pairs()
         self._component, self._member = np.nonzero(own.T > _TRACE)
         self._members = self._all.part(self._member, self._component)
@@ -248,10 +247,11 @@ class ShrunkCovariances:
         fraction = counted / (counted + (1.0 - shrinkage.intensity) * self.mass)
         target = (1.0 - shrinkage.diagonal) * self.pooled
         np.fill_diagonal(target, np.diagonal(self.pooled))
-        of_matrix, of_target = (each[:, None, None] for each in (1.0 - fraction, fraction))
-        covariance = Ellipsoidal.from_dense(of_matrix * self.matrices + of_target * target)
+        of_scatter = (1.0 - fraction) / self.mass
+        matrices = of_scatter[:, None, None] * self.scatter
+        matrices += fraction[:, None, None] * target
         of_others = fraction * (1.0 - shrinkage.diagonal) / self.total
-        return _Shrunk(covariance, (1.0 - fraction) / self.mass + of_others, of_others)
+        return _Shrunk(Ellipsoidal.from_dense(matrices), of_scatter + of_others, of_others)
 
 
 def _beside(shrinkage: Shrinkage, step: int) -> Shrinkage | None:

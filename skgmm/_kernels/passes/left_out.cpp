@@ -59,22 +59,25 @@ void of_own_matrices(const Sample& sample, const double* peak, const double* sho
 // Under components with the same matrix, downdated by the sample in each.
 void of_shared_matrix(const Sample& sample, double total, const double* peak, double* out) {
     const EStep& now = sample.now;
-    const auto left = [&](int64_t k, double own) {
-        const double scatter = own * sample.farther(k) * sample.squared_distance(k);
-        return std::max(1.0 - scatter / total, least);
+    const int64_t K = now.n_components;
+    const auto lost = [&](int64_t k) {
+        const double scatter = sample.own(k) * sample.farther(k) * sample.squared_distance(k);
+        return std::min(scatter / total, 1.0 - least);
     };
-    double kept = 1.0, log_det = 0.0;
-    for (int64_t k = 0; k < now.n_components; ++k) {
-        const double own = sample.own(k);
-        kept -= own / total;
-        if (own > 0.0) log_det += std::log(left(k, own));
+    double own = 0.0, log_det = 0.0;
+    for (int64_t k = 0; k < K; ++k) {
+        own += sample.own(k);
+        if (sample.own(k) > trace) log_det += log_of_rest(lost(k));
     }
+    const double kept = 1.0 - own / total;
     log_det -= now.n_features * std::log(kept);
-    for (int64_t k = 0; k < now.n_components; ++k) {
-        const double own = sample.own(k), farther = sample.farther(k);
+    for (int64_t k = 0; k < K; ++k)
+        out[k] = peak[k] - 0.5 * (log_det + kept * sample.squared_distance(k));
+    for (int64_t k = 0; k < K; ++k) {
+        if (!(sample.own(k) > trace)) continue;
+        const double farther = sample.farther(k);
         const double distance = kept * farther * farther * sample.squared_distance(k);
-        out[k] = peak[k] - 0.5 * (log_det + distance / left(k, own));
-        if (own > 0.0) out[k] -= std::log(farther);
+        out[k] = peak[k] - std::log(farther) - 0.5 * (log_det + distance / (1.0 - lost(k)));
     }
 }
 
