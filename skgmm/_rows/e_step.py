@@ -175,12 +175,14 @@ def _total_given(part: Part, model: Model, partition: Array) -> Total:
     return reduce(add, map(of, slices(len(part.X))))
 
 
-def _packed(parameters: MixtureParameters) -> tuple[Array, Array, Array]:
+def _packed(
+    parameters: MixtureParameters, log_peak: Array | None = None
+) -> tuple[Array, Array, Array]:
     """Means, factors and log joint at the means, for the kernel."""
     return (
         np.ascontiguousarray(parameters.means),
         parameters.covariance.kernel_factors,
-        np.ascontiguousarray(parameters.log_peak),
+        np.ascontiguousarray(parameters.log_peak if log_peak is None else log_peak),
     )
 
 
@@ -244,12 +246,9 @@ def log_parts(
     `log_peak` (K,), if given, takes the place of that of the parameters.
     """
     log_density, out = np.empty(len(X)), np.empty((len(X), parameters.n_components))
-    means, factors, highest = _packed(parameters)
     _kernels.values(
         X,
-        means,
-        factors,
-        highest if log_peak is None else log_peak,
+        *_packed(parameters, log_peak),
         log_density=log_density,
         log_responsibilities=out,
         n_threads=n_threads,
