@@ -329,6 +329,28 @@ def test_given_partitions(partition, monkeypatch):
         np.testing.assert_allclose(got.scatter, scatter, rtol=1e-10, atol=1e-9)
 
 
+@pytest.mark.parametrize("n_samples", [300, 5000])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_groups_that_are_empty_and_samples_of_none(n_samples, weighted):
+    """Sorted by group or not, in one unit or in several."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_samples, 6)) + 1e3
+    weights = rng.integers(0, 3, size=n_samples).astype(float) if weighted else np.ones(n_samples)
+    labels = rng.choice([-1, 0, 2, 3], p=[0.1, 0.6, 0.2, 0.1], size=n_samples)
+    for form in Scatter:
+        rows = InMemoryRows(X, weights if weighted else None, n_threads=2)
+        got = rows.partition_moments(labels, 5, form)
+        own = weights * (labels == np.arange(5)[:, None])
+        np.testing.assert_allclose(got.mass, own.sum(axis=1), rtol=1e-12)
+        assert got.total_weight == pytest.approx(weights.sum(), rel=1e-12)
+        mean = own @ X / np.maximum(got.mass, 1.0)[:, None]
+        np.testing.assert_allclose(got.mean[[0, 2, 3]], mean[[0, 2, 3]], rtol=1e-12)
+        scatter = form.outer(own, X - mean[:, None, :])
+        np.testing.assert_allclose(got.scatter, scatter, rtol=1e-9, atol=1e-8)
+        again = InMemoryRows(X, rows.sample_weight).partition_moments(labels, 5, form)
+        assert (again.scatter == got.scatter).all()
+
+
 def test_data_are_read_in_place(monkeypatch):
     """No layout and neither dtype is copied on the way to the kernel."""
     seen = []

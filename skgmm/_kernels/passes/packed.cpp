@@ -22,8 +22,12 @@ bool squarable(double scale) { return scale > 1e-70 && scale < 1e70; }
 }  // namespace
 
 void mirror(double* matrix, int64_t d) {
-    for (int64_t i = 0; i < d; ++i)
-        for (int64_t j = 0; j < i; ++j) matrix[j * d + i] = matrix[i * d + j];
+    constexpr int64_t side = 8;  // of squares whose rows are cache lines
+    for (int64_t top = 0; top < d; top += side)
+        for (int64_t left = 0; left <= top; left += side)
+            for (int64_t i = top; i < std::min(top + side, d); ++i)
+                for (int64_t j = left; j < std::min(left + side, i); ++j)
+                    matrix[j * d + i] = matrix[i * d + j];
 }
 
 PackedMixture::PackedMixture(int64_t n_components, int64_t n_features, Factor factor,

@@ -1,5 +1,8 @@
 #include "passes/passes.hpp"
 
+#include <memory>
+#include <numeric>
+
 #include "passes/moments.hpp"
 #include "passes/processor.hpp"
 #include "passes/stop.hpp"
@@ -22,11 +25,14 @@ ValuesOf<T> values_function() {
     if constexpr (std::is_same_v<T, double>) return active->values_double;
 }
 
-// Adds work's sums over all chunks of rows to a total; the first row that is lost, or -1.
+// Adds work's sums over all chunks of rows to a total of zeros; the first row that is lost, or -1.
 template <typename Work>
 int64_t total_of_chunks(int64_t n_samples, int64_t size, int64_t n_threads, double* total,
                         Work work) {
     const int64_t n_chunks = chunks_for(n_samples, 2 * size);
+    if (n_samples <= unit_rows) {  // the only unit is the total
+        return work(Total{total, nullptr, nullptr, 0}, 0, n_samples);
+    }
     if (n_chunks == 1) {
         std::vector<double> unit(size, 0.0);
         return work(Total{unit.data(), total, total + size, size}, 0, n_samples);
@@ -176,8 +182,17 @@ struct SortedRows {
         }
     }
 
-    Rows<T> rows() const {
-        return {values.data(), n, d, d, 1, weights.empty() ? nullptr : weights.data()};
+    Rows<T> rows() const { return part(0, n); }
+
+    // Those of a group; K groups follow each other in `labels`.
+    Rows<T> group(int64_t k) const {
+        const auto [first, last] = std::equal_range(labels.begin(), labels.end(), k);
+        return part(first - labels.begin(), last - labels.begin());
+    }
+
+    Rows<T> part(int64_t first, int64_t last) const {
+        const double* weight = weights.empty() ? nullptr : weights.data() + first;
+        return {values.data() + first * d, last - first, d, d, 1, weight};
     }
 
     int64_t n, d;
@@ -186,17 +201,25 @@ struct SortedRows {
     std::vector<int64_t> labels;
 };
 
+// A point on the scale of the data: the first sample that counts.
 template <typename T>
-void sums_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, const double* floor,
-                    Form form, double* out, int64_t n_threads) {
-    const int64_t n = rows.n_samples, d = rows.n_features, size = sums_size(form, K, d);
+std::vector<double> origin_of(const Rows<T>& rows) {
+    int64_t i = 0;
+    while (rows.weight && i + 1 < rows.n_samples && !(rows.weight[i] > 0.0)) ++i;
+    std::vector<double> origin(rows.n_features);
+    for (int64_t j = 0; j < rows.n_features; ++j)
+        origin[j] = double(rows.data[i * rows.row_stride + j * rows.column_stride]);
+    return origin;
+}
+
+template <typename T>
+void sums_of_groups(const Rows<T>& rows, const Given& groups, int64_t K,
+                    const std::vector<double>& origin, const double* floor, Form form, double* out,
+                    int64_t n_threads) {
+    const int64_t d = rows.n_features, size = sums_size(form, K, d);
     const std::vector<double> unit(d, 1.0), log_peaks(K, 0.0);
     std::vector<double> centres(K * d), total;
-    // A point on the scale of the data: the first sample that counts.
-    int64_t origin = 0;
-    while (rows.weight && origin < n && !(rows.weight[origin] > 0.0)) ++origin;
-    for (int64_t i = 0; i < K * d; ++i)
-        centres[i] = double(rows.data[origin % n * rows.row_stride + i % d * rows.column_stride]);
+    for (int64_t k = 0; k < K; ++k) std::copy(origin.begin(), origin.end(), &centres[k * d]);
     const PackedMixture mixture(K, d, Factor::diagonal, centres.data(), unit.data(), 1,
                                 log_peaks.data());
     Sums moments;
@@ -209,6 +232,28 @@ void sums_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, const d
         std::copy(moments.first, moments.first + K * d, centres.begin());
     }
     add_variances(form, K, d, moments.mass, floor, moments.second);
+}
+
+// The same of full matrices, one group after the other: together they would leave the caches.
+template <typename T>
+void sums_one_by_one(const SortedRows<T>& sorted, int64_t K, const std::vector<double>& origin,
+                     const double* floor, double* out, int64_t n_threads) {
+    const int64_t d = sorted.d;
+    const Sums all = sums_at(out, Form::full, nullptr, K, d);
+    const std::vector<int64_t> labels(sorted.n, 0);
+    for_chunks(0, K, n_threads, [&](int64_t k, int64_t, int64_t) {
+        const std::unique_ptr<double[]> memory(new double[sums_size(Form::full, 1, d)]);
+        sums_of_groups(sorted.group(k), Given{labels.data(), nullptr}, 1, origin, floor, Form::full,
+                       memory.get(), std::max(int64_t(1), n_threads / K));
+        const Sums own = sums_at(memory.get(), Form::full, nullptr, 1, d);
+        all.mass[k] = own.mass[0];
+        std::copy_n(own.first, d, all.first + k * d);
+        std::copy_n(own.second, d * d, all.second + k * d * d);
+    });
+    out[0] = 0.0;
+    out[1] = double(sorted.n);
+    if (!sorted.weights.empty())
+        out[1] = std::accumulate(sorted.weights.begin(), sorted.weights.end(), 0.0);
 }
 
 }  // namespace
@@ -243,13 +288,13 @@ int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const doub
 template <typename T>
 void moments_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, const double* floor,
                        Form form, double* out, int64_t n_threads) {
-    if (groups.labels && rows.n_samples >= worth_sorting) {
-        const SortedRows<T> sorted(rows, groups.labels, K);
-        sums_of_groups(sorted.rows(), Given{sorted.labels.data(), nullptr}, K, floor, form, out,
-                       n_threads);
-    } else {
-        sums_of_groups(rows, groups, K, floor, form, out, n_threads);
-    }
+    const std::vector<double> origin = origin_of(rows);
+    if (!groups.labels || rows.n_samples < worth_sorting)
+        return sums_of_groups(rows, groups, K, origin, floor, form, out, n_threads);
+    const SortedRows<T> sorted(rows, groups.labels, K);
+    if (form == Form::full) return sums_one_by_one(sorted, K, origin, floor, out, n_threads);
+    sums_of_groups(sorted.rows(), Given{sorted.labels.data(), nullptr}, K, origin, floor, form, out,
+                   n_threads);
 }
 
 #define SKGMM_PASSES_OF(T)                                                                       \

@@ -54,8 +54,8 @@ int64_t earliest(const std::vector<int64_t>& lost);
 int64_t sums_size(Form form, int64_t K, int64_t d);
 Sums sums_at(double* memory, Form form, const double* centres, int64_t K, int64_t d);
 
-// Adds sums over all rows to a total, pairs for as many numbers as the sums have: first their high
-// parts, then the low ones. The first row that is lost, or -1.
+// Adds sums over all rows to a total of zeros, pairs for as many numbers as the sums have: first
+// their high parts, then the low ones. The first row that is lost, or -1.
 template <typename T>
 int64_t add_up(const Rows<T>& rows, const Mixture& mixture, const Given& given,
                const double* centres, Form form, double* total, int64_t n_threads);
