@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import seeds as random_states
 
 from skgmm._kernels._native import draw_seeds, move_centres
-from skgmm._starts.kmeans import kmeans, seeds
+from skgmm._starts.kmeans import farthest_first, kmeans, nearest, seeds
 
 
 @st.composite
@@ -109,3 +109,43 @@ def test_seeds_of_repeated_samples_equal_those_of_weights(data, seed):
     repeated = np.repeat(np.arange(len(rows)), counts)
     single = seeds(rows[repeated], np.ones(len(repeated)), K, np.random.RandomState(seed))
     assert weighted.tolist() == repeated[single].tolist()
+
+
+def squared_distances(rows, points):
+    return ((rows[:, None] - points) ** 2).sum(axis=2)
+
+
+@pytest.mark.parametrize("n_features", [1, 3, 8, 19])
+@pytest.mark.parametrize("n_samples", [1, 7, 32, 33, 1300])
+def test_nearest_points_and_seeds_with_every_instruction_set(instructions, n_samples, n_features):
+    rng = np.random.default_rng(n_samples + n_features)
+    rows, weights = rng.normal(size=(n_samples, n_features)), rng.uniform(0.5, 2.0, size=n_samples)
+    points = rng.normal(size=(6, n_features))
+    expected = squared_distances(rows, points).argmin(axis=1)
+    for n_threads in (1, 2):
+        assert nearest(rows, points, n_threads).tolist() == expected.tolist()
+    traversal = farthest_first(rows, weights, min(n_samples, 9))
+    mean = np.average(rows, axis=0, weights=weights)
+    assert traversal[0] == squared_distances(rows, mean[None]).argmin()
+    for i in range(1, len(traversal)):
+        assert traversal[i] == squared_distances(rows, rows[traversal[:i]]).min(axis=1).argmax()
+    assert len(set(seeds(rows, weights, len(traversal), np.random.RandomState(0)))) == len(
+        traversal
+    )
+
+
+def test_of_equally_near_points_the_first():
+    rows = np.array([[0.0], [1.0], [-1.0]])
+    assert nearest(rows, np.array([[1.0], [-1.0], [1.0]]), 1).tolist() == [0, 0, 1]
+
+
+def test_distances_beyond_the_range_of_a_float_are_refused():
+    with pytest.raises(OverflowError, match="squared distance"):
+        nearest(np.array([[0.0], [1e200]]), np.zeros((1, 1)), 1)
+
+
+def test_the_number_of_threads_does_not_matter():
+    rng = np.random.default_rng(0)
+    rows, weights = rng.normal(size=(9000, 3)), rng.uniform(0.5, 2.0, size=9000)
+    labels = [kmeans(rows, weights, 5, np.random.RandomState(0), n) for n in (1, 3)]
+    assert (labels[0] == labels[1]).all()

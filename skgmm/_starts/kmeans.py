@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skgmm import _kernels
-from skgmm._kernels._native import draw_seeds, lloyd
+from skgmm._kernels import _native
 from skgmm._linalg import Array
 
 MAX_ITER = 300
@@ -44,7 +43,7 @@ def kmeans(
     stretch = max(1, int(_IN_ONE_CALL // (rows.size * n_clusters)))
     while True:
         n_iterations, left = min(stretch, left), left - stretch
-        if lloyd(rows, weights, centres, labels, n_iterations, left <= 0, n_threads):
+        if _native.lloyd(rows, weights, centres, labels, n_iterations, left <= 0, n_threads):
             return labels
 
 
@@ -66,7 +65,7 @@ def seeds(rows: Array, weights: Array, n_clusters: int, rng: np.random.RandomSta
     """
     result, draws = np.empty(n_clusters, dtype=np.int64), n_draws(n_clusters)
     uniforms = rng.random_sample(n_uniforms(n_clusters))
-    draw_seeds(np.ascontiguousarray(rows), weights, uniforms, draws, result)
+    _native.draw_seeds(np.ascontiguousarray(rows), weights, uniforms, draws, result)
     return result
 
 
@@ -76,34 +75,13 @@ def farthest_first(rows: Array, weights: Array, n_clusters: int) -> Array:
     The first seed is the sample nearest to the mean, each later one the farthest from all before
     it. A small group far from all others gets a seed, however few its samples are.
     """
-    centre = weights @ rows / weights.sum()
     result = np.empty(n_clusters, dtype=np.int64)
-    result[0] = np.argmin(_squared_distances(rows, centre))
-    closest = np.full(len(rows), np.inf)
-    for seed in range(1, n_clusters):
-        distances = _squared_distances(rows, rows[result[seed - 1]])
-        np.minimum(closest, distances, out=closest)
-        result[seed] = np.argmax(closest)
+    _native.farthest_first(rows, weights, weights @ rows / weights.sum(), result)
     return result
 
 
-def _squared_distances(rows: Array, centre: Array) -> Array:
-    apart = rows - centre
-    return np.einsum("ij,ij->i", apart, apart)
-
-
-def nearest(rows: Array, centres: Array, n_threads: int, scale: Array | None = None) -> Array:
-    """Label of the nearest centre for each sample, in units of `scale` (d,)."""
+def nearest(rows: Array, centres: Array, n_threads: int) -> Array:
+    """Label of the nearest centre for each sample."""
     labels = np.empty(len(rows), dtype=np.int64)
-    _assign(rows, np.ascontiguousarray(centres), labels, n_threads, scale)
+    _native.label_nearest(rows, centres, labels, n_threads)
     return labels
-
-
-def _assign(
-    rows: Array, centres: Array, labels: Array, n_threads: int, scale: Array | None = None
-) -> None:
-    """Overwrite `labels` with those of the nearest centres."""
-    n_clusters, n_features = centres.shape
-    factors = np.ones((1, n_features)) if scale is None else 1.0 / scale[None, :]
-    log_peak = np.zeros(n_clusters)
-    _kernels.values(rows, centres, factors, log_peak, labels=labels, n_threads=n_threads)

@@ -139,7 +139,8 @@ def _around(means: Array, on_sample: Objective, sample: StartSample) -> MixtureP
     """
     n_components, n_threads = len(means), on_sample.rows.n_threads
     spread = sample.rows.std(axis=0)
-    labels = nearest(sample.rows, means, n_threads, scale=np.where(spread > 0, spread, 1.0))
+    scale, origin = np.where(spread > 0, spread, 1.0), sample.rows[0]
+    labels = nearest((sample.rows - origin) / scale, (means - origin) / scale, n_threads)
     if len(sample) < 2 * n_components:  # groups of single samples have no covariance
         labels = np.zeros(len(sample), dtype=np.int64)
     rows = InMemoryRows(sample.rows, sample.weights, n_threads)

@@ -122,17 +122,16 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
 }
 
 // One start by k-means; false where its M-step fails.
-bool start(const WeightedRows& rows, const Family& family, const MixtureArrays& mixture,
+bool start(const Rows<double>& rows, const Family& family, const MixtureArrays& mixture,
            const double* uniforms, int64_t n_draws, int64_t max_iter, const double* floor) {
     const int64_t n = rows.n_samples, K = mixture.K, d = mixture.d;
     std::vector<int64_t> seeds(K), labels(n, -1);
     std::vector<double> centres(K * d), moments(mixture.n_moments);
     draw_seeds(rows, K, n_draws, uniforms, seeds.data());
     for (int64_t k = 0; k < K; ++k)
-        std::copy_n(rows.values + seeds[k] * d, d, centres.begin() + k * d);
+        std::copy_n(rows.data + seeds[k] * d, d, centres.begin() + k * d);
     lloyd(rows, K, max_iter, true, 1, centres.data(), labels.data());
-    const Rows<double> own{rows.values, n, d, d, 1, rows.weights};
-    moments_of_groups(own, Given{labels.data(), nullptr}, K, floor, family.form, moments.data(), 1);
+    moments_of_groups(rows, Given{labels.data(), nullptr}, K, floor, family.form, moments.data(), 1);
     return mixture.maximise(family, moments.data());
 }
 
@@ -153,7 +152,7 @@ void starts(Labels offsets, Numbers rows, const std::string& code, Table uniform
     without_gil([&] {
         for (int64_t i = 0; i < n; ++i) {
             const std::vector<double> ones(sorted.size(i), 1.0);
-            const WeightedRows own{sorted.size(i), sorted.d, sorted.of(i), ones.data()};
+            const Rows<double> own{sorted.of(i), sorted.size(i), sorted.d, sorted.d, 1, ones.data()};
             found.data()[i] = start(own, mixtures.family, mixtures.of(i),
                                     uniforms.data() + (n_streams == 1 ? 0 : i * m), n_draws,
                                     max_iter, floors.data() + i * sorted.d);

@@ -9,13 +9,18 @@ namespace {
 using OutTable = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OutLabels = nb::ndarray<int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-WeightedRows weighted(const Table& rows, const Vector& weights) {
+Rows<double> rows_of(const Table& rows, const double* weights) {
+    const int64_t n = rows.shape(0), d = rows.shape(1);
+    return {rows.data(), n, d, d, 1, weights};
+}
+
+Rows<double> weighted(const Table& rows, const Vector& weights) {
     require(weights.shape(0) == rows.shape(0), "weights: one for each row");
-    return {int64_t(rows.shape(0)), int64_t(rows.shape(1)), rows.data(), weights.data()};
+    return rows_of(rows, weights.data());
 }
 
 double moved(Table rows, Vector weights, Labels labels, OutTable centres) {
-    const WeightedRows all = weighted(rows, weights);
+    const Rows<double> all = weighted(rows, weights);
     require(labels.shape(0) == rows.shape(0), "labels: one for each row");
     require(centres.shape(1) == rows.shape(1), "centres: as many features as the rows");
     const int64_t K = centres.shape(0);
@@ -27,16 +32,34 @@ double moved(Table rows, Vector weights, Labels labels, OutTable centres) {
 }
 
 void seeded(Table rows, Vector weights, Vector uniforms, int64_t n_draws, OutLabels seeds) {
-    const WeightedRows all = weighted(rows, weights);
+    const Rows<double> all = weighted(rows, weights);
     const int64_t K = seeds.shape(0);
     require(all.n_samples > 0 && K > 0, "rows and seeds: at least one");
     require(int64_t(uniforms.shape(0)) == 1 + (K - 1) * n_draws, "uniforms: for each draw");
     without_gil([&] { draw_seeds(all, K, n_draws, uniforms.data(), seeds.data()); });
 }
 
+void labelled(Table rows, Table centres, OutLabels labels, int64_t n_threads) {
+    require(labels.shape(0) == rows.shape(0), "labels: one for each row");
+    require(centres.shape(1) == rows.shape(1), "centres: as many features as the rows");
+    const Rows<double> all = rows_of(rows, nullptr);
+    without_gil([&] {
+        label_nearest(all, centres.data(), int64_t(centres.shape(0)), n_threads, labels.data());
+    });
+}
+
+void traversed(Table rows, Vector weights, Vector point, OutLabels seeds) {
+    const Rows<double> all = weighted(rows, weights);
+    require(all.n_samples > 0 && seeds.shape(0) > 0, "rows and seeds: at least one");
+    require(point.shape(0) == rows.shape(1), "point: as many features as the rows");
+    without_gil([&] {
+        farthest_first(all, point.data(), int64_t(seeds.shape(0)), seeds.data());
+    });
+}
+
 bool iterated(Table rows, Vector weights, OutTable centres, OutLabels labels, int64_t n_iterations,
               bool last, int64_t n_threads) {
-    const WeightedRows all = weighted(rows, weights);
+    const Rows<double> all = weighted(rows, weights);
     require(labels.shape(0) == rows.shape(0), "labels: one for each row");
     require(centres.shape(1) == rows.shape(1), "centres: as many features as the rows");
     require(centres.shape(0) <= rows.shape(0), "centres: no more than rows");
@@ -51,7 +74,9 @@ bool iterated(Table rows, Vector weights, OutTable centres, OutLabels labels, in
 }  // namespace
 
 void skgmm::bind_kmeans(nb::module_& m) {
+    def(m, "label_nearest", &labelled);
     def(m, "move_centres", &moved);
+    def(m, "farthest_first", &traversed);
     def(m, "draw_seeds", &seeded);
     def(m, "lloyd", &iterated);
 }

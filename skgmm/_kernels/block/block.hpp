@@ -25,8 +25,7 @@ inline int64_t block_rows(int64_t n_rows) { return at_most(W == 8 ? 256 : 128, l
 inline double* memory_of_thread(int64_t size) {
     thread_local std::vector<double> memory;
     if (int64_t(memory.size()) < size + 8) memory.resize(size + 8, 0.0);
-    const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
-    return memory.data() + (64 - address % 64) % 64 / sizeof(double);
+    return aligned(memory.data());
 }
 
 // Memory for one block; a thread has no more than one. All arrays are (.., stride), and there is

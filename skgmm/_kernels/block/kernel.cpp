@@ -29,6 +29,7 @@ namespace {
 #include "block/averages.hpp"
 #include "block/measurement.hpp"
 #include "block/deconvolve.hpp"
+#include "block/nearest.hpp"
 
 const double* densest_mean(const Mixture& mixture) {
     int64_t best = 0;
@@ -178,8 +179,10 @@ int64_t n_below(const double* numbers, int64_t n, double bound) {
 }  // namespace
 
 extern const Kernel kernel;
-const Kernel kernel = {SKGMM_NAME,    SKGMM_WIDTH,    sums<float>, sums<double>,
-                       values<float>, values<double>, deconvolve,  n_below};
+const Kernel kernel = {
+    SKGMM_NAME, SKGMM_WIDTH, sums<float>, sums<double>, values<float>, values<double>,
+    deconvolve, n_below,     nearest,     transpose,    closer,        add_groups,
+};
 
 }  // namespace SKGMM_TARGET
 }  // namespace skgmm

@@ -124,6 +124,25 @@ using DeconvolveOf = void (*)(const Measured&, const TrueMixture&, std::int64_t 
 // How many of n numbers are less than a bound.
 using BelowOf = std::int64_t (*)(const double* numbers, std::int64_t n, double bound);
 
+// Samples transposed, a panel of as many as an instruction set takes together after the other, and
+// numbers by sample: weights, and squared distances to the closest of some points. In arrays of a
+// whole number of `most_lanes`, the panels at an address for the widest registers; beyond the last
+// sample weights are 0.
+struct BySample {
+    std::int64_t n_samples, n_features, stride;
+    const double *panels, *weights, *closest;
+};
+constexpr std::int64_t most_lanes = 32;
+
+// What k-means computes; see nearest.hpp.
+using NearestOf = std::int64_t (*)(const Rows<double>&, const double* points, std::int64_t n_points,
+                                   std::int64_t first, std::int64_t last, std::int64_t* labels);
+using TransposeOf = void (*)(const Rows<double>&, double* panels);
+using CloserOf = void (*)(const BySample&, const double* points, std::int64_t n_points,
+                          double* squares, double* sums);
+using AddGroupsOf = void (*)(const Rows<double>&, const std::int64_t* labels, const double* origin,
+                             std::int64_t first, std::int64_t last, double* mass, double* sums);
+
 struct Kernel {
     const char* name;
     int width;  // doubles to a register
@@ -133,7 +152,17 @@ struct Kernel {
     ValuesOf<double> values_double;
     DeconvolveOf deconvolve;
     BelowOf n_below;
+    NearestOf nearest;
+    TransposeOf transpose;
+    CloserOf closer;
+    AddGroupsOf add_groups;
 };
+
+// The first address for the widest registers, at most 7 numbers on.
+inline double* aligned(double* memory) {
+    const auto address = reinterpret_cast<std::uintptr_t>(memory);
+    return memory + (64 - address % 64) % 64 / sizeof(double);
+}
 
 // Factors are packed in tiles of this many columns.
 constexpr std::int64_t tile = 4;

@@ -11,9 +11,10 @@ typedef std::int64_t Bits __attribute__((vector_size(8 * SKGMM_WIDTH), may_alias
 
 inline Lanes spread(double value) { return value - Lanes{}; }
 inline Lanes larger(Lanes a, Lanes b) { return a > b ? a : b; }
-// `value` where `x` is at least `limit`, else 0.
-inline Lanes where_at_least(Lanes x, Lanes limit, Lanes value) {
-    return x >= limit ? value : Lanes{};
+inline Lanes smaller(Lanes a, Lanes b) { return a < b ? a : b; }
+// `value` where `x` is at least `limit`, else another one.
+inline Lanes where_at_least(Lanes x, Lanes limit, Lanes value, Lanes otherwise = Lanes{}) {
+    return x >= limit ? value : otherwise;
 }
 inline Bits bits_of(Lanes x) { return reinterpret_cast<Bits&>(x); }
 inline Lanes from_bits(Bits x) { return reinterpret_cast<Lanes&>(x); }
@@ -56,8 +57,9 @@ inline Bits operator>>(Bits a, int n) { SKGMM_EACH(Bits, a[i] >> n); }
 inline Lanes& operator+=(Lanes& a, Lanes b) { return a = a + b; }
 inline Lanes spread(double value) { SKGMM_EACH(Lanes, value); }
 inline Lanes larger(Lanes a, Lanes b) { SKGMM_EACH(Lanes, a[i] > b[i] ? a[i] : b[i]); }
-inline Lanes where_at_least(Lanes x, Lanes limit, Lanes value) {
-    SKGMM_EACH(Lanes, x[i] >= limit[i] ? value[i] : 0.0);
+inline Lanes smaller(Lanes a, Lanes b) { SKGMM_EACH(Lanes, a[i] < b[i] ? a[i] : b[i]); }
+inline Lanes where_at_least(Lanes x, Lanes limit, Lanes value, Lanes otherwise = Lanes{}) {
+    SKGMM_EACH(Lanes, x[i] >= limit[i] ? value[i] : otherwise[i]);
 }
 inline Bits bits_of(Lanes x) {
     Bits result;

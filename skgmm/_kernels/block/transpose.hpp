@@ -7,6 +7,7 @@ inline Lanes load_any(const double* from) {
     std::memcpy(&x, from, sizeof x);
     return x;
 }
+inline void store_any(double* to, Lanes value) { std::memcpy(to, &value, sizeof value); }
 inline Lanes load_any(const float* from) {
     Lanes x;
     SKGMM_UNROLL for (int i = 0; i < SKGMM_WIDTH; ++i) x[i] = static_cast<double>(from[i]);

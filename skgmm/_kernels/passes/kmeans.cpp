@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numeric>
 #include <stdexcept>
 #include <vector>
@@ -13,27 +14,88 @@ namespace skgmm {
 
 using std::int64_t;
 
-double move_centres(const WeightedRows& rows, const int64_t* labels, int64_t n_centres,
-                    double* centres) {
-    const int64_t n = rows.n_samples, d = rows.n_features;
-    const double* origin = rows.values;  // the first row, so that sums keep their digits far from 0
-    std::vector<double> mass(n_centres), sums(n_centres * d);
-    for (int64_t i = 0; i < n; ++i) {
-        const double *row = rows.values + i * d, weight = rows.weights[i];
-        double* sum = sums.data() + labels[i] * d;
-        mass[labels[i]] += weight;
-        for (int64_t j = 0; j < d; ++j) sum[j] += weight * (row[j] - origin[j]);
+namespace {
+
+// Rows after which the next function looks at them, while they are in a cache.
+constexpr int64_t piece = 128;
+
+// Masses (K,) and sums (K, d) of groups of rows, about the first row, so that sums keep their
+// digits far from 0.
+struct Groups {
+    Groups(int64_t n_groups, int64_t n_features)
+        : d(n_features), mass(n_groups), sums(n_groups * n_features) {}
+
+    void add(const Rows<double>& rows, const int64_t* labels, int64_t begin, int64_t end) {
+        active->add_groups(rows, labels, rows.data, begin, end, mass.data(), sums.data());
     }
-    if (!(*std::min_element(mass.begin(), mass.end()) > 0.0)) return -1.0;
-    double movement = 0.0;
-    for (int64_t k = 0; k < n_centres; ++k)
-        for (int64_t j = 0; j < d; ++j) {
-            double& centre = centres[k * d + j];
-            const double mean = origin[j] + sums[k * d + j] / mass[k];
-            movement += (mean - centre) * (mean - centre);
-            centre = mean;
+
+    void operator+=(const Groups& other) {
+        for (size_t k = 0; k < mass.size(); ++k) mass[k] += other.mass[k];
+        for (size_t i = 0; i < sums.size(); ++i) sums[i] += other.sums[i];
+    }
+
+    // Moves centres to the means; see `move_centres`.
+    double move(const double* origin, double* centres) const {
+        if (!(*std::min_element(mass.begin(), mass.end()) > 0.0)) return -1.0;
+        double movement = 0.0;
+        for (size_t k = 0; k < mass.size(); ++k)
+            for (int64_t j = 0; j < d; ++j) {
+                double& centre = centres[k * d + j];
+                const double mean = origin[j] + sums[k * d + j] / mass[k];
+                movement += (mean - centre) * (mean - centre);
+                centre = mean;
+            }
+        return movement;
+    }
+
+    int64_t d;
+    std::vector<double> mass, sums;
+};
+
+// Labels of the nearest centres; then(chunk, begin, end) sees the rows while they are in a cache.
+template <typename Then>
+void label_chunks(const Rows<double>& rows, const double* centres, int64_t K, int64_t n_chunks,
+                  int64_t n_threads, int64_t* labels, Then then) {
+    const StopFlag* const stop = stop_flag();
+    std::vector<int64_t> lost(n_chunks, -1);
+    for_chunks(rows.n_samples, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
+        for (int64_t begin = first; begin < last && lost[chunk] < 0; begin += piece) {
+            end_if(stop);
+            const int64_t end = std::min(begin + piece, last);
+            lost[chunk] = active->nearest(rows, centres, K, begin, end, labels);
+            if (lost[chunk] < 0) then(chunk, begin, end);
         }
-    return movement;
+    });
+    if (earliest(lost) >= 0)
+        throw std::overflow_error("k-means: a squared distance is not a float64 number");
+}
+
+// Labels of the nearest centres, and the groups that they make.
+Groups label_groups(const Rows<double>& rows, const double* centres, int64_t K, int64_t n_threads,
+                    int64_t* labels) {
+    const int64_t d = rows.n_features, n_chunks = chunks_for(rows.n_samples, K * (d + 1));
+    std::vector<Groups> groups(n_chunks, Groups(K, d));
+    label_chunks(rows, centres, K, n_chunks, n_threads, labels,
+                 [&](int64_t chunk, int64_t begin, int64_t end) {
+                     groups[chunk].add(rows, labels, begin, end);
+                 });
+    for (int64_t chunk = 1; chunk < n_chunks; ++chunk) groups[0] += groups[chunk];
+    return groups[0];
+}
+
+}  // namespace
+
+void label_nearest(const Rows<double>& rows, const double* centres, int64_t n_centres,
+                   int64_t n_threads, int64_t* labels) {
+    label_chunks(rows, centres, n_centres, chunks_for(rows.n_samples, 1), n_threads, labels,
+                 [](int64_t, int64_t, int64_t) {});
+}
+
+double move_centres(const Rows<double>& rows, const int64_t* labels, int64_t n_centres,
+                    double* centres) {
+    Groups groups(n_centres, rows.n_features);
+    groups.add(rows, labels, 0, rows.n_samples);
+    return groups.move(rows.data, centres);
 }
 
 namespace {
@@ -42,12 +104,12 @@ namespace {
 // algorithm.
 constexpr double tolerance = 1e-4;
 
-double mean_variance(const WeightedRows& rows) {
+double mean_variance(const Rows<double>& rows) {
     const int64_t n = rows.n_samples, d = rows.n_features;
     std::vector<double> shift(d), squares(d);  // from the first row
     for (int64_t i = 0; i < n; ++i)
         for (int64_t j = 0; j < d; ++j) {
-            const double apart = rows.values[i * d + j] - rows.values[j];
+            const double apart = rows.data[i * d + j] - rows.data[j];
             shift[j] += apart;
             squares[j] += apart * apart;
         }
@@ -59,21 +121,8 @@ double mean_variance(const WeightedRows& rows) {
     return sum / double(d);
 }
 
-// Labels of the nearest centres.
-void assign(const WeightedRows& rows, int64_t K, const double* centres, int64_t n_threads,
-            int64_t* labels) {
-    const int64_t d = rows.n_features;
-    const std::vector<double> unit(d, 1.0), log_peaks(K, 0.0);
-    PackedMixture mixture(K, d, Factor::diagonal, centres, unit.data(), 1, log_peaks.data());
-    Values<double> values{};
-    values.labels = labels;
-    const Rows<double> plain{rows.values, rows.n_samples, d, d, 1, nullptr};
-    if (write_rows_fast(plain, mixture, centres, values, n_threads) >= 0)
-        throw std::overflow_error("k-means: a squared distance is not a float64 number");
-}
-
 // Gives each empty group the row that is farthest from its centre, of those that are not alone.
-void fill_empty(const WeightedRows& rows, int64_t K, const double* centres, int64_t* labels) {
+void fill_empty(const Rows<double>& rows, int64_t K, const double* centres, int64_t* labels) {
     const int64_t n = rows.n_samples, d = rows.n_features;
     std::vector<int64_t> count(K);
     for (int64_t i = 0; i < n; ++i) ++count[labels[i]];
@@ -85,7 +134,7 @@ void fill_empty(const WeightedRows& rows, int64_t K, const double* centres, int6
         for (int64_t i = 0; i < n; ++i) {
             double square = count[labels[i]] == 1 ? -1.0 : 0.0;
             for (int64_t j = 0; j < d && square >= 0.0; ++j) {
-                const double apart = rows.values[i * d + j] - centres[labels[i] * d + j];
+                const double apart = rows.data[i * d + j] - centres[labels[i] * d + j];
                 square += apart * apart;
             }
             if (square > most) {
@@ -100,15 +149,15 @@ void fill_empty(const WeightedRows& rows, int64_t K, const double* centres, int6
 
 }  // namespace
 
-bool lloyd(const WeightedRows& rows, int64_t K, int64_t n_iterations, bool last, int64_t n_threads,
+bool lloyd(const Rows<double>& rows, int64_t K, int64_t n_iterations, bool last, int64_t n_threads,
            double* centres, int64_t* labels) {
     const double small = tolerance * mean_variance(rows);
     std::vector<int64_t> before(rows.n_samples);
     for (int64_t iteration = 0; iteration < n_iterations; ++iteration) {
         std::copy(labels, labels + rows.n_samples, before.begin());
-        assign(rows, K, centres, n_threads, labels);
+        const Groups groups = label_groups(rows, centres, K, n_threads, labels);
         if (std::equal(before.begin(), before.end(), labels)) return true;
-        double movement = move_centres(rows, labels, K, centres);
+        double movement = groups.move(rows.data, centres);
         if (movement < 0.0) {
             fill_empty(rows, K, centres, labels);
             movement = move_centres(rows, labels, K, centres);
@@ -118,71 +167,102 @@ bool lloyd(const WeightedRows& rows, int64_t K, int64_t n_iterations, bool last,
         break;
     }
     if (!last) return false;
-    assign(rows, K, centres, n_threads, labels);
+    label_nearest(rows, centres, K, n_threads, labels);
     fill_empty(rows, K, centres, labels);
     return true;
 }
 
 namespace {
 
-// Squared distances from one row to all, feature by feature over all rows, which compilers
-// vectorise for any number of features.
-class Distances {
+// Squared distances of all rows to the closest of some points.
+class Closest {
 public:
-    explicit Distances(const WeightedRows& rows)
-        : n(rows.n_samples), d(rows.n_features), columns(n * d) {
-        for (int64_t i = 0; i < n; ++i)
-            for (int64_t j = 0; j < d; ++j) columns[j * n + i] = rows.values[i * d + j];
+    explicit Closest(const Rows<double>& all)
+        : rows(all),
+          stride((all.n_samples + most_lanes - 1) / most_lanes * most_lanes),
+          memory(new double[stride * all.n_features + 8]),
+          weights(stride),
+          squares(stride, INFINITY) {
+        active->transpose(rows, aligned(memory.get()));
+        std::copy_n(rows.weight, rows.n_samples, weights.begin());
     }
 
-    void from(int64_t row, double* squares) const {
-        std::fill(squares, squares + n, 0.0);
-        for (int64_t j = 0; j < d; ++j) {
-            const double *column = columns.data() + j * n, there = column[row];
-            for (int64_t i = 0; i < n; ++i) squares[i] += (column[i] - there) * (column[i] - there);
-        }
+    void add(const double* point) {
+        double sum;
+        active->closer(by_sample(), point, 1, squares.data(), &sum);
     }
+
+    // Adds that one of the rows which lowers their weighted sum most; which.
+    int64_t add_best(const std::vector<int64_t>& numbers) {
+        const int64_t m = int64_t(numbers.size()), d = rows.n_features;
+        points.resize(m * d);
+        with_each.resize(m * stride);
+        sums.resize(m);
+        for (int64_t i = 0; i < m; ++i)
+            std::copy_n(rows.data + numbers[i] * d, d, points.begin() + i * d);
+        active->closer(by_sample(), points.data(), m, with_each.data(), sums.data());
+        const int64_t best = std::min_element(sums.begin(), sums.end()) - sums.begin();
+        std::copy_n(with_each.begin() + best * stride, stride, squares.begin());
+        return numbers[best];
+    }
+
+    void clear() { std::fill(squares.begin(), squares.end(), INFINITY); }
+
+    double of(int64_t row) const { return squares[row]; }
+
+    // The row nearest to a point so far, and the one farthest from all.
+    int64_t nearest() const { return std::min_element(squares.begin(), end()) - squares.begin(); }
+    int64_t farthest() const { return std::max_element(squares.begin(), end()) - squares.begin(); }
 
 private:
-    int64_t n, d;
-    std::vector<double> columns;
+    BySample by_sample() {
+        return {rows.n_samples,        rows.n_features, stride,
+                aligned(memory.get()), weights.data(),  squares.data()};
+    }
+    std::vector<double>::const_iterator end() const { return squares.begin() + rows.n_samples; }
+
+    const Rows<double>& rows;
+    int64_t stride;
+    std::unique_ptr<double[]> memory;  // of the panels
+    std::vector<double> weights, squares, points, with_each, sums;
 };
 
 }  // namespace
 
-void draw_seeds(const WeightedRows& rows, int64_t n_seeds, int64_t n_draws, const double* uniforms,
+void draw_seeds(const Rows<double>& rows, int64_t n_seeds, int64_t n_draws, const double* uniforms,
                 int64_t* seeds) {
     const int64_t n = rows.n_samples;
-    const Distances distances(rows);
-    std::vector<double> closest(n), candidate(n), best(n), cumulative(n);
+    std::vector<double> cumulative(n);
+    std::vector<int64_t> draws(n_draws);
     // The first beyond a mark: never a row of no weight or at distance 0, unless all are.
     const auto drawn = [&] {
         const double mark = cumulative.back() * *uniforms++;
         return std::min(n - 1, int64_t(std::upper_bound(cumulative.begin(), cumulative.end(), mark) -
                                        cumulative.begin()));
     };
-    std::partial_sum(rows.weights, rows.weights + n, cumulative.begin());
+    std::partial_sum(rows.weight, rows.weight + n, cumulative.begin());
     seeds[0] = drawn();
-    distances.from(seeds[0], closest.data());
+    Closest closest(rows);
+    closest.add(rows.data + seeds[0] * rows.n_features);
     for (int64_t s = 1; s < n_seeds; ++s) {
         end_if(stop_flag());
-        double total = 0.0, least = INFINITY;
-        for (int64_t i = 0; i < n; ++i) cumulative[i] = total += rows.weights[i] * closest[i];
-        for (int64_t draw = 0; draw < n_draws; ++draw) {
-            const int64_t row = drawn();
-            distances.from(row, candidate.data());
-            double sum = 0.0;
-            for (int64_t i = 0; i < n; ++i) {
-                candidate[i] = std::min(candidate[i], closest[i]);
-                sum += rows.weights[i] * candidate[i];
-            }
-            if (draw == 0 || sum < least) {
-                least = sum;
-                seeds[s] = row;
-                best.swap(candidate);
-            }
-        }
-        closest.swap(best);
+        double total = 0.0;
+        for (int64_t i = 0; i < n; ++i) cumulative[i] = total += rows.weight[i] * closest.of(i);
+        std::generate(draws.begin(), draws.end(), drawn);
+        seeds[s] = closest.add_best(draws);
+    }
+}
+
+void farthest_first(const Rows<double>& rows, const double* point, int64_t n_seeds,
+                    int64_t* seeds) {
+    Closest closest(rows);
+    closest.add(point);
+    seeds[0] = closest.nearest();
+    closest.clear();  // the point itself is no seed
+    for (int64_t s = 1; s < n_seeds; ++s) {
+        end_if(stop_flag());
+        closest.add(rows.data + seeds[s - 1] * rows.n_features);
+        seeds[s] = closest.farthest();
     }
 }
 
