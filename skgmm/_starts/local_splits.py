@@ -20,7 +20,7 @@ from skgmm._starts.kmeans import kmeans
 from skgmm._starts.moves import Part, Split
 from skgmm._starts.side_by_side import moments_of_partitions
 from skgmm._starts.trials import Trials
-from skgmm._starts.views import views
+from skgmm._starts.views import principal_rows, scaled_rows, whitens
 from skgmm._threads import cached_property
 
 # The tail of a feature begins at this many standard deviations.
@@ -157,10 +157,11 @@ def _partitions(objective: Objective, rng: np.random.RandomState) -> Iterator[Ar
     """
     rows = objective.rows
     assert isinstance(rows, InMemoryRows)
-    (_, scaled), (_, white) = views(StartSample(rows.X, rows.weights, True), objective)
+    weights = rows.weights / rows.weights.sum()
+    scaled = scaled_rows(StartSample(rows.X, rows.weights, True))
+    white = principal_rows(scaled, weights) if whitens(objective) else scaled
     if not white.shape[1]:
         return
-    weights = rows.weights / rows.weights.sum()
     squares = white * white
     kurtosis = weights @ (squares * squares)
     yield (white[:, int(np.argmin(kurtosis))] > 0).astype(np.int64)

@@ -29,7 +29,7 @@ from skgmm._starts.given import GivenParameters
 from skgmm._starts.kmeans import farthest_first, kmeans, nearest, seeds
 from skgmm._starts.methods import EmptyStartError, moments_of_partition
 from skgmm._starts.side_by_side import moments_of_partitions
-from skgmm._starts.views import given_rows, views
+from skgmm._starts.views import views
 from skgmm.covariance import IllDefinedCovarianceError
 
 RACE_ROWS = 5_000
@@ -151,7 +151,7 @@ def _partitions(
 def _views(sample: StartSample, objective: Objective) -> list[tuple[str, Array]]:
     """The views of the samples; where nothing varies each has one feature, which is 0."""
     same = np.zeros((len(sample), 1))
-    every = [*views(sample, objective), ("as given", given_rows(sample))]
+    every = views(sample, objective)
     return [(view, rows if rows.shape[1] else same) for view, rows in every]
 
 
