@@ -2,14 +2,18 @@
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from strategies import random_mixture
 
 from skgmm import GaussianMixtureEM
+from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts import candidates
+from skgmm._starts.methods import start_of
 from skgmm._starts.overlap_moves import _lowest_kurtosis
+from skgmm.covariance import find_structure
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -173,3 +177,42 @@ def test_kurtosis_counts_weights(name):
     other, along_repeated = _lowest_kurtosis(repeated, parameters, np.repeat(own, counts), 0)
     assert one == pytest.approx(other, rel=1e-12)
     np.testing.assert_array_equal(np.repeat(along, counts), along_repeated)
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical", "VEV", "EEI"])
+def test_classification_likelihood_is_that_of_samples_and_groups(name, blobs):
+    X, y = blobs
+    structure, floor = find_structure(name), np.full(2, 1e-9)
+    objective = Objective(InMemoryRows(X), structure, floor)
+
+    def up_to_a_constant(groups):
+        parameters = start_of(objective, groups, 3)
+        covariances, _, _ = structure.public(parameters.covariance, 3)
+        dense = covariance_of_each(covariances, 3, 2)
+        of_groups = [
+            multivariate_normal(mean, one).logpdf(X[groups == k]).sum()
+            for k, (mean, one) in enumerate(zip(parameters.means, dense, strict=True))
+        ]
+        sizes = np.bincount(groups)
+        exact = (np.sum(of_groups) + sizes @ np.log(sizes / len(X))) / len(X)
+        return exact - candidates.classification_likelihood(parameters)
+
+    other = np.where(X[:, 0] > np.median(X[:, 0]), y, (y + 1) % 3)
+    assert up_to_a_constant(y) == pytest.approx(up_to_a_constant(other), abs=1e-6)
+
+
+def covariance_of_each(covariances, n_components, n_features):
+    """(K, d, d), from the form of the structure."""
+    if covariances.ndim == 3:
+        return covariances
+    if covariances.shape == (n_features, n_features):
+        return np.repeat(covariances[None], n_components, axis=0)
+    if covariances.ndim == 1:
+        return covariances[:, None, None] * np.eye(n_features)
+    return covariances[:, None] * np.eye(n_features)
+
+
+def test_of_many_samples_four_candidates_are_evaluated():
+    X, _ = make_blobs(20_000, n_features=8, centers=6, cluster_std=3.0, random_state=0)
+    kinds = GaussianMixtureEM(6, random_state=0).fit(X).starts_["kind"]
+    assert len(kinds) == 4

@@ -15,7 +15,7 @@ from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._starts.given import GivenParameters, matched
-from skgmm._starts.side_by_side import Start
+from skgmm._starts.side_by_side import Start, side_by_side
 from skgmm._starts.trials import Trials
 from skgmm._threads import cached_property
 from skgmm.covariance import IllDefinedCovarianceError
@@ -26,6 +26,9 @@ _STAY, _MORE = 3, 2
 # A candidate is not continued when this many times the gain of those before it is not enough to
 # become the best.
 _OPTIMISM = 3.0
+
+# Where a pass takes long, so many candidates are evaluated, the others only if moves need starts.
+_EVALUATED = 4
 
 # Candidates whose log-likelihoods agree to this many nats per sample are the same.
 _SAME = 1e-9
@@ -82,12 +85,18 @@ class RunningCandidates:
             n_represented=n_represented,
         )
         plain = starts[0].given.nothing and objective.fixed is None
+        together = side_by_side([objective], len(starts[0].groups.mass))
         first: list[Start | None] = [
-            start.groups if plain else _made(start, objective) for start in starts
+            start.groups if plain and together else _made(start, objective) for start in starts
         ]
-        self.starts = [start for start, made in zip(starts, first, strict=True) if made is not None]
-        made = [one for one in first if one is not None]
-        self.trials = Trials(objective, made, collapse, _SAME, acceleration=None)
+        begun = [(start, made) for start, made in zip(starts, first, strict=True) if made]
+        self.objective, self.others = objective, list[PartitionStart]()
+        if plain and not together and objective.prior is None:
+            begun, self.others = _most_likely(begun, collapse)
+        self.starts = [start for start, _ in begun]
+        self.trials = Trials(
+            objective, [made for _, made in begun], collapse, _SAME, acceleration=None
+        )
 
     def candidates(self) -> list[Candidate]:
         """All that did not fail, the best first."""
@@ -98,7 +107,13 @@ class RunningCandidates:
         if len(staying) > 1 and not self._collapsed(ahead[0]):
             self._continue(staying)
             ahead = self._ranked(staying) + [i for i in ahead if i not in staying]
-        return [self._candidate(i) for i in ahead]
+        if not ahead:
+            return []
+        others = (
+            Candidate(one.kind, partial(one.parameters, self.objective), partition=one.partition)
+            for one in self.others
+        )
+        return [*(self._candidate(i) for i in ahead), *others]
 
     def _continue(self, staying: list[int]) -> None:
         """Go on with those that may become the best."""
@@ -160,6 +175,36 @@ class RunningCandidates:
             if not self._same(kept[-1], i):
                 kept.append(i)
         return kept
+
+
+def _most_likely(
+    begun: list[tuple[PartitionStart, Start]], collapse: CollapseTest
+) -> tuple[list[tuple[PartitionStart, Start]], list[PartitionStart]]:
+    """Starts to be evaluated, and the others in the order of their classification likelihoods.
+
+    Where a component may have collapsed, this likelihood does not measure fit.
+    """
+    evaluated: list[tuple[PartitionStart, Start]] = []
+    sound: list[tuple[float, PartitionStart, Start]] = []
+    for start, made in begun:
+        assert isinstance(made, MixtureParameters)
+        factors = made.covariance.kernel_factors
+        if collapse.surely_sound(made.weights[None], factors[None])[0]:
+            sound.append((classification_likelihood(made), start, made))
+        else:
+            evaluated.append((start, made))
+    sound.sort(key=lambda one: -one[0])
+    evaluated += [(start, made) for _, start, made in sound[:_EVALUATED]]
+    return evaluated, [start for _, start, _ in sound[_EVALUATED:]]
+
+
+def classification_likelihood(parameters: MixtureParameters) -> float:
+    """Mean log-likelihood of samples and their groups, whose M-step this is, up to a constant.
+
+    Celeux and Govaert (1992). The mean squared Mahalanobis distance within groups is then d.
+    """
+    of_groups = parameters.log_weights - 0.5 * parameters.covariance.log_det
+    return float(parameters.weights @ of_groups)
 
 
 def _made(start: PartitionStart, objective: Objective) -> MixtureParameters | None:
