@@ -150,7 +150,7 @@ def test_better_partitions_come_first_whatever_their_likelihood():
     possible = np.eye(6, dtype=bool)[data.labels]
     possible[:150] = True
     here = exchanged(objective, data.labels, possible)
-    assert adjusted_rand_score(data.labels, objective.rows.labels(here)) < 0.95
+    assert adjusted_rand_score(data.labels, objective.rows.labels(here)) < 0.97
     higher, lower = (objective.evaluate(one).mean_objective for one in (here, truth))
     assert higher > lower + 0.1
     reference, better = LeftOutClusters(objective, 6, Budget(1e12)).better(here, iter([truth]))

@@ -22,9 +22,14 @@ from skgmm._starts.methods import start_of
 # A sample must leave at least this fraction of the determinant.
 _LEAST = 1e-9
 
+# Rounds of exchanges: so many only where clusters have not been found.
+_ROUNDS = 50
+
 
 def exchanged(objective: Objective, labels: Array, possible: Array) -> MixtureParameters:
-    """Parameters after all exchanges that increase the likelihood, the best one first.
+    """Parameters after exchanges that increase the likelihood, the best first.
+
+    In each round a component takes part in one exchange, so that their gains add up.
 
     Parameters
     ----------
@@ -38,15 +43,29 @@ def exchanged(objective: Objective, labels: Array, possible: Array) -> MixturePa
     parameters = start_of(objective, labels, K)
     which = np.flatnonzero(possible.sum(axis=1) > 1)
     labels, possible = labels.copy(), possible[which]
-    for _ in which:
-        gains = np.where(possible, _gains(objective, parameters, labels, which), -np.inf)
-        best, into = np.unravel_index(np.argmax(gains), gains.shape)
-        if not gains[best, into] > 0.0:
+    for _ in range(_ROUNDS):
+        gains = np.where(possible, _gains(objective, parameters, labels, which), 0.0)
+        chosen = _apart(gains, labels[which])
+        if not chosen:
             break
-        possible[best] = False  # no sample goes back and forth
-        labels[which[best]] = into
+        for one, into in chosen:
+            possible[one] = False  # no sample goes back and forth
+            labels[which[one]] = into
         parameters = start_of(objective, labels, K)
     return parameters
+
+
+def _apart(gains: Array, labels: Array) -> list[tuple[int, int]]:
+    """Samples and components that gain, the best first, each component in one exchange."""
+    gaining = np.argwhere(gains > 0.0)
+    order = np.argsort(-gains[tuple(gaining.T)], kind="stable")
+    chosen, taken = [], set[int]()
+    for one, into in gaining[order].tolist():
+        changed = {int(labels[one]), into}
+        if not changed & taken:
+            chosen.append((one, into))
+            taken |= changed
+    return chosen
 
 
 def _gains(

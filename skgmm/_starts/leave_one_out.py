@@ -34,7 +34,7 @@ from skgmm._kernels._native import leave_out, normalise
 from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm._objective import Objective
-from skgmm._parameters import MixtureParameters
+from skgmm._parameters import MixtureParameters, n_parameters
 from skgmm._rows import e_step
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.methods import EmptyStartError, start_of
@@ -44,9 +44,9 @@ from skgmm.covariance import IllDefinedCovarianceError, Structure
 # Used with fewer samples than this per component and feature.
 _FEW = 10.0
 
-UNRELIABLE = 3.0
-"""With fewer samples than this per component and feature, estimates of single components are
-unreliable: their covariance matrices, and the gains of their splits."""
+# With fewer samples than this per component and feature, or with few and fewer than this per
+# parameter, estimates of single components are unreliable.
+_UNRELIABLE, _PER_PARAMETER = 3.0, 0.45
 
 # Largest number of iterations, and the largest fraction of the samples that the last one may
 # reassign. Where more are reassigned the samples are too few, and the iterations do not converge.
@@ -82,11 +82,24 @@ def freezes(objective: Objective, n_components: int, few: float = _FEW) -> bool:
     return objective.rows.n_counted < few * n_components * n_features
 
 
+def unreliable(objective: Objective, n_components: int) -> bool:
+    """Whether estimates of single components are: their covariances, and the gains of splits.
+
+    Optima then differ in likelihood by noise: by half a nat for each parameter.
+    """
+    if not freezes(objective, n_components):
+        return False
+    rows = objective.rows
+    n_free = n_parameters(objective.structure, n_components, rows.n_features)
+    per_feature = freezes(objective, n_components, _UNRELIABLE)
+    return per_feature or rows.n_counted < _PER_PARAMETER * n_free
+
+
 def shrinks(objective: Objective, n_components: int) -> bool:
     """Whether components have covariance matrices of their own, from very few samples."""
     structure = objective.structure
     full = structure.scatter is Scatter.FULL and _varies(structure, objective.rows.n_features)
-    return full and freezes(objective, n_components, UNRELIABLE)
+    return full and unreliable(objective, n_components)
 
 
 class EStep:
@@ -181,7 +194,7 @@ def left_out_log_joint(objective: Objective, now: EStep) -> Array:
             return _left_out(now, np.log(now.mass) + now.density_peak, None)
         if parameters.covariance.diagonal:
             return _of_diagonals(rows.X, now)
-        if freezes(objective, parameters.n_components, UNRELIABLE):
+        if unreliable(objective, parameters.n_components):
             return _of_shrunk_matrices(rows, now) - objective.penalty(parameters)
         return _of_matrices(now)
 

@@ -6,7 +6,12 @@ from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._starts.budget import PATIENCE, Budget, work_of_passes
-from skgmm._starts.leave_one_out import UNRELIABLE, Proposal, freezes, leave_one_out_proposal
+from skgmm._starts.leave_one_out import (
+    Proposal,
+    freezes,
+    leave_one_out_proposal,
+    unreliable,
+)
 from skgmm._starts.side_by_side import Start
 from skgmm.covariance import IllDefinedCovarianceError
 
@@ -40,7 +45,7 @@ class LeftOutStarts:
         self.n_components, self.budget = n_components, budget
         self.used = freezes(objective, n_components) and not only_repair
         self.patient = False  # whether the budget was increased, because nothing settled
-        self._unreliable = freezes(objective, n_components, UNRELIABLE) and not only_repair
+        self._unreliable = unreliable(objective, n_components) and not only_repair
         self._settled = False  # whether iterations have, from any start
 
     @property
