@@ -11,7 +11,7 @@ import numpy as np
 
 from skgmm._em.collapse import CollapseTest
 from skgmm._em.compiled import FEW_ROWS
-from skgmm._em.loop import run_em
+from skgmm._em.loop import EM
 from skgmm._em.one_gaussian import one_gaussian_of
 from skgmm._em.result import EMResult
 from skgmm._em.settings import Settings
@@ -37,9 +37,13 @@ from skgmm._starts.given import fixed_by
 from skgmm._starts.labelled import naming_labels, order_of_labels
 from skgmm._starts.relocation import relocated
 from skgmm._starts.restarts import best_of
-from skgmm._starts.split_merge import split_and_merge
+from skgmm._starts.split_merge import split_and_merge, to_the_end
 from skgmm._starts.swap_search import Tried
 from skgmm.covariance import IllDefinedCovarianceError, Structure
+
+# The remaining gain, in nats per sample, at which a run pauses while better optima are looked for:
+# at a poor optimum the last iterations would be useless. With a lower max_iter none pauses.
+_PAUSE, _FEWEST_ITERATIONS = 1e-4, 15
 
 
 @dataclass(frozen=True)
@@ -232,34 +236,37 @@ def _run(
     watch: Watch | None,
 ) -> EMResult:
     """EM from the first of the candidates, and moves to better optima."""
-    rows = objective.rows
-    options = {name: getattr(settings, name) for name in ("tol", "max_iter", "acceleration")}
-    options["watch"] = watch
+    rows, max_iter = objective.rows, settings.max_iter
+    options = {"tol": settings.tol, "acceleration": settings.acceleration, "watch": watch}
     chosen = _in_order(candidates[0].parameters, start, rows)
-    tried = Tried()
-    if settings.escape and start.random and start.sample is not None and start.warning is None:
-        max_iter = settings.max_iter
-        chosen = relocated(objective, chosen, start.sample, stream, tried, max_iter, watch)
-    result = _em(objective, start, chosen, resumed, options)
+    tried, sample = Tried(), start.sample if settings.escape else None
+    # Where samples are too few for the structure, no optimum is better than another.
+    only_repair = not start.random or start.warning is not None
+    pause = 0.0
+    if sample is not None and not only_repair:
+        chosen = relocated(objective, chosen, sample, stream, tried, max_iter, watch)
+        pause = _PAUSE if max_iter >= _FEWEST_ITERATIONS else 0.0
+    result, run = _em(objective, start, chosen, resumed, max_iter, pause, options)
     refuse_only_noise(result.moments, rows)
     collapse = CollapseTest.of_fit(
         objective.regularisation, result.moments, rows.n_counted, rows.constant
     )
     result = collapse.diagnose(result)
-    if settings.escape and start.sample is not None:
-        result = split_and_merge(
+    if sample is not None:
+        found = split_and_merge(
             objective,
             collapse,
-            start.sample,
+            sample,
             result,
             candidates,
             stream,
             tried=tried,
-            # Where samples are too few for the structure, no optimum is better than another.
-            only_repair=not start.random or start.warning is not None,
+            only_repair=only_repair,
             highest=settings.highest,
+            max_iter=max_iter,
             **options,
         )
+        result = to_the_end(run, result, found, collapse, max_iter)
         refuse_only_noise(result.moments, rows)
     known = {"shortage": start.warning, "n_distinct": start.n_distinct}
     return collapse.described(result, objective.determined, **known)
@@ -280,18 +287,21 @@ def _em(
     start: Start,
     parameters: MixtureParameters,
     resumed: bool,
+    max_iter: int,
+    pause: float,
     options: dict[str, Any],
-) -> EMResult:
-    """EM from a start, or its result where there is nothing to iterate."""
-    result = None
-    if start.settled and objective.closed_form and options["max_iter"]:
+) -> tuple[EMResult, EM | None]:
+    """EM from a start until it converges or pauses; no run if there is nothing to iterate."""
+    if start.settled and objective.closed_form and max_iter:
         result = settled_result(objective, parameters, options["watch"])
-    if result is None:
-        result = run_em(objective, parameters, resumed=resumed or start.settled, **options)
+        if result is not None:
+            return result, None
+    run = EM(objective, parameters, resumed=resumed or start.settled, **options)
+    result = run.until(max_iter, pause)
     if start.random and result.singular and not result.objectives:
         # The start was singular up to rounding. A given one is returned with a warning.
         raise IllDefinedCovarianceError(result.singular)
-    return result
+    return result, run
 
 
 def _best(

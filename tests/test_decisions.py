@@ -62,6 +62,19 @@ def test_evaluations_are_counted():
     assert decisions.next() is Next.ITERATE
 
 
+def test_a_run_pauses_where_less_than_asked_remains_and_goes_on_from_there():
+    decisions = after(geometric(1.0, 0.5, 10))
+    decisions.until(1000, pause=1e-4)
+    assert not decisions.paused
+    assert decisions.next() is Next.ITERATE
+    decisions.until(1000, pause=1e-2)
+    assert decisions.paused
+    assert decisions.next() is Next.OUT_OF_ITERATIONS
+    decisions.until(1000)
+    assert decisions.next() is Next.ITERATE
+    assert len(decisions.objectives) == 10
+
+
 def test_an_m_step_from_scratch_follows_where_an_m_step_has_several_optima():
     for gain, then in [(1e-7, Next.CONVERGED), (1e-5, Next.ITERATE)]:
         decisions = after([0.0, 0.0], several_optima=True)

@@ -9,7 +9,7 @@ from strategies import problems, random_mixture
 
 from skgmm._em import compiled
 from skgmm._em.compiled import run, supports
-from skgmm._em.loop import run_em
+from skgmm._em.loop import EM, run_em
 from skgmm._em.result import EMStatus
 from skgmm._kernels import Decisions, Next
 from skgmm._objective import Objective, Regularisation
@@ -229,3 +229,22 @@ def test_many_samples_use_the_python_implementation(monkeypatch):
     assert decisions.next() is Next.OUT_OF_ITERATIONS
     monkeypatch.setattr(compiled, "FEW_ROWS", 199)
     assert "more than 199 samples" in supports(objective)
+
+
+@pytest.mark.parametrize("supported", [True, False])
+@pytest.mark.parametrize("name", ["full", "tied", "VEI", "EVE"])
+def test_a_paused_run_goes_on_as_if_it_had_not_paused(name, supported, iris, monkeypatch):
+    if not supported:
+        monkeypatch.setattr(compiled, "FEW_ROWS", 0)
+    objective = problem_of(name, iris)
+    start = start_of(objective, np.eye(3)[np.arange(len(iris)) * 3 // len(iris)])
+    whole = run_em(objective, start, tol=1e-7, max_iter=500, acceleration=None)
+    run = EM(objective, start, tol=1e-7, acceleration=None)
+    pause = run.until(500, 1e-3)
+    assert run.paused
+    assert pause.status is EMStatus.CONVERGED
+    assert len(pause.objectives) < len(whole.objectives)
+    rest = run.until(500)
+    assert not run.paused
+    assert rest.objectives == whole.objectives
+    np.testing.assert_array_equal(rest.parameters.means, whole.parameters.means)

@@ -60,7 +60,7 @@ def test_objective_never_falls(covariance_type):
 @pytest.mark.parametrize(
     ("changes", "max_iter"),
     [
-        ({"n_clusters": 63}, 1000),  # few components
+        ({"n_clusters": 11}, 1000),  # few components
         ({"covariance_type": "tied"}, 1000),  # a change of one component changes all
         ({"n_each": 15}, 1000),  # too few samples for trials to mean anything
         ({}, 10),  # few iterations are wanted

@@ -73,10 +73,14 @@ class EM:
             exact_gradient=objective.structure.ties is not None,
         )
 
-    def until(self, max_iter: int) -> EMResult:
-        """Go on until it ends, or until so many evaluations are made in all."""
+    def until(self, max_iter: int, pause: float = 0.0) -> EMResult:
+        """Go on until it ends, or until so many evaluations are made in all.
+
+        With `pause` it is also taken to have converged when the remaining gain is less than that,
+        in nats per sample. It can then be continued as if there had been no pause.
+        """
         decisions = self.decisions
-        decisions.until(max_iter)
+        decisions.until(max_iter, pause)
         try:
             while (following := decisions.next()) not in _ENDS:
                 self._make(following)
@@ -86,9 +90,14 @@ class EM:
             return self._result(EMStatus.STOPPED)
         except _OutOfIterationsError:
             pass
-        if decisions.next() is Next.CONVERGED:
+        if decisions.next() is Next.CONVERGED or self.paused:
             return self._result(EMStatus.CONVERGED)
         return self._result(EMStatus.MAX_ITER if max_iter else EMStatus.START_ONLY)
+
+    @property
+    def paused(self) -> bool:
+        """Whether it ended at `pause`, and has not converged."""
+        return self.decisions.paused and self.decisions.next() is not Next.CONVERGED
 
     def _make(self, following: Next) -> None:
         """Make what is next, and what follows where compiled code can."""

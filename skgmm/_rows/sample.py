@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -22,26 +21,9 @@ from skgmm._threads import cached_property
 # Random numbers, made when they are first asked for: that takes 0.1 ms, and few samples need none.
 Stream = Callable[[], np.random.RandomState]
 
-Value = TypeVar("Value")
-
-
-def once(make: Callable[[], Value]) -> Callable[[], Value]:
-    """The function, which is called no more than once; `functools.cache` takes longer to make."""
-    made: list[Value] = []
-
-    def value() -> Value:
-        if not made:
-            made.append(make())
-        return made[0]
-
-    return value
-
-
-SAMPLE_ROWS = 25_000
-"""A start looks at no more than this many rows, or at `rows_per_component` for each component."""
-
-MANY_COMPONENTS = 64
-"""From here on components are too many for a start to find nearly all, and moves have to."""
+SAMPLE_ROWS, ROWS_PER_COMPONENT = 25_000, 500
+"""A start looks at no more than this many rows, or at so many for each component. Moves look at as
+many for each component."""
 
 # The scale of the features is taken from no more than so many samples, the same for every seed.
 _SCALE_SAMPLES, _SCALE_KEY = 5_000, 0
@@ -162,12 +144,7 @@ class Reservoir:
 
 def sample_size(n_components: int) -> int:
     """Rows that starts look at."""
-    return max(SAMPLE_ROWS, rows_per_component(n_components) * n_components)
-
-
-def rows_per_component(n_components: int) -> int:
-    """Rows for each component that starts and moves look at, if these are more than for few."""
-    return 500 if n_components >= MANY_COMPONENTS else 250
+    return max(SAMPLE_ROWS, ROWS_PER_COMPONENT * n_components)
 
 
 def n_counted(X: Array, sample_weight: Array | None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.grouped import GroupedRows, RowsInMemory
-from skgmm._rows.sample import StartSample, Stream, once
+from skgmm._rows.sample import StartSample, Stream
 from skgmm._starts.candidates import Candidate
 from skgmm._starts.given import GivenParameters, check_given, matched
 from skgmm._starts.methods import initial_parameters, start_of
@@ -62,7 +62,7 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
         named=rows.labelled,
     )
     # The sample of a given start is drawn when a move needs it, which is rare.
-    sample = once(lambda: rows.start_sample(n_components, partial(deepcopy, rng)))
+    sample = cache(lambda: rows.start_sample(n_components, partial(deepcopy, rng)))
     needed = max(n_components, objective.minimum_rows(n_components))
     # Counted also where a prior makes up for them: they tell why columns depend on each other.
     enough = max(needed, structure.minimum_rows(n_components, n_features))

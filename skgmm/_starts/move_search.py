@@ -25,7 +25,7 @@ from skgmm._starts.left_out_starts import LeftOutStarts
 from skgmm._starts.local_gains import moves_by_gain
 from skgmm._starts.local_splits import Sound, halves
 from skgmm._starts.moves import Move, after, disjoint, halved
-from skgmm._starts.neighbourhoods import Swap, are_few, swapped
+from skgmm._starts.neighbourhoods import Swap, swapped
 from skgmm._starts.overlap_moves import moves_by_overlap
 from skgmm._starts.side_by_side import Start, side_by_side
 from skgmm._starts.swap_search import Tried, find_swaps
@@ -178,6 +178,8 @@ class MoveSearch:
             self._go_on(trials, [0], _STEPS)
             if np.isfinite(trials.objective[0]) and is_sound(end := trials.result(0), here):
                 return end
+            if self.budget.exhausted:
+                break
         return None if reference is None else here
 
     def _better(self, here: EMResult) -> EMResult | None:
@@ -283,7 +285,7 @@ class MoveSearch:
         if self.left_out.used and not broken:  # estimates are unreliable
             yield from self._grouped(islice(others, self.left_out.most(_OTHERS)))
             return
-        if are_few(self.n_components, self.result.moments.form) and not broken:
+        if self.tried.removals and not broken:
             swaps = halved(self._swaps(here))
             yield from self._grouped(swapped(here.moments, some) for some in swaps)
             return
@@ -318,16 +320,13 @@ class MoveSearch:
 
     def _moves(self, here: EMResult, broken: bool) -> list[Move]:
         """Moves by estimates of their gain."""
-        work = self._work_of_splits(here)
+        n_splits = len(self.known.outdated(here))
+        work = work_of_estimates(self.objective, self.n_components, n_splits)
         if not broken and self.budget.left <= work:
             return []
         self.budget.spend(work)
         rules = self._sound(here), self.slack, self.only_repair
         return moves_by_gain(self.completed, here, self.known, *rules, self.rng)
-
-    def _work_of_splits(self, here: EMResult) -> float:
-        n_splits = len(self.known.outdated(here))
-        return work_of_estimates(self.objective, self.n_components, n_splits)
 
     def _sound(self, here: EMResult) -> Sound:
         return partial(self.collapse.supports, may_share_values=bool(here.empty))

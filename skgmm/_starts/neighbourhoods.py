@@ -20,10 +20,12 @@ from skgmm._em.loop import EM
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._kernels import LostRowError
 from skgmm._moments import Moments, Scatter
-from skgmm._rows.sample import MANY_COMPONENTS
 from skgmm._starts.local_gains import Members
 from skgmm._starts.moves import Part, Split, together
 from skgmm.covariance import IllDefinedCovarianceError
+
+# From here on components are too many for a start to find nearly all, and moves have to.
+_MANY = 12
 
 # Components of a neighbourhood.
 _SIZE = 8
@@ -116,7 +118,7 @@ def swapped(moments: Moments, swaps: Sequence[Swap]) -> Moments:
 
 def are_few(n_components: int, form: Scatter) -> bool:
     """Whether a neighbourhood is few of the components, and has covariances of its own."""
-    return n_components >= MANY_COMPONENTS and form is not Scatter.POOLED
+    return n_components >= _MANY and form is not Scatter.POOLED
 
 
 class Neighbourhoods:

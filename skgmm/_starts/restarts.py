@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from skgmm._em.result import EMResult
-from skgmm._rows.sample import Stream, once
+from skgmm._rows.sample import Stream
 from skgmm._starts.methods import EmptyStartError
 from skgmm._threads import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError
@@ -39,11 +39,11 @@ def best_of(
     IllDefinedCovarianceError, EmptyStartError
         If every start failed: the error of the first.
     """
-    seeds = [random_state.randint(LARGEST_SEED) for _ in range(n_init)]
+    seeds = random_state.randint(LARGEST_SEED, size=n_init)
 
     def attempt(start: int) -> EMResult | ValueError:
         try:
-            return run(start, once(partial(np.random.RandomState, seeds[start])))
+            return run(start, cache(partial(np.random.RandomState, seeds[start])))
         except (IllDefinedCovarianceError, EmptyStartError, LeftOutError) as error:
             return error
 

@@ -1,7 +1,8 @@
 """Split-and-merge moves: escape from a poor local optimum (SMEM, Ueda et al. 2000).
 
 If two components are on one cluster and one component is on two clusters, EM cannot leave that
-optimum. After convergence these are tried, on the samples that starts use:
+optimum. When its remaining gain is small EM pauses, and these are tried, on the samples that starts
+use:
 
 1. iterations with leave-one-out responsibilities, where samples are so few that EM stays at its
    start;
@@ -10,8 +11,8 @@ optimum. After convergence these are tried, on the samples that starts use:
 3. half of these moves, a quarter, and then single ones, the most promising first;
 4. other starts: the discarded candidates, and k-means.
 
-With many components, swaps in neighbourhoods replace 2 to 4; most were made before the iterations
-(see `relocation.py`).
+Where swaps in neighbourhoods were tried before the iterations (see `relocation.py`), they replace 2
+to 4.
 
 For data so small that a trial takes less time than an estimate, 4 comes first, and then moves
 ranked by overlap and kurtosis (of two components: other partitions in two) instead of 2 and 3; all
@@ -41,7 +42,7 @@ from skgmm._em.result import EMResult, EMStatus
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import Rows
-from skgmm._rows.sample import StartSample, Stream, rows_per_component
+from skgmm._rows.sample import ROWS_PER_COMPONENT, StartSample, Stream
 from skgmm._starts.better import beats
 from skgmm._starts.budget import Budget
 from skgmm._starts.candidates import Candidate
@@ -104,7 +105,7 @@ def split_and_merge(
     if (only_repair and not broken) or len(sample := draw()) <= n_components:
         return result
     rng = stream()
-    sample = thinned(sample, n_components, rng, rows_per_component(n_components))
+    sample = thinned(sample, n_components, rng, ROWS_PER_COMPONENT)
     # Each of them was a partition first, whose moments take a pass too.
     n_raced = sum(one.evaluations + 1 for one in candidates)
     on_sample, budget = objective.on(sample), Budget.after(objective, result, n_raced)
@@ -140,6 +141,30 @@ def split_and_merge(
     lower = reached.objective < result.objective
     mend = better and (lower or reached.verdict < result.verdict)
     return _joined(result, reached, mend, better)
+
+
+def to_the_end(
+    run: EM | None, paused: EMResult, found: EMResult, collapse: CollapseTest, max_iter: int
+) -> EMResult:
+    """What was found; or where that is no better optimum, the result of the rest of a paused run.
+
+    Parameters
+    ----------
+    run : EM or None
+        None where there was nothing to iterate.
+    paused : EMResult
+        Of the run, before better optima were looked for.
+    max_iter : int
+        Limit of all evaluations.
+    """
+    better = found.parameters is not paused.parameters
+    if run is None or not run.paused or better or found.status is EMStatus.STOPPED:
+        return found
+    n_paused = len(paused.objectives)
+    n_tried = len(found.objectives) - n_paused
+    end = collapse.diagnose(run.until(max_iter - n_tried))
+    objectives = [*paused.objectives, *n_tried * [paused.objective], *end.objectives[n_paused:]]
+    return replace(end, objectives=objectives, moved_at=found.moved_at)
 
 
 def _promising(reached: EMResult, result: EMResult) -> bool:

@@ -71,8 +71,9 @@ Decisions::Decisions(const RunOptions& options_)
       first_rate(options.resumed ? halving : std::numeric_limits<double>::quiet_NaN()),
       accelerates(options.accelerates) {}
 
-void Decisions::until(std::int64_t most) {
+void Decisions::until(std::int64_t most, double pause_) {
     max_iter = most;
+    pause = pause_;
     ahead = Next::iterate;
     made = false;
 }
@@ -101,11 +102,11 @@ Next Decisions::next() {
         else
             ahead = ahead == Next::from_scratch ? after_m_step_from_scratch() : after_steps();
     }
-    return ahead == Next::iterate && left() <= 0 ? Next::out_of_iterations : ahead;
+    return ahead == Next::iterate && (left() <= 0 || paused()) ? Next::out_of_iterations : ahead;
 }
 
 Next Decisions::after_iteration() {
-    if (!ended()) return accelerates && slow() ? accelerate() : Next::iterate;
+    if (!ended()) return accelerates && !paused() && slow() ? accelerate() : Next::iterate;
     // There may be more to gain where EM sees nothing.
     before = objectives_.back();
     worthwhile = std::max(options.tol, rounding_of(before));

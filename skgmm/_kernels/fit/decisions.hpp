@@ -30,11 +30,14 @@ class Decisions {
 public:
     explicit Decisions(const RunOptions& options);
 
-    // Goes on with EM, until so many evaluations are made in all.
-    void until(std::int64_t max_iter);
+    // Goes on with EM, until so many evaluations are made in all, or until the remaining gain is
+    // less than `pause`.
+    void until(std::int64_t max_iter, double pause = 0.0);
 
     // The same until it is made.
     Next next();
+    // Whether the remaining gain is less than `pause`.
+    bool paused() const { return remaining_ < pause; }
 
     // An iteration of EM, of which the objective of the best is known, and how much it gained.
     void iterated(double best, double gain);
@@ -68,6 +71,7 @@ private:
 
     const RunOptions options;
     std::int64_t max_iter = 0;
+    double pause = 0.0;
     std::vector<double> objectives_, gains;  // of iterations, since the last steps
     double remaining_ = std::numeric_limits<double>::infinity();
     double first_rate;                                             // of a first gain; NaN: unknown
