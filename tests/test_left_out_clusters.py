@@ -112,7 +112,7 @@ def test_exchanges_are_those_that_increase_the_likelihood():
     possible = np.eye(3, dtype=bool)[labels]
     possible[:10] = True
     objective = problem_of(X)
-    found = exchanged(objective, labels, possible)
+    found = exchanged(objective, labels, possible, Budget(1e12))
     expected, open_ = labels.copy(), set(range(10))
     while True:
         trials = {}
@@ -134,7 +134,7 @@ def test_exchanges_are_those_that_increase_the_likelihood():
 def test_without_open_samples_nothing_is_exchanged():
     X, labels = np.random.default_rng(1).normal(size=(60, 4)), np.arange(60) % 3
     objective = problem_of(X)
-    found = exchanged(objective, labels, np.eye(3, dtype=bool)[labels])
+    found = exchanged(objective, labels, np.eye(3, dtype=bool)[labels], Budget(1e12))
     np.testing.assert_array_equal(found.means, start_of(objective, labels, 3).means)
 
 
@@ -149,7 +149,7 @@ def test_better_partitions_come_first_whatever_their_likelihood():
     truth = start_of(objective, data.labels, 6)
     possible = np.eye(6, dtype=bool)[data.labels]
     possible[:150] = True
-    here = exchanged(objective, data.labels, possible)
+    here = exchanged(objective, data.labels, possible, Budget(1e12))
     assert adjusted_rand_score(data.labels, objective.rows.labels(here)) < 0.97
     higher, lower = (objective.evaluate(one).mean_objective for one in (here, truth))
     assert higher > lower + 0.1

@@ -107,6 +107,13 @@ def work_of_shrinkage(objective: Objective, n_components: int) -> float:
     return n_densities * work_of_density(d) + n_components / _COMPONENTS_OF_CALL * CALL
 
 
+def work_of_exchanges(objective: Objective, n_components: int, n_samples: int) -> float:
+    """Work of the gains of so many samples, and of an M-step of all."""
+    gains = n_samples * n_components * work_of_density(objective.rows.n_features)
+    passes = work_of_pass(objective, n_components) / n_components
+    return gains + passes + n_components / _COMPONENTS_OF_CALL * CALL
+
+
 def work_of_trials(objective: Objective, n_densities: int, n_trials: int) -> float:
     """Work of trials in neighbourhoods, which evaluate so many densities."""
     per_density = work_of_density(objective.rows.n_features)

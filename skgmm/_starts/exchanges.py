@@ -17,16 +17,19 @@ from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
+from skgmm._starts.budget import Budget, work_of_exchanges
 from skgmm._starts.methods import start_of
 
 # A sample must leave at least this fraction of the determinant.
 _LEAST = 1e-9
 
-# Rounds of exchanges: so many only where clusters have not been found.
-_ROUNDS = 50
+# Rounds of exchanges, and how many at least where the budget is used up.
+_ROUNDS, _FEWEST_ROUNDS = 50, 10
 
 
-def exchanged(objective: Objective, labels: Array, possible: Array) -> MixtureParameters:
+def exchanged(
+    objective: Objective, labels: Array, possible: Array, budget: Budget
+) -> MixtureParameters:
     """Parameters after exchanges that increase the likelihood, the best first.
 
     In each round a component takes part in one exchange, so that their gains add up.
@@ -43,7 +46,11 @@ def exchanged(objective: Objective, labels: Array, possible: Array) -> MixturePa
     parameters = start_of(objective, labels, K)
     which = np.flatnonzero(possible.sum(axis=1) > 1)
     labels, possible = labels.copy(), possible[which]
-    for _ in range(_ROUNDS):
+    work = work_of_exchanges(objective, K, len(which))
+    for n_rounds in range(_ROUNDS):
+        if budget.exhausted and n_rounds >= _FEWEST_ROUNDS:
+            break
+        budget.spend(work)
         gains = np.where(possible, _gains(objective, parameters, labels, which), 0.0)
         chosen = _apart(gains, labels[which])
         if not chosen:

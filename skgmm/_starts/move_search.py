@@ -42,8 +42,9 @@ _ROUGHLY = 1e-5
 # chance.
 _CHANCE = 0.5
 
-# Other starts that are tried before moves with an estimated loss.
-_OTHERS = 1
+# Other starts that are tried before moves with an estimated loss, and quick trials that are
+# improved by leave-one-out responsibilities.
+_OTHERS, _THAWED = 1, 1
 
 # Starts that are tried together, where one call runs several.
 _AT_ONCE = 8
@@ -62,9 +63,6 @@ _QUICK, _SOME = 2.0, 12
 # starts and of moves, EM is continued from one in so many.
 _FOR_PARAMETERS, _MOST = 40, 25
 _FOLLOWED_STARTS, _FOLLOWED_MOVES = 2, 3
-
-# Of quick trials, so many are improved by leave-one-out responsibilities.
-_THAWED = 1
 
 
 class MoveSearch:
@@ -173,11 +171,14 @@ class MoveSearch:
         clusters = LeftOutClusters(self.completed, self.n_components, self.budget)
         reference, better = clusters.better(here.parameters, self.others)
         for one in better:
-            start = exchanged(self.completed, one.labels, one.possible)
+            start = exchanged(self.completed, one.labels, one.possible, self.budget)
             trials = self._trials([start])
-            self._go_on(trials, [0], _STEPS)
-            if np.isfinite(trials.objective[0]) and is_sound(end := trials.result(0), here):
-                return end
+            for most in _STAGES:
+                self._go_on(trials, [0], most)
+                if not (np.isfinite(trials.objective[0]) and is_sound(trials.result(0), here)):
+                    break
+            else:
+                return trials.result(0)
             if self.budget.exhausted:
                 break
         return None if reference is None else here
