@@ -37,7 +37,7 @@ from skgmm._starts.given import fixed_by
 from skgmm._starts.labelled import naming_labels, order_of_labels
 from skgmm._starts.relocation import relocated
 from skgmm._starts.restarts import best_of
-from skgmm._starts.split_merge import split_and_merge, to_the_end
+from skgmm._starts.split_merge import searched_to_the_end, split_and_merge
 from skgmm._starts.swap_search import Tried
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 
@@ -237,7 +237,8 @@ def _run(
 ) -> EMResult:
     """EM from the first of the candidates, and moves to better optima."""
     rows, max_iter = objective.rows, settings.max_iter
-    options = {"tol": settings.tol, "acceleration": settings.acceleration, "watch": watch}
+    options: dict[str, Any] = {"tol": settings.tol, "acceleration": settings.acceleration}
+    options["watch"] = watch
     chosen = _in_order(candidates[0].parameters, start, rows)
     tried, sample = Tried(), start.sample if settings.escape else None
     # Where samples are too few for the structure, no optimum is better than another.
@@ -253,20 +254,17 @@ def _run(
     )
     result = collapse.diagnose(result)
     if sample is not None:
-        found = split_and_merge(
-            objective,
-            collapse,
-            sample,
-            result,
-            candidates,
-            stream,
-            tried=tried,
-            only_repair=only_repair,
-            highest=settings.highest,
-            max_iter=max_iter,
-            **options,
-        )
-        result = to_the_end(run, result, found, collapse, max_iter)
+        moves: dict[str, Any] = {
+            "tried": tried,
+            "only_repair": only_repair,
+            "highest": settings.highest,
+        }
+        moves |= {"max_iter": max_iter, **options}
+
+        def search(before: EMResult) -> EMResult:
+            return split_and_merge(objective, collapse, sample, before, candidates, stream, **moves)
+
+        result = searched_to_the_end(search, run, result, collapse, max_iter)
         refuse_only_noise(result.moments, rows)
     known = {"shortage": start.warning, "n_distinct": start.n_distinct}
     return collapse.described(result, objective.determined, **known)

@@ -89,13 +89,14 @@ class GaussianMixtureEM(
         known and slow, 'lbfgs' after ten iterations of EM; None is plain EM. A step that
         decreases the objective is never accepted.
     escape : bool, default=True
-        Whether a converged fit looks for a better optimum by split-and-merge moves (many at once)
-        and, with few samples for the dimension, leave-one-out responsibilities, and continues from
-        whatever increases the objective. With 64 components or more, those that are misplaced are
-        moved before the iterations. With fewer than three samples per parameter, a more compact
-        optimum is kept if left-out samples are about as probable; with full covariances and fewer
-        than three samples per component and feature, the optimum under which left-out samples are
-        most probable. This costs at most about twice as much as the rest of the fit, and some ms.
+        Whether a fit that has nearly converged looks for a better optimum by split-and-merge moves
+        (many at once) and, with few samples for the dimension, leave-one-out responsibilities, and
+        continues from whatever increases the objective. With 12 components or more, those that are
+        misplaced are moved before the iterations. With fewer than three samples per parameter, a
+        more compact optimum is kept if left-out samples are about as probable; with full
+        covariances and fewer than three samples per component and feature (or ten, and fewer than
+        0.45 per parameter), the optimum under which left-out samples are most probable. This costs
+        at most about twice as much as the rest of the fit, and some ms.
         With a user-supplied start, only empty or duplicate components are moved.
     n_init : int, default=1
         Number of starts; the best result is kept. Ignored if initial parameters are given.
@@ -106,8 +107,8 @@ default='auto'
         as they are, by no more than 6 EM iterations in all, on no more than 5,000 samples (or 100
         for each component).
         The others are scikit-learn's: the clusters of k-means; seeds of k-means++; random
-        responsibilities; random samples. They use no more than 25,000 samples (or 250 for each
-        component, 500 from 64 components on), drawn at random.
+        responsibilities; random samples. They use no more than 25,000 samples (or 500 for each
+        component), drawn at random.
         A callable gets `(X, n_components, random_state, sample_weight)` and returns labels (n,) or
         responsibilities (n, K).
     weights_init : array-like of shape (n_components,), default=None

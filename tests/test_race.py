@@ -216,3 +216,27 @@ def test_of_many_samples_four_candidates_are_evaluated():
     X, _ = make_blobs(20_000, n_features=8, centers=6, cluster_std=3.0, random_state=0)
     kinds = GaussianMixtureEM(6, random_state=0).fit(X).starts_["kind"]
     assert len(kinds) == 4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_fit_that_finds_nothing_better_is_the_one_without_the_search(seed):
+    X, _ = make_blobs(600, n_features=3, centers=3, cluster_std=2.0, random_state=seed)
+    options = {"random_state": 0, "acceleration": None}
+    searched = GaussianMixtureEM(3, **options).fit(X)
+    alone = GaussianMixtureEM(3, escape=False, **options).fit(X)
+    if searched.starts_["moved_at"][0]:
+        assert searched.lower_bound_ > alone.lower_bound_ - 1e-6
+    else:
+        assert searched.lower_bounds_ == alone.lower_bounds_
+        np.testing.assert_array_equal(searched.means_, alone.means_)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("max_iter", [14, 15, 16, 20, 30, 60])
+def test_max_iter_limits_iterations_and_moves_together(max_iter, seed):
+    X, _ = make_blobs(400, n_features=2, centers=7, cluster_std=1.5, random_state=seed)
+    mixture = GaussianMixtureEM(7, max_iter=max_iter, random_state=seed, tol=1e-9).fit(X)
+    assert mixture.n_iter_ == len(mixture.lower_bounds_) <= max_iter
+    assert np.all(np.diff(mixture.lower_bounds_) >= 0)
+    if not mixture.converged_:
+        assert mixture.n_iter_ == max_iter

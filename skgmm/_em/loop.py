@@ -65,6 +65,7 @@ class EM:
         # The best so far.
         self.parameters, self.moments = start, moments or objective.evaluate(start)
         self.compiled = supports(objective) is None
+        self.paused = False  # whether it ended at a pause, and can go on
         self.decisions = Decisions(
             tol,
             acceleration,
@@ -79,7 +80,7 @@ class EM:
         With `pause` it is also taken to have converged when the remaining gain is less than that,
         in nats per sample. It can then be continued as if there had been no pause.
         """
-        decisions = self.decisions
+        decisions, self.paused = self.decisions, False
         decisions.until(max_iter, pause)
         try:
             while (following := decisions.next()) not in _ENDS:
@@ -90,14 +91,11 @@ class EM:
             return self._result(EMStatus.STOPPED)
         except _OutOfIterationsError:
             pass
-        if decisions.next() is Next.CONVERGED or self.paused:
+        end = decisions.next()
+        self.paused = decisions.paused and end is Next.OUT_OF_ITERATIONS and decisions.left > 0
+        if end is Next.CONVERGED or self.paused:
             return self._result(EMStatus.CONVERGED)
         return self._result(EMStatus.MAX_ITER if max_iter else EMStatus.START_ONLY)
-
-    @property
-    def paused(self) -> bool:
-        """Whether it ended at `pause`, and has not converged."""
-        return self.decisions.paused and self.decisions.next() is not Next.CONVERGED
 
     def _make(self, following: Next) -> None:
         """Make what is next, and what follows where compiled code can."""

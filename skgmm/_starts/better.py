@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from skgmm._em.result import EMResult
+import numpy as np
+
+from skgmm._em.result import EMResult, EMStatus
 
 # A better optimum gains at least this much, in nats per sample: less is the same optimum, reached
 # from another side.
@@ -32,6 +34,11 @@ def beats(end: EMResult, here: EMResult, gain: float = GAIN) -> bool:
     if len(end.empty) < len(here.empty):
         gained += end.artificial - here.artificial
     return gained > gain
+
+
+def still_to_gain(end: EMResult) -> float:
+    """What a run that was paused may still gain, in nats per sample."""
+    return end.remaining if end.status is EMStatus.CONVERGED and end.remaining < np.inf else 0.0
 
 
 def is_sound(end: EMResult, here: EMResult) -> bool:

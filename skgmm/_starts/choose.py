@@ -36,7 +36,7 @@ class Start:
 
     make: Make
     random: bool = True  # whether runs differ; if not, restarts would repeat each other
-    sample: Callable[[], StartSample] | None = None  # for moves after convergence
+    sample: Callable[[], StartSample] | None = None  # for moves
     warning: str | None = None  # for the user, if the samples are too few
     n_distinct: int | None = None  # samples, where they have been counted
     weights: Array | None = None  # (K,) that are given

@@ -18,7 +18,8 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.budget import Budget, work_of_exchanges
-from skgmm._starts.methods import start_of
+from skgmm._starts.methods import EmptyStartError, start_of
+from skgmm.covariance import IllDefinedCovarianceError
 
 # A sample must leave at least this fraction of the determinant.
 _LEAST = 1e-9
@@ -58,7 +59,10 @@ def exchanged(
         for one, into in chosen:
             possible[one] = False  # no sample goes back and forth
             labels[which[one]] = into
-        parameters = start_of(objective, labels, K)
+        try:
+            parameters = start_of(objective, labels, K)
+        except (IllDefinedCovarianceError, EmptyStartError):  # too few samples are left in one
+            break
     return parameters
 
 

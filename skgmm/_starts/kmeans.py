@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skgmm._kernels import _native
+from skgmm._kernels import _native, check_lost
 from skgmm._linalg import Array
 
 MAX_ITER = 300
@@ -83,5 +83,5 @@ def farthest_first(rows: Array, weights: Array, n_clusters: int) -> Array:
 def nearest(rows: Array, centres: Array, n_threads: int) -> Array:
     """Label of the nearest centre for each sample."""
     labels = np.empty(len(rows), dtype=np.int64)
-    _native.label_nearest(rows, centres, labels, n_threads)
+    check_lost(_native.label_nearest(rows, centres, labels, n_threads))
     return labels

@@ -91,8 +91,10 @@ def unreliable(objective: Objective, n_components: int) -> bool:
         return False
     rows = objective.rows
     n_free = n_parameters(objective.structure, n_components, rows.n_features)
-    per_feature = freezes(objective, n_components, _UNRELIABLE)
-    return per_feature or rows.n_counted < _PER_PARAMETER * n_free
+    if freezes(objective, n_components, _UNRELIABLE):
+        return True
+    own = _varies(objective.structure, rows.n_features)
+    return own and rows.n_counted < _PER_PARAMETER * n_free
 
 
 def shrinks(objective: Objective, n_components: int) -> bool:
@@ -110,8 +112,10 @@ class EStep:
         assert isinstance(rows, InMemoryRows)
         self.weights, self.parameters = rows.weights, parameters
         # Log-densities at the means, and the same of weight x density.
-        equal = np.zeros(parameters.n_components)
-        self.density_peak = log_peak(equal, parameters.covariance.kernel_factors, objective.floor)
+        no_weights = np.zeros(parameters.n_components)
+        self.density_peak = log_peak(
+            no_weights, parameters.covariance.kernel_factors, objective.floor
+        )
         self.log_peak = parameters.log_weights + self.density_peak
         log_density, log_joint = e_step.log_parts(rows.X, parameters, rows.n_threads, self.log_peak)
         responsibilities = np.maximum(log_joint, _UNDERFLOWS)

@@ -16,7 +16,7 @@ from skgmm._em.result import EMResult
 from skgmm._em.watch import Watch
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._starts.better import GAIN, beats, is_sound
+from skgmm._starts.better import GAIN, beats, is_sound, still_to_gain
 from skgmm._starts.budget import PATIENCE, Budget, work_of_estimates, work_of_passes
 from skgmm._starts.exchanges import exchanged
 from skgmm._starts.leave_one_out import shrinks
@@ -345,5 +345,6 @@ class MoveSearch:
         )
 
     def _beats(self, end: EMResult, here: EMResult) -> bool:
-        """Whether an end is better, by more than what a part of the samples tells by chance."""
-        return beats(end, here, max(GAIN, self.chance))
+        """Whether an end is better, by more than is chance or than a paused run may still gain."""
+        paused = here.parameters is self.result.parameters
+        return beats(end, here, max(GAIN, self.chance, paused * still_to_gain(self.result)))

@@ -43,7 +43,7 @@ from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import Rows
 from skgmm._rows.sample import ROWS_PER_COMPONENT, StartSample, Stream
-from skgmm._starts.better import beats
+from skgmm._starts.better import GAIN, beats, still_to_gain
 from skgmm._starts.budget import Budget
 from skgmm._starts.candidates import Candidate
 from skgmm._starts.move_search import MoveSearch
@@ -95,14 +95,18 @@ def split_and_merge(
         nothing else.
     highest : bool
         Whether the highest likelihood is wanted also where it is noise that decides.
+    max_iter : int
+        Limit of all evaluations.
     options : dict
-        As of `run_em`.
+        As of `EM`.
     """
     n_components = result.parameters.n_components
-    if result.status is not EMStatus.CONVERGED or n_components < 2:
+    left = max_iter - len(result.objectives)
+    if result.status is not EMStatus.CONVERGED or n_components < 2 or left < 1:
         return result
-    broken = bool(result.empty or result.duplicates or (result.collapsed and not only_repair))
-    if (only_repair and not broken) or len(sample := draw()) <= n_components:
+    if (only_repair and not (result.empty or result.duplicates)) or len(
+        sample := draw()
+    ) <= n_components:
         return result
     rng = stream()
     sample = thinned(sample, n_components, rng, ROWS_PER_COMPONENT)
@@ -128,35 +132,40 @@ def split_and_merge(
         options.get("watch"),
     )
     found = search.best()
-    left = max_iter - len(result.objectives)
     if search.stopped:
         result = replace(result, status=EMStatus.STOPPED)
-    if found is None or left < 1:
+    if found is None:
         return result
     run = EM(objective, found, **options)
-    reached = collapse.diagnose(run.until(left if complete else min(left, _FIRST)))
+    # What is left must do for the result too, if it is continued.
+    reached = collapse.diagnose(run.until((left + 1) // 2 if complete else min(left, _FIRST)))
     if len(reached.objectives) < left and _promising(reached, result):
         reached = collapse.diagnose(run.until(left))
-    better = search.compact or beats(reached, result)
+    better = search.compact or beats(reached, result, max(GAIN, still_to_gain(result)))
     lower = reached.objective < result.objective
     mend = better and (lower or reached.verdict < result.verdict)
     return _joined(result, reached, mend, better)
 
 
-def to_the_end(
-    run: EM | None, paused: EMResult, found: EMResult, collapse: CollapseTest, max_iter: int
+def searched_to_the_end(
+    search: Callable[[EMResult], EMResult],
+    run: EM | None,
+    paused: EMResult,
+    collapse: CollapseTest,
+    max_iter: int,
 ) -> EMResult:
-    """What was found; or where that is no better optimum, the result of the rest of a paused run.
+    """What the search finds; or if that is no better optimum, the result of the rest of the run.
 
     Parameters
     ----------
+    search : callable
+        `split_and_merge`, from a result.
     run : EM or None
-        None where there was nothing to iterate.
-    paused : EMResult
-        Of the run, before better optima were looked for.
+        That was paused for it; None where there was nothing to iterate.
     max_iter : int
         Limit of all evaluations.
     """
+    found = search(paused)
     better = found.parameters is not paused.parameters
     if run is None or not run.paused or better or found.status is EMStatus.STOPPED:
         return found
@@ -164,7 +173,13 @@ def to_the_end(
     n_tried = len(found.objectives) - n_paused
     end = collapse.diagnose(run.until(max_iter - n_tried))
     objectives = [*paused.objectives, *n_tried * [paused.objective], *end.objectives[n_paused:]]
-    return replace(end, objectives=objectives, moved_at=found.moved_at)
+    end = replace(end, objectives=objectives, moved_at=found.moved_at)
+    return search(end) if _is_broken(end) and not _is_broken(paused) else end
+
+
+def _is_broken(result: EMResult) -> bool:
+    """Whether some component describes no samples of its own, or too few."""
+    return bool(result.empty or result.duplicates or result.collapsed)
 
 
 def _promising(reached: EMResult, result: EMResult) -> bool:

@@ -62,6 +62,8 @@ def _centred(sample: StartSample) -> tuple[Array, Array]:
 
 def whitened_rows(scaled: Array, weights: Array) -> Array:
     """Scaled samples with identity covariance, in some axes, without directions of no variance."""
+    if not scaled.size:
+        return scaled
     covariance = _lower_covariance(scaled, weights)
     least = _NO_VARIANCE * np.trace(covariance)
     if not is_positive_definite(covariance - least * np.eye(len(covariance))):
@@ -73,6 +75,8 @@ def whitened_rows(scaled: Array, weights: Array) -> Array:
 
 def principal_rows(scaled: Array, weights: Array) -> Array:
     """The same in the principal axes, those of the least variance first."""
+    if not scaled.size:
+        return scaled
     return _along_principal_axes(scaled, _lower_covariance(scaled, weights))
 
 

@@ -39,13 +39,14 @@ void seeded(Table rows, Vector weights, Vector uniforms, int64_t n_draws, OutLab
     without_gil([&] { draw_seeds(all, K, n_draws, uniforms.data(), seeds.data()); });
 }
 
-void labelled(Table rows, Table centres, OutLabels labels, int64_t n_threads) {
+int64_t labelled(Table rows, Table centres, OutLabels labels, int64_t n_threads) {
     require(labels.shape(0) == rows.shape(0), "labels: one for each row");
     require(centres.shape(1) == rows.shape(1), "centres: as many features as the rows");
     const Rows<double> all = rows_of(rows, nullptr);
-    without_gil([&] {
-        label_nearest(all, centres.data(), int64_t(centres.shape(0)), n_threads, labels.data());
-    });
+    const int64_t K = centres.shape(0);
+    int64_t lost = -1;
+    without_gil([&] { lost = label_nearest(all, centres.data(), K, n_threads, labels.data()); });
+    return lost;
 }
 
 void traversed(Table rows, Vector weights, Vector point, OutLabels seeds) {

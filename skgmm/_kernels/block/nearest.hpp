@@ -4,6 +4,7 @@
 // Rows that are transposed together: as many as leave a register for each of their distances to a
 // tile of points.
 constexpr int64_t panel_rows = panel * W;
+static_assert(most_lanes % panel_rows == 0, "arrays of whole panels");
 
 // Rows first .. first + count, of which there is at least one, transposed to x (d, panel_rows).
 // Lanes without a row repeat the last.

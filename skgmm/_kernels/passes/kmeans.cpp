@@ -52,9 +52,10 @@ struct Groups {
     std::vector<double> mass, sums;
 };
 
-// Labels of the nearest centres; then(chunk, begin, end) sees the rows while they are in a cache.
+// Labels of the nearest centres; then(chunk, begin, end) sees the rows while they are in a cache. The
+// first row that is lost, or -1.
 template <typename Then>
-void label_chunks(const Rows<double>& rows, const double* centres, int64_t K, int64_t n_chunks,
+int64_t label_chunks(const Rows<double>& rows, const double* centres, int64_t K, int64_t n_chunks,
                   int64_t n_threads, int64_t* labels, Then then) {
     const StopFlag* const stop = stop_flag();
     std::vector<int64_t> lost(n_chunks, -1);
@@ -66,8 +67,7 @@ void label_chunks(const Rows<double>& rows, const double* centres, int64_t K, in
             if (lost[chunk] < 0) then(chunk, begin, end);
         }
     });
-    if (earliest(lost) >= 0)
-        throw std::overflow_error("k-means: a squared distance is not a float64 number");
+    return earliest(lost);
 }
 
 // Labels of the nearest centres, and the groups that they make.
@@ -75,20 +75,21 @@ Groups label_groups(const Rows<double>& rows, const double* centres, int64_t K, 
                     int64_t* labels) {
     const int64_t d = rows.n_features, n_chunks = chunks_for(rows.n_samples, K * (d + 1));
     std::vector<Groups> groups(n_chunks, Groups(K, d));
-    label_chunks(rows, centres, K, n_chunks, n_threads, labels,
-                 [&](int64_t chunk, int64_t begin, int64_t end) {
-                     groups[chunk].add(rows, labels, begin, end);
-                 });
+    const int64_t lost = label_chunks(rows, centres, K, n_chunks, n_threads, labels,
+                                      [&](int64_t chunk, int64_t begin, int64_t end) {
+                                          groups[chunk].add(rows, labels, begin, end);
+                                      });
+    if (lost >= 0) throw std::overflow_error("k-means: a squared distance is not a float64 number");
     for (int64_t chunk = 1; chunk < n_chunks; ++chunk) groups[0] += groups[chunk];
     return groups[0];
 }
 
 }  // namespace
 
-void label_nearest(const Rows<double>& rows, const double* centres, int64_t n_centres,
-                   int64_t n_threads, int64_t* labels) {
-    label_chunks(rows, centres, n_centres, chunks_for(rows.n_samples, 1), n_threads, labels,
-                 [](int64_t, int64_t, int64_t) {});
+int64_t label_nearest(const Rows<double>& rows, const double* centres, int64_t n_centres,
+                      int64_t n_threads, int64_t* labels) {
+    return label_chunks(rows, centres, n_centres, chunks_for(rows.n_samples, 1), n_threads, labels,
+                        [](int64_t, int64_t, int64_t) {});
 }
 
 double move_centres(const Rows<double>& rows, const int64_t* labels, int64_t n_centres,

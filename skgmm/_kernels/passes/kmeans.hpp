@@ -1,4 +1,4 @@
-// k-means for starts. Rows (n, d) lie side by side and have positive weights.
+// k-means for starts. Rows (n, d) lie side by side and have positive weights, where weights count.
 #pragma once
 #include <cstdint>
 
@@ -6,9 +6,10 @@
 
 namespace skgmm {
 
-// Labels of the nearest centres (K, d). Throws where squared distances are not float64 numbers.
-void label_nearest(const Rows<double>& rows, const double* centres, std::int64_t n_centres,
-                   std::int64_t n_threads, std::int64_t* labels);
+// Labels of the nearest centres (K, d). The first row whose squared distances are not float64
+// numbers, or -1.
+std::int64_t label_nearest(const Rows<double>& rows, const double* centres, std::int64_t n_centres,
+                           std::int64_t n_threads, std::int64_t* labels);
 
 // Moves each centre (K, d) to the weighted mean of the rows that have its label, and returns the
 // sum of the squared distances moved; -1, and nothing is moved, if a label is on no row.

@@ -241,15 +241,26 @@ void sums_one_by_one(const SortedRows<T>& sorted, int64_t K, const std::vector<d
     const int64_t d = sorted.d;
     const Sums all = sums_at(out, Form::full, nullptr, K, d);
     const std::vector<int64_t> labels(sorted.n, 0);
-    for_chunks(0, K, n_threads, [&](int64_t k, int64_t, int64_t) {
+    const StopFlag* const stop = stop_flag();
+    const auto add = [&](int64_t k, int64_t n_of_group) {
+        end_if(stop);
         const std::unique_ptr<double[]> memory(new double[sums_size(Form::full, 1, d)]);
         sums_of_groups(sorted.group(k), Given{labels.data(), nullptr}, 1, origin, floor, Form::full,
-                       memory.get(), std::max(int64_t(1), n_threads / K));
+                       memory.get(), n_of_group);
         const Sums own = sums_at(memory.get(), Form::full, nullptr, 1, d);
         all.mass[k] = own.mass[0];
         std::copy_n(own.first, d, all.first + k * d);
         std::copy_n(own.second, d * d, all.second + k * d * d);
-    });
+    };
+    std::vector<int64_t> small;  // of which threads take one after the other
+    for (int64_t k = 0; k < K; ++k) {
+        if (sorted.group(k).n_samples > n_threads * unit_rows)
+            add(k, n_threads);
+        else
+            small.push_back(k);
+    }
+    for_chunks(0, int64_t(small.size()), n_threads,
+               [&](int64_t i, int64_t, int64_t) { add(small[i], 1); });
     out[0] = 0.0;
     out[1] = double(sorted.n);
     if (!sorted.weights.empty())
