@@ -254,15 +254,21 @@ def _run(
     )
     result = collapse.diagnose(result)
     if sample is not None:
-        moves: dict[str, Any] = {
-            "tried": tried,
-            "only_repair": only_repair,
-            "highest": settings.highest,
-        }
-        moves |= {"max_iter": max_iter, **options}
 
         def search(before: EMResult) -> EMResult:
-            return split_and_merge(objective, collapse, sample, before, candidates, stream, **moves)
+            return split_and_merge(
+                objective,
+                collapse,
+                sample,
+                before,
+                candidates,
+                stream,
+                tried=tried,
+                only_repair=only_repair,
+                highest=settings.highest,
+                max_iter=max_iter,
+                **options,
+            )
 
         result = searched_to_the_end(search, run, result, collapse, max_iter)
         refuse_only_noise(result.moments, rows)

@@ -65,6 +65,10 @@ class PartitionStart:
         start = objective.unfixed.maximise(self.groups, None)
         return self.given.imposed_on(matched(start, self.given))
 
+    def candidate(self, objective: Objective) -> Candidate:
+        """A candidate that is not evaluated, and whose M-step is made when it is needed."""
+        return Candidate(self.kind, partial(self.parameters, objective), partition=self.partition)
+
     @cached_property
     def volume(self) -> float:
         """log-determinant of the covariance within groups, pooled over them."""
@@ -109,11 +113,8 @@ class RunningCandidates:
             ahead = self._ranked(staying) + [i for i in ahead if i not in staying]
         if not ahead:
             return []
-        others = (
-            Candidate(one.kind, partial(one.parameters, self.objective), partition=one.partition)
-            for one in self.others
-        )
-        return [*(self._candidate(i) for i in ahead), *others]
+        others = [one.candidate(self.objective) for one in self.others]
+        return [self._candidate(i) for i in ahead] + others
 
     def _continue(self, staying: list[int]) -> None:
         """Go on with those that may become the best."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from itertools import cycle, islice
 
 import numpy as np
@@ -105,10 +104,7 @@ def _not_raced(objective: Objective, starts: list[PartitionStart]) -> list[Candi
         except IllDefinedCovarianceError as failure:
             error = error or failure
             continue
-        others = (
-            Candidate(one.kind, partial(one.parameters, objective), partition=one.partition)
-            for one in starts[n_failed + 1 :]
-        )
+        others = (one.candidate(objective) for one in starts[n_failed + 1 :])
         return [first, *others]
     assert error is not None
     raise error

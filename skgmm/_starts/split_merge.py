@@ -104,9 +104,10 @@ def split_and_merge(
     left = max_iter - len(result.objectives)
     if result.status is not EMStatus.CONVERGED or n_components < 2 or left < 1:
         return result
-    if (only_repair and not (result.empty or result.duplicates)) or len(
-        sample := draw()
-    ) <= n_components:
+    if only_repair and not (result.empty or result.duplicates):
+        return result
+    sample = draw()
+    if len(sample) <= n_components:
         return result
     rng = stream()
     sample = thinned(sample, n_components, rng, ROWS_PER_COMPONENT)
