@@ -9,13 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from skgmm._em.collapse import CollapseTest
 from skgmm._em.compiled import FEW_ROWS
-from skgmm._em.loop import EM
 from skgmm._em.one_gaussian import one_gaussian_of
 from skgmm._em.result import EMResult
 from skgmm._em.settings import Settings
-from skgmm._em.settled import settled_result
 from skgmm._em.stepwise import StreamState
 from skgmm._em.watch import Watch
 from skgmm._fixed import Fixed
@@ -27,23 +24,16 @@ from skgmm._prior import ConjugatePrior, Prior, prior_of
 from skgmm._progress import FitTasks, followed
 from skgmm._rows.base import Rows
 from skgmm._rows.checks import representable
-from skgmm._rows.grouped import RowsInMemory, with_noise
+from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.noise import Background
-from skgmm._rows.sample import Stream, sample_size
-from skgmm._rows.uniform_noise import refuse_only_noise
+from skgmm._rows.sample import Stream
 from skgmm._starts.candidates import Candidate
 from skgmm._starts.choose import Start, choose_start, single_candidate, table_of_starts
 from skgmm._starts.given import fixed_by
-from skgmm._starts.labelled import naming_labels, order_of_labels
-from skgmm._starts.relocation import relocated
+from skgmm._starts.labelled import naming_labels
 from skgmm._starts.restarts import best_of
-from skgmm._starts.split_merge import searched_to_the_end, split_and_merge
-from skgmm._starts.swap_search import Tried
-from skgmm.covariance import IllDefinedCovarianceError, Structure
-
-# The remaining gain, in nats per sample, at which a run pauses while better optima are looked for:
-# at a poor optimum the last iterations would be useless. With a lower max_iter none pauses.
-_PAUSE, _FEWEST_ITERATIONS = 1e-4, 15
+from skgmm._starts.run import run_from
+from skgmm.covariance import Structure
 
 
 @dataclass(frozen=True)
@@ -226,88 +216,6 @@ def _objective(settings: Settings, rows: Rows) -> tuple[Objective, ConjugatePrio
     return replace(objective, prior=prior and Prior.of(prior), fixed=fixed), prior
 
 
-def _run(
-    settings: Settings,
-    objective: Objective,
-    start: Start,
-    candidates: list[Candidate],
-    resumed: bool,
-    stream: Stream,
-    watch: Watch | None,
-) -> EMResult:
-    """EM from the first of the candidates, and moves to better optima."""
-    rows, max_iter = objective.rows, settings.max_iter
-    options: dict[str, Any] = {"tol": settings.tol, "acceleration": settings.acceleration}
-    options["watch"] = watch
-    chosen = _in_order(candidates[0].parameters, start, rows)
-    tried, sample = Tried(), start.sample if settings.escape else None
-    # Where samples are too few for the structure, no optimum is better than another.
-    only_repair = not start.random or start.warning is not None
-    pause = 0.0
-    if sample is not None and not only_repair:
-        chosen = relocated(objective, chosen, sample, stream, tried, max_iter, watch)
-        pause = _PAUSE if max_iter >= _FEWEST_ITERATIONS else 0.0
-    result, run = _em(objective, start, chosen, resumed, max_iter, pause, options)
-    refuse_only_noise(result.moments, rows)
-    collapse = CollapseTest.of_fit(
-        objective.regularisation, result.moments, rows.n_counted, rows.constant
-    )
-    result = collapse.diagnose(result)
-    if sample is not None:
-
-        def search(before: EMResult) -> EMResult:
-            return split_and_merge(
-                objective,
-                collapse,
-                sample,
-                before,
-                candidates,
-                stream,
-                tried=tried,
-                only_repair=only_repair,
-                highest=settings.highest,
-                max_iter=max_iter,
-                **options,
-            )
-
-        result = searched_to_the_end(search, run, result, collapse, max_iter)
-        refuse_only_noise(result.moments, rows)
-    known = {"shortage": start.warning, "n_distinct": start.n_distinct}
-    return collapse.described(result, objective.determined, **known)
-
-
-def _in_order(parameters: MixtureParameters, start: Start, rows: Rows) -> MixtureParameters:
-    """What EM starts from: beside noise where there is any, and named by the labels."""
-    chosen = with_noise(parameters, rows)
-    sampled = rows.n_counted > sample_size(parameters.n_components)
-    if rows.labelled and sampled and start.random and start.weights is None:
-        # Few of the samples with labels, or none, may be among those that starts look at.
-        return chosen.reordered(order_of_labels(chosen, rows))
-    return chosen
-
-
-def _em(
-    objective: Objective,
-    start: Start,
-    parameters: MixtureParameters,
-    resumed: bool,
-    max_iter: int,
-    pause: float,
-    options: dict[str, Any],
-) -> tuple[EMResult, EM | None]:
-    """EM from a start until it converges or pauses; no run if there is nothing to iterate."""
-    if start.settled and objective.closed_form and max_iter:
-        result = settled_result(objective, parameters, options["watch"])
-        if result is not None:
-            return result, None
-    run = EM(objective, parameters, resumed=resumed or start.settled, **options)
-    result = run.until(max_iter, pause)
-    if start.random and result.singular and not result.objectives:
-        # The start was singular up to rounding. A given one is returned with a warning.
-        raise IllDefinedCovarianceError(result.singular)
-    return result, run
-
-
 def _best(
     settings: Settings,
     objective: Objective,
@@ -326,7 +234,7 @@ def _best(
     def run(index: int, stream: Stream, watch: Watch | None) -> EMResult:
         with naming_labels(rows, start.weights):
             histories[index] = candidates = start.make(stream)
-            return _run(settings, split, start, candidates, resumed, stream, watch)
+            return run_from(settings, split, start, candidates, resumed, stream, watch)
 
     features: dict[str, Any] = {"n_features_in_": rows.n_features}
     if settings.feature_names is not None:

@@ -6,12 +6,15 @@ from sklearn.metrics import adjusted_rand_score
 from synthetic_data import wide
 
 from skgmm import GaussianMixtureEM
+from skgmm._em.collapse import CollapseTest
+from skgmm._em.loop import EM
 from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.budget import PATIENCE, Budget
 from skgmm._starts.exchanges import exchanged
 from skgmm._starts.leave_one_out import EStep, leave_one_out
 from skgmm._starts.left_out_clusters import LeftOutClusters
+from skgmm._starts.left_out_optimum import LeftOutOptimum
 from skgmm._starts.methods import start_of
 from skgmm._starts.shrunk_covariances import Shrinkage, ShrunkCovariances
 from skgmm.covariance import find_structure
@@ -184,6 +187,28 @@ def test_components_without_enough_samples_are_no_clusters():
     here = start_of(objective, labels, 3)
     clusters = LeftOutClusters(objective, 3, Budget(1e12))
     assert clusters.better(here, iter([here])) == (None, [])
+
+
+def left_out_optimum(objective, here):
+    result = EM(objective, here, tol=1e-6).until(1)
+    n_samples = objective.rows.n_samples
+    test = CollapseTest.of_fit(objective.regularisation, result.moments, n_samples)
+    result = test.diagnose(result)
+    return LeftOutOptimum(objective, objective, result, test, Budget(1e12))
+
+
+def test_the_optimum_is_reached_from_the_partition_where_none_is_better():
+    data, objective = wide_problem()
+    found = left_out_optimum(objective, start_of(objective, data.labels, 3)).best(iter(()))
+    again = EM(objective, found.parameters, tol=1e-6).until(100)
+    assert len(again.objectives) < 4
+    assert adjusted_rand_score(data.labels, objective.rows.labels(found.parameters)) > 0.97
+
+
+def test_there_is_no_optimum_without_a_partition():
+    _, objective = wide_problem()
+    labels = np.where(np.arange(240) < 20, 0, 1 + np.arange(240) % 2)
+    assert left_out_optimum(objective, start_of(objective, labels, 3)).best(iter(())) is None
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ from scipy.stats import multivariate_normal
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from strategies import random_mixture
+from synthetic_data import wide
 
 from skgmm import GaussianMixtureEM
 from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts import candidates
-from skgmm._starts.methods import start_of
+from skgmm._starts.given import check_given
+from skgmm._starts.methods import moments_of_partition, start_of
 from skgmm._starts.overlap_moves import _lowest_kurtosis
 from skgmm.covariance import find_structure
 
@@ -216,6 +218,32 @@ def test_of_many_samples_four_candidates_are_evaluated():
     X, _ = make_blobs(20_000, n_features=8, centers=6, cluster_std=3.0, random_state=0)
     kinds = GaussianMixtureEM(6, random_state=0).fit(X).starts_["kind"]
     assert len(kinds) == 4
+
+
+def test_where_left_out_samples_are_classified_no_candidate_is_evaluated():
+    X = wide(0, 240, 40, 3).X
+    assert len(GaussianMixtureEM(3, random_state=0).fit(X).starts_["kind"]) == 1
+    assert len(GaussianMixtureEM(3, escape=False, random_state=0).fit(X).starts_["kind"]) > 1
+
+
+FULL = find_structure("full")
+
+
+def partition_start(objective, labels, kind):
+    groups = moments_of_partition(objective, labels, 3)
+    return candidates.PartitionStart(kind, b"", groups, check_given(None, None, None, FULL, 3, 4))
+
+
+def test_candidates_with_groups_too_small_for_a_covariance_come_last():
+    data = wide(0, 60, 4, 3)
+    objective = Objective(InMemoryRows(data.X), FULL, np.full(4, 1e-9))
+    small = np.where(np.arange(60) < 5, 0, 1 + np.arange(60) % 2)
+    partly = np.where(np.arange(60) < 10, 0, data.labels)
+    labels = {"small": small, "mixed": np.arange(60) // 20, "partly": partly, "true": data.labels}
+    starts = [partition_start(objective, each, kind) for kind, each in labels.items()]
+    ranked = candidates.by_classification(objective, starts)
+    assert [one.kind for one in ranked] == ["true", "partly", "mixed", "small"]
+    assert candidates.by_classification(objective, starts[:1]) == []
 
 
 @pytest.mark.parametrize("seed", range(3))

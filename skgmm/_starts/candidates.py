@@ -178,6 +178,25 @@ class RunningCandidates:
         return kept
 
 
+def by_classification(objective: Objective, starts: list[PartitionStart]) -> list[Candidate]:
+    """Candidates that are not evaluated, that of the highest classification likelihood first.
+
+    Those with too few samples in a group for its covariance come last; none if that are all.
+    """
+    needed = objective.structure.minimum_rows(1, objective.rows.n_features) + 1.0
+    enough = [start for start in starts if start.groups.mass.min() > needed]
+    made = [(start, _made(start, objective)) for start in enough]
+    ranked = sorted(
+        (-classification_likelihood(one), i, Candidate(start.kind, one, partition=start.partition))
+        for i, (start, one) in enumerate(made)
+        if one is not None
+    )
+    if not ranked:
+        return []
+    others = [start.candidate(objective) for start in starts if start not in enough]
+    return [candidate for *_, candidate in ranked] + others
+
+
 def _most_likely(
     begun: list[tuple[PartitionStart, Start]], collapse: CollapseTest
 ) -> tuple[list[tuple[PartitionStart, Start]], list[PartitionStart]]:

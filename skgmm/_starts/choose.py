@@ -23,6 +23,7 @@ from skgmm._starts.given import GivenParameters, check_given, matched
 from skgmm._starts.methods import initial_parameters, start_of
 from skgmm._starts.race import race
 from skgmm._starts.restarts import LeftOutError
+from skgmm._starts.within_noise import classifies
 from skgmm._validation import check_partition, check_responsibilities
 from skgmm.covariance import STRUCTURES, Structure
 
@@ -40,6 +41,7 @@ class Start:
     warning: str | None = None  # for the user, if the samples are too few
     n_distinct: int | None = None  # samples, where they have been counted
     weights: Array | None = None  # (K,) that are given
+    classified: bool = False  # whether the search classifies left-out samples
     settled: bool = False  # whether EM does not change the responsibilities that it is made of
 
 
@@ -70,6 +72,8 @@ def choose_start(settings: Settings, objective: Objective, rng: np.random.Random
     warning = _too_few(n_distinct, n_components, n_features, structure, needed)
     known: dict[str, Any] = {"sample": sample, "warning": warning, "n_distinct": n_distinct}
     known["weights"] = given.weights
+    searched = settings.escape and not settings.highest and warning is None
+    known["classified"] = searched and classifies(objective, n_components)
     if isinstance(rows, GroupedRows) and rows.fully_labelled(n_components):
         # Responsibilities are known: nothing to choose from, and no better optimum to look for.
         known["sample"] = None
@@ -100,7 +104,7 @@ def _by_method(
     kind, n_components = settings.init_params, settings.n_components
     if kind == "auto":
         if given.means is None and n_components > 1 and len(sample()) >= n_components:
-            raced = partial(race, objective, sample(), n_components, given)
+            raced = partial(race, objective, sample(), n_components, given, known["classified"])
             return Start(lambda stream: raced(rng=stream()), **known)
         kind = "kmeans"
     random = given.means is None

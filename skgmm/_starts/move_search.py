@@ -15,12 +15,10 @@ from skgmm._em.loop import EM
 from skgmm._em.result import EMResult
 from skgmm._em.watch import Watch
 from skgmm._objective import Objective
-from skgmm._parameters import MixtureParameters, n_parameters
-from skgmm._starts.better import GAIN, beats, is_sound, still_to_gain
+from skgmm._parameters import n_parameters
+from skgmm._starts.better import GAIN, beats, still_to_gain
 from skgmm._starts.budget import PATIENCE, Budget, work_of_estimates, work_of_passes
-from skgmm._starts.exchanges import exchanged
-from skgmm._starts.leave_one_out import shrinks
-from skgmm._starts.left_out_clusters import LeftOutClusters
+from skgmm._starts.left_out_optimum import LeftOutOptimum
 from skgmm._starts.left_out_starts import LeftOutStarts
 from skgmm._starts.local_gains import moves_by_gain
 from skgmm._starts.local_splits import Sound, halves
@@ -30,7 +28,7 @@ from skgmm._starts.overlap_moves import moves_by_overlap
 from skgmm._starts.side_by_side import Start, side_by_side
 from skgmm._starts.swap_search import Tried, find_swaps
 from skgmm._starts.trials import Trials
-from skgmm._starts.within_noise import Optima, tolerated_errors
+from skgmm._starts.within_noise import Optima, classifies, tolerated_errors
 
 # Evaluations of a quick trial, and of one that is continued; and those of a move, after each of
 # which it may be given up.
@@ -122,7 +120,8 @@ class MoveSearch:
         self.tried, self.known = tried, tried.known
         tolerated = 0.0 if only_repair or highest else tolerated_errors(objective, K)
         self.optima, self.compact = Optima(self.completed, tolerated), False
-        self.classifies = self.optima.many and complete and shrinks(self.completed, K)
+        searched = not (only_repair or highest)
+        self.classifies = searched and complete and classifies(self.completed, K)
         self.noise = np.sqrt(0.5 * d / n) if self.optima.used else 0.0
         if self._patient:
             budget.left += PATIENCE
@@ -134,16 +133,25 @@ class MoveSearch:
         """
         return self.left_out.patient or (self.optima.many and not self.left_out.used)
 
-    def best(self) -> MixtureParameters | None:
-        """The parameters of the best optimum found, or None if none is better."""
+    def best(self) -> EMResult | None:
+        """The best optimum found, or None if none is better."""
         known = self.result.moments if self.complete else None
         run = EM(self.objective, self.result.parameters, tol=_ROUGHLY, moments=known)
         here = first = self.diagnose(run.until(0 if self.complete else _STEPS))
         if not self.complete:
             self._spend_passes(len(here.objectives) + 1)
-        if self.classifies and (best := self._classified(here)) is not None:
-            self.compact = best is not first
-            return best.parameters if self.compact else None
+        if self.classifies:
+            if self._told_to_stop(here):
+                return None
+            optimum = LeftOutOptimum(
+                self.objective, self.completed, here, self.collapse, self.budget
+            )
+            if (best := optimum.best(self.others)) is not None:
+                self.compact = True
+                return best
+            # The result has paused early for it.
+            here = first = self.diagnose(run.until(_STEPS))
+            self._spend_passes(len(here.objectives))
         while not (self.budget.exhausted or self._told_to_stop(here)):
             end = self._better(here)
             if end is None:
@@ -153,35 +161,13 @@ class MoveSearch:
             self.optima.add(first)
             chosen = self.optima.preferred(here)
             here, self.compact = chosen, chosen is not here
-        return None if here is first else here.parameters
+        return None if here is first else here
 
     def _told_to_stop(self, here: EMResult) -> bool:
         """Whether a callback requests a stop before the next round."""
         if self.watch is not None:
             self.stopped = self.watch.moved(here.parameters)
         return self.stopped
-
-    def _classified(self, here: EMResult) -> EMResult | None:
-        """The optimum of the partition under which left-out samples are most probable.
-
-        None if no partition has enough samples in each component.
-        """
-        if self._told_to_stop(here):
-            return here
-        clusters = LeftOutClusters(self.completed, self.n_components, self.budget)
-        reference, better = clusters.better(here.parameters, self.others)
-        for one in better:
-            start = exchanged(self.completed, one.labels, one.possible, self.budget)
-            trials = self._trials([start])
-            for most in _STAGES:
-                self._go_on(trials, [0], most)
-                if not (np.isfinite(trials.objective[0]) and is_sound(trials.result(0), here)):
-                    break
-            else:
-                return trials.result(0)
-            if self.budget.exhausted:
-                break
-        return None if reference is None else here
 
     def _better(self, here: EMResult) -> EMResult | None:
         """An end that is better than this one, if one is found."""

@@ -23,7 +23,7 @@ from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._rows.sample import StartSample
-from skgmm._starts.candidates import Candidate, PartitionStart, RunningCandidates
+from skgmm._starts.candidates import Candidate, PartitionStart, RunningCandidates, by_classification
 from skgmm._starts.given import GivenParameters
 from skgmm._starts.kmeans import farthest_first, kmeans, nearest, seeds
 from skgmm._starts.methods import EmptyStartError, moments_of_partition
@@ -46,9 +46,16 @@ def race(
     sample: StartSample,
     n_components: int,
     given: GivenParameters,
+    classified: bool,
     rng: RandomState,
 ) -> list[Candidate]:
     """All candidates, the best one first.
+
+    Parameters
+    ----------
+    classified : bool
+        Whether left-out samples will be classified from a candidate. Its likelihood is then of no
+        use, if its groups have enough samples.
 
     Raises
     ------
@@ -65,6 +72,8 @@ def race(
         )
     )
     starts = _starts(on_sample, partitions, n_components, given)
+    if classified and (ranked := by_classification(on_sample, starts)):
+        return ranked
     enough = objective.minimum_rows(n_components) <= len(sample)
     if len(starts) > 1 and enough:
         candidates = RunningCandidates(on_sample, starts, objective.rows.n_counted).candidates()

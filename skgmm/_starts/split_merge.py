@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -48,7 +48,6 @@ from skgmm._starts.budget import Budget
 from skgmm._starts.candidates import Candidate
 from skgmm._starts.move_search import MoveSearch
 from skgmm._starts.race import spare_starts, thinned
-from skgmm._starts.side_by_side import Start
 from skgmm._starts.swap_search import Tried
 from skgmm._starts.trials import foreseen
 from skgmm.covariance import IllDefinedCovarianceError
@@ -60,25 +59,13 @@ _FIRST = 12
 _SPARE = 6
 
 
-def split_and_merge(
-    objective: Objective,
-    collapse: CollapseTest,
-    draw: Callable[[], StartSample],
-    result: EMResult,
-    candidates: Sequence[Candidate],
-    stream: Stream,
-    *,
-    tried: Tried,
-    only_repair: bool,
-    highest: bool,
-    max_iter: int,
-    **options: Any,
-) -> EMResult:
-    """A better optimum than that of `result`, if moves lead to one.
+@dataclass(frozen=True)
+class SplitAndMerge:
+    """The search for a better optimum, after EM on all samples.
 
-    Moves are tried on the sample, and from the best of them EM is run on all samples. The result
-    counts the evaluations of all samples. What collapsed, degenerate and very small components gain
-    does not count, because the likelihood does not measure fit there: see `beats`.
+    Moves are tried on the sample, and from the best of them EM is run on all samples. What
+    collapsed, degenerate and very small components gain does not count, because the likelihood does
+    not measure fit there: see `beats`.
 
     Parameters
     ----------
@@ -87,7 +74,7 @@ def split_and_merge(
     draw : callable
         Draws the sample.
     candidates : sequence of Candidate
-        Of the race, the first of which is the start of the result. The others are tried as well.
+        Of the race, the first of which is the start of the results. The others are tried as well.
     tried : Tried
         Trials of swaps before the iterations.
     only_repair : bool
@@ -100,87 +87,81 @@ def split_and_merge(
     options : dict
         As of `EM`.
     """
-    n_components = result.parameters.n_components
-    left = max_iter - len(result.objectives)
-    if result.status is not EMStatus.CONVERGED or n_components < 2 or left < 1:
-        return result
-    if only_repair and not (result.empty or result.duplicates):
-        return result
-    sample = draw()
-    if len(sample) <= n_components:
-        return result
-    rng = stream()
-    sample = thinned(sample, n_components, rng, ROWS_PER_COMPONENT)
-    # Each of them was a partition first, whose moments take a pass too.
-    n_raced = sum(one.evaluations + 1 for one in candidates)
-    on_sample, budget = objective.on(sample), Budget.after(objective, result, n_raced)
-    sample = _without_noise(sample, on_sample.rows, result.parameters)
-    seen = {one.partition for one in candidates}
-    spare = spare_starts(on_sample, sample, n_components, _SPARE, rng, seen)
-    starts: Iterator[Start] = chain(_parameters(candidates[1:]), spare)
-    complete = sample.complete
-    search = MoveSearch(
-        on_sample,
-        collapse,
-        result,
-        starts,
-        budget,
-        rng,
-        tried,
-        only_repair,
-        highest,
-        complete,
-        options.get("watch"),
-    )
-    found = search.best()
-    if search.stopped:
-        result = replace(result, status=EMStatus.STOPPED)
-    if found is None:
-        return result
-    run = EM(objective, found, **options)
-    # What is left must do for the result too, if it is continued.
-    reached = collapse.diagnose(run.until((left + 1) // 2 if complete else min(left, _FIRST)))
-    if len(reached.objectives) < left and _promising(reached, result):
-        reached = collapse.diagnose(run.until(left))
-    better = search.compact or beats(reached, result, max(GAIN, still_to_gain(result)))
-    lower = reached.objective < result.objective
-    mend = better and (lower or reached.verdict < result.verdict)
-    return _joined(result, reached, mend, better)
 
+    objective: Objective
+    collapse: CollapseTest
+    draw: Callable[[], StartSample]
+    candidates: Sequence[Candidate]
+    stream: Stream
+    tried: Tried
+    only_repair: bool
+    highest: bool
+    max_iter: int
+    options: dict[str, Any]
 
-def searched_to_the_end(
-    search: Callable[[EMResult], EMResult],
-    run: EM | None,
-    paused: EMResult,
-    collapse: CollapseTest,
-    max_iter: int,
-) -> EMResult:
-    """What the search finds; or if that is no better optimum, the result of the rest of the run.
+    def better(self, result: EMResult) -> EMResult:
+        """A better optimum than that of `result`, if moves lead to one.
 
-    Parameters
-    ----------
-    search : callable
-        `split_and_merge`, from a result.
-    run : EM or None
-        That was paused for it; None where there was nothing to iterate.
-    max_iter : int
-        Limit of all evaluations.
-    """
-    found = search(paused)
-    better = found.parameters is not paused.parameters
-    if run is None or not run.paused or better or found.status is EMStatus.STOPPED:
-        return found
-    n_paused = len(paused.objectives)
-    n_tried = len(found.objectives) - n_paused
-    end = collapse.diagnose(run.until(max_iter - n_tried))
-    objectives = [*paused.objectives, *n_tried * [paused.objective], *end.objectives[n_paused:]]
-    end = replace(end, objectives=objectives, moved_at=found.moved_at)
-    return search(end) if _is_broken(end) and not _is_broken(paused) else end
+        It counts the evaluations of all samples.
+        """
+        K, left = result.parameters.n_components, self.max_iter - len(result.objectives)
+        if result.status is not EMStatus.CONVERGED or K < 2 or left < 1:
+            return result
+        if self.only_repair and not (result.empty or result.duplicates):
+            return result
+        sample = self.draw()
+        if len(sample) <= K:
+            return result
+        rng = self.stream()
+        sample = thinned(sample, K, rng, ROWS_PER_COMPONENT)
+        search = self._search(result, sample, rng)
+        found = search.best()
+        if search.stopped:
+            result = replace(result, status=EMStatus.STOPPED)
+        return result if found is None else self._continued(result, found, search, left)
 
+    def _search(
+        self, result: EMResult, sample: StartSample, rng: np.random.RandomState
+    ) -> MoveSearch:
+        """The search on the sample."""
+        n_components, objective = result.parameters.n_components, self.objective.on(sample)
+        # Each of them was a partition first, whose moments take a pass too.
+        n_raced = sum(one.evaluations + 1 for one in self.candidates)
+        sample = _without_noise(sample, objective.rows, result.parameters)
+        seen = {one.partition for one in self.candidates}
+        spare = spare_starts(objective, sample, n_components, _SPARE, rng, seen)
+        return MoveSearch(
+            objective,
+            self.collapse,
+            result,
+            chain(_parameters(self.candidates[1:]), spare),
+            Budget.after(self.objective, result, n_raced),
+            rng,
+            self.tried,
+            self.only_repair,
+            self.highest,
+            sample.complete,
+            self.options.get("watch"),
+        )
 
-def _is_broken(result: EMResult) -> bool:
-    """Whether some component describes no samples of its own, or too few."""
-    return bool(result.empty or result.duplicates or result.collapsed)
+    def _continued(
+        self, result: EMResult, found: EMResult, search: MoveSearch, left: int
+    ) -> EMResult:
+        """The better of the result and of EM on all samples from what the search has found."""
+        known = found.moments if search.complete else None
+        run = EM(self.objective, found.parameters, moments=known, **self.options)
+        some = left
+        if not search.complete:
+            some = min(left, _FIRST)
+        elif not search.compact:  # what is left must do for the result too, if it is continued
+            some = (left + 1) // 2
+        reached = self.collapse.diagnose(run.until(some))
+        if len(reached.objectives) < left and _promising(reached, result):
+            reached = self.collapse.diagnose(run.until(left))
+        better = search.compact or beats(reached, result, max(GAIN, still_to_gain(result)))
+        lower = reached.objective < result.objective
+        mend = better and (lower or reached.verdict < result.verdict)
+        return _joined(result, reached, mend, better)
 
 
 def _promising(reached: EMResult, result: EMResult) -> bool:

@@ -27,7 +27,7 @@ from skgmm._objective import Objective
 from skgmm._parameters import n_parameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.compactness import Compactness
-from skgmm._starts.leave_one_out import left_out_log_densities
+from skgmm._starts.leave_one_out import left_out_log_densities, shrinks
 from skgmm._threads import cached_property
 
 # With fewer samples than this per parameter an optimum may be preferred within one standard error,
@@ -118,6 +118,12 @@ def tolerated_errors(objective: Objective, n_components: int) -> float:
     if rows.n_counted < _FEW * n_free:
         return 1.0
     return _FRACTION if rows.n_counted < _SOME * n_free else 0.0
+
+
+def classifies(objective: Objective, n_components: int) -> bool:
+    """Whether samples are so few that classes of left-out samples take the place of moves."""
+    few = tolerated_errors(objective, n_components) >= 1.0
+    return few and shrinks(objective, n_components)
 
 
 def _weights(objective: Objective) -> Array:

@@ -1,0 +1,69 @@
+"""The optimum that EM reaches from the best classes of left-out samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from skgmm._em.collapse import CollapseTest
+from skgmm._em.result import EMResult
+from skgmm._objective import Objective
+from skgmm._starts.better import is_sound
+from skgmm._starts.budget import Budget, work_of_passes
+from skgmm._starts.exchanges import exchanged
+from skgmm._starts.left_out_clusters import LeftOutClusters, Partition
+from skgmm._starts.side_by_side import Start
+from skgmm._starts.trials import Trials
+
+# Evaluations after each of which a run is given up if a component collapses, and the remaining gain
+# at which it ends, in nats per sample.
+_STAGES, _ROUGHLY = (4, 12, 30, 100), 1e-5
+
+
+@dataclass(frozen=True)
+class LeftOutOptimum:
+    """The search for the optimum of the partition under which left-out samples are most probable.
+
+    Parameters
+    ----------
+    objective, completed : Objective
+        Of the samples as they are, and of whole samples.
+    here : EMResult
+        Where the classification begins.
+    test : CollapseTest
+        Of all samples.
+    """
+
+    objective: Objective
+    completed: Objective
+    here: EMResult
+    test: CollapseTest
+    budget: Budget
+
+    def best(self, others: Iterator[Start]) -> EMResult | None:
+        """That of the best partition that EM reaches an optimum from, found from here or others.
+
+        None if there is none, or no partition has enough samples in each component.
+        """
+        parameters = self.here.parameters
+        clusters = LeftOutClusters(self.completed, parameters.n_components, self.budget)
+        reference, better = clusters.better(parameters, others)
+        for one in better:
+            if (end := self._reached(one)) is not None:
+                return end
+            if self.budget.exhausted:
+                break
+        return None if reference is None else self._reached(reference)
+
+    def _reached(self, classes: Partition) -> EMResult | None:
+        """The optimum of a partition, or None if a component collapses on the way."""
+        start = exchanged(self.completed, classes.labels, classes.possible, self.budget)
+        trials = Trials(self.objective, [start], self.test, _ROUGHLY)
+        for most in _STAGES:
+            n_passes = trials.until([0], most)
+            self.budget.spend(work_of_passes(self.objective, start.n_components, n_passes))
+            if trials.objective[0] == -np.inf or not is_sound(trials.result(0), self.here):
+                return None
+        return trials.result(0)
