@@ -30,7 +30,7 @@ import numpy as np
 from scipy.special import digamma
 
 from skgmm._kernels import log_peak
-from skgmm._kernels._native import leave_out, normalise
+from skgmm._kernels._native import leave_out, leave_out_of_diagonals, normalise
 from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm._objective import Objective
@@ -55,14 +55,8 @@ _STEPS, _SETTLED = 10, 0.1
 # If the first iteration reassigns no more than this fraction, EM has not been stuck at its start.
 _STABLE = 1e-3
 
-# A sample with a smaller responsibility is no part of the component.
-_TRACE = 1e-12
-
 # The exponential of less takes many times as long. A component with no more than that is empty.
 _UNDERFLOWS, _NOTHING = -700.0, 1e-300
-
-# Without a sample at least this fraction of the variance and mass of its component remains.
-_LEAST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -125,6 +119,11 @@ class EStep:
         self.mean_objective = float(self.weights @ log_density / self.weights.sum())
         log_joint += log_density[:, None]
         self.log_joint = log_joint  # of weight x density
+
+    @property
+    def estimated(self) -> tuple[Array, ...]:
+        """As the kernel takes it."""
+        return self.weights, self.responsibilities, self.log_joint, self.log_peak, self.mass
 
 
 def leave_one_out_proposal(objective: Objective, parameters: MixtureParameters) -> Proposal:
@@ -225,8 +224,7 @@ def _left_out_peak(now: EStep, lost: Array) -> Array:
 def _left_out(now: EStep, peak: Array, shorter: Array | None) -> Array:
     """The same from the values at the means, for matrices of each component or one for all."""
     out = np.empty_like(now.log_joint)
-    estimated = now.weights, now.responsibilities, now.log_joint, now.log_peak, now.mass
-    leave_out(*estimated, now.parameters.n_features, peak, shorter, out)
+    leave_out(*now.estimated, now.parameters.n_features, peak, shorter, out)
     return out
 
 
@@ -243,22 +241,11 @@ def _of_shrunk_matrices(rows: InMemoryRows, now: EStep) -> Array:
 
 def _of_diagonals(X: Array, now: EStep) -> Array:
     """The same for diagonal covariances of each component."""
-    parameters, mass, d = now.parameters, now.mass, now.parameters.n_features
-    own, shorter = now.responsibilities * now.weights[:, None], _shortened(mass, 1)
-    peak = _left_out_peak(now, np.zeros(d))
-    result = peak - shorter * (now.log_peak - now.log_joint)
-    for k, mean in enumerate(parameters.means):
-        members = np.flatnonzero(own[:, k] > _TRACE)  # without any other sample nothing changes
-        counts = own[members, k]
-        apart = mass[k] / (mass[k] - counts)
-        squares = parameters.covariance.whiten(X[members] - mean, k) ** 2
-        left = np.maximum(1.0 - (counts * apart / mass[k])[:, None] * squares, _LEAST)
-        longer = apart * shorter[k] * (squares / left).sum(axis=1)
-        log_dets = np.log(left).sum(axis=1) + d * np.log(apart)
-        result[members, k] = peak[k] - np.log(apart) - 0.5 * (log_dets + longer)
-    # Without its only sample a component does not exist.
-    result[~(mass - own > _LEAST * mass) | np.isnan(result)] = -np.inf
-    return result
+    peak = _left_out_peak(now, np.zeros(now.parameters.n_features))
+    shorter, out = _shortened(now.mass, 1), np.empty_like(now.log_joint)
+    components = now.parameters.means, now.parameters.covariance.kernel_factors
+    leave_out_of_diagonals(X, *now.estimated, *components, peak, shorter, out)
+    return out
 
 
 def _bias(mass: Array, lost: Array) -> Array:

@@ -120,9 +120,10 @@ class LeftOutClusters:
             seen.add(labels.tobytes())
             self.budget.spend(work_of_passes(self.objective, self.n_components, 1, 1))
             try:
-                components = self._components(labels)
-                if components.mass.min() <= self.least:
+                mass = np.bincount(labels, self.weights, minlength=self.n_components)
+                if mass.min() <= self.least:
                     return
+                components = self._components(labels)
                 if shrinkage is None or np.mean(labels != chosen_for) > _MOVED:
                     shrinkage, chosen_for = self._best_shrinkage(components, shrinkage), labels
                 self.budget.spend(work_of_classification(self.objective, self.n_components))
@@ -150,7 +151,8 @@ class LeftOutClusters:
                 yield max(passed, key=lambda one: one.fit)
 
     def _components(self, labels: Array) -> ShrunkCovariances:
-        own = np.eye(self.n_components)[labels] * self.weights[:, None]
+        own = np.zeros((len(labels), self.n_components))
+        own[np.arange(len(labels)), labels] = self.weights
         moments = moments_of_partition(self.objective, labels, self.n_components)
         return ShrunkCovariances(self.rows, moments.mean, moments.scatter, own)
 

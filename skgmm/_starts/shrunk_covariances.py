@@ -23,23 +23,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skgmm._kernels._native import (
+    least_part,
+    leave_out_of_shrunk,
+    own_distances,
+    products_with_slopes,
+    shrunk_factors,
+    sum_of_members,
+)
 from skgmm._linalg import Array
 from skgmm._parameters import MixtureParameters
 from skgmm._rows import e_step
 from skgmm._rows.base import InMemoryRows
-from skgmm._threads import cached_property
 from skgmm.covariance import Ellipsoidal, IllDefinedCovarianceError
 
 # How much of the covariance matrix of an average component is the target's, in ascending order, and
 # how much of the target is diagonal.
 _INTENSITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85)
 _DIAGONAL = (0.0, 0.5, 1.0)
-
-# A sample with a smaller responsibility is no part of the component.
-_TRACE = 1e-12
-
-# Without a sample at least this fraction of the variance and mass of its component remains.
-_LEAST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -52,27 +53,18 @@ class Shrinkage:
 
 @dataclass(frozen=True)
 class _Shrunk:
-    """The components' matrices with a shrinkage."""
+    """The components' matrices with a shrinkage.
 
-    covariance: Ellipsoidal
+    They are scaled so that a component's own samples, when left out, have the Mahalanobis distances
+    that are expected.
+    """
+
+    covariance: Ellipsoidal  # before that
     of_own: Array  # (K,) what the outer product of a component's own sample counts in its matrix
-    of_others: Array  # (K,) and that of a sample of another component
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """Samples and components: all pairs (n, K), or some (m,)."""
-
-    component: Array
-    main: Array  # the component of the sample
-    farther: Array  # from the mean without the sample
-    own: Array  # what the sample adds to the scatter of the component, in outer products
-    others: Array  # and to that of its main one, where that is another
-
-    def part(self, samples: Array, components: Array) -> _Pairs:
-        """Some of all pairs."""
-        some = (each[samples, components] for each in (self.farther, self.own, self.others))
-        return _Pairs(components, self.main[samples, 0], *some)
+    of_others: Array  # (K,) and that of a sample of another main component
+    scale: Array  # (K,)
+    log_det: Array  # (K,), after that
+    fit: float  # sum of the log-densities of left-out samples under their components
 
 
 class ShrunkCovariances:
@@ -90,19 +82,15 @@ class ShrunkCovariances:
 
     def __init__(self, rows: InMemoryRows, means: Array, scatter: Array, own: Array) -> None:
         self.rows, self.own, self.mass = rows, own, own.sum(axis=0)
+        self.main = own.argmax(axis=1)
         self.means, self.scatter, self.total = means, scatter, self.mass.sum()
         self.pooled = scatter.sum(axis=0) / self.total
-        self._all = self._pairs()
-        self._component, self._member = np.nonzero(own.T > _TRACE)
-        self._members = self._all.part(self._member, self._component)
+        component, self._members = np.nonzero(own.T > least_part)
+        self._ends = np.searchsorted(component, np.arange(1, len(self.mass) + 1))
+        self._rows_of_members = rows.X[self._members]
+        # Whether no sample has a part in another component than its main one.
+        self._hard = np.array_equal(self.main[self._members], component)
         self._shrunk: dict[Shrinkage, _Shrunk] = {}
-
-    def _pairs(self) -> _Pairs:
-        components, main = np.arange(len(self.mass)), self.own.argmax(axis=1)[:, None]
-        farther = self.mass / np.maximum(self.mass - self.own, _LEAST * self.mass)
-        own = self.own * farther
-        others = np.where(main == components, 0.0, np.take_along_axis(own, main, axis=1))
-        return _Pairs(components, main, farther, own, others)
 
     def best_shrinkage(self, near: Shrinkage | None = None) -> tuple[Shrinkage, int]:
         """The shrinkage under which left-out samples are most probable, and how many were compared.
@@ -127,115 +115,18 @@ class ShrunkCovariances:
 
         Up to a constant. Without its only sample a component does not exist.
         """
-        left = self.mass - self.own
-        with np.errstate(divide="ignore", invalid="ignore"):
-            log_joint = np.log(left) + self.log_densities(shrinkage)
-        log_joint[~(left > _LEAST * self.mass) | np.isnan(log_joint)] = -np.inf
+        shrunk, no_peak = self._with(shrinkage), np.zeros(len(self.mass))
+        mixture = MixtureParameters(no_peak, self.means, shrunk.covariance)
+        common, log_joint = e_step.log_parts(self.rows.X, mixture, self.rows.n_threads, no_peak)
+        without = self._downdates(shrunk.covariance, shrunk.of_own, shrunk.of_others)
+        leave_out_of_shrunk(*without, common, -0.5 * shrunk.log_det, shrunk.scale, log_joint)
         return log_joint
 
-    def log_densities(self, shrinkage: Shrinkage) -> Array:
-        """The same without the weight.
-
-        Matrices are scaled so that a component's own samples, when left out, have the Mahalanobis
-        distances that are expected.
-        """
-        shrunk = self._with(shrinkage)
-        distances, left = self._left_out(shrunk, self._all, self._distances(shrunk))
-        scale, log_det = self._scaled(shrunk, distances[self._member, self._component])
-        return np.asarray(-0.5 * (log_det + np.log(left) + distances / scale))
-
     def _fit(self, shrinkage: Shrinkage) -> float:
-        """The sum of the log-densities of samples under their own components without them.
-
-        Up to a constant: that of their distances, which are those that are expected.
-        """
         try:
-            shrunk = self._with(shrinkage)
+            return self._with(shrinkage).fit
         except IllDefinedCovarianceError:
             return -np.inf
-        distances, left = self._left_out(shrunk, self._members, self._distances_of_members(shrunk))
-        _, log_det = self._scaled(shrunk, distances)
-        own = self.own[self._member, self._component]
-        total = -0.5 * float(self.mass @ log_det + own @ np.log(left))
-        return total if np.isfinite(total) else -np.inf
-
-    def _scaled(self, shrunk: _Shrunk, distances: Array) -> tuple[Array, Array]:
-        """By distances of members (m,): scales, and log-determinants of scaled matrices, (K,)."""
-        own, n_features = self.own[self._member, self._component], self.means.shape[1]
-        sums = np.bincount(self._component, own * distances, minlength=len(self.mass))
-        scale = sums / (self.mass * n_features)
-        return scale, shrunk.covariance.log_det + n_features * np.log(scale)
-
-    def _distances(self, shrunk: _Shrunk) -> Array:
-        """Squared Mahalanobis distances of all samples, (n, K)."""
-        no_peak = np.zeros(len(self.mass))
-        mixture = MixtureParameters(no_peak, self.means, shrunk.covariance)
-        log_density, distances = e_step.log_parts(
-            self.rows.X, mixture, self.rows.n_threads, no_peak
-        )
-        distances += log_density[:, None]
-        distances *= -2.0
-        return distances
-
-    def _distances_of_members(self, shrunk: _Shrunk) -> Array:
-        numbered = enumerate(self._centred_members)
-        whitened = (shrunk.covariance.whiten(each, k) for k, each in numbered)
-        return np.concatenate([np.einsum("ij,ij->i", each, each) for each in whitened])
-
-    @cached_property
-    def _centred_members(self) -> list[Array]:
-        """The members of each component about its mean."""
-        ends = np.searchsorted(self._component, np.arange(1, len(self.mass)))
-        groups = np.split(self._member, ends)
-        same = all(map(np.array_equal, groups, self._of_main))
-        return self._centred_on_main if same else self._centred(groups)
-
-    @cached_property
-    def _of_main(self) -> list[Array]:
-        """The samples whose main component it is, for each component."""
-        return [np.flatnonzero(self._all.main == k) for k in range(len(self.mass))]
-
-    @cached_property
-    def _centred_on_main(self) -> list[Array]:
-        """The same about the mean."""
-        return self._centred(self._of_main)
-
-    def _centred(self, groups: list[Array]) -> list[Array]:
-        return [self.rows.X[which] - mean for which, mean in zip(groups, self.means, strict=True)]
-
-    def _left_out(self, shrunk: _Shrunk, pairs: _Pairs, near: Array) -> tuple[Array, Array]:
-        """Squared distances after a rank-two downdate of the matrices, and factors of determinants.
-
-        Subtracted are the outer product of each sample about the mean, where squared distances are
-        `near`, and that about the mean of its main component.
-        """
-        own = pairs.own * shrunk.of_own[pairs.component]
-        others = pairs.others * shrunk.of_others[pairs.component]
-        both, far = self._from_main(shrunk, pairs, near) if others.any() else (near, near)
-        of_own = np.maximum(1.0 - own * near, _LEAST)
-        of_others = np.maximum(1.0 - others * far, _LEAST)
-        left = np.maximum(of_own * of_others - own * others * both**2, _LEAST)
-        added = own * near**2 * of_others + others * both**2 * (1.0 + own * near)
-        return (near + added / left) * pairs.farther**2, left
-
-    def _from_main(self, shrunk: _Shrunk, pairs: _Pairs, near: Array) -> tuple[Array, Array]:
-        """Products (sample - mean) x precision x (sample - mean of the main component).
-
-        And squared distances from the latter.
-        """
-        covariance = shrunk.covariance
-        each = (covariance.whiten(mean - self.means, k) for k, mean in enumerate(self.means))
-        whitened = np.stack(list(each))
-        between, slopes = np.square(whitened).sum(axis=2), whitened @ covariance.whitening
-        along, beyond = np.empty((2, *self.own.shape))
-        for k, which in enumerate(self._of_main):
-            products = self._centred_on_main[k] @ slopes[:, k].T
-            along[which], beyond[which] = products, products - between[:, k]
-        if near.ndim == 1:
-            some = self._member, self._component
-            along, beyond = along[some], beyond[some]
-        both = near + beyond
-        return both, both + along
 
     def _with(self, shrinkage: Shrinkage) -> _Shrunk:
         if shrinkage not in self._shrunk:
@@ -247,11 +138,42 @@ class ShrunkCovariances:
         fraction = counted / (counted + (1.0 - shrinkage.intensity) * self.mass)
         target = (1.0 - shrinkage.diagonal) * self.pooled
         np.fill_diagonal(target, np.diagonal(self.pooled))
-        of_scatter = (1.0 - fraction) / self.mass
-        matrices = of_scatter[:, None, None] * self.scatter
-        matrices += fraction[:, None, None] * target
+        of_scatter, factors = (1.0 - fraction) / self.mass, np.empty_like(self.scatter)
+        if singular := shrunk_factors(self.scatter, target, of_scatter, fraction, factors):
+            raise IllDefinedCovarianceError(singular)
         of_others = fraction * (1.0 - shrinkage.diagonal) / self.total
-        return _Shrunk(Ellipsoidal.from_dense(matrices), of_scatter + of_others, of_others)
+        return self._scaled(Ellipsoidal(factors), of_scatter + of_others, of_others)
+
+    def _scaled(self, covariance: Ellipsoidal, of_own: Array, of_others: Array) -> _Shrunk:
+        """With the scale by the distances of members."""
+        near, sums = np.empty(len(self._members)), np.empty(len(self.mass))
+        components = self._ends, self.means, covariance.factor
+        own_distances(self._rows_of_members, *components, near, self.rows.n_threads)
+        without = self._downdates(covariance, of_own, of_others, self._hard)
+        log_left = sum_of_members(*without, self._members, self._ends, near, sums)
+        n_features = self.means.shape[1]
+        scale = sums / (self.mass * n_features)
+        log_det = covariance.log_det + n_features * np.log(scale)
+        fit = -0.5 * float(self.mass @ log_det + log_left)
+        fit = fit if np.isfinite(fit) else -np.inf
+        return _Shrunk(covariance, of_own, of_others, scale, log_det, fit)
+
+    def _downdates(
+        self, covariance: Ellipsoidal, of_own: Array, of_others: Array, only_own: bool = False
+    ) -> tuple[Array | None, ...]:
+        """What the kernel needs to know of matrices without a sample.
+
+        These are its component, what outer products of it count, and where that of other components
+        counts at all: products (sample - main mean) x precision x (main mean - mean), (n, K), and
+        squared distances of means, (K, K).
+        """
+        along = between = None
+        if of_others.any() and not only_own:
+            whitened = (self.means[:, None] - self.means) @ covariance.factor
+            between, along = np.square(whitened).sum(axis=2), np.empty_like(self.own)
+            slopes = whitened @ covariance.whitening
+            products_with_slopes(self.rows.X, self.main, self.means, slopes, along)
+        return self.own, self.main, self.mass, of_own, of_others, along, between
 
 
 def _beside(shrinkage: Shrinkage, step: int) -> Shrinkage | None:

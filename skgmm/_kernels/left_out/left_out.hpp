@@ -2,7 +2,18 @@
 #pragma once
 #include <cstdint>
 
+#include "block/kernel.hpp"
+
 namespace skgmm {
+
+// A sample of less weight is no part of the component.
+constexpr double least_part = 1e-12;
+
+// Without a sample at least this fraction of the variance and mass of its component remains.
+constexpr double least_left = 1e-9;
+
+// Without its only sample a component does not exist.
+inline bool exists_without(double own, double mass) { return mass - own > least_left * mass; }
 
 // An E-step of n samples, and what it was done with.
 struct EStep {
@@ -19,6 +30,13 @@ struct EStep {
 // squared distances in matrices of components' own; null where all share one matrix.
 void leave_out(const EStep& now, const double* left_out_peak, const double* shorter,
                double* left_out);
+
+// The same where variances (K, d) are components' own; `factors` (K, d) are reciprocal standard
+// deviations.
+template <typename T>
+void leave_out_of_diagonals(const Rows<T>& rows, const EStep& now, const double* means,
+                            const double* factors, const double* left_out_peak,
+                            const double* shorter, double* left_out);
 
 // A log joint (n, K) becomes responsibilities, and their log-density (n,) is written; a row without
 // a finite number stays as it is.

@@ -1,0 +1,189 @@
+#include "left_out/shrunk.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "left_out/left_out.hpp"
+#include "m_step/factors.hpp"
+#include "m_step/lapack.hpp"
+#include "passes/passes.hpp"
+
+namespace skgmm {
+
+using std::int64_t;
+
+namespace {
+
+// A sample and a component without it.
+struct LeftOut {
+    double distance;  // squared
+    double left;      // the factor of the determinant
+};
+
+// Two outer products are subtracted from the matrix of a component: that of the sample about its
+// mean, and that about the mean of the sample's main component.
+class Downdates {
+public:
+    Downdates(const Assigned& assigned, const Subtracted& subtracted)
+        : of(assigned), subtracted(subtracted) {}
+
+    // `near` is the squared distance from the mean.
+    LeftOut of_pair(int64_t i, int64_t k, double near) const {
+        const double* own_row = of.own + i * of.n_components;
+        const int64_t main = of.main[i];
+        double others = 0.0, both = near, far = near;  // the latter about its main mean
+        if (k != main && subtracted.along) {
+            others = own_row[main] * farther(i, main) * subtracted.of_others[k];
+            const double along = subtracted.along[i * of.n_components + k];
+            both = near + (along - subtracted.between[k * of.n_components + main]);
+            far = both + along;
+        }
+        const double of_others = std::max(1.0 - others * far, least_left);
+        if (own_row[k] == 0.0) return {near + others * both * both / of_others, of_others};
+        const double longer = farther(i, k), own = own_row[k] * longer * subtracted.of_own[k];
+        const double of_own = std::max(1.0 - own * near, least_left);
+        const double left = std::max(of_own * of_others - own * others * both * both, least_left);
+        const double added =
+            own * near * near * of_others + others * both * both * (1.0 + own * near);
+        return {(near + added / left) * longer * longer, left};
+    }
+
+private:
+    // How much farther a sample is from the mean without it.
+    double farther(int64_t i, int64_t k) const {
+        const double own = of.own[i * of.n_components + k], mass = of.mass[k];
+        return mass / std::max(mass - own, least_left * mass);
+    }
+
+    const Assigned& of;
+    const Subtracted& subtracted;
+};
+
+// Samples by their group, and where the groups end.
+void sort_by_group(int64_t n, const int64_t* groups, int64_t K, std::vector<int64_t>& order,
+                   std::vector<int64_t>& ends) {
+    order.resize(n);
+    ends.assign(K + 1, 0);
+    for (int64_t i = 0; i < n; ++i) ++ends[groups[i] + 1];
+    for (int64_t k = 0; k < K; ++k) ends[k + 1] += ends[k];
+    for (int64_t i = 0; i < n; ++i) order[ends[groups[i]]++] = i;
+}
+
+// out (m, n) = left (m, d) right' (n, d), where rows of `right` are so many numbers apart.
+void multiply(int64_t m, int64_t n, int64_t d, const double* left, const double* right,
+              int64_t apart, double* out) {
+    char transposed = 'T', as_is = 'N';  // column by column, all are the transposes
+    int rows = int(n), columns = int(m), inner = int(d), stride = int(apart);
+    double one = 1.0, zero = 0.0;
+    lapack.dgemm(&transposed, &as_is, &rows, &columns, &inner, &one, const_cast<double*>(right),
+                 &stride, const_cast<double*>(left), &inner, &zero, out, &rows);
+}
+
+}  // namespace
+
+std::vector<int64_t> shrunk_factors(int64_t K, int64_t d, const double* scatter,
+                                    const double* target, const double* of_scatter,
+                                    const double* of_target, double* factors) {
+    std::vector<int64_t> singular;
+    std::vector<double> matrix(d * d);
+    for (int64_t k = 0; k < K; ++k) {
+        const double *own = scatter + k * d * d, a = of_scatter[k], b = of_target[k];
+        for (int64_t i = 0; i < d * d; ++i) matrix[i] = a * own[i] + b * target[i];
+        if (!factor_of_matrix(d, matrix.data(), factors + k * d * d)) singular.push_back(k);
+    }
+    return singular;
+}
+
+template <typename T>
+void own_distances(const Rows<T>& rows, const int64_t* ends, int64_t K, const double* means,
+                   const double* factors, int64_t n_threads, double* out) {
+    const int64_t d = rows.n_features;
+    const double no_peak = 0.0;
+    for_chunks(0, K, n_threads, [&](int64_t k, int64_t, int64_t) {
+        const int64_t first = k > 0 ? ends[k - 1] : 0, n = ends[k] - first;
+        const Rows<T> own{rows.data + first * rows.row_stride,
+                          n,
+                          d,
+                          rows.row_stride,
+                          rows.column_stride,
+                          nullptr};
+        const PackedMixture mixture(1, d, Factor::triangular, means + k * d, factors + k * d * d, 1,
+                                    &no_peak);
+        Values<T> values{};
+        values.log_density = out + first;
+        const bool lost = write_rows(own, mixture.mixture, values, 1) >= 0;
+        for (int64_t i = first; i < ends[k]; ++i)
+            out[i] = lost ? std::numeric_limits<double>::infinity() : -2.0 * out[i];
+    });
+}
+
+template <typename T>
+void products_with_slopes(const Rows<T>& rows, const int64_t* main, int64_t K, const double* means,
+                          const double* slopes, double* out) {
+    const int64_t d = rows.n_features;
+    std::vector<int64_t> order, ends;
+    sort_by_group(rows.n_samples, main, K, order, ends);
+    std::vector<double> centred, products;
+    for (int64_t k = 0, first = 0; k < K; first = ends[k++]) {
+        const int64_t n_own = ends[k] - first;
+        if (n_own == 0) continue;
+        centred.resize(n_own * d);
+        products.resize(n_own * K);
+        for (int64_t i = 0; i < n_own; ++i) {
+            const T* row = rows.data + order[first + i] * rows.row_stride;
+            for (int64_t j = 0; j < d; ++j)
+                centred[i * d + j] = double(row[j * rows.column_stride]) - means[k * d + j];
+        }
+        multiply(n_own, K, d, centred.data(), slopes + k * d, K * d, products.data());
+        for (int64_t i = 0; i < n_own; ++i)
+            std::copy_n(products.data() + i * K, K, out + order[first + i] * K);
+    }
+}
+
+double sum_of_members(const Assigned& assigned, const Members& members,
+                      const Subtracted& subtracted, const double* near, double* sums) {
+    const Downdates downdates(assigned, subtracted);
+    double log_left = 0.0;
+    for (int64_t k = 0, m = 0; k < assigned.n_components; ++k) {
+        sums[k] = 0.0;
+        for (; m < members.ends[k]; ++m) {
+            const int64_t i = members.samples[m];
+            const double own = assigned.own[i * assigned.n_components + k];
+            const LeftOut without = downdates.of_pair(i, k, near[m]);
+            sums[k] += own * without.distance;
+            log_left += own * std::log(without.left);
+        }
+    }
+    return log_left;
+}
+
+void leave_out_of_shrunk(const Assigned& assigned, const Subtracted& subtracted,
+                         const double* common, const double* peak, const double* scale,
+                         double* log_joint) {
+    const int64_t K = assigned.n_components;
+    const Downdates downdates(assigned, subtracted);
+    std::vector<double> log_mass(K);
+    for (int64_t k = 0; k < K; ++k) log_mass[k] = std::log(assigned.mass[k]);
+    for (int64_t i = 0; i < assigned.n_samples; ++i)
+        for (int64_t k = 0; k < K; ++k) {
+            const double own = assigned.own[i * K + k], mass = assigned.mass[k];
+            double& out = log_joint[i * K + k];
+            const LeftOut without = downdates.of_pair(i, k, -2.0 * (out + common[i]));
+            const double log_weight = own == 0.0 ? log_mass[k] : std::log(mass - own);
+            const double log_det = without.left == 1.0 ? 0.0 : std::log(without.left);
+            out = log_weight + peak[k] - 0.5 * (log_det + without.distance / scale[k]);
+            if (!exists_without(own, mass) || std::isnan(out))
+                out = -std::numeric_limits<double>::infinity();
+        }
+}
+
+#define SKGMM_SHRUNK_OF(T)                                                                        \
+    template void own_distances(const Rows<T>&, const int64_t*, int64_t, const double*,           \
+                                const double*, int64_t, double*);                                 \
+    template void products_with_slopes(const Rows<T>&, const int64_t*, int64_t, const double*,    \
+                                       const double*, double*);
+SKGMM_SHRUNK_OF(float)
+SKGMM_SHRUNK_OF(double)
+
+}  // namespace skgmm
