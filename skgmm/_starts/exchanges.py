@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from skgmm._kernels._native import own_distances
 from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.budget import Budget, work_of_exchanges
-from skgmm._starts.methods import EmptyStartError, start_of
+from skgmm._starts.partition_moments import PartitionMoments
 from skgmm.covariance import IllDefinedCovarianceError
 
 # A sample must leave at least this fraction of the determinant.
@@ -44,15 +45,17 @@ def exchanged(
         The components that a sample may belong to.
     """
     K = possible.shape[1]
-    parameters = start_of(objective, labels, K)
+    moments = PartitionMoments(objective, K)
+    parameters = objective.maximise(moments.of(labels), None)
     which = np.flatnonzero(possible.sum(axis=1) > 1)
     labels, possible = labels.copy(), possible[which]
+    pairs = _Pairs(objective, which, possible | (labels[which][:, None] == np.arange(K)))
     work = work_of_exchanges(objective, K, len(which))
     for n_rounds in range(_ROUNDS):
         if budget.exhausted and n_rounds >= _FEWEST_ROUNDS:
             break
         budget.spend(work)
-        gains = np.where(possible, _gains(objective, parameters, labels, which), 0.0)
+        gains = np.where(possible, pairs.gains(parameters, labels), 0.0)
         chosen = _apart(gains, labels[which])
         if not chosen:
             break
@@ -60,8 +63,8 @@ def exchanged(
             possible[one] = False  # no sample goes back and forth
             labels[which[one]] = into
         try:
-            parameters = start_of(objective, labels, K)
-        except (IllDefinedCovarianceError, EmptyStartError):  # too few samples are left in one
+            parameters = objective.maximise(moments.of(labels), None)
+        except IllDefinedCovarianceError:  # too few samples are left in one
             break
     return parameters
 
@@ -79,34 +82,43 @@ def _apart(gains: Array, labels: Array) -> list[tuple[int, int]]:
     return chosen
 
 
-def _gains(
-    objective: Objective, parameters: MixtureParameters, labels: Array, which: Array
-) -> Array:
-    """What the classification likelihood gains if a sample changes its component, in nats, (m, K).
+class _Pairs:
+    """Samples, and the components that each may be in."""
 
-    Zero for its own component.
-    """
-    rows = objective.rows
-    assert isinstance(rows, InMemoryRows)
-    weights = rows.weights
-    X, moved, d = rows.X[which], weights[which][:, None], parameters.n_features
-    mass = np.bincount(labels, weights, minlength=parameters.n_components)
-    distances = np.stack(
-        [
-            (parameters.covariance.whiten(X - mean, k) ** 2).sum(axis=1)
-            for k, mean in enumerate(parameters.means)
-        ],
-        axis=1,
-    )
-    own = np.arange(parameters.n_components) == labels[which][:, None]
-    after = mass + np.where(own, -moved, moved)
-    ratio = np.where(own, -moved, moved) / after
-    log_det = np.log(np.maximum(1.0 + ratio * distances, _LEAST))  # of the scatter matrix
-    # Each component has its mass times (log weight - half the log-determinant of its covariance).
-    change = after * np.log(after) - mass * np.log(mass)
-    change -= 0.5 * (
-        after * (log_det - d * np.log(after / mass))
-        + (after - mass) * parameters.covariance.log_det
-    )
-    lost = change[own][:, None]
-    return np.asarray(np.where(own, 0.0, change + lost))
+    def __init__(self, objective: Objective, which: Array, allowed: Array) -> None:
+        rows = objective.rows
+        assert isinstance(rows, InMemoryRows)
+        self.rows, self.which = rows, which
+        self.component, self.sample = np.nonzero(allowed.T)
+        self.X = rows.X[which[self.sample]]
+        self.ends = np.cumsum(np.bincount(self.component, minlength=allowed.shape[1]))
+
+    def gains(self, parameters: MixtureParameters, labels: Array) -> Array:
+        """What the classification likelihood gains if a sample changes its component.
+
+        In nats, (m, K); zero for its own component, and without meaning where it is not allowed.
+        """
+        weights, K, d = self.rows.weights, parameters.n_components, parameters.n_features
+        mass = np.bincount(labels, weights, minlength=K)
+        own, moved = np.arange(K) == labels[self.which][:, None], weights[self.which][:, None]
+        signed = np.where(own, -moved, moved)
+        after = mass + signed
+        ratio = signed / after
+        distances = self._distances(parameters)
+        log_det = np.log(np.maximum(1.0 + ratio * distances, _LEAST))  # of the scatter matrix
+        # Each component has its mass times (log weight - half the log-determinant of its
+        # covariance).
+        change = after * np.log(after) - mass * np.log(mass)
+        change -= 0.5 * (
+            after * (log_det - d * np.log(after / mass)) + signed * parameters.covariance.log_det
+        )
+        lost = change[own][:, None]
+        return np.asarray(np.where(own, 0.0, change + lost))
+
+    def _distances(self, parameters: MixtureParameters) -> Array:
+        """Squared Mahalanobis distances, (m, K)."""
+        distances, out = np.empty(len(self.X)), np.zeros((len(self.which), parameters.n_components))
+        components = self.ends, parameters.means, parameters.covariance.kernel_factors
+        own_distances(self.X, *components, distances, self.rows.n_threads)
+        out[self.sample, self.component] = distances
+        return out

@@ -32,7 +32,7 @@ from skgmm._starts.budget import (
     work_of_passes,
     work_of_shrinkage,
 )
-from skgmm._starts.methods import EmptyStartError, moments_of_partition
+from skgmm._starts.partition_moments import PartitionMoments
 from skgmm._starts.shrunk_covariances import Shrinkage, ShrunkCovariances
 from skgmm._starts.side_by_side import Start
 from skgmm.covariance import IllDefinedCovarianceError
@@ -116,6 +116,7 @@ class LeftOutClusters:
         """
         labels = self.objective.rows.labels(parameters).astype(np.int64)
         shrinkage, chosen_for, seen, error = None, labels, set[bytes](), 1.0
+        moments = PartitionMoments(self.objective, self.n_components)
         while len(seen) < _STEPS and labels.tobytes() not in seen and self._affordable(0.0):
             seen.add(labels.tobytes())
             self.budget.spend(work_of_passes(self.objective, self.n_components, 1, 1))
@@ -123,12 +124,12 @@ class LeftOutClusters:
                 mass = np.bincount(labels, self.weights, minlength=self.n_components)
                 if mass.min() <= self.least:
                     return
-                components = self._components(labels)
+                components = self._components(labels, moments.of(labels))
                 if shrinkage is None or np.mean(labels != chosen_for) > _MOVED:
                     shrinkage, chosen_for = self._best_shrinkage(components, shrinkage), labels
                 self.budget.spend(work_of_classification(self.objective, self.n_components))
                 log_joint = components.log_joint(shrinkage)
-            except (IllDefinedCovarianceError, EmptyStartError):
+            except IllDefinedCovarianceError:
                 return
             partition = Partition.of(labels, log_joint, self.weights)
             yield partition
@@ -150,10 +151,9 @@ class LeftOutClusters:
             if passed:
                 yield max(passed, key=lambda one: one.fit)
 
-    def _components(self, labels: Array) -> ShrunkCovariances:
+    def _components(self, labels: Array, moments: Moments) -> ShrunkCovariances:
         own = np.zeros((len(labels), self.n_components))
         own[np.arange(len(labels)), labels] = self.weights
-        moments = moments_of_partition(self.objective, labels, self.n_components)
         return ShrunkCovariances(self.rows, moments.mean, moments.scatter, own)
 
     def _best_shrinkage(self, components: ShrunkCovariances, near: Shrinkage | None) -> Shrinkage:

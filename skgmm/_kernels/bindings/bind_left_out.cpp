@@ -1,6 +1,7 @@
 #include "bindings/bind.hpp"
 #include "bindings/gil.hpp"
 #include "left_out/left_out.hpp"
+#include "left_out/reassign.hpp"
 #include "left_out/shrunk.hpp"
 
 using namespace skgmm;
@@ -79,8 +80,16 @@ std::vector<int64_t> factors_of_shrunk(Factors scatter, Table target, Vector of_
     return singular;
 }
 
-// Of ascending numbers, the last of which is n.
-const int64_t* checked(const Labels& ends, int64_t K, int64_t n) {
+// As many numbers as are needed, from 0 to below `end`.
+const int64_t* checked_numbers(const Labels& numbers, int64_t n_needed, int64_t end) {
+    require(int64_t(numbers.shape(0)) == n_needed, "numbers: one for each sample");
+    for (int64_t i = 0; i < n_needed; ++i)
+        require(numbers.data()[i] >= 0 && numbers.data()[i] < end, "numbers: of those there are");
+    return numbers.data();
+}
+
+// Ascending numbers, the last of which is n.
+const int64_t* checked_ends(const Labels& ends, int64_t K, int64_t n) {
     require(int64_t(ends.shape(0)) == K && K > 0, "ends: one for each component");
     for (int64_t k = 0, before = 0; k < K; before = ends.data()[k++])
         require(ends.data()[k] >= before, "ends: ascending");
@@ -96,17 +105,10 @@ void distances_of_own(Matrix<T> X, Labels ends, Table means, Factors factors, Ou
     require(rows.n_features == d, "means: as many features as X");
     require(int64_t(factors.size()) == K * d * d, "factors: (K, d, d)");
     require(int64_t(out.size()) == n, "out: one for each row");
-    checked(ends, K, n);
+    checked_ends(ends, K, n);
     without_gil([&] {
         own_distances(rows, ends.data(), K, means.data(), factors.data(), n_threads, out.data());
     });
-}
-
-const int64_t* checked_groups(const Labels& groups, int64_t n, int64_t K) {
-    require(int64_t(groups.shape(0)) == n, "main: one for each sample");
-    for (int64_t i = 0; i < n; ++i)
-        require(groups.data()[i] >= 0 && groups.data()[i] < K, "main: a component");
-    return groups.data();
 }
 
 template <typename T>
@@ -116,7 +118,7 @@ void slopes_times_rows(Matrix<T> X, Labels main, Table means, Factors slopes, Ou
     require(rows.n_features == d, "means: as many features as X");
     require(int64_t(slopes.size()) == K * K * d, "slopes: (K, K, d)");
     require(int64_t(out.size()) == rows.n_samples * K, "out: (n, K)");
-    checked_groups(main, rows.n_samples, K);
+    checked_numbers(main, rows.n_samples, K);
     without_gil([&] {
         products_with_slopes(rows, main.data(), K, means.data(), slopes.data(), out.data());
     });
@@ -125,7 +127,7 @@ void slopes_times_rows(Matrix<T> X, Labels main, Table means, Factors slopes, Ou
 Assigned assigned_of(const Table& own, const Labels& main, const Vector& mass) {
     const int64_t n = own.shape(0), K = own.shape(1);
     require(int64_t(mass.shape(0)) == K, "mass: one for each component");
-    return {n, K, own.data(), checked_groups(main, n, K), mass.data()};
+    return {n, K, own.data(), checked_numbers(main, n, K), mass.data()};
 }
 
 Subtracted subtracted_of(const Assigned& of, const Vector& of_own, const Vector& of_others,
@@ -144,10 +146,10 @@ double sum_members(Table own, Labels main, Vector mass, Vector of_own, Vector of
     const Assigned assigned = assigned_of(own, main, mass);
     const Subtracted subtracted = subtracted_of(assigned, of_own, of_others, along, between);
     const int64_t m = samples.shape(0);
-    checked_groups(samples, m, assigned.n_samples);
+    checked_numbers(samples, m, assigned.n_samples);
     require(int64_t(near.shape(0)) == m, "near: as samples");
     require(int64_t(sums.shape(0)) == assigned.n_components, "sums: one for each component");
-    const Members members{samples.data(), checked(ends, assigned.n_components, m)};
+    const Members members{samples.data(), checked_ends(ends, assigned.n_components, m)};
     double log_left = 0.0;
     without_gil([&] {
         log_left = sum_of_members(assigned, members, subtracted, near.data(), sums.data());
@@ -172,9 +174,28 @@ void left_out_of_shrunk(Table own, Labels main, Vector mass, Vector of_own, Vect
 }
 
 template <typename T>
+void reassigned(Matrix<T> X, std::optional<Vector> weights, Labels moved, Labels before,
+                Labels after, Vector floor, OutVector mass, OutTable means, Out<double> scatter) {
+    const Rows<T> rows = rows_of<T>(X, weights);
+    const int64_t n = rows.n_samples, d = rows.n_features, K = mass.shape(0);
+    const int64_t n_moved = moved.shape(0);
+    checked_numbers(moved, n_moved, n);
+    checked_numbers(before, n, K);
+    checked_numbers(after, n, K);
+    require(int64_t(floor.shape(0)) == d && int64_t(means.size()) == K * d &&
+                int64_t(scatter.size()) == K * d * d,
+            "floor, means, scatter: (d,), (K, d), (K, d, d)");
+    without_gil([&] {
+        reassign(rows, n_moved, moved.data(), before.data(), after.data(), floor.data(),
+                 mass.data(), means.data(), scatter.data());
+    });
+}
+
+template <typename T>
 void bind_of_rows(nb::module_& m) {
     def(m, "leave_out_of_diagonals", &left_out_of_diagonals<T>);
     def(m, "own_distances", &distances_of_own<T>);
+    def(m, "reassign", &reassigned<T>);
     def(m, "products_with_slopes", &slopes_times_rows<T>);
 }
 
