@@ -5,7 +5,6 @@ unit_rows: int
 most_passes: int
 far_away: float
 least_noise: float
-least_part: float
 
 # All other functions, by position: what they take is said where they are bound, in bindings/.
 def __getattr__(name: str) -> Any: ...

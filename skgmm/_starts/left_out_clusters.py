@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skgmm._kernels._native import normalise
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._objective import Objective
@@ -49,6 +48,9 @@ _FEWEST_STEPS = 4
 # A sample may belong to a component of at least this responsibility when it is left out.
 _POSSIBLE = 0.25
 
+# Responsibilities are those of larger logarithms: the exponential of less takes many times as long.
+_UNDERFLOWS = -700.0
+
 # Clusters have been found if left-out samples are expected to be in the wrong one no more often.
 _UNCERTAIN = 0.02
 
@@ -58,6 +60,7 @@ class Partition:
     """A component for each sample."""
 
     labels: Array  # (n,)
+    following: Array  # (n,), the components that left-out samples belong to most probably
     possible: Array  # bool, (n, K): which components a left-out sample may belong to
     fit: float  # mean log-density of left-out samples, up to a constant
     error: float  # the fraction of them that is expected to be in the wrong component
@@ -65,14 +68,18 @@ class Partition:
     @classmethod
     def of(cls, labels: Array, log_joint: Array, weights: Array) -> Partition:
         """From the log of weight x density of left-out samples, (n, K)."""
-        responsibilities, log_density = log_joint.copy(), np.empty(len(labels))
-        normalise(responsibilities, log_density)
+        following = log_joint.argmax(axis=1)
+        top = log_joint[np.arange(len(labels)), following]
+        relative = log_joint - top[:, None]
+        np.exp(np.maximum(relative, _UNDERFLOWS, out=relative), out=relative)
+        total = relative.sum(axis=1)
         fractions = weights / weights.sum()
         return cls(
             labels,
-            responsibilities >= _POSSIBLE,
-            float(fractions @ log_density),
-            float(1.0 - fractions @ responsibilities.max(axis=1)),
+            following,
+            relative >= _POSSIBLE * total[:, None],
+            float(fractions @ (top + np.log(total))),
+            float(1.0 - fractions @ (1.0 / total)),
         )
 
 
@@ -135,7 +142,7 @@ class LeftOutClusters:
                 return
             partition = Partition.of(labels, log_joint, self.weights)
             yield partition
-            labels, error = log_joint.argmax(axis=1), partition.error
+            labels, error = partition.following, partition.error
         self._found |= labels.tobytes() in seen and error < _UNCERTAIN
 
     def _from_others(self, starts: Iterator[Start]) -> Iterator[Partition]:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skgmm._kernels._native import (
-    least_part,
+    find_members,
     leave_out_of_shrunk,
     own_distances,
     products_with_slopes,
@@ -81,13 +81,16 @@ class ShrunkCovariances:
     """
 
     def __init__(self, rows: InMemoryRows, means: Array, scatter: Array, own: Array) -> None:
-        self.rows, self.own, self.mass = rows, own, own.sum(axis=0)
-        self.main = own.argmax(axis=1)
-        self.means, self.scatter, self.total = means, scatter, self.mass.sum()
+        (n, K), self.rows, self.own = own.shape, rows, own
+        self.means, self.scatter, self.mass = means, scatter, own.sum(axis=0)
+        self.total = self.mass.sum()
         self.pooled = scatter.sum(axis=0) / self.total
-        component, self._members = np.nonzero(own.T > least_part)
-        self._ends = np.searchsorted(component, np.arange(1, len(self.mass) + 1))
+        # The component of which each sample has the largest part, and the samples of each.
+        self.main, self._ends, members = np.empty(n, int), np.empty(K, int), np.empty(n * K, int)
+        find_members(own, self.main, members, self._ends)
+        self._members = members[: self._ends[-1]].copy()
         self._rows_of_members = rows.X[self._members]
+        component = np.repeat(np.arange(K), np.diff(self._ends, prepend=0))
         # Whether no sample has a part in another component than its main one.
         self._hard = np.array_equal(self.main[self._members], component)
         self._shrunk: dict[Shrinkage, _Shrunk] = {}

@@ -35,9 +35,8 @@ class BuiltIn(Structure):
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         # Free, or equal for all components, or those of a sphere or the features.
-        volumes, shapes, rotations = (
-            {"V": n_components, "E": 1, "I": 0}[letter] for letter in self.m_step
-        )
+        free = {"V": n_components, "E": 1, "I": 0}
+        volumes, shapes, rotations = map(free.__getitem__, self.m_step)
         angles = n_features * (n_features - 1) // 2
         return volumes + shapes * (n_features - 1) + rotations * angles
 

@@ -9,6 +9,7 @@ using namespace skgmm;
 namespace {
 
 using OutTable = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using OutLabels = nb::ndarray<int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using OutVector = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 EStep e_step_of(const Vector& weights, const Table& responsibilities, const Table& log_joint,
@@ -63,6 +64,16 @@ void normalised(OutTable log_joint, OutVector log_density) {
     const int64_t n = log_joint.shape(0), K = log_joint.shape(1);
     require(K > 0 && int64_t(log_density.size()) == n, "log_density: one for each row");
     without_gil([&] { normalise(n, K, log_joint.data(), log_density.data()); });
+}
+
+void members(Table own, OutLabels main, OutLabels samples, OutLabels ends) {
+    const size_t n = own.shape(0), K = own.shape(1);
+    require(n > 0 && K > 0, "own: of one sample or more");
+    require(main.shape(0) == n, "main: one for each sample");
+    require(samples.shape(0) == n * K && ends.shape(0) == K, "samples, ends: (n x K,), (K,)");
+    without_gil([&] {
+        find_members(int64_t(n), int64_t(K), own.data(), main.data(), samples.data(), ends.data());
+    });
 }
 
 std::vector<int64_t> factors_of_shrunk(Factors scatter, Table target, Vector of_scatter,
@@ -202,11 +213,11 @@ void bind_of_rows(nb::module_& m) {
 }  // namespace
 
 void skgmm::bind_left_out(nb::module_& m) {
-    m.attr("least_part") = least_part;
     bind_of_rows<double>(m);
     bind_of_rows<float>(m);
     def(m, "leave_out", &left_out);
     def(m, "normalise", &normalised);
+    def(m, "find_members", &members);
     def(m, "shrunk_factors", &factors_of_shrunk);
     def(m, "sum_of_members", &sum_members);
     def(m, "leave_out_of_shrunk", &left_out_of_shrunk);

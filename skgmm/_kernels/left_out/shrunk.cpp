@@ -39,6 +39,7 @@ public:
             both = near + (along - subtracted.between[k * of.n_components + main]);
             far = both + along;
         }
+        if (own_row[k] == 0.0 && others == 0.0) return {near, 1.0};
         const double of_others = std::max(1.0 - others * far, least_left);
         if (own_row[k] == 0.0) return {near + others * both * both / of_others, of_others};
         const double longer = farther(i, k), own = own_row[k] * longer * subtracted.of_own[k];
@@ -93,6 +94,24 @@ std::vector<int64_t> shrunk_factors(int64_t K, int64_t d, const double* scatter,
         if (!factor_of_matrix(d, matrix.data(), factors + k * d * d)) singular.push_back(k);
     }
     return singular;
+}
+
+void find_members(int64_t n, int64_t K, const double* own, int64_t* main, int64_t* samples,
+                  int64_t* ends) {
+    std::fill(ends, ends + K, 0);
+    for (int64_t i = 0; i < n; ++i) {
+        const double* row = own + i * K;
+        main[i] = std::max_element(row, row + K) - row;
+        for (int64_t k = 0; k < K; ++k) ends[k] += row[k] > least_part;
+    }
+    std::vector<int64_t> next(K, 0);
+    for (int64_t k = 1; k < K; ++k) {
+        next[k] = ends[k - 1];
+        ends[k] += ends[k - 1];
+    }
+    for (int64_t i = 0; i < n; ++i)
+        for (int64_t k = 0; k < K; ++k)
+            if (own[i * K + k] > least_part) samples[next[k]++] = i;
 }
 
 template <typename T>
@@ -163,8 +182,11 @@ void leave_out_of_shrunk(const Assigned& assigned, const Subtracted& subtracted,
                          double* log_joint) {
     const int64_t K = assigned.n_components;
     const Downdates downdates(assigned, subtracted);
-    std::vector<double> log_mass(K);
-    for (int64_t k = 0; k < K; ++k) log_mass[k] = std::log(assigned.mass[k]);
+    std::vector<double> log_mass(K), part(K);  // of a squared distance
+    for (int64_t k = 0; k < K; ++k) {
+        log_mass[k] = std::log(assigned.mass[k]);
+        part[k] = 1.0 / scale[k];
+    }
     for (int64_t i = 0; i < assigned.n_samples; ++i)
         for (int64_t k = 0; k < K; ++k) {
             const double own = assigned.own[i * K + k], mass = assigned.mass[k];
@@ -172,7 +194,7 @@ void leave_out_of_shrunk(const Assigned& assigned, const Subtracted& subtracted,
             const LeftOut without = downdates.of_pair(i, k, -2.0 * (out + common[i]));
             const double log_weight = own == 0.0 ? log_mass[k] : std::log(mass - own);
             const double log_det = without.left == 1.0 ? 0.0 : std::log(without.left);
-            out = log_weight + peak[k] - 0.5 * (log_det + without.distance / scale[k]);
+            out = log_weight + peak[k] - 0.5 * (log_det + without.distance * part[k]);
             if (!exists_without(own, mass) || std::isnan(out))
                 out = -std::numeric_limits<double>::infinity();
         }

@@ -22,6 +22,11 @@ struct Members {
     const std::int64_t* ends;     // (K,), where the pairs of each component end
 };
 
+// The component of which each sample has the largest part, (n,), and the members of components:
+// `samples` has room for n x K.
+void find_members(std::int64_t n, std::int64_t K, const double* own, std::int64_t* main,
+                  std::int64_t* samples, std::int64_t* ends);
+
 // What is subtracted from the matrices of components.
 struct Subtracted {
     const double* of_own;     // (K,), what the outer product of a sample counts in its component
