@@ -98,7 +98,7 @@ class LeftOutClusters:
         self.objective, self.rows, self.weights = objective, rows, rows.weights
         self.n_components, self.budget = n_components, budget
         self.least = objective.structure.minimum_rows(1, rows.n_features) + 1.0
-        self._shrinkage: Shrinkage | None = None
+        self._last_shrinkage: Shrinkage | None = None
         self._found = False  # whether clusters have been found
         self._patient = False  # whether the budget was increased, because none were found
 
@@ -123,7 +123,7 @@ class LeftOutClusters:
         It ends where a component has too few samples for a covariance matrix.
         """
         labels = self.objective.rows.labels(parameters).astype(np.int64)
-        chosen_for, seen, error = None, set[bytes](), 1.0
+        shrinkage, chosen_for, seen, error = None, labels, set[bytes](), 1.0
         moments = PartitionMoments(self.objective, self.n_components)
         while len(seen) < _STEPS and labels.tobytes() not in seen and self._affordable(0.0):
             seen.add(labels.tobytes())
@@ -133,11 +133,10 @@ class LeftOutClusters:
                 if mass.min() <= self.least:
                     return
                 components = self._components(labels, moments.of(labels))
-                if chosen_for is None or np.mean(labels != chosen_for) > _MOVED:
-                    self._choose_shrinkage(components)
-                    chosen_for = labels
+                if shrinkage is None or np.mean(labels != chosen_for) > _MOVED:
+                    shrinkage, chosen_for = self._best_shrinkage(components), labels
                 self.budget.spend(work_of_classification(self.objective, self.n_components))
-                log_joint = components.log_joint(self._shrinkage)
+                log_joint = components.log_joint(shrinkage)
             except IllDefinedCovarianceError:
                 return
             partition = Partition.of(labels, log_joint, self.weights)
@@ -165,10 +164,12 @@ class LeftOutClusters:
         own[np.arange(len(labels)), labels] = self.weights
         return ShrunkCovariances(self.rows, moments.mean, moments.scatter, own)
 
-    def _choose_shrinkage(self, components: ShrunkCovariances) -> None:
-        """The best one, near that of the partition before."""
-        self._shrinkage, n_compared = components.best_shrinkage(self._shrinkage)
+    def _best_shrinkage(self, components: ShrunkCovariances) -> Shrinkage:
+        """It is sought near the last one, which may be that of another start."""
+        found, n_compared = components.best_shrinkage(self._last_shrinkage)
         self.budget.spend(n_compared * work_of_shrinkage(self.objective, self.n_components))
+        self._last_shrinkage = found
+        return found
 
     def _affordable(self, work: float) -> bool:
         """Whether so much is within the budget, which is increased if no clusters were found."""

@@ -86,7 +86,7 @@ class ShrunkCovariances:
         self.total = self.mass.sum()
         self.pooled = scatter.sum(axis=0) / self.total
         # The component of which each sample has the largest part, and the samples of each.
-        self.main, self._ends, members = np.empty(n, int), np.empty(K, int), np.empty(n * K, int)
+        self.main, members, self._ends = (np.empty(m, np.int64) for m in (n, n * K, K))
         find_members(own, self.main, members, self._ends)
         self._members = members[: self._ends[-1]].copy()
         self._rows_of_members = rows.X[self._members]
@@ -150,7 +150,7 @@ class ShrunkCovariances:
     def _scaled(self, covariance: Ellipsoidal, of_own: Array, of_others: Array) -> _Shrunk:
         """With the scale by the distances of members."""
         near, sums = np.empty(len(self._members)), np.empty(len(self.mass))
-        components = self._ends, self.means, covariance.factor
+        components = self._ends, self.means, covariance.kernel_factors
         own_distances(self._rows_of_members, *components, near, self.rows.n_threads)
         without = self._downdates(covariance, of_own, of_others, self._hard)
         log_left = sum_of_members(*without, self._members, self._ends, near, sums)
@@ -172,7 +172,7 @@ class ShrunkCovariances:
         """
         along = between = None
         if of_others.any() and not only_own:
-            whitened = (self.means[:, None] - self.means) @ covariance.factor
+            whitened = (self.means[:, None] - self.means) @ covariance.kernel_factors
             between, along = np.square(whitened).sum(axis=2), np.empty_like(self.own)
             slopes = whitened @ covariance.whitening
             products_with_slopes(self.rows.X, self.main, self.means, slopes, along)
