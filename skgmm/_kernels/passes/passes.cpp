@@ -167,7 +167,7 @@ constexpr int64_t worth_sorting = 500;
 template <typename T>
 struct SortedRows {
     SortedRows(const Rows<T>& given, const int64_t* labels_, int64_t K)
-        : n(given.n_samples), d(given.n_features), values(n * d), labels(n) {
+        : n(given.n_samples), d(given.n_features), values(new T[n * d]), labels(n) {
         const auto group = [&](int64_t i) { return std::clamp(labels_[i], int64_t(-1), K) + 1; };
         std::vector<int64_t> next(K + 3, 0);
         for (int64_t i = 0; i < n; ++i) ++next[group(i) + 1];
@@ -192,11 +192,11 @@ struct SortedRows {
 
     Rows<T> part(int64_t first, int64_t last) const {
         const double* weight = weights.empty() ? nullptr : weights.data() + first;
-        return {values.data() + first * d, last - first, d, d, 1, weight};
+        return {values.get() + first * d, last - first, d, d, 1, weight};
     }
 
     int64_t n, d;
-    std::vector<T> values;
+    std::unique_ptr<T[]> values;  // not zeroed first
     std::vector<double> weights;
     std::vector<int64_t> labels;
 };
