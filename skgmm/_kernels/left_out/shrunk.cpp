@@ -21,44 +21,47 @@ struct LeftOut {
     double left;      // the factor of the determinant
 };
 
-// Two outer products are subtracted from the matrix of a component: that of the sample about its
+// Two outer products of a sample are subtracted from the matrix of a component: that about its
 // mean, and that about the mean of the sample's main component.
 class Downdates {
 public:
-    Downdates(const Assigned& assigned, const Subtracted& subtracted)
-        : of(assigned), subtracted(subtracted) {}
+    Downdates(const Assigned& assigned, const Subtracted& subtracted, int64_t sample)
+        : of(assigned), subtracted(subtracted), i(sample), main(of.main[i]) {
+        of_main = own(main) * farther(main);
+    }
 
     // `near` is the squared distance from the mean.
-    LeftOut of_pair(int64_t i, int64_t k, double near) const {
-        const double* own_row = of.own + i * of.n_components;
-        const int64_t main = of.main[i];
+    LeftOut of_component(int64_t k, double near) const {
         double others = 0.0, both = near, far = near;  // the latter about its main mean
         if (k != main && subtracted.along) {
-            others = own_row[main] * farther(i, main) * subtracted.of_others[k];
+            others = of_main * subtracted.of_others[k];
             const double along = subtracted.along[i * of.n_components + k];
             both = near + (along - subtracted.between[k * of.n_components + main]);
             far = both + along;
         }
-        if (own_row[k] == 0.0 && others == 0.0) return {near, 1.0};
+        if (own(k) == 0.0 && others == 0.0) return {near, 1.0};
         const double of_others = std::max(1.0 - others * far, least_left);
-        if (own_row[k] == 0.0) return {near + others * both * both / of_others, of_others};
-        const double longer = farther(i, k), own = own_row[k] * longer * subtracted.of_own[k];
-        const double of_own = std::max(1.0 - own * near, least_left);
-        const double left = std::max(of_own * of_others - own * others * both * both, least_left);
+        if (own(k) == 0.0) return {near + others * both * both / of_others, of_others};
+        const double longer = farther(k), outer = own(k) * longer * subtracted.of_own[k];
+        const double of_own = std::max(1.0 - outer * near, least_left);
+        const double left = std::max(of_own * of_others - outer * others * both * both, least_left);
         const double added =
-            own * near * near * of_others + others * both * both * (1.0 + own * near);
+            outer * near * near * of_others + others * both * both * (1.0 + outer * near);
         return {(near + added / left) * longer * longer, left};
     }
 
+    double own(int64_t k) const { return of.own[i * of.n_components + k]; }
+
 private:
-    // How much farther a sample is from the mean without it.
-    double farther(int64_t i, int64_t k) const {
-        const double own = of.own[i * of.n_components + k], mass = of.mass[k];
-        return mass / std::max(mass - own, least_left * mass);
+    // How much farther the sample is from the mean without it.
+    double farther(int64_t k) const {
+        return of.mass[k] / std::max(of.mass[k] - own(k), least_left * of.mass[k]);
     }
 
     const Assigned& of;
     const Subtracted& subtracted;
+    const int64_t i, main;
+    double of_main;  // what its outer product about the mean of the main component counts
 };
 
 // Samples by their group, and where the groups end.
@@ -162,16 +165,14 @@ void products_with_slopes(const Rows<T>& rows, const int64_t* main, int64_t K, c
 
 double sum_of_members(const Assigned& assigned, const Members& members,
                       const Subtracted& subtracted, const double* near, double* sums) {
-    const Downdates downdates(assigned, subtracted);
     double log_left = 0.0;
     for (int64_t k = 0, m = 0; k < assigned.n_components; ++k) {
         sums[k] = 0.0;
         for (; m < members.ends[k]; ++m) {
-            const int64_t i = members.samples[m];
-            const double own = assigned.own[i * assigned.n_components + k];
-            const LeftOut without = downdates.of_pair(i, k, near[m]);
-            sums[k] += own * without.distance;
-            log_left += own * std::log(without.left);
+            const Downdates sample(assigned, subtracted, members.samples[m]);
+            const LeftOut without = sample.of_component(k, near[m]);
+            sums[k] += sample.own(k) * without.distance;
+            log_left += sample.own(k) * std::log(without.left);
         }
     }
     return log_left;
@@ -181,23 +182,24 @@ void leave_out_of_shrunk(const Assigned& assigned, const Subtracted& subtracted,
                          const double* common, const double* peak, const double* scale,
                          double* log_joint) {
     const int64_t K = assigned.n_components;
-    const Downdates downdates(assigned, subtracted);
     std::vector<double> log_mass(K), part(K);  // of a squared distance
     for (int64_t k = 0; k < K; ++k) {
         log_mass[k] = std::log(assigned.mass[k]);
         part[k] = 1.0 / scale[k];
     }
-    for (int64_t i = 0; i < assigned.n_samples; ++i)
+    for (int64_t i = 0; i < assigned.n_samples; ++i) {
+        const Downdates sample(assigned, subtracted, i);
         for (int64_t k = 0; k < K; ++k) {
-            const double own = assigned.own[i * K + k], mass = assigned.mass[k];
+            const double own = sample.own(k), mass = assigned.mass[k];
             double& out = log_joint[i * K + k];
-            const LeftOut without = downdates.of_pair(i, k, -2.0 * (out + common[i]));
+            const LeftOut without = sample.of_component(k, -2.0 * (out + common[i]));
             const double log_weight = own == 0.0 ? log_mass[k] : std::log(mass - own);
             const double log_det = without.left == 1.0 ? 0.0 : std::log(without.left);
             out = log_weight + peak[k] - 0.5 * (log_det + without.distance * part[k]);
             if (!exists_without(own, mass) || std::isnan(out))
                 out = -std::numeric_limits<double>::infinity();
         }
+    }
 }
 
 #define SKGMM_SHRUNK_OF(T)                                                                        \

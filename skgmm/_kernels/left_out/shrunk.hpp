@@ -36,8 +36,8 @@ struct Subtracted {
     const double *along, *between;
 };
 
-// Factors of the matrices scatter x of_scatter + target x of_target, (K, d, d). The components whose
-// matrix is not positive definite.
+// Factors of the matrices scatter x of_scatter + target x of_target, (K, d, d). The components
+// whose matrix is not positive definite.
 std::vector<std::int64_t> shrunk_factors(std::int64_t K, std::int64_t d, const double* scatter,
                                          const double* target, const double* of_scatter,
                                          const double* of_target, double* factors);
