@@ -85,11 +85,13 @@ std::vector<int64_t> factors_of_matrices(Stack matrices, Out<double> out) {
     const int64_t m = matrices.shape(0), d = matrices.shape(1);
     require(int64_t(matrices.shape(2)) == d, "matrices: square");
     require(int64_t(out.size()) == m * d * d, "out: as the matrices");
-    std::vector<int64_t> singular;
+    const std::vector<double> ones(m, 1.0);
+    const std::vector<char> singular =
+        factors_of_scatters(m, d, matrices.data(), ones.data(), out.data());
+    std::vector<int64_t> which;
     for (int64_t k = 0; k < m; ++k)
-        if (!factor_of_matrix(d, matrices.data() + k * d * d, out.data() + k * d * d))
-            singular.push_back(k);
-    return singular;
+        if (singular[k]) which.push_back(k);
+    return which;
 }
 
 void factors_of_axes(Stack axes, Table variances, Out<double> out) {

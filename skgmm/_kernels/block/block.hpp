@@ -34,13 +34,10 @@ class Workspace {
 public:
     Workspace(const Mixture& mixture, int64_t n_rows)
         : capacity(block_rows(n_rows)),
-          stride(capacity + 8),
-          totals(mixture.n_components > mixture.n_features ? mixture.n_components
-                                                           : mixture.n_features),
-          which(capacity + 8) {
-        const int64_t d = mixture.n_features, own = mixture.linear ? d : 0;
-        x = memory_of_thread((3 * d + 2 * own + tile + 7 + columns + mixture.n_components) *
-                             stride);
+          stride(capacity + 8) {
+        const int64_t K = mixture.n_components, d = mixture.n_features;
+        const int64_t own = mixture.linear ? d : 0;
+        x = memory_of_thread((3 * d + 2 * own + tile + 8 + columns + K) * stride + K + d);
         centred = x + d * stride;
         squared = centred + d * stride;  // both are the terms of a linear mixture
         whitened = squared + own * stride;
@@ -53,13 +50,15 @@ public:
         offset = base + stride;
         counted = offset + stride;
         log_joint = counted + stride;
+        which = reinterpret_cast<int32_t*>(log_joint + K * stride);
+        totals = log_joint + (K + 1) * stride;
     }
     const int64_t capacity, stride;
-    int64_t rows = 0;            // of the block that is in, rounded up to whole registers
-    bool plain = false;          // a row with weight 1 in each lane
-    bool far = false;            // whether `offset` is to be added to the peaks
-    std::vector<double> totals;  // numbers to a component or to a feature
-    std::vector<int32_t> which;  // rows that are gathered
+    int64_t rows = 0;    // of the block that is in, rounded up to whole registers
+    bool plain = false;  // a row with weight 1 in each lane
+    bool far = false;    // whether `offset` is to be added to the peaks
+    int32_t* which;      // rows that are gathered
+    double* totals;      // numbers to a component or to a feature
     double *x, *centred, *gathered, *squared, *whitened, *scaled, *weight, *peak, *density, *base,
         *offset, *counted, *log_joint;
 };

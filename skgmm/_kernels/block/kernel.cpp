@@ -30,6 +30,7 @@ namespace {
 #include "block/measurement.hpp"
 #include "block/deconvolve.hpp"
 #include "block/nearest.hpp"
+#include "block/factors.hpp"
 
 const double* densest_mean(const Mixture& mixture) {
     int64_t best = 0;
@@ -182,6 +183,7 @@ extern const Kernel kernel;
 const Kernel kernel = {
     SKGMM_NAME, SKGMM_WIDTH, sums<float>, sums<double>, values<float>, values<double>,
     deconvolve, n_below,     nearest,     transpose,    closer,        add_groups,
+    factors,
 };
 
 }  // namespace SKGMM_TARGET

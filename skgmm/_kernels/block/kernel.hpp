@@ -143,6 +143,11 @@ using CloserOf = void (*)(const BySample&, const double* points, std::int64_t n_
 using AddGroupsOf = void (*)(const Rows<double>&, const std::int64_t* labels, const double* origin,
                              std::int64_t first, std::int64_t last, double* mass, double* sums);
 
+// Upper triangular factors (m, d, d) of precisions from scatters (m, d, d) over masses (m,); see
+// factors.hpp.
+using FactorsOf = void (*)(std::int64_t m, std::int64_t d, const double* scatters,
+                           const double* masses, double* factors, char* singular);
+
 struct Kernel {
     const char* name;
     int width;  // doubles to a register
@@ -156,7 +161,11 @@ struct Kernel {
     TransposeOf transpose;
     CloserOf closer;
     AddGroupsOf add_groups;
+    FactorsOf factors;
 };
+
+// The compilation in use.
+extern const Kernel* active;
 
 // The first address for the widest registers, at most 7 numbers on.
 inline double* aligned(double* memory) {

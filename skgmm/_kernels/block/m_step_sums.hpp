@@ -92,7 +92,7 @@ int64_t gather_rows(const double* responsibilities, double least, int64_t d, Wor
         counted += where_at_least(load(responsibilities + lane), spread(least), spread(1.0));
     const int64_t n = int64_t(sum(counted));
     if (2 * W * n > w.rows * at_most(W, d / 2 - 3)) return -1;
-    int32_t* which = w.which.data();
+    int32_t* which = w.which;
     for (int64_t lane = 0, at = 0; lane < w.rows; ++lane) {
         which[at] = int32_t(lane);
         at += responsibilities[lane] >= least;
@@ -181,7 +181,7 @@ void add_linear_sums(const Mixture& mixture, Workspace& w, Sums& out) {
     sums_of_terms(K, w.centred, d, w, out.first);
     if (out.form == Form::diagonal) return sums_of_terms(K, w.squared, d, w, out.second);
     // The pooled second moment about one point needs no responsibilities: they add up to 1.
-    full_sums(w.weight, mixture.linear->common, d, w, w.totals.data(), out.second);
+    full_sums(w.weight, mixture.linear->common, d, w, w.totals, out.second);
 }
 
 void add_few_sums(int64_t d, int64_t n_components, const Workspace& w, Sums& out) {
@@ -206,7 +206,7 @@ void add_sums(const Mixture& mixture, bool linear, Workspace& w, Sums& out) {
     }
     out.weight += sum(weight);
     if (!linear && out.form != Form::diagonal && d <= tile) return add_few_sums(d, K, w, out);
-    add_masses(K, w, w.totals.data());
+    add_masses(K, w, w.totals);
     for (int64_t k = 0; k < K; ++k) out.mass[k] += w.totals[k];
     if (linear) return add_linear_sums(mixture, w, out);
     for (int64_t k = 0; k < K; ++k) {

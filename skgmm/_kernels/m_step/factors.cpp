@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <vector>
 
+#include "block/kernel.hpp"
 #include "m_step/lapack.hpp"
 
 namespace skgmm {
@@ -13,57 +12,48 @@ using std::int64_t;
 
 namespace {
 
-// The factor by plain loops. `lower` is room for a matrix.
-bool factor_small(int64_t d, const double* matrix, double rounding, double* lower, double* factor) {
-    for (int64_t j = 0; j < d; ++j) {  // Cholesky's factor
-        for (int64_t i = j; i < d; ++i) {
-            double rest = matrix[i * d + j];
-            for (int64_t l = 0; l < j; ++l) rest -= lower[i * d + l] * lower[j * d + l];
-            if (i > j) {
-                lower[i * d + j] = rest / lower[j * d + j];
-            } else {
-                if (!(rest > rounding * matrix[j * d + j])) return false;
-                lower[j * d + j] = std::sqrt(rest);
-            }
-        }
-    }
-    // The inverse of the lower triangle, row by row, transposed on the way out.
-    std::fill(factor, factor + d * d, 0.0);
-    for (int64_t j = 0; j < d; ++j) {
-        factor[j * (d + 1)] = 1.0 / lower[j * (d + 1)];
-        for (int64_t i = j + 1; i < d; ++i) {
-            double sum = 0.0;
-            for (int64_t l = j; l < i; ++l) sum += lower[i * d + l] * factor[j * d + l];
-            factor[j * d + i] = -sum / lower[i * (d + 1)];
-        }
-    }
-    return true;
-}
+// Matrices that take less time together in registers than one by one in LAPACK.
+constexpr int64_t few_features = 60;
 
 // The factor by LAPACK, whose upper triangle, column by column, is our lower one.
-bool factor_large(int64_t d, const double* matrix, double rounding, double* upper, double* factor) {
+bool factor_large(int64_t d, double* matrix, double* factor) {
     char uplo = 'U', diag = 'N';
     int n = int(d), info = 0;
-    std::copy(matrix, matrix + d * d, upper);
-    lapack.dpotrf(&uplo, &n, upper, &n, &info);
+    std::vector<double> least(d);
+    for (int64_t j = 0; j < d; ++j) least[j] = rounding(d) * matrix[j * (d + 1)];
+    lapack.dpotrf(&uplo, &n, matrix, &n, &info);
     if (info != 0) return false;
     for (int64_t j = 0; j < d; ++j) {
-        const double root = upper[j * (d + 1)];
-        if (!(root * root > rounding * matrix[j * (d + 1)])) return false;
+        const double root = matrix[j * (d + 1)];
+        if (!(root * root > least[j])) return false;
     }
-    lapack.dtrtri(&uplo, &diag, &n, upper, &n, &info);
+    lapack.dtrtri(&uplo, &diag, &n, matrix, &n, &info);
     std::fill(factor, factor + d * d, 0.0);
     for (int64_t i = 0; i < d; ++i)
-        for (int64_t j = i; j < d; ++j) factor[i * d + j] = upper[j * d + i];
+        for (int64_t j = i; j < d; ++j) factor[i * d + j] = matrix[j * d + i];
     return info == 0;
 }
 
 }  // namespace
 
+std::vector<char> factors_of_scatters(int64_t m, int64_t d, const double* scatters,
+                                      const double* masses, double* factors) {
+    std::vector<char> singular(m);
+    if (d <= few_features || !use_lapack(d)) {
+        active->factors(m, d, scatters, masses, factors, singular.data());
+        return singular;
+    }
+    std::vector<double> matrix(d * d);
+    for (int64_t k = 0; k < m; ++k) {
+        for (int64_t i = 0; i < d * d; ++i) matrix[i] = scatters[k * d * d + i] / masses[k];
+        singular[k] = !factor_large(d, matrix.data(), factors + k * d * d);
+    }
+    return singular;
+}
+
 bool factor_of_matrix(int64_t d, const double* matrix, double* factor) {
-    const double rounding = 4 * d * std::numeric_limits<double>::epsilon();
-    std::vector<double> room(d * d);
-    return (use_lapack(d) ? factor_large : factor_small)(d, matrix, rounding, room.data(), factor);
+    const double one = 1.0;
+    return !factors_of_scatters(1, d, matrix, &one, factor)[0];
 }
 
 // Axes over standard deviations are a root of the precision. Reflections from the right, from the

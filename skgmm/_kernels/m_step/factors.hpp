@@ -1,11 +1,22 @@
 // Upper triangular factors of precisions: Sigma^-1 = U U'.
 #pragma once
 #include <cstdint>
+#include <limits>
+#include <vector>
 
 namespace skgmm {
 
-// From a symmetric matrix (d, d). False where a pivot is within rounding of zero: the last column
-// of the factor would be noise.
+// Of d variances, what is no more than rounding of the largest.
+inline double rounding(std::int64_t d) {
+    return 4.0 * double(d) * std::numeric_limits<double>::epsilon();
+}
+
+// From symmetric scatters (m, d, d) over masses (m,). Which are singular: a pivot is within rounding
+// of zero, and the last column of the factor would be noise.
+std::vector<char> factors_of_scatters(std::int64_t m, std::int64_t d, const double* scatters,
+                                      const double* masses, double* factors);
+
+// From a symmetric matrix (d, d). False where it is singular.
 bool factor_of_matrix(std::int64_t d, const double* matrix, double* factor);
 
 // From principal axes, in columns (d, d), and the variances along them (d,).

@@ -68,13 +68,12 @@ void m_step_VVI(const MStepStatistics& s, const Previous&, const Estimated& out)
 // Matrices.
 
 void m_step_EEE(const MStepStatistics& s, const Previous&, const Estimated& out) {
-    const auto total = [&](int64_t) { return s.total; };
-    factors_of_scatters(1, s.n_features, s.scatter, total, out.factors);
+    raise_ill_defined(factors_of_scatters(1, s.n_features, s.scatter, &s.total, out.factors));
 }
 
 void m_step_VVV(const MStepStatistics& s, const Previous&, const Estimated& out) {
-    const auto mass = [&](int64_t k) { return s.own_mass[k]; };
-    factors_of_scatters(s.n_components, s.n_features, s.own_scatter, mass, out.factors);
+    raise_ill_defined(factors_of_scatters(s.n_components, s.n_features, s.own_scatter, s.own_mass,
+                                          out.factors));
 }
 
 void m_step_VEE(const MStepStatistics& s, const Previous& previous, const Estimated& out) {
@@ -90,9 +89,8 @@ void m_step_VEE(const MStepStatistics& s, const Previous& previous, const Estima
 
 void m_step_EVV(const MStepStatistics& s, const Previous&, const Estimated& out) {
     const int64_t K = s.n_components, d = s.n_features, size = d * d;
-    const auto one = [](int64_t) { return 1.0; };
-    factors_of_scatters(K, d, s.own_scatter, one, out.factors);
-    Numbers sizes(K);
+    Numbers sizes(K, 1.0);
+    raise_ill_defined(factors_of_scatters(K, d, s.own_scatter, sizes.data(), out.factors));
     for (int64_t k = 0; k < K; ++k)
         sizes[k] = log_size(d, Factor::triangular, out.factors + k * size);
     scale_covariances(size, equal_volumes(s, sizes), out.factors);

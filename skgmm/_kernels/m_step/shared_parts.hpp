@@ -18,7 +18,8 @@ using Flags = std::vector<bool>;  // of components
 // Of a variance whose inverse is a number with all its digits.
 inline constexpr double smallest = std::numeric_limits<double>::min();
 
-inline void raise_ill_defined(const Flags& components) {
+template <typename Each>
+void raise_ill_defined(const std::vector<Each>& components) {
     IllDefined error;
     for (size_t k = 0; k < components.size(); ++k)
         if (components[k]) error.components.push_back(int64_t(k));
@@ -32,9 +33,6 @@ Flags flags(int64_t n, Test test) {
     for (int64_t k = 0; k < n; ++k) found[k] = test(k);
     return found;
 }
-
-// Of d variances, what is no more than rounding of the largest.
-inline double rounding(int64_t d) { return 4.0 * double(d) * std::numeric_limits<double>::epsilon(); }
 
 inline bool vanishing(int64_t d, const double* variances) {
     const double largest = *std::max_element(variances, variances + d);
@@ -51,16 +49,6 @@ inline void factors_of_variances(int64_t d, const Numbers& variances, double* fa
         });
     }));
     for (size_t i = 0; i < variances.size(); ++i) factors[i] = 1.0 / std::sqrt(variances[i]);
-}
-
-// Factors from scatters (m, d, d) over masses.
-template <typename Mass>
-inline void factors_of_scatters(int64_t m, int64_t d, const double* scatters, Mass mass, double* factors) {
-    Numbers matrix(d * d);
-    raise_ill_defined(flags(m, [&](int64_t k) {
-        for (int64_t i = 0; i < d * d; ++i) matrix[i] = scatters[k * d * d + i] / mass(k);
-        return !factor_of_matrix(d, matrix.data(), factors + k * d * d);
-    }));
 }
 
 // The covariances that factors (K, d, d) stand for times `scales` (K,).

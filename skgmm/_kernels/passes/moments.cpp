@@ -1,5 +1,6 @@
 #include "passes/moments.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -23,6 +24,16 @@ bool lost(double about_centre, double about_mean) { return about_mean < most_los
 // to lose.
 bool moved(double mean, double at) { return std::abs(mean - at) > 64 * epsilon * std::abs(at); }
 
+// The upper triangle of a matrix (d, d) from its lower one.
+void mirror(double* matrix, int64_t d) {
+    constexpr int64_t side = 8;  // of squares whose rows are cache lines
+    for (int64_t top = 0; top < d; top += side)
+        for (int64_t left = 0; left <= top; left += side)
+            for (int64_t i = top; i < std::min(top + side, d); ++i)
+                for (int64_t j = left; j < std::min(left + side, i); ++j)
+                    matrix[j * d + i] = matrix[i * d + j];
+}
+
 }  // namespace
 
 void log_peak(int64_t K, int64_t d, bool triangular, int64_t n_factors, const double* factors,
@@ -41,7 +52,8 @@ void log_peak(int64_t K, int64_t d, bool triangular, int64_t n_factors, const do
             log_diagonal += std::log(triangular ? factor[i * (d + 1)] : factor[i]);
             if (floor[i] == 0.0) continue;  // of a precision that may be infinite
             double precision = 0.0;
-            for (int64_t j = triangular ? i * d : i; j < (triangular ? (i + 1) * d : i + 1); ++j)
+            const int64_t first = triangular ? i * (d + 1) : i, last = triangular ? (i + 1) * d : i + 1;
+            for (int64_t j = first; j < last; ++j)
                 precision += factor[j] * factor[j];
             penalty += 0.5 * floor[i] * precision;
         }
@@ -52,11 +64,10 @@ void log_peak(int64_t K, int64_t d, bool triangular, int64_t n_factors, const do
 
 bool centre(const Sums& sums, int64_t K, int64_t d) {
     bool kept = true;
-    std::vector<double> shift(d), before(d, 0.0);
-    std::vector<char> any_moved(d, 0);  // for the pooled form, which has no component of its own
     const bool diagonal = sums.form == Form::diagonal, pooled = sums.form == Form::pooled;
-    if (pooled)
-        for (int64_t j = 0; j < d; ++j) before[j] = sums.second[j * (d + 1)];
+    std::vector<double> shift(d), before;
+    std::vector<char> any_moved(pooled ? d : 0);  // that form has no component of its own
+    for (int64_t j = 0; pooled && j < d; ++j) before.push_back(sums.second[j * (d + 1)]);
     for (int64_t k = 0; k < K; ++k) {
         const double mass = sums.mass[k], *at = sums.centres + k * d;
         double* mean = sums.first + k * d;
@@ -64,24 +75,19 @@ bool centre(const Sums& sums, int64_t K, int64_t d) {
         for (int64_t j = 0; j < d; ++j) {
             shift[j] = mass > 0 ? mean[j] / mass : 0.0;
             mean[j] = at[j] + shift[j];
-            any_moved[j] |= moved(mean[j], at[j]);
+            if (pooled) any_moved[j] |= moved(mean[j], at[j]);
         }
         for (int64_t i = 0; i < d; ++i) {
-            if (diagonal) {
-                const double about_centre = second[i];
-                second[i] -= mass * shift[i] * shift[i];
-                kept &= !(lost(about_centre, second[i]) && moved(mean[i], at[i]));
-                continue;
-            }
-            const double about_centre = second[i * (d + 1)];
-            for (int64_t j = 0; j < d; ++j) second[i * d + j] -= mass * shift[i] * shift[j];
-            if (!pooled)
-                kept &= !(lost(about_centre, second[i * (d + 1)]) && moved(mean[i], at[i]));
+            double* row = second + (diagonal ? 0 : i * d);
+            const double about_centre = row[i];
+            for (int64_t j = diagonal ? i : 0; j <= i; ++j) row[j] -= mass * shift[i] * shift[j];
+            if (!pooled) kept &= !(lost(about_centre, row[i]) && moved(mean[i], at[i]));
         }
+        if (sums.form == Form::full) mirror(second, d);
     }
-    if (pooled)
-        for (int64_t j = 0; j < d; ++j)
-            kept &= !(lost(before[j], sums.second[j * (d + 1)]) && any_moved[j]);
+    for (int64_t j = 0; pooled && j < d; ++j)
+        kept &= !(lost(before[j], sums.second[j * (d + 1)]) && any_moved[j]);
+    if (pooled) mirror(sums.second, d);
     return kept;
 }
 

@@ -10,8 +10,8 @@ void log_peak(std::int64_t K, std::int64_t d, bool triangular, std::int64_t n_fa
               const double* factors, const double* log_weights, const double* floor,
               double* log_peaks);
 
-// Sums about centres, of whole matrices, become moments about their means, which take the place of
-// `first`. False if second moments suffer cancellation: the centres were far off.
+// Sums about centres become moments about their means, which take the place of `first`, and lower
+// triangles whole matrices. False if second moments suffer cancellation: the centres were far off.
 bool centre(const Sums& sums, std::int64_t K, std::int64_t d);
 
 // The scatter of samples becomes that of clouds with these variances (d,) about each sample.

@@ -21,15 +21,6 @@ bool squarable(double scale) { return scale > 1e-70 && scale < 1e70; }
 
 }  // namespace
 
-void mirror(double* matrix, int64_t d) {
-    constexpr int64_t side = 8;  // of squares whose rows are cache lines
-    for (int64_t top = 0; top < d; top += side)
-        for (int64_t left = 0; left <= top; left += side)
-            for (int64_t i = top; i < std::min(top + side, d); ++i)
-                for (int64_t j = left; j < std::min(left + side, i); ++j)
-                    matrix[j * d + i] = matrix[i * d + j];
-}
-
 PackedMixture::PackedMixture(int64_t n_components, int64_t n_features, Factor factor,
                              const double* means, const double* given_factors, int64_t n_factors,
                              const double* log_peak)
@@ -38,23 +29,25 @@ PackedMixture::PackedMixture(int64_t n_components, int64_t n_features, Factor fa
     mixture = {n_components, d, factor, means, given, 0, log_peak, nullptr};
     int64_t size = d;
     if (factor == Factor::triangular) {
-        factors.reserve(n_factors * d * (d + tile) / 2);
-        for (int64_t k = 0; k < n_factors; ++k) pack(given + k * d * d);
+        factors.resize(n_factors * d * (d + tile) / 2);
+        double* end = factors.data();
+        for (int64_t k = 0; k < n_factors; ++k) end = pack(given + k * d * d, end);
         mixture.packed = factors.data();
-        size = int64_t(factors.size()) / n_factors;
+        size = (end - mixture.packed) / n_factors;
     }
     mixture.packed_size = n_factors == 1 ? 0 : size;
 }
 
-// Tile by tile of columns, each feature's entries side by side.
-void PackedMixture::pack(const double* factor) {
+// Tile by tile of columns, each feature's entries side by side. The end of what was written.
+double* PackedMixture::pack(const double* factor, double* out) const {
     const int64_t d = mixture.n_features;
     for (int64_t i = 0; i < d; i += tile) {
-        const int64_t end = std::min(i + tile, d);
-        for (int64_t j = 0; j < end; ++j)
-            for (int64_t column = i; column < end; ++column)
-                factors.push_back(j <= column ? factor[j * d + column] : 0.0);
+        const int64_t width = std::min(tile, d - i);
+        for (int64_t j = 0; j < i + width; ++j, out += width)
+            for (int64_t r = 0; r < width; ++r)
+                out[r] = j <= i + r ? factor[j * d + i + r] : 0.0;
     }
+    return out;
 }
 
 bool PackedMixture::linearise(const double* centres) {
@@ -169,7 +162,6 @@ bool PackedMixture::move_pooled(Sums& sums) const {
                     apart[i] * first[j] + first[i] * apart[j] - sums.mass[k] * apart[i] * apart[j];
         for (int64_t i = 0; i < d; ++i) first[i] -= sums.mass[k] * apart[i];
     }
-    mirror(sums.second, d);
     return true;
 }
 

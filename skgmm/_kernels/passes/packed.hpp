@@ -27,7 +27,7 @@ public:
     Mixture mixture;
 
 private:
-    void pack(const double* factor);
+    double* pack(const double* factor, double* out) const;
     double distance(std::int64_t k, const double* point, std::vector<double>& out) const;
     void fill_coefficients();
     bool move_diagonal(Sums& sums) const;
@@ -37,8 +37,5 @@ private:
     Linear linear{};
     std::vector<double> factors, common, intercepts, curvatures, slopes;
 };
-
-// The upper triangle of a matrix (d, d) from its lower one.
-void mirror(double* matrix, std::int64_t d);
 
 }  // namespace skgmm

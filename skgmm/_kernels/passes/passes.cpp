@@ -121,15 +121,11 @@ bool round_total(const PackedMixture& mixture, const double* centres, Form form,
                  const double* total, double* out) {
     const int64_t K = mixture.mixture.n_components, d = mixture.mixture.n_features;
     const int64_t size = sums_size(form, K, d);
-    for (int64_t i = 0; i < size; ++i) out[i] = total[i] + total[size + i];
-    if (mixture.mixture.linear) {
-        Sums sums = sums_at(out, form, centres, K, d);
-        return mixture.move_sums(sums);
-    }
-    if (form != Form::diagonal)
-        for (double* matrix = out + 2 + K + K * d; matrix < out + size; matrix += d * d)
-            mirror(matrix, d);
-    return true;
+    if (total != out)
+        for (int64_t i = 0; i < size; ++i) out[i] = total[i] + total[size + i];
+    if (!mixture.mixture.linear) return true;
+    Sums sums = sums_at(out, form, centres, K, d);
+    return mixture.move_sums(sums);
 }
 
 template <typename T>
@@ -274,15 +270,16 @@ int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const doub
                    Form form, double* out, int64_t n_threads) {
     const Parameters& p = parameters;
     const int64_t K = p.n_components, d = p.n_features, size = sums_size(form, K, d);
-    std::vector<double> log_peaks(K), total;
+    std::vector<double> log_peaks(K), pairs(rows.n_samples > unit_rows ? 2 * size : 0);
+    double* const total = pairs.empty() ? out : pairs.data();  // one unit is summed where it is wanted
     log_peak(K, d, p.factor == Factor::triangular, p.n_factors, p.factors, p.log_weights, floor,
              log_peaks.data());
     PackedMixture mixture(K, d, p.factor, p.means, p.factors, p.n_factors, log_peaks.data());
     const auto attempt = [&] {
-        total.assign(2 * size, 0.0);
-        return add_up(rows, mixture.mixture, Given{}, p.means, form, total.data(), n_threads);
+        std::fill_n(total, pairs.empty() ? size : 2 * size, 0.0);
+        return add_up(rows, mixture.mixture, Given{}, p.means, form, total, n_threads);
     };
-    const auto round = [&] { return round_total(mixture, p.means, form, total.data(), out); };
+    const auto round = [&] { return round_total(mixture, p.means, form, total, out); };
     const bool linear = form != Form::full && mixture.linearise(p.means);
     if (!linear || attempt() >= 0 || !round()) {
         mixture.mixture.linear = nullptr;  // it would lose digits

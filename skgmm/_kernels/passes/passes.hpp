@@ -16,9 +16,6 @@ using std::int64_t;
 
 // Passes end early, by throwing Stopped, where the stop flag of the calling thread is set.
 
-// The compilation of the kernel in use.
-extern const Kernel* active;
-
 // Runs work(chunk, first, last) over all chunks of rows on some threads. Chunks depend only on
 // the samples, so results are bit-identical for any number of threads.
 template <typename Work>
@@ -70,8 +67,8 @@ template <typename T>
 int64_t write_rows_fast(const Rows<T>& rows, PackedMixture& mixture, const double* means,
                         const Values<T>& values, int64_t n_threads);
 
-// The sums of a total about the centres, whole matrices and not only their lower triangles. False
-// if they are those of a linear mixture, and suffer cancellation.
+// The sums of a total about the centres, lower triangles of matrices; `total` may be `out`, without
+// low parts. False if they are those of a linear mixture, and suffer cancellation.
 bool round_total(const PackedMixture& mixture, const double* centres, Form form,
                  const double* total, double* out);
 
