@@ -33,8 +33,7 @@ inline double* memory_of_thread(int64_t size) {
 class Workspace {
 public:
     Workspace(const Mixture& mixture, int64_t n_rows)
-        : capacity(block_rows(n_rows)),
-          stride(capacity + 8) {
+        : capacity(block_rows(n_rows)), stride(capacity + 8) {
         const int64_t K = mixture.n_components, d = mixture.n_features;
         const int64_t own = mixture.linear ? d : 0;
         x = memory_of_thread((3 * d + 2 * own + tile + 8 + columns + K) * stride + K + d);
@@ -55,7 +54,7 @@ public:
     }
     const int64_t capacity, stride;
     int64_t rows = 0;    // of the block that is in, rounded up to whole registers
-    bool plain = false;  // a row with weight 1 in each lane
+    bool plain = false;  // whether all weights are 1, or 0
     bool far = false;    // whether `offset` is to be added to the peaks
     int32_t* which;      // rows that are gathered
     double* totals;      // numbers to a component or to a feature
@@ -101,14 +100,17 @@ void read_rows(const Rows<T>& in, int64_t first, int64_t stride, double* lanes) 
 // positive.
 template <typename T>
 bool read_weights(const Rows<T>& in, int64_t first, int64_t count, Workspace& w) {
-    bool positive = count == w.rows;
-    for (int64_t lane = 0; lane < count; ++lane) w.weight[lane] = 1.0;
-    for (int64_t lane = count; lane < w.rows; ++lane) w.weight[lane] = 0.0;
-    if (!in.weight) return positive;
+    std::fill(w.weight, w.weight + count, 1.0);
+    std::fill(w.weight + count, w.weight + w.rows, 0.0);
+    w.plain = true;
+    if (!in.weight) return true;
+    bool positive = true, plain = true;
     for (int64_t lane = 0; lane < count; ++lane) {
-        w.weight[lane] = in.weight[first + lane];
-        positive &= w.weight[lane] > 0.0;
+        const double own = w.weight[lane] = in.weight[first + lane];
+        positive &= own > 0.0;
+        plain &= (own == 0.0) | (own == 1.0);
     }
+    w.plain = plain;
     return positive;
 }
 
@@ -119,13 +121,14 @@ void read_block(const Rows<T>& in, int64_t first, int64_t count, const double* f
                 Workspace& w) {
     const int64_t d = in.n_features;
     w.rows = lanes_for(count);
-    const bool whole = read_weights(in, first, count, w);
-    w.plain = whole && !in.weight;
     int64_t n_read = 0;  // whole registers in which no lane needs the filler
-    if (whole || !in.weight)
+    if (read_weights(in, first, count, w))
         for (; n_read + W <= count; n_read += W)
             read_rows(in, first + n_read, w.stride, w.x + n_read);
-    for (int64_t lane = n_read; lane < w.rows; ++lane) {
+    int64_t end = w.rows;  // before registers without a row
+    for (; end - W >= count; end -= W)
+        for (int64_t j = 0; j < d; ++j) store(w.x + j * w.stride + end - W, spread(filler[j]));
+    for (int64_t lane = n_read; lane < end; ++lane) {
         if (w.weight[lane] > 0.0)
             read_row(in.data + (first + lane) * in.row_stride, in.column_stride, d, w.stride,
                      w.x + lane);
