@@ -174,15 +174,13 @@ class CollapseTest:
             Of the precisions.
         """
         least, d = weights.min(axis=1), factors.shape[-1]
-        axes = (2, 3) if factors.ndim == 4 else 2
-        added = np.sqrt(self.floor)
-        with np.errstate(over="ignore"):
-            scaled = np.square(factors * (added[:, None] if factors.ndim == 4 else added))
-        np.minimum(scaled, 1.0, out=scaled)
+        with np.errstate(over="ignore", invalid="ignore"):  # then most of the variance is added
+            rows = "nkij,nkij->nki" if factors.ndim == 4 else "nki,nki->nki"
+            added = np.einsum(rows, factors, factors) @ self.floor
         n_samples = max(self.moments.total_weight, float(self.n_samples), float(self.n_represented))
         needed = min(d + 1.0, n_samples / (2.0 * weights.shape[1]))
         sound = (least >= EMPTY_WEIGHT) & (n_samples * least >= needed)
-        return sound & (scaled.sum(axis=axes).max(axis=1) <= LARGEST_FRACTION)
+        return sound & (added.max(axis=1) <= LARGEST_FRACTION)
 
     def diagnose(self, result: EMResult) -> EMResult:
         """The result, with its components that have collapsed named: those of few samples apart.

@@ -13,13 +13,14 @@ int64_t n_peaks_above(double level, const Workspace& w) {
 // into peak; whether those are numbers. `squares`: the M-step will want y^2 of a linear mixture.
 bool find_log_joint(const Mixture& mixture, bool squares, Workspace& w) {
     const int64_t d = mixture.n_features;
-    const bool few = !mixture.linear && mixture.factor == Factor::triangular && d <= tile;
+    const bool few = !mixture.linear && mixture.factor == Factor::triangular && d <= few_features;
     if (few) {
         switch (d) {
             case 1: few_log_joint<1>(mixture, w); break;
             case 2: few_log_joint<2>(mixture, w); break;
             case 3: few_log_joint<3>(mixture, w); break;
-            default: few_log_joint<4>(mixture, w);
+            case 4: few_log_joint<4>(mixture, w); break;
+            default: few_log_joint<5>(mixture, w);
         }
     } else {
         log_joint_by_component(mixture, squares, w);

@@ -188,7 +188,8 @@ void add_few_sums(int64_t d, int64_t n_components, const Workspace& w, Sums& out
     const auto one = d == 1   ? few_sums<1>
                      : d == 2 ? few_sums<2>
                      : d == 3 ? few_sums<3>
-                              : few_sums<4>;
+                     : d == 4 ? few_sums<4>
+                              : few_sums<5>;
     for (int64_t k = 0; k < n_components; ++k) {
         double* second = out.form == Form::full ? out.second + k * d * d : out.second;
         one(w.log_joint + k * w.stride, out.centres + k * d, w, out.mass + k, out.first + k * d,
@@ -205,7 +206,7 @@ void add_sums(const Mixture& mixture, bool linear, Workspace& w, Sums& out) {
         store(w.peak + lane, own * load(w.peak + lane));
     }
     out.weight += sum(weight);
-    if (!linear && out.form != Form::diagonal && d <= tile) return add_few_sums(d, K, w, out);
+    if (!linear && out.form != Form::diagonal && d <= few_features) return add_few_sums(d, K, w, out);
     add_masses(K, w, w.totals);
     for (int64_t k = 0; k < K; ++k) out.mass[k] += w.totals[k];
     if (linear) return add_linear_sums(mixture, w, out);

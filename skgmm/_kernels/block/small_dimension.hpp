@@ -1,5 +1,14 @@
-// Full matrices of no more than a tile of features: a row and the sums over rows stay in registers.
-// Included inside the namespace of one instruction set.
+// Full matrices of few features: a row and the sums over rows stay in registers. Included inside the
+// namespace of one instruction set.
+
+constexpr int64_t few_features = W == 8 ? 5 : 4;
+
+// Where column r of a packed factor has feature j: in the first tile of columns, or in the second.
+template <int D>
+constexpr int64_t packed_at(int64_t j, int64_t r) {
+    constexpr int64_t first = D < tile ? D : tile;
+    return r < first ? j * first + r : first * first + j * (D - first) + r - first;
+}
 
 // log(weight x density) of all components into log_joint, and its largest by row into peak.
 template <int D>
@@ -15,7 +24,7 @@ void few_log_joint(const Mixture& mixture, Workspace& w) {
             SKGMM_UNROLL for (int j = 0; j < D; ++j) {
                 const Lanes m = spread(mean[j]);
                 SKGMM_UNROLL for (int r = j; r < D; ++r) {
-                    const Lanes u = spread(packed[j * D + r]);
+                    const Lanes u = spread(packed[packed_at<D>(j, r)]);
                     SKGMM_UNROLL for (int v = 0; v < panel; ++v) {
                         const Lanes own = u * (x[j][v] - m);
                         a[r][v] = j == 0 ? own : a[r][v] + own;
