@@ -10,6 +10,7 @@ from oracle_m_steps import M_STEPS
 from strategies import nearest_member, seeds
 
 from skgmm import _kernels
+from skgmm._kernels._native import factors_of_matrices
 from skgmm._moments import Moments
 from skgmm.covariance import STRUCTURES, IllDefinedCovarianceError
 
@@ -78,6 +79,24 @@ def test_components_without_a_covariance_are_named(structure, d):
     with pytest.raises(IllDefinedCovarianceError) as caught:
         structure.estimate(moments)
     assert caught.value.components == [1]
+
+
+@pytest.mark.parametrize("d", [1, 4, 5, 13, 61])  # 61: by LAPACK
+def test_factors_of_many_matrices_do_not_depend_on_each_other(instructions, d):
+    rng = np.random.default_rng(d)
+    roots = rng.standard_normal((11, d, 2 * d)) * 10.0 ** rng.integers(-140, 140, (11, 1, 1))
+    matrices = roots @ roots.swapaxes(1, 2)
+    matrices[3] = 0.0  # neither positive ...
+    matrices[8] = -matrices[8]
+    matrices[9, 0, 0] = np.nan  # ... nor numbers
+    factors = np.empty_like(matrices)
+    assert factors_of_matrices(matrices, factors) == [3, 8, 9]
+    for k in sorted({*range(11)} - {3, 8, 9}):
+        own, alone = factors[k], np.empty((1, d, d))
+        assert (np.tril(own, -1) == 0).all()
+        np.testing.assert_allclose(own.T @ matrices[k] @ own, np.eye(d), atol=1e-12)
+        assert factors_of_matrices(matrices[k : k + 1], alone) == []
+        np.testing.assert_array_equal(own, alone[0])
 
 
 def test_arrays_of_another_form_are_refused():

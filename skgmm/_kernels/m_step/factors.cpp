@@ -13,7 +13,7 @@ using std::int64_t;
 namespace {
 
 // Matrices that take less time together in registers than one by one in LAPACK.
-constexpr int64_t few_features = 60;
+constexpr int64_t most_together = 60;
 
 // The factor by LAPACK, whose upper triangle, column by column, is our lower one.
 bool factor_large(int64_t d, double* matrix, double* factor) {
@@ -39,7 +39,7 @@ bool factor_large(int64_t d, double* matrix, double* factor) {
 std::vector<char> factors_of_scatters(int64_t m, int64_t d, const double* scatters,
                                       const double* masses, double* factors) {
     std::vector<char> singular(m);
-    if (d <= few_features || !use_lapack(d)) {
+    if (d <= most_together || !use_lapack(d)) {
         active->factors(m, d, scatters, masses, factors, singular.data());
         return singular;
     }
