@@ -180,8 +180,8 @@ void find_peaks(int64_t n_components, Workspace& w) {
 }
 
 // After `find_log_joint`: log_joint becomes exp(log_joint - peak), peak the inverse of its total.
-// Returns the log-likelihood of the block; where that is all that is wanted and weights are `plain`,
-// the totals of a lane are multiplied and cost one logarithm: they lie between 1 and K.
+// Returns the log-likelihood of the block; where that is all that is wanted and weights are
+// `plain`, the totals of a lane are multiplied and cost one logarithm: they lie between 1 and K.
 double exponentiate(int64_t n_components, bool plain, Workspace& w) {
     Lanes log_likelihood = {}, product = spread(1.0);
     for (int64_t lane = 0; lane < w.rows; lane += W) {

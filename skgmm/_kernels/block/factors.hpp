@@ -90,7 +90,8 @@ void factors(int64_t m, int64_t d, const double* scatters, const double* masses,
         std::fill(singular + first, singular + first + count, char(0));
         for (int64_t i = 0; i < d; ++i) {
             const Lanes left = triangles.eliminate(i, rounding);
-            for (int64_t lane = 0; lane < count; ++lane) singular[first + lane] |= !(left[lane] > 0.0);
+            for (int64_t lane = 0; lane < count; ++lane)
+                singular[first + lane] |= !(left[lane] > 0.0);
         }
         for (int64_t j = 1; j < d; ++j) triangles.invert(j);
         for (int64_t lane = 0; lane < count; ++lane)

@@ -206,7 +206,8 @@ void add_sums(const Mixture& mixture, bool linear, Workspace& w, Sums& out) {
         store(w.peak + lane, own * load(w.peak + lane));
     }
     out.weight += sum(weight);
-    if (!linear && out.form != Form::diagonal && d <= few_features) return add_few_sums(d, K, w, out);
+    if (!linear && out.form != Form::diagonal && d <= few_features)
+        return add_few_sums(d, K, w, out);
     add_masses(K, w, w.totals);
     for (int64_t k = 0; k < K; ++k) out.mass[k] += w.totals[k];
     if (linear) return add_linear_sums(mixture, w, out);

@@ -1,5 +1,5 @@
-// Full matrices of few features: a row and the sums over rows stay in registers. Included inside the
-// namespace of one instruction set.
+// Full matrices of few features: a row and the sums over rows stay in registers. Included inside
+// the namespace of one instruction set.
 
 constexpr int64_t few_features = W == 8 ? 5 : 4;
 

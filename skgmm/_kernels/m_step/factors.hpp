@@ -11,8 +11,8 @@ inline double rounding(std::int64_t d) {
     return 4.0 * double(d) * std::numeric_limits<double>::epsilon();
 }
 
-// From symmetric scatters (m, d, d) over masses (m,). Which are singular: a pivot is within rounding
-// of zero, and the last column of the factor would be noise.
+// From symmetric scatters (m, d, d) over masses (m,). Which are singular: a pivot is within
+// rounding of zero, and the last column of the factor would be noise.
 std::vector<char> factors_of_scatters(std::int64_t m, std::int64_t d, const double* scatters,
                                       const double* masses, double* factors);
 

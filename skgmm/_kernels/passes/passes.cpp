@@ -271,7 +271,8 @@ int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const doub
     const Parameters& p = parameters;
     const int64_t K = p.n_components, d = p.n_features, size = sums_size(form, K, d);
     std::vector<double> log_peaks(K), pairs(rows.n_samples > unit_rows ? 2 * size : 0);
-    double* const total = pairs.empty() ? out : pairs.data();  // one unit is summed where it is wanted
+    // One unit is summed where the moments are wanted.
+    double* const total = pairs.empty() ? out : pairs.data();
     log_peak(K, d, p.factor == Factor::triangular, p.n_factors, p.factors, p.log_weights, floor,
              log_peaks.data());
     PackedMixture mixture(K, d, p.factor, p.means, p.factors, p.n_factors, log_peaks.data());
