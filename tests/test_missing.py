@@ -89,7 +89,7 @@ def test_many_missing_features_at_once(ways):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("reg_covar", [0.0, 0.2])
 def test_no_step_of_em_lowers_the_objective(name, reg_covar):
-    """200 steps: where a conditional covariance is not exact, EM diverges after some 50."""
+    """100 steps: where a conditional covariance is not exact, EM diverges after some 50."""
     X, holes, weights = clusters(150, share=0.35)
     objective = Objective(
         GroupedRows.of(InMemoryRows(holes, weights)),
@@ -97,7 +97,7 @@ def test_no_step_of_em_lowers_the_objective(name, reg_covar):
         np.full(D, reg_covar),
     )
     parameters, objectives = parameters_of(name, X), []
-    for _ in range(200):
+    for _ in range(100):
         moments = objective.evaluate(parameters)
         objectives.append(moments.mean_objective)
         parameters = objective.maximise(moments, parameters)
@@ -107,7 +107,7 @@ def test_no_step_of_em_lowers_the_objective(name, reg_covar):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fit_ends_where_the_gradient_of_the_observed_log_likelihood_is_zero(name):
-    _, holes, weights = clusters(70, share=0.15)
+    _, holes, weights = clusters(40, share=0.15)
     mixture = GaussianMixtureEM(
         K, covariance_type=name, means_init=MEANS, tol=1e-11, max_iter=3000, reg_covar=1e-3
     )
