@@ -32,13 +32,12 @@ def log_joint(x, weights, means, covariances, floor=None, label=-1, error=0.0):
         values[np.arange(len(weights)) != label] = -np.inf
     if not o.any():
         return values
-    for k, (mean, covariance) in enumerate(zip(means, covariances, strict=True)):
-        seen = (covariance + error)[np.ix_(o, o)]
-        precision, apart = np.linalg.inv(seen), x[o] - mean[o]
-        _, log_det = np.linalg.slogdet(2 * np.pi * seen)
-        values[k] -= 0.5 * (log_det + apart @ precision @ apart)
-        if floor is not None:
-            values[k] -= 0.5 * np.trace(precision @ np.diag(floor[o]))
+    seen, apart = (covariances + error)[:, o][:, :, o], x[o] - means[:, o]
+    precisions = np.linalg.inv(seen)
+    _, log_det = np.linalg.slogdet(2 * np.pi * seen)
+    values -= 0.5 * (log_det + np.einsum("ki,kij,kj->k", apart, precisions, apart))
+    if floor is not None:
+        values -= 0.5 * np.einsum("kii,i->k", precisions, floor[o])
     return values
 
 
@@ -66,17 +65,18 @@ def log_likelihood(
     return float(np.sum(np.array(values) * sample_weight))
 
 
-def completed(x, mean, covariance, floor, error=0.0):
-    """Mean and covariance of the complete, true sample given what is observed, (d,) and (d, d)."""
+def completed(x, means, covariances, floor, error=0.0):
+    """Means and covariances of the complete, true sample given what is observed, by component:
+    (K, d) and (K, d, d)."""
     o, d = ~np.isnan(x), len(x)
-    gain = np.zeros((d, int(o.sum())))
+    gains = np.zeros((len(means), d, int(o.sum())))
     if o.any():
-        gain = covariance[:, o] @ np.linalg.inv((covariance + error)[np.ix_(o, o)])
-    centre = mean + gain @ (x[o] - mean[o])
-    within = covariance - gain @ covariance[o]
+        gains = covariances[:, :, o] @ np.linalg.inv((covariances + error)[:, o][:, :, o])
+    centres = means + (gains @ (x[o] - means[:, o])[:, :, None])[:, :, 0]
+    within = covariances - gains @ covariances[:, o]
     exact = o & (np.diagonal(error * np.eye(d) if np.isscalar(error) else error) == 0.0)
-    within[exact], within[:, exact] = 0.0, 0.0
-    return centre, within + gain @ np.diag(floor[o]) @ gain.T
+    within[:, exact], within[:, :, exact] = 0.0, 0.0
+    return centres, within + gains @ np.diag(floor[o]) @ np.swapaxes(gains, 1, 2)
 
 
 def expectation(X, sample_weight, parameters, form, floor, labels=None, sides=None, errors=None):
@@ -93,15 +93,15 @@ def expectation(X, sample_weight, parameters, form, floor, labels=None, sides=No
         noise = -np.inf if sides is None else log_noise(x, parameters.weights, sides, label)
         total = np.logaddexp.reduce(np.append(joint, noise))
         objective += weight * total
-        for k in range(K):
-            centre, within = completed(x, means[k], covariances[k], floor, error)
-            found.append((k, weight * np.exp(joint[k] - total), centre, within))
-    for k, share, centre, _ in found:
-        mass[k] += share
-        first[k] += share * (centre - means[k])
+        centres, within = completed(x, means, covariances, floor, error)
+        found.append((weight * np.exp(joint - total), centres, within))
+    for shares, centres, _ in found:
+        mass += shares
+        first += shares[:, None] * (centres - means)
     mean = means + first / np.where(mass > 0, mass, 1.0)[:, None]
-    for k, share, centre, within in found:
-        second[k] += share * (np.outer(centre - mean[k], centre - mean[k]) + within)
+    for shares, centres, within in found:
+        apart = centres - mean
+        second += shares[:, None, None] * (apart[:, :, None] * apart[:, None] + within)
     return Moments(form, mass, mean, form.from_dense(second), objective, float(sum(sample_weight)))
 
 
@@ -111,8 +111,7 @@ def impute(X, weights, means, covariances):
     for i, x in enumerate(X):
         joint = log_joint(x, weights, means, covariances)
         shares = np.exp(joint - np.logaddexp.reduce(joint))
-        pairs = zip(means, covariances, strict=True)
-        centres = np.array([completed(x, mean, covariance, floor)[0] for mean, covariance in pairs])
+        centres, _ = completed(x, means, covariances, floor)
         filled[i] = np.where(np.isnan(x), shares @ centres, x)
     return filled
 

@@ -1,6 +1,7 @@
 """Numbers far from 1: features, weights and distances. pytest makes every warning an error."""
 
 import pickle
+from functools import cache
 
 import mpmath
 import numpy as np
@@ -135,27 +136,35 @@ def test_log_responsibilities_keep_their_digits_at_any_distance(
     name, n_features, distance, instructions
 ):
     """Far samples on the plane between two means: arithmetic with as many digits as it takes."""
+    diagonal = name in ("diag", "tied-diag")
+    means, covariance, X, expected = far_samples(n_features, distance, diagonal)
+    shape = STRUCTURES[name].shape(2, n_features)
+    mixture = GaussianMixtureEM.from_parameters(
+        [0.4, 0.6],
+        means,
+        np.broadcast_to(1.0 if diagonal else covariance, shape),
+        covariance_type=name,
+    )
+    got = np.diff(mixture.predict_log_proba(X), axis=1)[:, 0]
+    # What a change of the sample by one rounding changes.
+    across = np.linalg.inv(covariance) @ (means[1] - means[0])
+    rounding = np.finfo(float).eps * (np.abs(X) @ np.abs(across)) * n_features
+    assert (np.abs(got - expected) <= 20 * rounding + 1e-10).all()
+
+
+@cache  # so many digits take time
+def far_samples(n_features, distance, diagonal):
+    """Two means, their covariance, samples far from both, and the `log_ratio` of each."""
     rng = np.random.default_rng(n_features)
     root = np.tril(rng.normal(size=(n_features, n_features)), -1) + np.eye(n_features)
-    diagonal = name in ("diag", "tied-diag")
     covariance = np.eye(n_features) if diagonal else root @ root.T
-    shape = STRUCTURES[name].shape(2, n_features)
-    covariances = np.broadcast_to(1.0 if diagonal else covariance, shape)
     means = rng.normal(size=(2, n_features))
-    mixture = GaussianMixtureEM.from_parameters(
-        [0.4, 0.6], means, covariances, covariance_type=name
-    )
-    precision = np.linalg.inv(covariance)
-    across = precision @ (means[1] - means[0])
+    across = np.linalg.inv(covariance) @ (means[1] - means[0])
     along = rng.normal(size=(20, n_features))
     along -= np.outer(along @ across, across) / (across @ across)
     X = distance * along + means.mean(axis=0) + 0.1 * rng.normal(size=along.shape)
-    got = np.diff(mixture.predict_log_proba(X), axis=1)[:, 0]
     with mpmath.workdps(60):
-        expected = [float(log_ratio(x, means, covariance)) for x in X]
-    # What a change of the sample by one rounding changes.
-    rounding = np.finfo(float).eps * (np.abs(X) @ np.abs(across)) * n_features
-    assert (np.abs(got - expected) <= 20 * rounding + 1e-10).all()
+        return means, covariance, X, [float(log_ratio(x, means, covariance)) for x in X]
 
 
 def log_ratio(x, means, covariance):
