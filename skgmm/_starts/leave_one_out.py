@@ -55,8 +55,11 @@ _STEPS, _SETTLED = 10, 0.1
 # If the first iteration reassigns no more than this fraction, EM has not been stuck at its start.
 _STABLE = 1e-3
 
-# The exponential of less takes many times as long. A component with no more than that is empty.
-_UNDERFLOWS, _NOTHING = -700.0, 1e-300
+UNDERFLOWS = -700.0
+"""The exponential of less takes many times as long."""
+
+# A component with no more mass than this part of all is empty.
+_NOTHING = 1e-300
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ class EStep:
         )
         self.log_peak = parameters.log_weights + self.density_peak
         log_density, log_joint = e_step.log_parts(rows.X, parameters, rows.n_threads, self.log_peak)
-        responsibilities = np.maximum(log_joint, _UNDERFLOWS)
+        responsibilities = np.maximum(log_joint, UNDERFLOWS)
         self.responsibilities = np.exp(responsibilities, out=responsibilities)
         mass = self.weights @ self.responsibilities
         self.mass = np.where(mass > _NOTHING * mass.sum(), mass, 0.0)

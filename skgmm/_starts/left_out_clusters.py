@@ -31,6 +31,7 @@ from skgmm._starts.budget import (
     work_of_passes,
     work_of_shrinkage,
 )
+from skgmm._starts.leave_one_out import UNDERFLOWS
 from skgmm._starts.partition_moments import PartitionMoments
 from skgmm._starts.shrunk_covariances import Shrinkage, ShrunkCovariances
 from skgmm._starts.side_by_side import Start
@@ -47,9 +48,6 @@ _FEWEST_STEPS = 4
 
 # A sample may belong to a component of at least this responsibility when it is left out.
 _POSSIBLE = 0.25
-
-# Responsibilities are those of larger logarithms: the exponential of less takes many times as long.
-_UNDERFLOWS = -700.0
 
 # Clusters have been found if left-out samples are expected to be in the wrong one no more often.
 _UNCERTAIN = 0.02
@@ -71,7 +69,7 @@ class Partition:
         following = log_joint.argmax(axis=1)
         top = log_joint[np.arange(len(labels)), following]
         relative = log_joint - top[:, None]
-        np.exp(np.maximum(relative, _UNDERFLOWS, out=relative), out=relative)
+        np.exp(np.maximum(relative, UNDERFLOWS, out=relative), out=relative)
         total = relative.sum(axis=1)
         fractions = weights / weights.sum()
         return cls(

@@ -29,9 +29,9 @@ public:
     }
 
     // Row i of Cholesky's factor, with the inverse of its diagonal entry. By how much its square
-    // exceeds this share of the matrix's own entry.
-    Lanes eliminate(int64_t i, double share) {
-        const Lanes least = spread(share) * own(i, i);
+    // exceeds this part of the matrix's own entry.
+    Lanes eliminate(int64_t i, double part) {
+        const Lanes least = spread(part) * own(i, i);
         for (int64_t j = i; j < d; j += entries) {
             Lanes a[entries];
             SKGMM_UNROLL for (int r = 0; r < entries; ++r) a[r] = own(i, j + r);
