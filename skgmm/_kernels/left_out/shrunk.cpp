@@ -7,6 +7,7 @@
 #include "left_out/left_out.hpp"
 #include "m_step/factors.hpp"
 #include "m_step/lapack.hpp"
+#include "passes/group_order.hpp"
 #include "passes/passes.hpp"
 
 namespace skgmm {
@@ -63,16 +64,6 @@ private:
     const int64_t i, main;
     double of_main;  // what its outer product about the mean of the main component counts
 };
-
-// Samples by their group, and where the groups end.
-void sort_by_group(int64_t n, const int64_t* groups, int64_t K, std::vector<int64_t>& order,
-                   std::vector<int64_t>& ends) {
-    order.resize(n);
-    ends.assign(K + 1, 0);
-    for (int64_t i = 0; i < n; ++i) ++ends[groups[i] + 1];
-    for (int64_t k = 0; k < K; ++k) ends[k + 1] += ends[k];
-    for (int64_t i = 0; i < n; ++i) order[ends[groups[i]]++] = i;
-}
 
 // out (m, n) = left (m, d) right' (n, d), where rows of `right` are so many numbers apart.
 void multiply(int64_t m, int64_t n, int64_t d, const double* left, const double* right,
@@ -144,22 +135,21 @@ template <typename T>
 void products_with_slopes(const Rows<T>& rows, const int64_t* main, int64_t K, const double* means,
                           const double* slopes, double* out) {
     const int64_t d = rows.n_features;
-    std::vector<int64_t> order, ends;
-    sort_by_group(rows.n_samples, main, K, order, ends);
+    const GroupOrder order(rows.n_samples, K, [&](int64_t i) { return main[i]; });
     std::vector<double> centred, products;
-    for (int64_t k = 0, first = 0; k < K; first = ends[k++]) {
-        const int64_t n_own = ends[k] - first;
+    for (int64_t k = 0, first = 0; k < K; first = order.ends[k++]) {
+        const int64_t n_own = order.ends[k] - first;
         if (n_own == 0) continue;
         centred.resize(n_own * d);
         products.resize(n_own * K);
         for (int64_t i = 0; i < n_own; ++i) {
-            const T* row = rows.data + order[first + i] * rows.row_stride;
+            const T* row = rows.data + order.samples[first + i] * rows.row_stride;
             for (int64_t j = 0; j < d; ++j)
                 centred[i * d + j] = double(row[j * rows.column_stride]) - means[k * d + j];
         }
         multiply(n_own, K, d, centred.data(), slopes + k * d, K * d, products.data());
         for (int64_t i = 0; i < n_own; ++i)
-            std::copy_n(products.data() + i * K, K, out + order[first + i] * K);
+            std::copy_n(products.data() + i * K, K, out + order.samples[first + i] * K);
     }
 }
 

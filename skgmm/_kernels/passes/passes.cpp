@@ -3,6 +3,7 @@
 #include <memory>
 #include <numeric>
 
+#include "passes/group_order.hpp"
 #include "passes/moments.hpp"
 #include "passes/processor.hpp"
 #include "passes/stop.hpp"
@@ -165,12 +166,10 @@ struct SortedRows {
     SortedRows(const Rows<T>& given, const int64_t* labels_, int64_t K)
         : n(given.n_samples), d(given.n_features), values(new T[n * d]), labels(n) {
         const auto group = [&](int64_t i) { return std::clamp(labels_[i], int64_t(-1), K) + 1; };
-        std::vector<int64_t> next(K + 3, 0);
-        for (int64_t i = 0; i < n; ++i) ++next[group(i) + 1];
-        for (int64_t k = 0; k < K + 2; ++k) next[k + 1] += next[k];
+        const GroupOrder order(n, K + 2, group);
         if (given.weight) weights.resize(n);
-        for (int64_t i = 0; i < n; ++i) {
-            const int64_t to = next[group(i)]++;
+        for (int64_t to = 0; to < n; ++to) {
+            const int64_t i = order.samples[to];
             labels[to] = labels_[i];
             if (given.weight) weights[to] = given.weight[i];
             const T* row = given.data + i * given.row_stride;
