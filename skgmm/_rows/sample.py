@@ -22,8 +22,11 @@ from skgmm._threads import cached_property
 Stream = Callable[[], np.random.RandomState]
 
 SAMPLE_ROWS, ROWS_PER_COMPONENT = 25_000, 500
-"""A start looks at no more than this many rows, or at so many for each component. Moves look at as
-many for each component."""
+"""A start looks at no more than this many rows, or at so many for each component."""
+
+# Candidates are compared on no more than so many, or this many for each component. Moves are tried
+# on no more than the former, or as many for each component as a start looks at.
+_FEW_ROWS, _RACED_PER_COMPONENT = 5_000, 100
 
 # The scale of the features is taken from no more than so many samples, the same for every seed.
 _SCALE_SAMPLES, _SCALE_KEY = 5_000, 0
@@ -145,6 +148,16 @@ class Reservoir:
 def sample_size(n_components: int) -> int:
     """Rows that starts look at."""
     return max(SAMPLE_ROWS, ROWS_PER_COMPONENT * n_components)
+
+
+def rows_of_race(n_components: int) -> int:
+    """Rows that candidates are compared on."""
+    return max(_FEW_ROWS, _RACED_PER_COMPONENT * n_components)
+
+
+def rows_of_moves(n_components: int) -> int:
+    """Rows that moves are tried on."""
+    return max(_FEW_ROWS, ROWS_PER_COMPONENT * n_components)
 
 
 def n_counted(X: Array, sample_weight: Array | None) -> int:

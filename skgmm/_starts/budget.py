@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from skgmm._em.compiled import supports
 from skgmm._em.result import EMResult
 from skgmm._objective import Objective
-from skgmm._starts.race import RACE_ROWS
+from skgmm._rows.sample import rows_of_race
 from skgmm._starts.side_by_side import work_of_density, work_of_pass
 
 # The budget is a multiple of the work of the initialisation, plus a multiple of the work of the
@@ -55,7 +55,7 @@ class Budget:
     def after(cls, objective: Objective, result: EMResult, n_raced: int) -> Budget:
         """The budget after a fit whose race took `n_raced` evaluations of its candidates."""
         K, rows = result.parameters.n_components, objective.rows
-        n_race = min(rows.n_counted, max(RACE_ROWS, 100 * K))
+        n_race = min(rows.n_counted, rows_of_race(K))
         d = rows.n_features
         start = (_DRAWN * rows.n_counted + n_raced * n_race) * K * work_of_density(d)
         start_work = start + _CLUSTERED * n_race * K * (d + 2.0) + n_raced * CALL

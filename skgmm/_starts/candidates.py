@@ -15,6 +15,7 @@ from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._starts.given import GivenParameters, matched
+from skgmm._starts.leave_one_out import suffices
 from skgmm._starts.side_by_side import Start, side_by_side
 from skgmm._starts.trials import Trials
 from skgmm._threads import cached_property
@@ -183,18 +184,16 @@ def by_classification(objective: Objective, starts: list[PartitionStart]) -> lis
 
     Those with too few samples in a group for its covariance come last; none if that are all.
     """
-    needed = objective.structure.minimum_rows(1, objective.rows.n_features) + 1.0
-    enough = [start for start in starts if start.groups.mass.min() > needed]
-    made = [(start, _made(start, objective)) for start in enough]
-    ranked = sorted(
-        (-classification_likelihood(one), i, Candidate(start.kind, one, partition=start.partition))
-        for i, (start, one) in enumerate(made)
-        if one is not None
-    )
-    if not ranked:
-        return []
-    others = [start.candidate(objective) for start in starts if start not in enough]
-    return [candidate for *_, candidate in ranked] + others
+    ranked: list[tuple[float, Candidate]] = []
+    others: list[Candidate] = []
+    for start in starts:
+        if not suffices(objective, start.groups.mass):
+            others.append(start.candidate(objective))
+        elif (made := _made(start, objective)) is not None:
+            candidate = Candidate(start.kind, made, partition=start.partition)
+            ranked.append((classification_likelihood(made), candidate))
+    ranked.sort(key=lambda one: -one[0])
+    return [candidate for _, candidate in ranked] + others if ranked else []
 
 
 def _most_likely(

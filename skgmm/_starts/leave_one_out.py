@@ -101,6 +101,12 @@ def shrinks(objective: Objective, n_components: int) -> bool:
     return full and unreliable(objective, n_components)
 
 
+def suffices(objective: Objective, mass: Array) -> bool:
+    """Whether each component has samples enough for a covariance matrix without one of them."""
+    needed = objective.structure.minimum_rows(1, objective.rows.n_features) + 1.0
+    return bool(mass.min() > needed)
+
+
 class EStep:
     """One pass over the samples, with densities lowered by `Objective.penalty` as in EM."""
 

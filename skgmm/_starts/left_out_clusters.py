@@ -31,7 +31,7 @@ from skgmm._starts.budget import (
     work_of_passes,
     work_of_shrinkage,
 )
-from skgmm._starts.leave_one_out import UNDERFLOWS
+from skgmm._starts.leave_one_out import UNDERFLOWS, suffices
 from skgmm._starts.partition_moments import PartitionMoments
 from skgmm._starts.shrunk_covariances import Shrinkage, ShrunkCovariances
 from skgmm._starts.side_by_side import Start
@@ -95,7 +95,6 @@ class LeftOutClusters:
         assert isinstance(rows, InMemoryRows)
         self.objective, self.rows, self.weights = objective, rows, rows.weights
         self.n_components, self.budget = n_components, budget
-        self.least = objective.structure.minimum_rows(1, rows.n_features) + 1.0
         self._last_shrinkage: Shrinkage | None = None
         self._found = False  # whether clusters have been found
         self._patient = False  # whether the budget was increased, because none were found
@@ -128,7 +127,7 @@ class LeftOutClusters:
             self.budget.spend(work_of_passes(self.objective, self.n_components, 1, 1))
             try:
                 mass = np.bincount(labels, self.weights, minlength=self.n_components)
-                if mass.min() <= self.least:
+                if not suffices(self.objective, mass):
                     return
                 components = self._components(labels, moments.of(labels))
                 if shrinkage is None or np.mean(labels != chosen_for) > _MOVED:

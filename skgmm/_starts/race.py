@@ -22,7 +22,7 @@ from numpy.random import RandomState
 from skgmm._linalg import Array
 from skgmm._moments import Moments
 from skgmm._objective import Objective
-from skgmm._rows.sample import StartSample
+from skgmm._rows.sample import StartSample, rows_of_race
 from skgmm._starts.candidates import Candidate, PartitionStart, RunningCandidates, by_classification
 from skgmm._starts.given import GivenParameters
 from skgmm._starts.kmeans import farthest_first, kmeans, nearest, seeds
@@ -30,9 +30,6 @@ from skgmm._starts.methods import EmptyStartError, moments_of_partition
 from skgmm._starts.side_by_side import moments_of_partitions
 from skgmm._starts.views import views
 from skgmm.covariance import IllDefinedCovarianceError
-
-RACE_ROWS = 5_000
-"""Samples that candidates are compared on, or 100 for each component."""
 
 # Iterations of k-means: further ones change little that EM does not change again.
 _LLOYD = 15
@@ -62,7 +59,7 @@ def race(
     IllDefinedCovarianceError, EmptyStartError
         If every candidate failed: the error of the first.
     """
-    sample = thinned(sample, n_components, rng)
+    sample = thinned(sample, rows_of_race(n_components), rng)
     on_sample = objective.on(sample)
     core = sample.trimmed(n_components)
     partitions = (
@@ -119,11 +116,8 @@ def _not_raced(objective: Objective, starts: list[PartitionStart]) -> list[Candi
     raise error
 
 
-def thinned(
-    sample: StartSample, n_components: int, rng: RandomState, per_component: int = 100
-) -> StartSample:
-    """At most the number of samples that the race needs, drawn in proportion to weight."""
-    size = max(RACE_ROWS, per_component * n_components)
+def thinned(sample: StartSample, size: int, rng: RandomState) -> StartSample:
+    """At most so many samples, drawn in proportion to weight."""
     if len(sample) <= size:
         return sample
     drawn = rng.choice(len(sample), size=size, p=sample.weights / sample.weights.sum())

@@ -42,7 +42,7 @@ from skgmm._em.result import EMResult, EMStatus
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import Rows
-from skgmm._rows.sample import ROWS_PER_COMPONENT, StartSample, Stream
+from skgmm._rows.sample import StartSample, Stream, rows_of_moves
 from skgmm._starts.better import GAIN, beats, still_to_gain
 from skgmm._starts.budget import Budget
 from skgmm._starts.candidates import Candidate
@@ -113,7 +113,7 @@ class SplitAndMerge:
         if len(sample) <= K:
             return result
         rng = self.stream()
-        sample = thinned(sample, K, rng, ROWS_PER_COMPONENT)
+        sample = thinned(sample, rows_of_moves(K), rng)
         search = self._search(result, sample, rng)
         found = search.best()
         if search.stopped:

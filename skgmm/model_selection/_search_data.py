@@ -17,6 +17,7 @@ from skgmm._moments import Scatter
 from skgmm._objective import Objective, Regularisation
 from skgmm._prior import ConjugatePrior, OneGaussian, Prior, prior_of
 from skgmm._rows.grouped import RowsInMemory, rows_of
+from skgmm._rows.sample import rows_of_race
 from skgmm._starts.race import thinned
 from skgmm.covariance import STRUCTURES, Structure
 from skgmm.model_selection._admissible import InadmissibleError, needed_samples, unsupported
@@ -75,7 +76,7 @@ class SearchData:
     ) -> SearchData:
         """Compute partitions for each number of components, once for all structures."""
         sample, n_samples = rows.start_sample(max(sizes), lambda: rng), rows.n_counted
-        few = thinned(sample, max(sizes), rng)
+        few = thinned(sample, rows_of_race(max(sizes)), rng)
         streams = [np.random.RandomState(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
         trial = rows_of(few, 1)
         if few.complete:  # identical samples are one sample with a weight
