@@ -17,7 +17,8 @@ from skgmm._starts.left_out_clusters import LeftOutClusters
 from skgmm._starts.left_out_optimum import LeftOutOptimum
 from skgmm._starts.methods import start_of
 from skgmm._starts.shrunk_covariances import Shrinkage, ShrunkCovariances
-from skgmm.covariance import find_structure
+from skgmm._starts.within_noise import classifies
+from skgmm.covariance import IllDefinedCovarianceError, find_structure
 
 
 def problem_of(X, weights=None, floor=0.0):
@@ -229,6 +230,31 @@ def test_clusters_are_found_with_few_samples_per_feature(n, d, K, distance, seed
     history = mixture.lower_bounds_
     assert (np.diff(history) >= 0).all()
     assert history[-1] == pytest.approx(mixture.lower_bound_, abs=1e-6)
+
+
+def test_more_samples_than_moves_look_at_are_not_classified():
+    rng = np.random.default_rng(0)
+    assert classifies(problem_of(rng.normal(size=(5_000, 90))), 8)
+    assert not classifies(problem_of(rng.normal(size=(5_001, 90))), 8)
+
+
+def test_a_feature_that_is_constant_within_clusters_without_added_variance():
+    """Shrunk covariances exist, but not those of the classes."""
+    data = wide(7, 150, 12, 4, 3.0)
+    X = np.c_[data.X[:, :-1], np.where(data.labels < 2, data.labels, data.X[:, -1])]
+    objective = problem_of(X)
+    possible = np.eye(4, dtype=bool)[data.labels]
+    with pytest.raises(IllDefinedCovarianceError):
+        exchanged(objective, data.labels, possible, Budget(1e12))
+    for seed in range(5):
+        mixture = GaussianMixtureEM(4, reg_covar=0.0, random_state=seed).fit(X)
+        assert np.isfinite(mixture.lower_bound_)
+
+
+def test_a_weight_of_zero_may_be_given():
+    X = wide(0, 240, 40, 3).X
+    mixture = GaussianMixtureEM(3, weights_init=[0.6, 0.4, 0.0], random_state=0).fit(X)
+    assert np.isfinite(mixture.lower_bound_)
 
 
 def changed(X, how):

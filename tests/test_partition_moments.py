@@ -33,6 +33,24 @@ def test_moments_follow_samples_that_change_their_component(n_moved, weighted, l
     assert found.total_weight == expected.total_weight
 
 
+@pytest.mark.parametrize("leaving", [1.0, 1e6, 1e10])
+def test_moments_follow_when_all_samples_of_a_component_are_exchanged(leaving):
+    """Before all that enter, the last one would leave it without samples; and of a far sample that
+    leaves, the rounding would stay.
+    """
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    X[0] *= leaving
+    objective, before = objective_of(X), np.arange(200) % 2
+    after = before.copy()
+    before[:8] = after[-8:] = 2
+    moments = PartitionMoments(objective, 3)
+    moments.of(before)
+    found, expected = moments.of(after), moments_of_partition(objective, after, 3)
+    for name in ("mass", "mean", "scatter"):
+        one, other = (getattr(each, name)[2] for each in (found, expected))
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
 def test_distances_of_samples_from_their_own_components():
     rng = np.random.default_rng(0)
     X, labels = rng.normal(size=(60, 4)), np.repeat([0, 2], [20, 40])  # no sample of component 1

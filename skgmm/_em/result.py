@@ -14,6 +14,14 @@ from skgmm._parameters import MixtureParameters
 from skgmm._threads import cached_property
 from skgmm.covariance._similar import similar_components
 
+# Results whose objectives agree to this many nats per sample are the same.
+_SAME = 1e-9
+
+
+def same_rank(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether two ranks (`EMResult.rank`) are the same but for rounding."""
+    return one[:-1] == other[:-1] and abs(one[-1] - other[-1]) <= _SAME
+
 
 class EMStatus(Enum):
     """How a fit ended: the value is `status_`, `advice` what a user should do (None: nothing)."""

@@ -42,7 +42,7 @@ _CALLS_OF_SPLIT, _CUBES_OF_SPLIT = 8.0, 150.0
 _CALLS_OF_TRIAL = 8.0
 
 # Components whose shrunk covariance matrices take as long as a call.
-_COMPONENTS_OF_CALL = 2
+_COMPONENTS_OF_CALL = 8
 
 
 @dataclass

@@ -1,4 +1,7 @@
-"""Candidates of the race: they run, are compared, and the best are continued."""
+"""Candidates of the race: they run, are compared, and the best are continued.
+
+Or they are compared without a run, by their classification likelihoods.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from skgmm._em.collapse import CollapseTest
+from skgmm._em.result import same_rank
 from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
@@ -31,8 +35,8 @@ _OPTIMISM = 3.0
 # Where a pass takes long, so many candidates are evaluated, the others only if moves need starts.
 _EVALUATED = 4
 
-# Candidates whose log-likelihoods agree to this many nats per sample are the same.
-_SAME = 1e-9
+# The remaining gain at which a candidate ends, in nats per sample.
+_END = 1e-9
 
 _TINY, _EPS = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).eps)
 
@@ -100,7 +104,7 @@ class RunningCandidates:
             begun, self.others = _most_likely(begun, collapse)
         self.starts = [start for start, _ in begun]
         self.trials = Trials(
-            objective, [made for _, made in begun], collapse, _SAME, acceleration=None
+            objective, [made for _, made in begun], collapse, _END, acceleration=None
         )
 
     def candidates(self) -> list[Candidate]:
@@ -167,8 +171,7 @@ class RunningCandidates:
 
     def _same(self, one: int, other: int) -> bool:
         """Whether two candidates are the same."""
-        first, second = self.trials.rank(one), self.trials.rank(other)
-        return first[:-1] == second[:-1] and abs(first[-1] - second[-1]) <= _SAME
+        return same_rank(self.trials.rank(one), self.trials.rank(other))
 
     def _distinct(self, ranked: list[int]) -> list[int]:
         """The candidates without repetitions of the same."""

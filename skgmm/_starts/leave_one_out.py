@@ -171,8 +171,8 @@ def leave_one_out_proposal(objective: Objective, parameters: MixtureParameters) 
 
 def _singular(objective: Objective, mass: Array) -> bool:
     """Whether components have their own covariances, and one too few samples for it."""
-    needed = objective.structure.minimum_rows(1, objective.rows.n_features) + 1.0
-    return _varies(objective.structure, objective.rows.n_features) and bool(mass.min() <= needed)
+    varies = _varies(objective.structure, objective.rows.n_features)
+    return varies and not suffices(objective, mass)
 
 
 def leave_one_out(objective: Objective, now: EStep) -> Array:

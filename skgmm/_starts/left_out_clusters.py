@@ -136,6 +136,8 @@ class LeftOutClusters:
                 log_joint = components.log_joint(shrinkage)
             except IllDefinedCovarianceError:
                 return
+            if not np.isfinite(log_joint.max(axis=1)).all():
+                return
             partition = Partition.of(labels, log_joint, self.weights)
             yield partition
             labels, error = partition.following, partition.error

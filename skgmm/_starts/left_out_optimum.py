@@ -16,6 +16,7 @@ from skgmm._starts.exchanges import exchanged
 from skgmm._starts.left_out_clusters import LeftOutClusters, Partition
 from skgmm._starts.side_by_side import Start
 from skgmm._starts.trials import Trials
+from skgmm.covariance import IllDefinedCovarianceError
 
 # Evaluations after each of which a run is given up if a component collapses, and the remaining gain
 # at which it ends, in nats per sample.
@@ -59,7 +60,10 @@ class LeftOutOptimum:
 
     def _reached(self, classes: Partition) -> EMResult | None:
         """The optimum of a partition, or None if a component collapses on the way."""
-        start = exchanged(self.completed, classes.labels, classes.possible, self.budget)
+        try:
+            start = exchanged(self.completed, classes.labels, classes.possible, self.budget)
+        except IllDefinedCovarianceError:
+            return None
         trials = Trials(self.objective, [start], self.test, _ROUGHLY)
         for most in _STAGES:
             n_passes = trials.until([0], most)

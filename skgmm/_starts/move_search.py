@@ -107,6 +107,7 @@ class MoveSearch:
         # Moves are proposed from whole samples, and evaluated on all.
         self.completed = objective.completed(result.parameters)
         self.diagnose = collapse.diagnose
+        self.to_beat = result  # by EM on all samples
         self.budget, self.rng, self.only_repair = budget, rng, only_repair
         self.others: Iterator[Start] = iter(()) if only_repair else others
         self.n_components = K = result.parameters.n_components
@@ -150,7 +151,7 @@ class MoveSearch:
                 self.compact = True
                 return best
             # The result has paused early for it.
-            here = first = self.diagnose(run.until(_STEPS))
+            here = first = self.to_beat = self.diagnose(run.until(_STEPS))
             self._spend_passes(len(here.objectives))
         while not (self.budget.exhausted or self._told_to_stop(here)):
             end = self._better(here)

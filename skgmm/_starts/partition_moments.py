@@ -17,6 +17,10 @@ from skgmm._starts.methods import moments_of_partition
 _FEW = 0.1
 
 
+# If less than this part of a sum of squares remains, it is computed again, because of cancellation.
+_DIGITS = 1e-4
+
+
 class PartitionMoments:
     """Moments of partitions that follow one another, with full matrices.
 
@@ -47,4 +51,7 @@ class PartitionMoments:
         changes = np.flatnonzero(labels != before), before, labels, floor
         reassign(rows.X, rows.sample_weight, *changes, mass, mean, scatter)
         found = replace(moments, mass=mass, mean=mean, scatter=scatter)
+        of_features = np.diagonal(scatter, axis1=1, axis2=2)
+        if (of_features < _DIGITS * np.diagonal(moments.scatter, axis1=1, axis2=2)).any():
+            return moments_of_partition(self.objective, labels, self.n_components)
         return found.without_rounding(floor)

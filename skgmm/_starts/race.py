@@ -5,7 +5,8 @@ feature divided by its standard deviation ("scaled"), or all features transforme
 covariance ("whitened"), which finds thin clusters side by side. One candidate sees them "as given",
 because where features have one unit, their variances tell how much they matter. Candidates with the
 same partition count once. The others are compared by the log-likelihood of the mixture of their
-groups, and the best of them after two EM iterations. What a likelihood owes to `reg_covar` does not
+groups, and the best of them after two EM iterations; where left-out samples will be classified, by
+the classification likelihood alone. What a likelihood owes to `reg_covar` does not
 count: see `EMResult.comparable_objective`.
 """
 
@@ -69,7 +70,7 @@ def race(
         )
     )
     starts = _starts(on_sample, partitions, n_components, given)
-    if classified and (ranked := by_classification(on_sample, starts)):
+    if classified and given.nothing and (ranked := by_classification(on_sample, starts)):
         return ranked
     enough = objective.minimum_rows(n_components) <= len(sample)
     if len(starts) > 1 and enough:

@@ -7,7 +7,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from skgmm._em.result import EMResult
+from skgmm._em.result import EMResult, same_rank
 from skgmm._rows.sample import Stream
 from skgmm._starts.methods import EmptyStartError
 from skgmm._threads import run_in_threads
@@ -31,6 +31,8 @@ def best_of(
 ) -> tuple[EMResult, list[EMResult | ValueError]]:
     """Run starts 0 .. n_init - 1: the result with the highest objective, and how each ended.
 
+    Of results that differ by rounding alone it is the first one.
+
     The seeds are drawn before anything runs, so the result depends neither on `n_parallel` nor
     on which starts fail. A start that fails numerically, or is left out, is skipped.
 
@@ -51,4 +53,5 @@ def best_of(
     results = [outcome for outcome in outcomes if isinstance(outcome, EMResult)]
     if not results:
         raise next(outcome for outcome in outcomes if isinstance(outcome, Exception))
-    return min(results, key=lambda result: result.rank), outcomes
+    best = min(results, key=lambda result: result.rank)
+    return next((one for one in results if same_rank(one.rank, best.rank)), best), outcomes

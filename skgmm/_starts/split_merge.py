@@ -1,7 +1,8 @@
 """Split-and-merge moves: escape from a poor local optimum (SMEM, Ueda et al. 2000).
 
 If two components are on one cluster and one component is on two clusters, EM cannot leave that
-optimum. When its remaining gain is small EM pauses, and these are tried, on the samples that starts
+optimum. When its remaining gain is small EM pauses (where left-out samples are classified, as soon
+as gains shrink), and these are tried, on the samples that starts
 use:
 
 1. iterations with leave-one-out responsibilities, where samples are so few that EM stays at its
@@ -156,9 +157,10 @@ class SplitAndMerge:
         elif not search.compact:  # what is left must do for the result too, if it is continued
             some = (left + 1) // 2
         reached = self.collapse.diagnose(run.until(some))
-        if len(reached.objectives) < left and _promising(reached, result):
+        if len(reached.objectives) < left and _promising(reached, search.to_beat):
             reached = self.collapse.diagnose(run.until(left))
-        better = search.compact or beats(reached, result, max(GAIN, still_to_gain(result)))
+        least = max(GAIN, still_to_gain(search.to_beat))
+        better = search.compact or beats(reached, search.to_beat, least)
         lower = reached.objective < result.objective
         mend = better and (lower or reached.verdict < result.verdict)
         return _joined(result, reached, mend, better)

@@ -35,13 +35,13 @@ void reassign(const Rows<T>& rows, int64_t n_moved, const int64_t* moved, const 
             apart[j] = double(row[j * rows.column_stride]) - means[k * d + j];
         add_sample(d, weight, apart.data(), floor, mass[k], means + k * d, scatter + k * d * d);
     };
-    for (int64_t m = 0; m < n_moved; ++m) {
-        const int64_t i = moved[m];
-        const double weight = rows.weight ? rows.weight[i] : 1.0;
-        if (!(weight > 0.0)) continue;
-        add(i, after[i], weight);
-        add(i, before[i], -weight);
-    }
+    // All that enter come first: no component is ever without samples.
+    for (const int64_t* labels : {after, before})
+        for (int64_t m = 0; m < n_moved; ++m) {
+            const int64_t i = moved[m];
+            const double weight = rows.weight ? rows.weight[i] : 1.0;
+            if (weight > 0.0) add(i, labels[i], labels == after ? weight : -weight);
+        }
 }
 
 template void reassign(const Rows<float>&, int64_t, const int64_t*, const int64_t*, const int64_t*,

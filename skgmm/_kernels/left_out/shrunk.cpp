@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "left_out/left_out.hpp"
 #include "m_step/factors.hpp"
@@ -68,6 +69,13 @@ private:
 // out (m, n) = left (m, d) right' (n, d), where rows of `right` are so many numbers apart.
 void multiply(int64_t m, int64_t n, int64_t d, const double* left, const double* right,
               int64_t apart, double* out) {
+    if (!use_lapack(d)) {
+        for (int64_t i = 0; i < m; ++i)
+            for (int64_t j = 0; j < n; ++j)
+                out[i * n + j] =
+                    std::inner_product(left + i * d, left + (i + 1) * d, right + j * apart, 0.0);
+        return;
+    }
     char transposed = 'T', as_is = 'N';  // column by column, all are the transposes
     int rows = int(n), columns = int(m), inner = int(d), stride = int(apart);
     double one = 1.0, zero = 0.0;

@@ -53,8 +53,8 @@ template <typename T>
 void products_with_slopes(const Rows<T>& rows, const std::int64_t* main, std::int64_t K,
                           const double* means, const double* slopes, double* out);
 
-// Sums of own x squared distance of left-out members, (K,), of own x log-determinant too if it is
-// asked for. `near` (m,) are squared distances from components with all samples.
+// Sums of own x squared distance of left-out members, (K,); returns the sum of own x log of the
+// factor of the determinant. `near` (m,) are squared distances from components with all samples.
 double sum_of_members(const Assigned& assigned, const Members& members,
                       const Subtracted& subtracted, const double* near, double* sums);
 

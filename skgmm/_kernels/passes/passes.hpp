@@ -52,7 +52,8 @@ int64_t sums_size(Form form, int64_t K, int64_t d);
 Sums sums_at(double* memory, Form form, const double* centres, int64_t K, int64_t d);
 
 // Adds sums over all rows to a total of zeros, pairs for as many numbers as the sums have: first
-// their high parts, then the low ones. The first row that is lost, or -1.
+// their high parts, then the low ones, which are not touched with no more rows than a unit. The
+// first row that is lost, or -1.
 template <typename T>
 int64_t add_up(const Rows<T>& rows, const Mixture& mixture, const Given& given,
                const double* centres, Form form, double* total, int64_t n_threads);
