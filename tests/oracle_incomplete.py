@@ -72,11 +72,11 @@ def completed(x, means, covariances, floor, error=0.0):
     gains = np.zeros((len(means), d, int(o.sum())))
     if o.any():
         gains = covariances[:, :, o] @ np.linalg.inv((covariances + error)[:, o][:, :, o])
-    centres = means + (gains @ (x[o] - means[:, o])[:, :, None])[:, :, 0]
+    points = means + (gains @ (x[o] - means[:, o])[:, :, None])[:, :, 0]
     within = covariances - gains @ covariances[:, o]
     exact = o & (np.diagonal(error * np.eye(d) if np.isscalar(error) else error) == 0.0)
     within[:, exact], within[:, :, exact] = 0.0, 0.0
-    return centres, within + gains @ np.diag(floor[o]) @ np.swapaxes(gains, 1, 2)
+    return points, within + gains @ np.diag(floor[o]) @ np.swapaxes(gains, 1, 2)
 
 
 def expectation(X, sample_weight, parameters, form, floor, labels=None, sides=None, errors=None):
@@ -93,15 +93,15 @@ def expectation(X, sample_weight, parameters, form, floor, labels=None, sides=No
         noise = -np.inf if sides is None else log_noise(x, parameters.weights, sides, label)
         total = np.logaddexp.reduce(np.append(joint, noise))
         objective += weight * total
-        centres, within = completed(x, means, covariances, floor, error)
-        found.append((weight * np.exp(joint - total), centres, within))
-    for shares, centres, _ in found:
-        mass += shares
-        first += shares[:, None] * (centres - means)
+        points, within = completed(x, means, covariances, floor, error)
+        found.append((weight * np.exp(joint - total), points, within))
+    for counts, points, _ in found:
+        mass += counts
+        first += counts[:, None] * (points - means)
     mean = means + first / np.where(mass > 0, mass, 1.0)[:, None]
-    for shares, centres, within in found:
-        apart = centres - mean
-        second += shares[:, None, None] * (apart[:, :, None] * apart[:, None] + within)
+    for counts, points, within in found:
+        apart = points - mean
+        second += counts[:, None, None] * (apart[:, :, None] * apart[:, None] + within)
     return Moments(form, mass, mean, form.from_dense(second), objective, float(sum(sample_weight)))
 
 
@@ -110,9 +110,9 @@ def impute(X, weights, means, covariances):
     filled, floor = X.copy(), np.zeros(X.shape[1])
     for i, x in enumerate(X):
         joint = log_joint(x, weights, means, covariances)
-        shares = np.exp(joint - np.logaddexp.reduce(joint))
-        centres, _ = completed(x, means, covariances, floor)
-        filled[i] = np.where(np.isnan(x), shares @ centres, x)
+        responsibilities = np.exp(joint - np.logaddexp.reduce(joint))
+        points, _ = completed(x, means, covariances, floor)
+        filled[i] = np.where(np.isnan(x), responsibilities @ points, x)
     return filled
 
 
