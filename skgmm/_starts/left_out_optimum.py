@@ -15,12 +15,8 @@ from skgmm._starts.budget import Budget, work_of_passes
 from skgmm._starts.exchanges import exchanged
 from skgmm._starts.left_out_clusters import LeftOutClusters, Partition
 from skgmm._starts.side_by_side import Start
-from skgmm._starts.trials import Trials
+from skgmm._starts.trials import ROUGHLY, STAGES, Trials
 from skgmm.covariance import IllDefinedCovarianceError
-
-# Evaluations after each of which a run is given up if a component collapses, and the remaining gain
-# at which it ends, in nats per sample.
-_STAGES, _ROUGHLY = (4, 12, 30, 100), 1e-5
 
 
 @dataclass(frozen=True)
@@ -64,8 +60,8 @@ class LeftOutOptimum:
             start = exchanged(self.completed, classes.labels, classes.possible, self.budget)
         except IllDefinedCovarianceError:
             return None
-        trials = Trials(self.objective, [start], self.test, _ROUGHLY)
-        for most in _STAGES:
+        trials = Trials(self.objective, [start], self.test, ROUGHLY)
+        for most in STAGES:
             n_passes = trials.until([0], most)
             self.budget.spend(work_of_passes(self.objective, start.n_components, n_passes))
             if trials.objective[0] == -np.inf or not is_sound(trials.result(0), self.here):

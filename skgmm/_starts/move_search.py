@@ -27,14 +27,13 @@ from skgmm._starts.neighbourhoods import Swap, swapped
 from skgmm._starts.overlap_moves import moves_by_overlap
 from skgmm._starts.side_by_side import Start, side_by_side
 from skgmm._starts.swap_search import Tried, find_swaps
-from skgmm._starts.trials import Trials
+from skgmm._starts.trials import ROUGHLY, STAGES, Trials
 from skgmm._starts.within_noise import Optima, classifies, tolerated_errors
 
 # Evaluations of a quick trial, and of one that is continued; and those of a move, after each of
 # which it may be given up.
-_LOOK, _TRIAL, _STEPS = 6, 12, 100
-_STAGES, _PATIENT = (4, _TRIAL, 30, _STEPS), (4, _TRIAL, _STEPS)
-_ROUGHLY = 1e-5
+_LOOK, _TRIAL, _STEPS = 6, 12, STAGES[-1]
+_PATIENT = (4, _TRIAL, _STEPS)
 
 # On a part of the samples, a gain of no more than so many nats for each parameter of a component is
 # chance.
@@ -137,7 +136,7 @@ class MoveSearch:
     def best(self) -> EMResult | None:
         """The best optimum found, or None if none is better."""
         known = self.result.moments if self.complete else None
-        run = EM(self.objective, self.result.parameters, tol=_ROUGHLY, moments=known)
+        run = EM(self.objective, self.result.parameters, tol=ROUGHLY, moments=known)
         here = first = self.diagnose(run.until(0 if self.complete else _STEPS))
         if not self.complete:
             self._spend_passes(len(here.objectives) + 1)
@@ -248,7 +247,7 @@ class MoveSearch:
         return beats(replace(end, moments=end.moments.with_objective(ahead)), best)
 
     def _trials(self, starts: list[Start]) -> Trials:
-        return Trials(self.objective, starts, self.collapse, _ROUGHLY)
+        return Trials(self.objective, starts, self.collapse, ROUGHLY)
 
     def _go_on(self, trials: Trials, which: Sequence[int], max_iter: int) -> None:
         """Continue some runs, at the cost of the budget, and note those that converge."""
@@ -323,7 +322,7 @@ class MoveSearch:
         """The best end to which EM converges from these starts, if one is better."""
         trials = self._trials(starts)
         going: list[int] = list(range(len(starts)))
-        for most in _PATIENT if self._patient else _STAGES:
+        for most in _PATIENT if self._patient else STAGES:
             self._go_on(trials, going, most)
             going = [i for i in going if self._may_beat(trials, i, here)]
         ends = [trials.result(i) for i in going]

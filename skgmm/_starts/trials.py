@@ -19,6 +19,10 @@ from skgmm._rows.grouped import with_noise
 from skgmm._starts.side_by_side import Start, Together, n_components_of, side_by_side
 from skgmm.covariance import IllDefinedCovarianceError
 
+STAGES, ROUGHLY = (4, 12, 30, 100), 1e-5
+"""Evaluations after each of which a trial may be given up, and the remaining gain at which it ends,
+in nats per sample."""
+
 # A run may gain this many times its estimated remaining gain, and this many times its last gain.
 _OPTIMISM, _FORESIGHT = 10.0, 25.0
 
