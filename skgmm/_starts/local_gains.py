@@ -27,6 +27,9 @@ from skgmm.covariance import IllDefinedCovarianceError
 # A sample belongs to the components with at least this responsibility.
 _TRACE = 0.01
 
+# The complement of a responsibility is exact to a millionth if it is at least so much.
+_ROUNDED = 1e-10
+
 # The best splits and merges that are combined, of each so many.
 _RANKED = 20
 
@@ -183,7 +186,8 @@ class Members:
         self.taken = np.zeros((K, K))  # mass of the samples of one whose second choice is another
         entries = [self._visit(slice(i, min(i + _SLICE, n))) for i in range(0, n, _SLICE)]
         samples, components, responsibilities = map(np.concatenate, zip(*entries, strict=True))
-        order = np.argsort(components, kind="stable")
+        # Stable sorts of short integers take linear time.
+        order = np.argsort(components.astype(np.min_scalar_type(K)), kind="stable")
         self.samples, self.responsibilities = samples[order], responsibilities[order]
         self.ends = np.r_[0, np.cumsum(np.bincount(components, minlength=K))]
         self._held = np.zeros(n)
@@ -194,30 +198,31 @@ class Members:
         self.density[part], log_responsibilities = e_step.log_parts(
             rows.X, self.parameters, rows.n_threads
         )
-        responsibilities = np.exp(log_responsibilities)
-        entries = np.nonzero(responsibilities >= _TRACE)
-        found = entries[0] + part.start, entries[1], responsibilities[entries]
-        weights, each = self.weights[part], np.arange(len(responsibilities))
+        # Most responsibilities are 0, so that few exponentials are needed.
+        found = np.flatnonzero(log_responsibilities >= np.log(_TRACE))
+        responsibilities = np.exp(log_responsibilities.ravel()[found])
+        samples, components = np.divmod(found, K)
+        weights, each = self.weights[part], np.arange(rows.n_samples)
         first = log_responsibilities.argmax(axis=1)
-        top = responsibilities[each, first].copy()
-        responsibilities[each, first] = log_responsibilities[each, first] = -np.inf
+        highest = log_responsibilities[each, first]
+        log_responsibilities[each, first] = -np.inf
         if K > 1:
             second = log_responsibilities.argmax(axis=1)
-            highest = log_responsibilities[each, second]
-            rest = np.where(responsibilities > 0, responsibilities, 0.0).sum(axis=1)
-            # Far from all others, their responsibilities may underflow.
-            without = np.where(rest > 1e-200, np.log(np.maximum(rest, 1e-300)), highest)
+            # Where this rounds to nothing, most of it is that of the second choice.
+            rest = -np.expm1(highest)
+            without = np.log(np.maximum(rest, _ROUNDED))
+            without = np.where(rest > _ROUNDED, without, log_responsibilities[each, second])
             self.removal += np.bincount(first, weights=-weights * without, minlength=K)
             self.taken += np.bincount(
-                first * K + second, weights=weights * top, minlength=K * K
+                first * K + second, weights=weights * np.exp(highest), minlength=K * K
             ).reshape(K, K)
-            minor = (found[2] < 1.0) & (entries[1] != first[entries[0]])
+            minor = components != first[samples]
             self.removal += np.bincount(
-                entries[1][minor],
-                weights=-weights[entries[0][minor]] * np.log1p(-found[2][minor]),
+                components[minor],
+                weights=-weights[samples[minor]] * np.log1p(-responsibilities[minor]),
                 minlength=K,
             )
-        return found
+        return samples + part.start, components, responsibilities
 
     def of(self, k: int) -> tuple[Array, Array]:
         """Indices of the samples of a component, and its responsibilities for them."""
@@ -229,7 +234,7 @@ class Members:
         parts = [self.of(k) for k in components]
         for samples, responsibilities in parts:
             self._held[samples] += responsibilities
-        samples = np.flatnonzero(self._held)
+        samples = np.flatnonzero(self._held > 0)
         responsibilities = np.minimum(self._held[samples], 1.0)
         self._held[samples] = 0.0
         return samples, responsibilities

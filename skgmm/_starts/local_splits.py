@@ -168,7 +168,7 @@ def _partitions(objective: Objective, rng: np.random.RandomState) -> Iterator[Ar
     farthest = int(np.argmax(squares.sum(axis=1)))
     beyond = white @ white[farthest] > 0.5 * squares[farthest].sum()
     yield beyond.astype(np.int64)
-    skewness = weights @ scaled**3
+    skewness = weights @ (scaled * scaled * scaled)
     most = int(np.argmax(np.abs(skewness)))
     yield (scaled[:, most] * np.sign(skewness[most]) > _TAIL).astype(np.int64)
     yield kmeans(white, weights, 2, rng, rows.n_threads)

@@ -18,6 +18,9 @@ from skgmm._starts.neighbourhoods import Change, Neighbourhoods, Swap
 # A swap that gains less than this, in nats, is chance.
 _CHANCE = 1.0
 
+# A split is not tried if this many times its gain with all others fixed is not enough.
+_OPTIMISM = 10.0
+
 
 @dataclass
 class Tried:
@@ -26,6 +29,7 @@ class Tried:
     known: KnownSplits = field(default_factory=KnownSplits)  # from which splits are tried
     removals: dict[int, Change | None] = field(default_factory=dict)
     splits: dict[int, Change | None] = field(default_factory=dict)
+    settled: bool = False  # whether there was no swap that gains
 
 
 def find_swaps(
@@ -51,6 +55,8 @@ def find_swaps(
         At previous optima; updated.
     """
     outdated = tried.known.outdated(here)
+    if tried.settled and not outdated:
+        return []
     work = work_of_estimates(objective, here.parameters.n_components, len(outdated))
     if budget.left <= work:
         return []
@@ -61,6 +67,7 @@ def find_swaps(
     chosen = trials.chosen(outdated, objective.held)
     n_densities, n_trials = trials.neighbourhoods.n_densities, trials.neighbourhoods.n_trials
     budget.spend(work_of_trials(objective, n_densities, n_trials))
+    tried.settled = not chosen
     return chosen
 
 
@@ -121,7 +128,9 @@ class SwapTrials:
 
     def _split(self, k: int) -> Change | None:
         split = self.splits.get(k)
-        return None if split is None else self.neighbourhoods.split(k, split, self.least)
+        if split is None or _OPTIMISM * split.gain < self.least:
+            return None
+        return self.neighbourhoods.split(k, split, self.least)
 
     def _current(self, swap: Swap) -> Swap | None:
         """The swap from the present optimum, if it gains there too."""
