@@ -54,11 +54,6 @@ class Change:
         return {self.component, self.into}
 
     @property
-    def neighbours(self) -> set[int]:
-        """The component and its neighbours."""
-        return {self.component, *self.parts}
-
-    @property
     def core(self) -> set[int]:
         """The component and its nearest neighbours."""
         return {self.component, *islice(self.parts, _CORE)}
@@ -88,11 +83,9 @@ class Swap:
 
     @property
     def apart(self) -> bool:
-        """Whether neither component is a neighbour of the other."""
+        """Whether neither component is one of the nearest neighbours of the other."""
         removed, split = self.removal, self.split
-        return (
-            removed.component not in split.neighbours and split.component not in removed.neighbours
-        )
+        return removed.component not in split.core and split.component not in removed.core
 
 
 def swapped(moments: Moments, swaps: Sequence[Swap]) -> Moments:
