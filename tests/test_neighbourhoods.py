@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from skgmm._em.loop import run_em
 from skgmm._moments import Scatter
 from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.e_step import log_responsibilities
 from skgmm._starts.budget import Budget
 from skgmm._starts.local_gains import Members
 from skgmm._starts.methods import start_of
@@ -20,12 +22,12 @@ from skgmm.covariance import find_structure
 K, N_EACH, APART = 30, 100, 5.0
 
 
-def line(n_clusters=K, n_each=N_EACH):
+def line(n_clusters=K, n_each=N_EACH, apart=APART):
     """Clusters side by side, and their labels."""
     rng = np.random.default_rng(0)
     y = np.repeat(np.arange(n_clusters), n_each)
     X = rng.normal(size=(len(y), 2))
-    X[:, 0] += APART * y
+    X[:, 0] += apart * y
     return X, y
 
 
@@ -52,6 +54,13 @@ def stuck(covariance_type, n_wrong=1):
 
 def sound(end):
     return end.moments.mass.min() > 0
+
+
+def clusters_found(X, y):
+    """A converged fit of the clusters, and the samples of its components."""
+    objective = Objective(InMemoryRows(X), find_structure("full"), np.full(2, 1e-6))
+    here = run_em(objective, start_of(objective, y, y.max() + 1), tol=1e-5, max_iter=500)
+    return here, Members(objective, here, sound)
 
 
 def swaps_of(objective, here, held=None):
@@ -146,6 +155,40 @@ def test_trials_are_not_repeated_where_nothing_has_changed():
     assert works[1] < 0.3 * works[0]
     assert [swap.changed for swap in found[1]] == [swap.changed for swap in found[0]]
     assert [swap.gain for swap in found[1]] == pytest.approx([swap.gain for swap in found[0]])
+
+
+def test_nothing_is_tried_again_where_no_swap_gains():
+    objective, _, truth = stuck("full")
+    tried, rng, works = Tried(), np.random.RandomState(0), []
+    for _ in range(2):
+        budget = Budget(1e15)
+        assert find_swaps(objective, truth, sound, tried, budget, rng) == []
+        works.append(1e15 - budget.left)
+    assert works[0] > 0 == works[1]
+
+
+def test_splits_that_cannot_make_up_for_any_removal_are_not_tried():
+    here, members = clusters_found(*line(apart=50.0))
+    tried, neighbourhoods = Tried(), Neighbourhoods(members, here)
+    tried.known.update(here, members, lambda _: -np.inf, np.random.RandomState(0))
+    assert SwapTrials(neighbourhoods, tried).chosen(set(range(K)), None) == []
+    assert len(tried.known.all()) == K
+    assert neighbourhoods.n_trials == K  # of removals
+
+
+@pytest.mark.parametrize("apart", [APART, 100.0])
+def test_losses_without_a_component(apart):
+    """Also where clusters are so far apart that all other responsibilities round to nothing."""
+    X, y = line(5, apart=apart)
+    here, members = clusters_found(X, y)
+    logs = log_responsibilities(X, here.parameters)
+    others = np.stack([logsumexp(np.delete(logs, k, axis=1), axis=1) for k in range(5)], axis=1)
+    counted = logs >= np.log(0.01)
+    np.testing.assert_allclose(members.removal, -(others * counted).sum(axis=0), rtol=1e-3)
+    first, second = np.argsort(-logs, axis=1)[:, :2].T
+    taken = np.zeros((5, 5))
+    np.add.at(taken, (first, second), np.exp(logs.max(axis=1)))
+    np.testing.assert_allclose(members.taken, taken, rtol=1e-12)
 
 
 def test_no_trials_without_a_budget():
