@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils import check_random_state
 
 from skgmm import _validation
 from skgmm._em.settings import Acceleration, Settings
@@ -25,6 +24,7 @@ from skgmm._parameters import MixtureParameters
 from skgmm._partial_fit import MixtureStreams
 from skgmm._prior import ConjugatePrior, PriorName
 from skgmm._progress import FitTasks
+from skgmm._random import random_stream
 from skgmm._rows.base import Rows
 from skgmm._rows.intake import rows_to_fit, with_errors
 from skgmm._rows.noise import Background
@@ -477,7 +477,7 @@ default='auto'
         tasks = FitTasks.of(self, X, y, sample_weight)
         with undone_on_error(self):
             with single_threaded_blas(), replacing(self) as working:
-                rng = check_random_state(working.random_state)
+                rng = random_stream(working.random_state)
                 rows = rows_to_fit(working, X, sample_weight, rng, labels)
                 rows = with_errors(rows, error_covariance)
                 rows = beside_noise(rows, noise_of(working.noise))

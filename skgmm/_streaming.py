@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._em.collapse import CollapseTest
@@ -25,6 +24,7 @@ from skgmm._linalg import Array
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, seeded_draws
 from skgmm._prior import ConjugatePrior, Prior
+from skgmm._random import random_stream
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.block import joined
 from skgmm._rows.feature_scale import FeatureScale
@@ -95,9 +95,7 @@ def _warm_up(
     if not full and not n_observed(first.X, weights).all():  # there may be some in the next call
         mixture._kept = kept.state()
         return rest, []
-    fit = fit_mixture(
-        settings, _rows_to_fit(mixture, first), check_random_state(settings.random_state)
-    )
+    fit = fit_mixture(settings, _rows_to_fit(mixture, first), random_stream(settings.random_state))
     mixture.__dict__.update(fit.attributes())
     if not full:
         mixture._kept = replace(kept, n_fitted=kept.n_samples).state()

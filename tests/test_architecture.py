@@ -50,6 +50,7 @@ LAYERS = [
     "_kernels",
     "_sklearn_compat",
     "_linalg",
+    "_random",
     "_datasets",
 ]
 

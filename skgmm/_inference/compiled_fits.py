@@ -7,7 +7,6 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from skgmm._em.collapse import LARGEST_FRACTION, CollapseTest
 from skgmm._em.compiled import FEW_FEATURES, FEW_ROWS
@@ -18,6 +17,7 @@ from skgmm._fitting import Fit
 from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm._objective import SMALL_PENALTY, Objective
+from skgmm._random import random_stream
 from skgmm._rows import checks
 from skgmm._rows.array_input import is_plain
 from skgmm._rows.base import InMemoryRows
@@ -133,7 +133,7 @@ def _per_sample(settings: Settings, n_features: int) -> float:
 def _uniforms(settings: Settings, n_problems: int) -> Array:
     """Draws of each problem's start, drawn in their order; one row of them if all have one seed."""
     seed = settings.random_state
-    return uniforms_of(settings, (n_problems if seed is None else 1) * [check_random_state(seed)])
+    return uniforms_of(settings, (n_problems if seed is None else 1) * [random_stream(seed)])
 
 
 class _Batch:

@@ -18,7 +18,7 @@ from skgmm._rows.e_step import slices
 from skgmm._rows.noise import Background, isolated
 from skgmm._threads import cached_property
 
-# Random numbers, made when they are first asked for: that takes 0.1 ms, and few samples need none.
+# Random numbers, made when they are first asked for: few samples need none.
 Stream = Callable[[], np.random.RandomState]
 
 SAMPLE_ROWS, ROWS_PER_COMPONENT = 25_000, 500

@@ -8,6 +8,7 @@ from functools import cache, partial
 import numpy as np
 
 from skgmm._em.result import EMResult, same_rank
+from skgmm._random import seeded
 from skgmm._rows.sample import Stream
 from skgmm._starts.methods import EmptyStartError
 from skgmm._threads import run_in_threads
@@ -45,7 +46,7 @@ def best_of(
 
     def attempt(start: int) -> EMResult | ValueError:
         try:
-            return run(start, cache(partial(np.random.RandomState, seeds[start])))
+            return run(start, cache(partial(seeded, seeds[start])))
         except (IllDefinedCovarianceError, EmptyStartError, LeftOutError) as error:
             return error
 

@@ -16,6 +16,7 @@ from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm._objective import Objective, Regularisation
 from skgmm._prior import ConjugatePrior, OneGaussian, Prior, prior_of
+from skgmm._random import seeded
 from skgmm._rows.grouped import RowsInMemory, rows_of
 from skgmm._rows.sample import rows_of_race
 from skgmm._starts.race import thinned
@@ -77,7 +78,7 @@ class SearchData:
         """Compute partitions for each number of components, once for all structures."""
         sample, n_samples = rows.start_sample(max(sizes), lambda: rng), rows.n_counted
         few = thinned(sample, rows_of_race(max(sizes)), rng)
-        streams = [np.random.RandomState(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
+        streams = [seeded(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
         trial = rows_of(few, 1)
         if few.complete:  # identical samples are one sample with a weight
             rows = rows_of(few, rows.n_threads)

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 
 from skgmm._applications.supervised.classes import Classes
 from skgmm._applications.supervised.samples import AnyMixture, best_of
@@ -18,6 +17,7 @@ from skgmm._inference.known_mixture import known_mixture
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._parameters import MixtureParameters
+from skgmm._random import random_stream
 from skgmm._rows.intake import rows_in_memory
 from skgmm.covariance import find_structure
 from skgmm.covariance._base import covariance_of
@@ -67,7 +67,7 @@ def _fit_of(mixture: AnyMixture) -> Callable[[Array, Array | None], GaussianMixt
     def fit(X: Array, weights: Array | None) -> GaussianMixtureEM:
         fitted = copied(prototype)
         rows = rows_in_memory(fitted, X, weights, settings.n_components)
-        found = fit_mixture(settings, rows, check_random_state(settings.random_state))
+        found = fit_mixture(settings, rows, random_stream(settings.random_state))
         fitted.__dict__.update(found.attributes())
         warn_after_fit(found.messages)
         return fitted
