@@ -24,10 +24,10 @@ from skgmm._parameters import MixtureParameters
 from skgmm._partial_fit import MixtureStreams
 from skgmm._prior import ConjugatePrior, PriorName
 from skgmm._progress import FitTasks
-from skgmm._random import random_stream
 from skgmm._rows.base import Rows
 from skgmm._rows.intake import rows_to_fit, with_errors
 from skgmm._rows.noise import Background
+from skgmm._rows.seeds import random_stream
 from skgmm._rows.uniform_noise import UniformNoise, beside_noise, noise_of
 from skgmm._sklearn_compat import (
     CallbackSupportMixin,

@@ -24,7 +24,6 @@ from skgmm._linalg import Array
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, seeded_draws
 from skgmm._prior import ConjugatePrior, Prior
-from skgmm._random import random_stream
 from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.block import joined
 from skgmm._rows.feature_scale import FeatureScale
@@ -32,6 +31,7 @@ from skgmm._rows.grouped import as_observed
 from skgmm._rows.missing import check_features_observed, n_observed
 from skgmm._rows.noise import Background
 from skgmm._rows.out_of_core import beside
+from skgmm._rows.seeds import random_stream
 from skgmm._rows.uniform_noise import beside_noise, noise_of
 from skgmm._starts.given import fixed_by
 from skgmm._threads import threads_for

@@ -84,15 +84,9 @@ def divide_threads(n_threads: int, n_starts: int) -> tuple[int, int]:
 
 
 @cache
-def _libraries() -> ThreadpoolController:
-    """The BLAS libraries of this process; looking for them takes milliseconds."""
-    return ThreadpoolController()
-
-
-@cache
 def _blas_libraries() -> list[Any]:
-    """Those of `_libraries` that are BLAS."""
-    return [one for one in _libraries().lib_controllers if one.user_api == "blas"]
+    """The BLAS libraries of this process; looking for them takes milliseconds."""
+    return [one for one in ThreadpoolController().lib_controllers if one.user_api == "blas"]
 
 
 class _BlasLimit:
@@ -101,12 +95,12 @@ class _BlasLimit:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.fitting: list[int] = []  # the thread of each fit that runs now
-        self.original: Any = None  # gives back what was there before the first
+        self.original: list[tuple[Any, int]] = []  # libraries, and their threads before the first
 
     def begin(self) -> None:
         with self.lock:
-            if not self.fitting and any(one.num_threads != 1 for one in _blas_libraries()):
-                self.original = _libraries().limit(limits=1, user_api="blas")
+            if not self.fitting:
+                self._set_to_one()
             self.fitting.append(threading.get_ident())
 
     def end(self) -> None:
@@ -120,10 +114,18 @@ class _BlasLimit:
         self.fitting = [thread for thread in self.fitting if thread == threading.get_ident()]
         self._give_back_if_unused()
 
+    def _set_to_one(self) -> None:
+        # `ThreadpoolController.limit` asks libraries for more than their threads.
+        found = ((library, library.num_threads) for library in _blas_libraries())
+        self.original = [(library, n_threads) for library, n_threads in found if n_threads != 1]
+        for library, _ in self.original:
+            library.set_num_threads(1)
+
     def _give_back_if_unused(self) -> None:
-        if not self.fitting and self.original is not None:
-            self.original.restore_original_limits()
-            self.original = None
+        if not self.fitting:
+            for library, n_threads in self.original:
+                library.set_num_threads(n_threads)
+            self.original = []
 
 
 _blas_limit = _BlasLimit()

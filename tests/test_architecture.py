@@ -50,7 +50,6 @@ LAYERS = [
     "_kernels",
     "_sklearn_compat",
     "_linalg",
-    "_random",
     "_datasets",
 ]
 

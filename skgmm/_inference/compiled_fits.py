@@ -17,12 +17,12 @@ from skgmm._fitting import Fit
 from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm._objective import SMALL_PENALTY, Objective
-from skgmm._random import random_stream
 from skgmm._rows import checks
 from skgmm._rows.array_input import is_plain
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.scan import Scan
+from skgmm._rows.seeds import random_stream
 from skgmm._starts.batch import CONVERGED, ELSEWHERE, Runs, run_all, uniforms_of
 from skgmm._starts.choose import single_candidate, table_of_starts
 from skgmm._threads import run_in_threads

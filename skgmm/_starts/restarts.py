@@ -8,8 +8,8 @@ from functools import cache, partial
 import numpy as np
 
 from skgmm._em.result import EMResult, same_rank
-from skgmm._random import seeded
 from skgmm._rows.sample import Stream
+from skgmm._rows.seeds import seeded
 from skgmm._starts.methods import EmptyStartError
 from skgmm._threads import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError

@@ -4,6 +4,7 @@ from math import prod
 
 import numpy as np
 
+from skgmm._kernels._native import factors_of_matrices
 from skgmm._linalg import Array, cholesky, symmetrised
 from skgmm._moments import Scatter
 from skgmm.covariance._base import Covariance, Ellipsoidal
@@ -56,9 +57,10 @@ class EllipsoidalStructure(Structure):
 
     def check_positive_definite(self, matrices: Array, quantity: str) -> None:
         stack = self._stack(matrices, matrices.shape[-1])
-        asymmetric, (_, singular) = _asymmetric(stack), cholesky(symmetrised(stack))
-        if asymmetric or singular.any():
-            k = min([*asymmetric, *np.flatnonzero(singular).tolist()])
+        asymmetric = _asymmetric(stack)
+        singular = factors_of_matrices(symmetrised(stack), np.empty(stack.shape))
+        if asymmetric or singular:
+            k = min([*asymmetric, *singular])
             which = "" if len(stack) == 1 else f" of component {k}"
             raise ValueError(
                 f"'{self.name} {quantity}' should be symmetric, positive-definite, but that{which} "

@@ -16,9 +16,9 @@ from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm._objective import Objective, Regularisation
 from skgmm._prior import ConjugatePrior, OneGaussian, Prior, prior_of
-from skgmm._random import seeded
 from skgmm._rows.grouped import RowsInMemory, rows_of
 from skgmm._rows.sample import rows_of_race
+from skgmm._rows.seeds import seeded
 from skgmm._starts.race import thinned
 from skgmm.covariance import STRUCTURES, Structure
 from skgmm.model_selection._admissible import InadmissibleError, needed_samples, unsupported

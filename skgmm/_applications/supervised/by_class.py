@@ -17,8 +17,8 @@ from skgmm._inference.known_mixture import known_mixture
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._parameters import MixtureParameters
-from skgmm._random import random_stream
 from skgmm._rows.intake import rows_in_memory
+from skgmm._rows.seeds import random_stream
 from skgmm.covariance import find_structure
 from skgmm.covariance._base import covariance_of
 from skgmm.model_selection import GaussianMixtureSearch
