@@ -83,8 +83,8 @@ def fit_many(
     `noise`, given starts, callbacks or `verbose`; a built-in `covariance_type` other than "EVE" and
     "VVE", and for "EEV" and "VEV" also ``acceleration=None``. Data sets are float64 or float32
     arrays that are small (in two features, up to 10,000 samples for two components, in ten up to
-    5,000 / `n_components`), without missing values, features that take few values, or samples that
-    agree in the first feature. All other fits are made one after another.
+    5,000 / `n_components`), without missing values, features that take few values, or equal
+    samples. All other fits are made one after another.
 
     Examples
     --------

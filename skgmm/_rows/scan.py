@@ -22,7 +22,7 @@ class Scan:
     offsets: Array  # (N + 1,) where the sorted samples of each begin
     sorted: Array  # (total, d) float64
     magnitudes: Array  # (N,) largest; not finite where a sample is not
-    distinct: Array  # (N,) bool, whether the first feature tells all samples apart
+    distinct: Array  # (N,) bool, whether all samples differ
     scale: FeatureScale  # (N, d), of those problems
 
     @classmethod

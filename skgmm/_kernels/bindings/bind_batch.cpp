@@ -15,7 +15,7 @@ namespace {
 
 using Numbers = Out<double>;
 
-// Samples of each problem, sorted by their first feature, one problem after the other.
+// Samples of each problem in lexicographic order, one problem after the other.
 struct Sorted {
     Sorted(const Labels& offsets_, const Numbers& rows, int64_t n_features)
         : offsets(offsets_.data()), values(rows.data()), d(n_features) {
@@ -47,23 +47,28 @@ double largest_magnitude(const Rows<T>& rows) {
     return largest;
 }
 
-// By their first feature; rows that agree in it may come in any order.
+// In lexicographic order.
 template <typename T>
 void sort_rows(const Rows<T>& rows, double* out) {
     const int64_t n = rows.n_samples, d = rows.n_features;
-    std::vector<std::pair<double, int64_t>> order(n);
-    for (int64_t i = 0; i < n; ++i) order[i] = {double(rows.data[i * rows.row_stride]), i};
-    std::sort(order.begin(), order.end(),
-              [](const auto& one, const auto& other) { return one.first < other.first; });
+    const auto value = [&](int64_t i, int64_t j) {
+        return rows.data[i * rows.row_stride + j * rows.column_stride];
+    };
+    std::vector<std::pair<T, int64_t>> order(n);
+    for (int64_t i = 0; i < n; ++i) order[i] = {value(i, 0), i};
+    std::sort(order.begin(), order.end(), [&](const auto& one, const auto& other) {
+        if (one.first != other.first) return one.first < other.first;
+        int64_t j = 1;
+        while (j < d && value(one.second, j) == value(other.second, j)) ++j;
+        return j < d && value(one.second, j) < value(other.second, j);
+    });
     for (int64_t i = 0; i < n; ++i)
-        for (int64_t j = 0; j < d; ++j)
-            out[i * d + j] =
-                double(rows.data[order[i].second * rows.row_stride + j * rows.column_stride]);
+        for (int64_t j = 0; j < d; ++j) out[i * d + j] = double(value(order[i].second, j));
 }
 
 bool all_distinct(const double* rows, int64_t n, int64_t d) {
     for (int64_t i = 1; i < n; ++i)
-        if (rows[i * d] == rows[(i - 1) * d]) return false;
+        if (std::equal(rows + i * d, rows + (i + 1) * d, rows + (i - 1) * d)) return false;
     return true;
 }
 
@@ -87,8 +92,7 @@ void write_scales(const double* rows, int64_t n, int64_t d, double* variances, d
 }
 
 // For each problem: the largest magnitude, by nan or inf what is not finite; if it is finite, the
-// samples sorted, and whether their first feature tells them apart; and if it does, the scales of
-// the features.
+// samples sorted, and whether they are distinct; and if they are, the scales of the features.
 template <typename T>
 void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, Numbers magnitudes,
           Out<uint8_t> distinct, Numbers variances, Numbers steps) {
