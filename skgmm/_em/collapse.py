@@ -11,7 +11,7 @@ import numpy as np
 
 from skgmm._em.merge_loss import merging_loss
 from skgmm._em.result import EMPTY_WEIGHT, EMResult, Span
-from skgmm._em.span import NO_VARIANCE, AllSamples
+from skgmm._em.span import NO_VARIANCE, AllSamples, vary_in_all
 from skgmm._linalg import Array, fractions_along_axes, is_positive_definite
 from skgmm._moments import Moments
 from skgmm._objective import Regularisation
@@ -157,12 +157,9 @@ class CollapseTest:
 
     @cached_property
     def _varies_in_all(self) -> bool:
-        """Whether less than half of the variance of all samples is added along any direction, which
-        takes no eigenvalues.
-        """
-        moments = self.overall.moments
-        overall = moments.scatter[0] / moments.total_weight + self._added
-        return is_positive_definite(LARGEST_FRACTION * overall - self._added)
+        """Whether all samples certainly vary, and more than is added, along every direction."""
+        constant = self.constant is not None and bool(self.constant.any())
+        return not constant and vary_in_all(self.moments, self.floor)
 
     def surely_sound(self, weights: Array, factors: Array) -> Array:
         """Of which mixtures no component has collapsed, is empty, or has few samples, bool (N,).
@@ -331,4 +328,7 @@ class CollapseTest:
     @cached_property
     def span(self) -> Span:
         """Constant and dependent columns, and those that vary less than `reg_covar` adds."""
+        if self._varies_in_all:
+            d = len(self.floor)
+            return Span(d, d, [], [])
         return self.overall.span(self.floor)

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.linalg import eigh
 
 from skgmm._em.result import Span
-from skgmm._linalg import Array, correlations, is_positive_definite, positive
+from skgmm._kernels import _native
+from skgmm._linalg import Array, correlations, positive
 from skgmm._moments import Moments, Scatter
 from skgmm._threads import cached_property
 
@@ -18,6 +19,17 @@ ROUNDING, NO_VARIANCE = 1e-12, 1e-10
 
 # Columns with a smaller coefficient take no part in a linear dependence.
 _TAKES_PART = 1e-3
+
+
+def vary_in_all(moments: Moments, floor: Array) -> bool:
+    """Whether samples certainly vary along every direction, and more than `floor` (d,) adds there.
+
+    This takes no eigenvalues; matrices of samples that are diagonal do not tell.
+    """
+    if moments.form is Scatter.DIAGONAL:
+        return False
+    found = moments.mass, moments.mean, moments.scatter, moments.total_weight
+    return bool(_native.vary_in_all(*found, floor, 2.0 * NO_VARIANCE))
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,5 @@ class AllSamples:
         scaled = correlations(covariance)
         largest = float((floor / positive(covariance.diagonal())).max())
         least = min(max(largest, ROUNDING), NO_VARIANCE)
-        if is_positive_definite(scaled - 2.0 * least * np.eye(len(scaled))):
-            return np.empty((len(columns), 0))
         values, vectors = eigh(scaled)
         return vectors[:, values <= least]
