@@ -28,8 +28,8 @@ def merging_loss(parameters: MixtureParameters, components: list[int]) -> float:
     """
     if not components:
         return 0.0
-    others = np.delete(np.arange(parameters.n_components), components)
-    if parameters.covariance.shared or not others.size:
+    others = [k for k in range(parameters.n_components) if k not in components]
+    if parameters.covariance.shared or not others:
         return np.inf
     covariance = parameters.covariance
     of_components = _matrices(covariance), covariance.log_det, parameters.weights
@@ -48,7 +48,7 @@ def _losses(
     log_det: Array,
     weights: Array,
     k: int,
-    others: Array,
+    others: list[int],
 ) -> Array:
     """Loss by merging one component into each of the others, (m,)."""
     mass = weights[k] + weights[others]

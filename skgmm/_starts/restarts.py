@@ -54,5 +54,7 @@ def best_of(
     results = [outcome for outcome in outcomes if isinstance(outcome, EMResult)]
     if not results:
         raise next(outcome for outcome in outcomes if isinstance(outcome, Exception))
-    best = min(results, key=lambda result: result.rank)
-    return next((one for one in results if same_rank(one.rank, best.rank)), best), outcomes
+    ranks = [result.rank for result in results]
+    best = min(ranks)
+    first = next((i for i, rank in enumerate(ranks) if same_rank(rank, best)), ranks.index(best))
+    return results[first], outcomes
