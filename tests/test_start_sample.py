@@ -1,5 +1,8 @@
 """The samples that starts look at, and the scale of their features."""
 
+import pickle
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +13,15 @@ from skgmm._rows.base import InMemoryRows
 from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.sample import all_distinct
 from skgmm._rows.scale_of_rows import scale_of_rows
+from skgmm._rows.seeds import seeded
+
+
+@pytest.mark.parametrize("seed", [0, 7, np.int64(2**31), 2**32 - 1])
+def test_streams_of_seeds_are_those_of_numpy(seed):
+    streams = [seeded(seed), np.random.RandomState(seed)]
+    streams += [pickle.loads(pickle.dumps(streams[0])), deepcopy(streams[0])]
+    first, *others = ([one.normal(), *one.randint(9, size=700)] for one in streams)
+    assert all(one == first for one in others)
 
 
 @given(seed=seeds, n=st.integers(1, 60), d=st.integers(1, 8), n_values=st.integers(1, 5))
@@ -27,13 +39,16 @@ def test_equal_samples_are_one_with_a_weight(seed, n, d, n_values):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize(("n", "d"), [(2, 1), (79, 3), (300, 2), (1_000, 19)])
-def test_few_samples_are_scanned_as_many_are(n, d, order, dtype):
+def test_few_samples_are_scanned_as_many_are(n, d, tied, order, dtype):
     """In one call of compiled code: bit-identical to NumPy's way."""
     rng = np.random.default_rng(n)
     X = np.exp(rng.normal(size=(n, d)))
     X[:, 1:2] = 7.0  # constant
     X[:, 2:3] = rng.integers(5, size=(n, 1))  # coarse
+    if tied:  # only the last feature tells samples apart
+        X[:, 0], X[:, -1] = rng.choice([-1.0, -0.0, 0.0], size=n), rng.permutation(n)
     rows = InMemoryRows(np.asarray(X, dtype=dtype, order=order))
     assert rows.scan is not None
     sample, found = all_distinct(rows.X, None), rows.start_sample(3, np.random.RandomState)
