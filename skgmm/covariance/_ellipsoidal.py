@@ -51,7 +51,7 @@ class EllipsoidalStructure(Structure):
     def public(self, covariance: Covariance, n_components: int) -> tuple[Array, Array, Array]:
         factor = covariance.factor
         precisions = symmetrised(factor @ np.swapaxes(factor, 1, 2))
-        parts = covariance.dense(), precisions, factor
+        parts = covariance.matrices.copy(), precisions, factor
         covariances, precisions, factors = (self._unstack(part) for part in parts)
         return covariances, precisions, factors
 

@@ -90,12 +90,7 @@ std::vector<int64_t> factors_of_matrices(Stack matrices, Out<double> out) {
     require(int64_t(matrices.shape(2)) == d, "matrices: square");
     require(int64_t(out.size()) == m * d * d, "out: as the matrices");
     const std::vector<double> ones(m, 1.0);
-    const std::vector<char> singular =
-        factors_of_scatters(m, d, matrices.data(), ones.data(), out.data());
-    std::vector<int64_t> which;
-    for (int64_t k = 0; k < m; ++k)
-        if (singular[k]) which.push_back(k);
-    return which;
+    return numbers_of(factors_of_scatters(m, d, matrices.data(), ones.data(), out.data()));
 }
 
 void factors_of_axes(Stack axes, Table variances, Out<double> out) {
@@ -152,8 +147,6 @@ bool take(nb::dict routines, const char* name, Routine& routine) {
 void take_lapack(nb::dict blas, nb::dict routines) {
     Lapack found;
     const bool all = take(blas, "dgemm", found.dgemm) && take(routines, "dgesv", found.dgesv) &&
-                     take(routines, "dpotrf", found.dpotrf) &&
-                     take(routines, "dtrtri", found.dtrtri) &&
                      take(routines, "dsyevd", found.dsyevd);
     if (all) lapack = found;  // else loops of ours serve matrices of any size
 }

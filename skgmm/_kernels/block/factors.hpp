@@ -78,11 +78,145 @@ private:
     double* memory;
 };
 
+// Part of `entries` rows in registers.
+struct Tile {
+    void load(const double* rows, int64_t stride) {
+        SKGMM_UNROLL for (int r = 0; r < entries; ++r) SKGMM_UNROLL for (int v = 0; v < panel; ++v)
+            a[r][v] = load_any(rows + r * stride + v * W);
+    }
+
+    void store(double* rows, int64_t stride) const {
+        SKGMM_UNROLL for (int r = 0; r < entries; ++r) SKGMM_UNROLL for (int v = 0; v < panel; ++v)
+            store_any(rows + r * stride + v * W, a[r][v]);
+    }
+
+    // Another row, times a factor for each of these, which lie so many numbers apart.
+    void subtract(const double* row, const double* factors, int64_t apart) {
+        Lanes own[panel];
+        SKGMM_UNROLL for (int v = 0; v < panel; ++v) own[v] = load_any(row + v * W);
+        SKGMM_UNROLL for (int r = 0; r < entries; ++r) {
+            const Lanes factor = spread(factors[r * apart]);
+            SKGMM_UNROLL for (int v = 0; v < panel; ++v) a[r][v] = a[r][v] - factor * own[v];
+        }
+    }
+
+    void scale(int r, double factor) {
+        SKGMM_UNROLL for (int v = 0; v < panel; ++v) a[r][v] = a[r][v] * spread(factor);
+    }
+
+    void subtract_row(int r, int s, double factor) {
+        SKGMM_UNROLL for (int v = 0; v < panel; ++v) a[r][v] = a[r][v] - spread(factor) * a[s][v];
+    }
+
+    double at(int r, int j) const { return a[r][j / W][j % W]; }
+
+    Lanes a[entries][panel];
+};
+
+// One upper triangle (d, d): the matrix, then Cholesky's factor, then its inverse. `entries` rows
+// are computed together, and what is after the last row and column is 0.
+class Triangle {
+public:
+    explicit Triangle(int64_t d)
+        : d(d),
+          stride((d + W - 1) / W * W + across),
+          rows(memory_of_thread((d + 2 * entries) * stride)),
+          factors(rows + (d + entries) * stride) {}
+
+    void read(const double* matrix) {
+        for (int64_t i = 0; i < d; ++i) {
+            double* own = row(i);
+            std::fill(own + (i > across ? i - across : 0), own + i, 0.0);
+            std::copy(matrix + i * (d + 1), matrix + (i + 1) * d, own + i);
+            std::fill(own + d, own + stride, 0.0);
+        }
+        std::fill(row(d), row(d + entries), 0.0);
+    }
+
+    void write(double scale, double* out) const {
+        for (int64_t i = 0; i < d; ++i) {
+            std::fill(out + i * d, out + i * d + i, 0.0);
+            for (int64_t j = i; j < d; ++j) out[i * d + j] = scale * rows[i * stride + j];
+        }
+    }
+
+    // Rows i, i + 1 .. of Cholesky's factor, with the inverses of its diagonal entries. Whether each
+    // of their squares exceeds this part of the matrix's own entry.
+    bool eliminate(int64_t i, double part) {
+        bool positive = true;
+        double least[entries], inverse[entries] = {}, of_rows[entries][entries];
+        for (int r = 0; r < entries; ++r) least[r] = part * row(i + r)[i + r];
+        for (int64_t j = i; j < d; j += across) {
+            Tile tile;
+            tile.load(row(i) + j, stride);
+            for (int64_t l = 0; l < i; ++l) tile.subtract(row(l) + j, row(l) + i, 1);
+            SKGMM_UNROLL for (int r = 0; r < entries; ++r) {
+                if (j == i && i + r < d) {
+                    const double pivot = tile.at(r, r);
+                    positive &= pivot - least[r] > 0.0;
+                    inverse[r] = 1.0 / std::sqrt(pivot);
+                }
+                tile.scale(r, inverse[r]);
+                SKGMM_UNROLL for (int s = r + 1; s < entries; ++s) {
+                    if (j == i) of_rows[s][r] = tile.at(r, s);
+                    tile.subtract_row(s, r, of_rows[s][r]);
+                }
+            }
+            tile.store(row(i) + j, stride);
+        }
+        for (int r = 0; r < entries; ++r) row(i + r)[i + r] = inverse[r];
+        return positive;
+    }
+
+    // Rows i, i + 1 .. of the inverse, after those that follow.
+    void invert(int64_t i) {
+        std::copy(row(i), row(i + entries), factors);
+        for (int64_t j = i; j < d; j += across) {
+            Tile tile{};
+            if (j == i)
+                SKGMM_UNROLL for (int r = 0; r < entries; ++r) tile.a[r][r / W][r % W] = 1.0;
+            for (int64_t l = i + entries; l < at_most(d, j + across); ++l)
+                tile.subtract(row(l) + j, factors + l, stride);
+            SKGMM_UNROLL for (int r = entries - 1; r >= 0; --r) {
+                const double* own = factors + r * stride + i;
+                SKGMM_UNROLL for (int s = r + 1; s < entries; ++s)
+                    tile.subtract_row(r, s, own[s]);
+                tile.scale(r, own[r]);
+            }
+            tile.store(row(i) + j, stride);
+        }
+    }
+
+private:
+    static constexpr int64_t across = panel * W;  // columns of a tile
+
+    double* row(int64_t i) { return rows + i * stride; }
+
+    int64_t d, stride;
+    double *rows, *factors;  // of the rows that are inverted
+};
+
+// Matrices of no more than so many features are computed in the lanes of registers, several at a
+// time.
+constexpr int64_t most_in_lanes = 30;
+
 // Factors (m, d, d) of scatters (m, d, d) over masses (m,), and which of them (m,) have a pivot
-// within rounding of zero.
+// within rounding of zero. They may take the place of the scatters.
 void factors(int64_t m, int64_t d, const double* scatters, const double* masses, double* out,
              char* singular) {
     const double rounding = 4.0 * double(d) * std::numeric_limits<double>::epsilon();
+    if (d > most_in_lanes) {
+        Triangle triangle(d);
+        for (int64_t k = 0; k < m; ++k) {
+            triangle.read(scatters + k * d * d);
+            bool positive = true;
+            for (int64_t i = 0; i < d; i += entries) positive &= triangle.eliminate(i, rounding);
+            for (int64_t i = (d - 1) / entries * entries; i >= 0; i -= entries) triangle.invert(i);
+            triangle.write(std::sqrt(masses[k]), out + k * d * d);
+            singular[k] = !positive;
+        }
+        return;
+    }
     Triangles triangles(d);
     for (int64_t first = 0; first < m; first += W) {
         const int64_t count = at_most(W, m - first);

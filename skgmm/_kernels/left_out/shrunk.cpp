@@ -88,14 +88,12 @@ void multiply(int64_t m, int64_t n, int64_t d, const double* left, const double*
 std::vector<int64_t> shrunk_factors(int64_t K, int64_t d, const double* scatter,
                                     const double* target, const double* of_scatter,
                                     const double* of_target, double* factors) {
-    std::vector<int64_t> singular;
-    std::vector<double> matrix(d * d);
     for (int64_t k = 0; k < K; ++k) {
         const double *own = scatter + k * d * d, a = of_scatter[k], b = of_target[k];
-        for (int64_t i = 0; i < d * d; ++i) matrix[i] = a * own[i] + b * target[i];
-        if (!factor_of_matrix(d, matrix.data(), factors + k * d * d)) singular.push_back(k);
+        for (int64_t i = 0; i < d * d; ++i) factors[k * d * d + i] = a * own[i] + b * target[i];
     }
-    return singular;
+    const std::vector<double> ones(K, 1.0);
+    return numbers_of(factors_of_scatters(K, d, factors, ones.data(), factors));
 }
 
 void find_members(int64_t n, int64_t K, const double* own, int64_t* main, int64_t* samples,

@@ -4,51 +4,23 @@
 #include <cmath>
 
 #include "block/kernel.hpp"
-#include "m_step/lapack.hpp"
 
 namespace skgmm {
 
 using std::int64_t;
 
-namespace {
-
-// Matrices that take less time together in registers than one by one in LAPACK.
-constexpr int64_t most_together = 60;
-
-// The factor by LAPACK, whose upper triangle, column by column, is our lower one.
-bool factor_large(int64_t d, double* matrix, double* factor) {
-    char uplo = 'U', diag = 'N';
-    int n = int(d), info = 0;
-    std::vector<double> least(d);
-    for (int64_t j = 0; j < d; ++j) least[j] = rounding(d) * matrix[j * (d + 1)];
-    lapack.dpotrf(&uplo, &n, matrix, &n, &info);
-    if (info != 0) return false;
-    for (int64_t j = 0; j < d; ++j) {
-        const double root = matrix[j * (d + 1)];
-        if (!(root * root > least[j])) return false;
-    }
-    lapack.dtrtri(&uplo, &diag, &n, matrix, &n, &info);
-    std::fill(factor, factor + d * d, 0.0);
-    for (int64_t i = 0; i < d; ++i)
-        for (int64_t j = i; j < d; ++j) factor[i * d + j] = matrix[j * d + i];
-    return info == 0;
-}
-
-}  // namespace
-
 std::vector<char> factors_of_scatters(int64_t m, int64_t d, const double* scatters,
                                       const double* masses, double* factors) {
     std::vector<char> singular(m);
-    if (d <= most_together || !use_lapack(d)) {
-        active->factors(m, d, scatters, masses, factors, singular.data());
-        return singular;
-    }
-    std::vector<double> matrix(d * d);
-    for (int64_t k = 0; k < m; ++k) {
-        for (int64_t i = 0; i < d * d; ++i) matrix[i] = scatters[k * d * d + i] / masses[k];
-        singular[k] = !factor_large(d, matrix.data(), factors + k * d * d);
-    }
+    active->factors(m, d, scatters, masses, factors, singular.data());
     return singular;
+}
+
+std::vector<int64_t> numbers_of(const std::vector<char>& flags) {
+    std::vector<int64_t> numbers;
+    for (size_t k = 0; k < flags.size(); ++k)
+        if (flags[k]) numbers.push_back(int64_t(k));
+    return numbers;
 }
 
 bool factor_of_matrix(int64_t d, const double* matrix, double* factor) {

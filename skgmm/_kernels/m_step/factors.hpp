@@ -11,10 +11,13 @@ inline double rounding(std::int64_t d) {
     return 4.0 * double(d) * std::numeric_limits<double>::epsilon();
 }
 
-// From symmetric scatters (m, d, d) over masses (m,). Which are singular: a pivot is within
-// rounding of zero, and the last column of the factor would be noise.
+// From symmetric scatters (m, d, d) over masses (m,), whose place the factors may take. Which are
+// singular: a pivot is within rounding of zero, and the last column of the factor would be noise.
 std::vector<char> factors_of_scatters(std::int64_t m, std::int64_t d, const double* scatters,
                                       const double* masses, double* factors);
+
+// The numbers of those that are set.
+std::vector<std::int64_t> numbers_of(const std::vector<char>& flags);
 
 // From a symmetric matrix (d, d). False where it is singular.
 bool factor_of_matrix(std::int64_t d, const double* matrix, double* factor);

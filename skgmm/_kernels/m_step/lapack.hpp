@@ -11,8 +11,6 @@ struct Lapack {
                   int* lda, double* b, int* ldb, double* beta, double* c, int* ldc) = nullptr;
     void (*dgesv)(int* n, int* nrhs, double* a, int* lda, int* ipiv, double* b, int* ldb,
                   int* info) = nullptr;
-    void (*dpotrf)(char* uplo, int* n, double* a, int* lda, int* info) = nullptr;
-    void (*dtrtri)(char* uplo, char* diag, int* n, double* a, int* lda, int* info) = nullptr;
     void (*dsyevd)(char* jobz, char* uplo, int* n, double* a, int* lda, double* w, double* work,
                    int* lwork, int* iwork, int* liwork, int* info) = nullptr;
 };
