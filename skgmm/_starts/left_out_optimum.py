@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from skgmm._em.collapse import CollapseTest
 from skgmm._em.result import EMResult
 from skgmm._objective import Objective
@@ -61,9 +59,11 @@ class LeftOutOptimum:
         except IllDefinedCovarianceError:
             return None
         trials = Trials(self.objective, [start], self.test, ROUGHLY)
-        for most in STAGES:
+        trials.evaluate()
+        stages = iter(STAGES)
+        while trials.ranked() and is_sound(trials.result(0), self.here):
+            if (most := next(stages, None)) is None:
+                return trials.result(0)
             n_passes = trials.until([0], most)
             self.budget.spend(work_of_passes(self.objective, start.n_components, n_passes))
-            if trials.objective[0] == -np.inf or not is_sound(trials.result(0), self.here):
-                return None
-        return trials.result(0)
+        return None
