@@ -92,6 +92,22 @@ def test_slow_runs_are_accelerated():
     assert after(fast, acceleration="lbfgs").next() is Next.QUASI_NEWTON
 
 
+def test_a_run_that_ends_at_a_pause_is_accelerated_if_that_is_far():
+    gains = geometric(1e-3, 0.9, 10)
+    for pause, then in [(1e-3, Next.ITERATE), (1e-6, Next.QUASI_NEWTON)]:
+        decisions = after(gains[:9], acceleration="auto", tol=1e-6)
+        decisions.until(1000, pause, ends=True)
+        decisions.iterated(-1.0, gains[9])
+        assert decisions.next() is then
+
+
+def test_steps_to_where_a_run_ends_need_not_be_exact():
+    decisions = after(geometric(0.1, 0.95, 10), tol=1e-6)
+    for ends, aim in [(False, 1e-6), (True, 1e-4)]:
+        decisions.until(1000, 1e-4, ends)
+        assert decisions.tol_of_steps == pytest.approx(0.1 * aim)
+
+
 def test_rates_that_still_change_are_not_accelerated():
     gains = [*geometric(0.1, 0.95, 9), 0.1 * 0.95**8 * 0.9]
     assert after(gains, acceleration="auto").next() is Next.ITERATE

@@ -40,11 +40,11 @@ SEARCH = """
 from skgmm.model_selection import _sweep
 fit_model, reached = _sweep.fit_model, []
 
-def watched(ground, structure, n_components, neighbours):
+def watched(ground, structure, n_components, *others):
     if n_components == 3 and not reached:  # those of 1 and 2 are done
         reached.append(n_components)
         soon()
-    return fit_model(ground, structure, n_components, neighbours)
+    return fit_model(ground, structure, n_components, *others)
 
 _sweep.fit_model = watched
 search = GaussianMixtureSearch(range(1, 9), random_state=0, n_jobs=2).fit(X)

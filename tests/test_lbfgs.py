@@ -87,8 +87,8 @@ class StepsAtOnce(Decisions):
         super().__init__(0.0, "lbfgs")
         self.level = level
 
-    def until(self, max_iter, pause=0.0):
-        super().until(FIRST_ITERATIONS + max_iter, pause)
+    def until(self, max_iter, *options):
+        super().until(FIRST_ITERATIONS + max_iter, *options)
         for _ in range(FIRST_ITERATIONS):
             assert self.next() is Next.ITERATE
             self.iterated(self.level, 1.0)

@@ -1,5 +1,7 @@
 """GaussianMixtureSearch: the table, the choice, what is shared, and what may go wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,6 +23,7 @@ from skgmm import (
 )
 from skgmm.covariance import STRUCTURES, find_structure
 from skgmm.model_selection import _sweep
+from skgmm.model_selection._leader import Leader
 from skgmm.model_selection._nesting import contained_in, contains, waves
 from skgmm.model_selection._table import best_row
 
@@ -265,6 +268,42 @@ def test_no_model_ends_below_one_that_it_contains(name, reg_covar):
                 assert low <= high + 1e-6 * len(X), (simple, fewer, rich, K)
                 compared += 1
     assert compared > 800  # of 1,065: few models collapse or rest on too few samples
+
+
+def test_models_far_behind_are_fitted_nearly_to_the_end_and_the_best_one_is():
+    X = overlapping(0, n=12_000)
+    options = {"n_components": range(1, 6), "covariance_types": ["VII", "EEV", "VVV"]}
+    options["random_state"] = 0
+    exact = GaussianMixtureSearch(criterion="log_likelihood", cv=2, **options).fit(X)
+    for criterion in ("bic", "aic", "icl"):
+        search = GaussianMixtureSearch(criterion=criterion, **options).fit(X)
+        criteria, best = exact.results_[criterion], search.best_index_
+        assert best == np.argmin(criteria)
+        assert search.best_score_ == pytest.approx(criteria[best], abs=1e-6)
+        behind = criteria - criteria[best]
+        apart = search.results_["log_likelihood"] - exact.results_["log_likelihood"]
+        assert (np.abs(apart) <= 2e-4 * behind + 1e-3).all()
+        assert np.abs(apart).max() > 1e-3  # some were not fitted to the end
+
+
+def test_a_model_that_overtakes_the_best_one_is_fitted_to_the_end(monkeypatch):
+    X, tol, run, ends = np.random.default_rng(0).exponential(size=(10_500, 2)), 1e-9, Leader.run, []
+
+    def overtaken(leader, objective, start, moments):
+        end = run(leader, objective, start, moments)
+        log_likelihood = len(X) * objective.mean_log_probability(end.parameters, end.moments)
+        model = log_likelihood, objective.structure, end.parameters.n_components
+        leader = replace(leader, score=leader._penalised(*model) + 2.0)
+        ends.append((end, run(leader, objective, start, moments)))
+        return end
+
+    monkeypatch.setattr(Leader, "run", overtaken)
+    monkeypatch.setattr(Leader, "among", lambda leader, fits: leader)
+    GaussianMixtureSearch([1, 5, 6], covariance_types="VVV", tol=tol, max_iter=3000).fit(X)
+    assert len(ends) >= 3
+    for end, again in ends:
+        assert again.remaining < tol
+        assert again.objective > end.objective - 1e-8
 
 
 def test_collapsed_model_is_not_chosen():

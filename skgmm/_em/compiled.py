@@ -19,7 +19,7 @@ from skgmm.covariance._principal_axes import principal_axes
 # With more samples a pass takes longer than what is around it, and an interrupt would have to wait.
 FEW_ROWS = 10_000
 
-# As for the Python implementation, which leaves larger matrices to LAPACK.
+# With more, an M-step takes longer than what is around it.
 FEW_FEATURES = 40
 
 

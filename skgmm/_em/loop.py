@@ -74,14 +74,15 @@ class EM:
             exact_gradient=objective.structure.ties is not None,
         )
 
-    def until(self, max_iter: int, pause: float = 0.0) -> EMResult:
+    def until(self, max_iter: int, pause: float = 0.0, ends: bool = False) -> EMResult:
         """Go on until it ends, or until so many evaluations are made in all.
 
         With `pause` it is also taken to have converged when the remaining gain is less than that,
-        in nats per sample. It can then be continued as if there had been no pause.
+        in nats per sample. It can then be continued as if there had been no pause, unless the run
+        `ends` there: then quasi-Newton steps aim at the pause instead of `tol`.
         """
         decisions, self.paused = self.decisions, False
-        decisions.until(max_iter, pause)
+        decisions.until(max_iter, pause, ends)
         try:
             while (following := decisions.next()) not in _ENDS:
                 self._make(following)

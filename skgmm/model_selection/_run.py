@@ -51,8 +51,8 @@ def searched(
     rows, groups = drawn(source, search.max_samples, noise_of(search.noise), groups, rng)
     prepare = partial(_prepared, search, sizes, structures, rng)
     data = prepare(rows)
-    table, complete = sweep(data, structures, rows.n_threads, tasks)
-    results = table_of(table, structures, sizes, rows, search.fixed is not None)
+    table, complete = sweep(data, structures, rows.n_threads, tasks, search.criterion)
+    results = table_of(table, structures, sizes, data)
     column = search.criterion
     if column == HELD_OUT:
         if not complete:

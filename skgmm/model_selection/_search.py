@@ -82,7 +82,10 @@ class GaussianMixtureSearch(
         :class:`RowBlocks` and Dask arrays or data frames. A component of a very small part of the
         samples may be missing from the sample.
     tol : float, default=1e-6
-        See :class:`GaussianMixtureEM`.
+        See :class:`GaussianMixtureEM`. With more than 10,000 samples and without a prior, models
+        are compared by 'bic', 'icl' or 'aic' as they are fitted: one that is behind the best so
+        far ends when its remaining gain is less than 1e-4 of what it is behind, if this is more;
+        EVE and VVE are always fitted to the end.
     reg_covar : 'auto' or float, default='auto'
         See :class:`GaussianMixtureEM`. If most of a component's variance is `reg_covar`, along a
         direction in which the samples as a whole vary, the likelihood has no maximum: the

@@ -15,6 +15,7 @@ from skgmm._fixed import Fixed, fixed_masks
 from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm._objective import Objective, Regularisation
+from skgmm._parameters import n_parameters
 from skgmm._prior import ConjugatePrior, OneGaussian, Prior, prior_of
 from skgmm._rows.grouped import RowsInMemory, rows_of
 from skgmm._rows.sample import rows_of_race
@@ -112,6 +113,13 @@ class SearchData:
     @property
     def total_weight(self) -> float:
         return self.rows.total_weight
+
+    def n_parameters(self, structure: Structure, n_components: int) -> int:
+        """Free parameters of a model, and of the noise beside it."""
+        n_free = n_parameters(structure, n_components, self.rows.n_features)
+        if (background := self.rows.background) is not None:
+            n_free += background.n_parameters
+        return n_free - (n_components - 1 if self.knowledge.equal_weights else 0)
 
     def check_enough(self, structure: Structure, n_components: int) -> None:
         """Raise InadmissibleError where the samples cannot be enough for so many components."""

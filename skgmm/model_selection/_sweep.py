@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -32,6 +33,7 @@ from skgmm.model_selection._candidates import (
     from_groups,
     from_smaller,
 )
+from skgmm.model_selection._leader import Leader
 from skgmm.model_selection._nesting import contained_in, contains, waves
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._table import ModelFit, Table
@@ -62,8 +64,11 @@ def sweep(
     structures: Sequence[Structure],
     n_parallel: int,
     tasks: Tasks = Tasks(),  # noqa: B008 (it has no state)
+    criterion: str | None = None,
 ) -> tuple[Table, bool]:
     """Fit every structure with every number of components; also whether all were fitted.
+
+    Models that are far behind by the criterion, if there is one, are not fitted to the last digit.
 
     An interrupt (Ctrl-C), or a callback of the `tasks`, ends the sweep with the models that are
     there, if there are any.
@@ -74,7 +79,7 @@ def sweep(
     sizes = sorted(data.groups)
     table: Table = {}
 
-    def fit(model: tuple[str, int]) -> None:
+    def fit(leader: Leader, model: tuple[str, int]) -> None:
         name, K = model
         simpler = [table[s.name, K] for s in inside[name]]
         smaller = max((size for size in sizes if size < K), default=None)
@@ -86,12 +91,14 @@ def sweep(
         ]
         neighbours = Neighbours(_fitted(simpler), _fitted(fewer), _fitted(contained))
         with tasks.model(name, K):
-            table[name, K] = fitted = fit_model(data, known[name], K, neighbours)
+            table[name, K] = fitted = fit_model(data, known[name], K, neighbours, leader)
             tasks.fitted(fitted)
 
     try:
         for wave in waves(structures, sizes):
-            run_in_threads(fit, wave, n_parallel)
+            # Of the waves before, so that the result does not depend on the number of threads.
+            leader = Leader(data, criterion).among(list(table.values()))
+            run_in_threads(partial(fit, leader), wave, n_parallel)
     except (KeyboardInterrupt, StoppedSearchError):
         if not any(fit.result for fit in table.values()):
             raise
@@ -124,13 +131,17 @@ def _fitted(fits: list[ModelFit]) -> list[EMResult]:
 
 
 def fit_model(
-    data: SearchData, structure: Structure, n_components: int, neighbours: Neighbours
+    data: SearchData,
+    structure: Structure,
+    n_components: int,
+    neighbours: Neighbours,
+    leader: Leader,
 ) -> ModelFit:
     """Fit one model; after a failure there is no result, and the status gives the reason."""
     began = perf_counter()
     objective = data.objective(structure, n_components)
     try:
-        result = _best_end(data, objective, n_components, neighbours)
+        result = _best_end(data, objective, n_components, neighbours, leader)
         log_likelihood = result.moments.total_weight * objective.mean_log_probability(
             result.parameters, result.moments
         )
@@ -148,7 +159,11 @@ def fit_model(
 
 
 def _best_end(
-    data: SearchData, objective: Objective, n_components: int, neighbours: Neighbours
+    data: SearchData,
+    objective: Objective,
+    n_components: int,
+    neighbours: Neighbours,
+    leader: Leader,
 ) -> EMResult:
     """The first run of EM that ends without collapse and above all models that it contains."""
     if data.groups[n_components] is None:
@@ -168,7 +183,7 @@ def _best_end(
     for way in ways[:_TRIES]:
         try:
             start, moments = way(objective)
-            end = run_em(objective, start, moments=moments, **data.options)
+            end = leader.run(objective, start, moments)
             refuse_only_noise(end.moments, data.rows)
         except _NUMERICAL as error:
             reason = reason or str(error)

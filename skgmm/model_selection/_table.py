@@ -10,9 +10,9 @@ import numpy as np
 
 from skgmm._em.result import EMResult
 from skgmm._linalg import Array
-from skgmm._parameters import aic, bic, n_parameters
-from skgmm._rows.grouped import RowsInMemory
+from skgmm._parameters import aic, bic
 from skgmm.covariance import Structure
+from skgmm.model_selection._search_data import SearchData
 
 NOT_REACHED = "interrupted"
 
@@ -33,9 +33,6 @@ class ModelFit:
     log_certainty: float = np.nan  # sum over samples of the log of the largest responsibility
     rejected: float = np.nan  # log-likelihood of an inadmissible end, nats, total
 
-    def n_parameters(self, n_features: int) -> int:
-        return n_parameters(self.structure, self.n_components, n_features)
-
 
 Table = dict[tuple[str, int], ModelFit]
 """Fits by structure and number of components."""
@@ -45,8 +42,7 @@ def table_of(
     table: Table,
     structures: Sequence[Structure],
     sizes: Sequence[int],
-    rows: RowsInMemory,
-    equal_weights: bool = False,
+    data: SearchData,
 ) -> dict[str, Array]:
     """Columns of the table, with a row per model in the order of sizes, then structures."""
     fits = [
@@ -55,12 +51,10 @@ def table_of(
         for s in structures
     ]
     log_likelihood = np.array([fit.log_likelihood for fit in fits])
-    n_free = np.array([fit.n_parameters(rows.n_features) for fit in fits], dtype=np.int64)
-    if (background := rows.background) is not None:
-        n_free += background.n_parameters
-    if equal_weights:
-        n_free -= np.array([fit.n_components - 1 for fit in fits])
-    bic_values = bic(log_likelihood, n_free, rows.total_weight)
+    n_free = np.array(
+        [data.n_parameters(fit.structure, fit.n_components) for fit in fits], dtype=np.int64
+    )
+    bic_values = bic(log_likelihood, n_free, data.total_weight)
     return {
         "n_components": np.array([fit.n_components for fit in fits], dtype=np.int64),
         "covariance_type": np.array([fit.structure.name for fit in fits]),

@@ -219,7 +219,8 @@ void bind_decisions(nb::module_& m) {
             },
             nb::arg("tol"), nb::arg("acceleration") = nb::none(), nb::arg("resumed") = false,
             nb::arg("several_optima") = false, nb::arg("exact_gradient") = true)
-        .def("until", &Decisions::until, nb::arg("max_iter"), nb::arg("pause") = 0.0)
+        .def("until", &Decisions::until, nb::arg("max_iter"), nb::arg("pause") = 0.0,
+             nb::arg("ends") = false)
         .def_prop_ro("paused", &Decisions::paused)
         .def("next", &Decisions::next)
         .def("iterated", &Decisions::iterated, nb::arg("best"), nb::arg("gain"))

@@ -1,6 +1,4 @@
-#include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "bindings/bind.hpp"
 #include "bindings/gil.hpp"
@@ -18,8 +16,6 @@ using Stack = nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::c
 using OutVector = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using OutMatrix = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OutStack = nb::ndarray<double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
-
-constexpr double rounding_of_mean = 4.0 * std::numeric_limits<double>::epsilon();
 
 AxesSearch search_of(const Stack& matrices, const Vector& weights, double exponent,
                      int64_t most_products) {
@@ -103,35 +99,13 @@ void factors_of_axes(Stack axes, Table variances, Out<double> out) {
                        out.data() + k * d * d);
 }
 
-// Whether the covariance of samples is certainly larger than a diagonal matrix: in each feature the
-// variance added (d,), or a part of its own if that is more. From moments of components whose
-// scatter is (K, d, d), or (d, d) where it is pooled.
-bool vary_in_all(Vector mass, Table means, Factors scatter, double total_weight, Vector added,
-                 double part) {
+bool samples_vary_in_all(Vector mass, Table means, Factors scatter, double total_weight,
+                         Vector added, double part) {
     const int64_t K = means.shape(0), d = means.shape(1), n_matrices = scatter.size() / (d * d);
     require(int64_t(mass.size()) == K && int64_t(added.size()) == d, "mass: (K,), added: (d,)");
     require(n_matrices == 1 || n_matrices == K, "scatter: (K, d, d) or (d, d)");
-    std::vector<double> mean(d), apart(d), covariance(d * d), factor(d * d);
-    double total = 0.0;
-    for (int64_t k = 0; k < K; ++k) total += mass.data()[k];
-    for (int64_t k = 0; k < K; ++k)
-        for (int64_t j = 0; j < d; ++j)
-            mean[j] += mass.data()[k] / total * means.data()[k * d + j];
-    for (int64_t i = 0; i < n_matrices * d * d; ++i)
-        covariance[i % (d * d)] += scatter.data()[i] / total_weight;
-    for (int64_t k = 0; k < K; ++k) {
-        for (int64_t j = 0; j < d; ++j) apart[j] = means.data()[k * d + j] - mean[j];
-        for (int64_t i = 0; i < d; ++i)
-            for (int64_t j = 0; j < d; ++j)
-                covariance[i * d + j] += mass.data()[k] / total_weight * apart[i] * apart[j];
-    }
-    for (int64_t j = 0; j < d; ++j) {
-        double& variance = covariance[j * (d + 1)];
-        const double rounding = rounding_of_mean * mean[j];
-        if (!(variance > rounding * rounding)) return false;
-        variance -= std::max(added.data()[j], part * variance);
-    }
-    return factor_of_matrix(d, covariance.data(), factor.data());
+    return vary_in_all(K, d, n_matrices, mass.data(), means.data(), scatter.data(), total_weight,
+                       added.data(), part);
 }
 
 // A routine from its capsule in scipy.linalg. False if its integers are not of 32 bits.
@@ -159,6 +133,6 @@ void skgmm::bind_m_step(nb::module_& m) {
     def(m, "m_step", &m_step);
     def(m, "factors_of_matrices", &factors_of_matrices);
     def(m, "factors_of_axes", &factors_of_axes);
-    def(m, "vary_in_all", &vary_in_all);
+    def(m, "vary_in_all", &samples_vary_in_all);
     def(m, "take_lapack", &take_lapack);
 }

@@ -71,9 +71,10 @@ Decisions::Decisions(const RunOptions& options_)
       first_rate(options.resumed ? halving : std::numeric_limits<double>::quiet_NaN()),
       accelerates(options.accelerates) {}
 
-void Decisions::until(std::int64_t most, double pause_) {
+void Decisions::until(std::int64_t most, double pause_, bool ends_) {
     max_iter = most;
     pause = pause_;
+    ends = ends_;
     ahead = Next::iterate;
     made = false;
 }
@@ -126,7 +127,7 @@ bool Decisions::slow() const {
     if (gains.size() < first_steps) return false;
     const double* last = &gains.back() - 2;
     if (options.at_once) return *std::min_element(last, last + 3) > 0.0;
-    return slow_rate(last, options.tol);
+    return slow_rate(last, target());
 }
 
 Next Decisions::after_m_step_from_scratch() {

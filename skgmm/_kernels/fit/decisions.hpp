@@ -1,6 +1,7 @@
 // What a run of EM does next: when it has converged, and when it is slow enough for quasi-Newton
 // steps.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -31,8 +32,8 @@ public:
     explicit Decisions(const RunOptions& options);
 
     // Goes on with EM, until so many evaluations are made in all, or until the remaining gain is
-    // less than `pause`.
-    void until(std::int64_t max_iter, double pause = 0.0);
+    // less than `pause`. If the run `ends` there, quasi-Newton steps aim at the pause, not at `tol`.
+    void until(std::int64_t max_iter, double pause = 0.0, bool ends = false);
 
     // The same until it is made.
     Next next();
@@ -51,7 +52,7 @@ public:
     std::int64_t left() const { return max_iter - std::int64_t(objectives_.size()); }
     bool exact_gradient() const { return options.exact_gradient; }
     // The gain that quasi-Newton steps should be worth.
-    double tol_of_steps() const { return 0.1 * options.tol; }
+    double tol_of_steps() const { return 0.1 * target(); }
     // Estimate of what further iterations of EM would add: infinite where there is none.
     double remaining() const { return remaining_; }
     // Of the best after each evaluation, nats per sample.
@@ -67,11 +68,14 @@ private:
     Next look_further();
     Next begin_steps(bool at_end);
     Next begin_again();
+    // The remaining gain that quasi-Newton steps aim at.
+    double target() const { return ends ? std::max(options.tol, pause) : options.tol; }
     double gained() const { return objectives_.back() - before; }
 
     const RunOptions options;
     std::int64_t max_iter = 0;
     double pause = 0.0;
+    bool ends = false;
     std::vector<double> objectives_, gains;  // of iterations, since the last steps
     double remaining_ = std::numeric_limits<double>::infinity();
     double first_rate;                                             // of a first gain; NaN: unknown

@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 
+#include "m_step/lapack.hpp"
 #include "passes/stop.hpp"
 
 namespace skgmm {
@@ -196,7 +197,7 @@ void AxesSearch::curve(const Direction& direction, Direction& out) {
     const int64_t d = turned.d;
     // How the gradient changes depends on the order of two turns: half their commutator makes it
     // symmetric.
-    multiply(d, gradient.data(), direction.data(), product.data());
+    multiply_matrices(d, gradient.data(), direction.data(), product.data());
     for (int64_t i = 0; i < d; ++i)
         for (int64_t j = 0; j < d; ++j)
             out[i * d + j] = 0.5 * (product[j * d + i] - product[i * d + j]);
@@ -205,7 +206,7 @@ void AxesSearch::curve(const Direction& direction, Direction& out) {
         const double *matrix = turned.matrix(k), *inverses = inverse.data() + k * d;
         const double share = 2.0 * turned.shares[k];
         const double bent = turned.exponent * share * (growth[k] - common);
-        multiply(d, matrix, direction.data(), product.data());
+        multiply_matrices(d, matrix, direction.data(), product.data());
         for (int64_t j = 0; j < d; ++j)
             slopes[j] = 2.0 * share * product[j * (d + 1)] * inverses[j] * inverses[j];
         for (int64_t i = 0; i < d; ++i)

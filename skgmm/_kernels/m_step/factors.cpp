@@ -23,6 +23,30 @@ std::vector<int64_t> numbers_of(const std::vector<char>& flags) {
     return numbers;
 }
 
+bool vary_in_all(int64_t K, int64_t d, int64_t n_matrices, const double* mass, const double* means,
+                 const double* scatter, double total_weight, const double* added, double part) {
+    std::vector<double> mean(d), apart(d), covariance(d * d), factor(d * d);
+    double total = 0.0;
+    for (int64_t k = 0; k < K; ++k) total += mass[k];
+    for (int64_t k = 0; k < K; ++k)
+        for (int64_t j = 0; j < d; ++j) mean[j] += mass[k] / total * means[k * d + j];
+    for (int64_t i = 0; i < n_matrices * d * d; ++i)
+        covariance[i % (d * d)] += scatter[i] / total_weight;
+    for (int64_t k = 0; k < K; ++k) {
+        for (int64_t j = 0; j < d; ++j) apart[j] = means[k * d + j] - mean[j];
+        for (int64_t i = 0; i < d; ++i)
+            for (int64_t j = 0; j < d; ++j)
+                covariance[i * d + j] += mass[k] / total_weight * apart[i] * apart[j];
+    }
+    for (int64_t j = 0; j < d; ++j) {
+        double& variance = covariance[j * (d + 1)];
+        const double rounding_of_mean = rounding(1) * mean[j];
+        if (!(variance > rounding_of_mean * rounding_of_mean)) return false;
+        variance -= std::max(added[j], part * variance);
+    }
+    return factor_of_matrix(d, covariance.data(), factor.data());
+}
+
 bool factor_of_matrix(int64_t d, const double* matrix, double* factor) {
     const double one = 1.0;
     return !factors_of_scatters(1, d, matrix, &one, factor)[0];

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "m_step/lapack.hpp"
+
 namespace skgmm {
 
 void multiply(int64_t d, const double* left, const double* right, double* out) {
@@ -57,8 +59,8 @@ void Turned::turn_to(const double* new_axes) {
         for (int64_t j = 0; j < d; ++j) transposed[j * d + i] = axes[i * d + j];
     for (int64_t k = 0; k < K; ++k) {
         double* turned = matrix(k);
-        multiply(d, given.data() + k * d * d, axes.data(), half.data());
-        multiply(d, transposed.data(), half.data(), turned);
+        multiply_matrices(d, given.data() + k * d * d, axes.data(), half.data());
+        multiply_matrices(d, transposed.data(), half.data(), turned);
         for (int64_t i = 0; i < d; ++i)
             for (int64_t j = 0; j < i; ++j) turned[j * d + i] = turned[i * d + j];
     }
