@@ -71,13 +71,13 @@ AxesSearch::AxesSearch(int64_t n_matrices, int64_t n_axes, const double* matrice
 }
 
 double AxesSearch::approach(double* axes, int n_sweeps) {
-    turned.turn_to(axes);
+    turned.turn_to(transpose(turned.d, axes).data());
     for (int n = 0; n < n_sweeps; ++n) sweep(n == 0 ? Reach::far : Reach::near);
     return done(axes);
 }
 
 double AxesSearch::descend(double* axes) {
-    turned.turn_to(axes);
+    turned.turn_to(transpose(turned.d, axes).data());
     for (int n = 0; n < most_sweeps && sweep(n == 0 ? Reach::far : Reach::near) > nearby; ++n)
         if (exhausted()) break;
     newton(most_steps);
@@ -85,7 +85,7 @@ double AxesSearch::descend(double* axes) {
 }
 
 double AxesSearch::settle(double* axes) {
-    turned.turn_to(axes);
+    turned.turn_to(transpose(turned.d, axes).data());
     double gain = 1.0;
     for (int n = 0; n < most_sweeps && !exhausted() && gain > worthwhile; ++n) {
         gain = sweep(Reach::farthest);
@@ -96,7 +96,7 @@ double AxesSearch::settle(double* axes) {
 
 double AxesSearch::improve(double* axes, int n_steps) {
     if (flat) products_left = std::min(products_left, fewest_when_flat);  // there is a next time
-    turned.turn_to(axes);
+    turned.turn_to(transpose(turned.d, axes).data());
     newton(n_steps);
     return done(axes);
 }
@@ -107,7 +107,8 @@ void AxesSearch::newton(int n_steps) {
 }
 
 double AxesSearch::done(double* axes) const {
-    std::copy(turned.axes.begin(), turned.axes.end(), axes);
+    const std::vector<double> columns = transpose(turned.d, turned.axes.data());
+    std::copy(columns.begin(), columns.end(), axes);
     return turned.value();
 }
 
@@ -153,7 +154,7 @@ void AxesSearch::try_proposed() {
     axes = turned.axes;
     const auto half = [&](int64_t i, int64_t j) {
         const double angle = -0.5 * proposed[i * d + j];
-        rotate_columns(d, axes.data(), i, j, std::cos(angle), std::sin(angle));
+        rotate_rows(d, axes.data(), i, j, std::cos(angle), std::sin(angle));
     };
     for (int64_t i = 0; i < d; ++i)
         for (int64_t j = i + 1; j < d; ++j) half(i, j);

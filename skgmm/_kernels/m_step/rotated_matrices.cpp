@@ -21,11 +21,12 @@ void multiply(int64_t d, const double* left, const double* right, double* out) {
     }
 }
 
-void rotate_columns(int64_t d, double* axes, int64_t i, int64_t j, double cosine, double sine) {
-    for (double* row = axes; row < axes + d * d; row += d) {
-        const double x = row[i], y = row[j];
-        row[i] = cosine * x + sine * y;
-        row[j] = cosine * y - sine * x;
+void rotate_rows(int64_t d, double* axes, int64_t i, int64_t j, double cosine, double sine) {
+    double *__restrict first = axes + i * d, *__restrict second = axes + j * d;
+    for (int64_t l = 0; l < d; ++l) {
+        const double x = first[l], y = second[l];
+        first[l] = cosine * x + sine * y;
+        second[l] = cosine * y - sine * x;
     }
 }
 
@@ -54,13 +55,12 @@ Turned::Turned(int64_t n_matrices, int64_t n_axes, const double* matrices, const
 
 void Turned::turn_to(const double* new_axes) {
     axes.assign(new_axes, new_axes + d * d);
-    std::vector<double> transposed(d * d), half(d * d);
-    for (int64_t i = 0; i < d; ++i)
-        for (int64_t j = 0; j < d; ++j) transposed[j * d + i] = axes[i * d + j];
+    const std::vector<double> columns = transpose(d, axes.data());
+    std::vector<double> half(d * d);
     for (int64_t k = 0; k < K; ++k) {
         double* turned = matrix(k);
-        multiply_matrices(d, given.data() + k * d * d, axes.data(), half.data());
-        multiply_matrices(d, transposed.data(), half.data(), turned);
+        multiply_matrices(d, given.data() + k * d * d, columns.data(), half.data());
+        multiply_matrices(d, axes.data(), half.data(), turned);
         for (int64_t i = 0; i < d; ++i)
             for (int64_t j = 0; j < i; ++j) turned[j * d + i] = turned[i * d + j];
     }
@@ -71,11 +71,7 @@ void Turned::rotate(int64_t i, int64_t j, double cosine, double sine) {
     for (int64_t k = 0; k < K; ++k) {
         double *all = matrix(k), *first = all + i * d, *second = all + j * d;
         const double a = first[i], b = second[j], c = first[j];
-        for (int64_t l = 0; l < d; ++l) {
-            const double x = first[l], y = second[l];
-            first[l] = cosine * x + sine * y;
-            second[l] = cosine * y - sine * x;
-        }
+        rotate_rows(d, all, i, j, cosine, sine);
         for (int64_t l = 0; l < d; ++l) {
             all[l * d + i] = first[l];
             all[l * d + j] = second[l];
@@ -85,7 +81,7 @@ void Turned::rotate(int64_t i, int64_t j, double cosine, double sine) {
         second[j] = b - turn;
         first[j] = second[i] = (cosine - sine) * (cosine + sine) * c - cosine * sine * (a - b);
     }
-    rotate_columns(d, axes.data(), i, j, cosine, sine);
+    rotate_rows(d, axes.data(), i, j, cosine, sine);
 }
 
 double Turned::log_product(int64_t k) const {

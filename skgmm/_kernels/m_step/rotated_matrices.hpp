@@ -17,6 +17,7 @@ public:
     Turned(int64_t n_matrices, int64_t n_axes, const double* matrices, const double* weights,
            double exponent);
 
+    // To axes (d, d) in rows.
     void turn_to(const double* new_axes);
 
     // Turns the axes i and j in their plane.
@@ -45,7 +46,7 @@ public:
 
     int64_t K, d;
     double exponent;
-    std::vector<double> axes;    // (d, d), in columns
+    std::vector<double> axes;    // (d, d), in rows
     std::vector<double> shares;  // (K,), derivatives of the value by the logarithm of each product
 
 private:
@@ -58,7 +59,7 @@ private:
 // out = left right, all (d, d).
 void multiply(int64_t d, const double* left, const double* right, double* out);
 
-// Turns two columns of axes (d, d) in their plane.
-void rotate_columns(int64_t d, double* axes, int64_t i, int64_t j, double cosine, double sine);
+// Turns two of the axes (d, d), in rows, in their plane.
+void rotate_rows(int64_t d, double* axes, int64_t i, int64_t j, double cosine, double sine);
 
 }  // namespace skgmm
