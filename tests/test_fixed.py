@@ -278,6 +278,17 @@ def test_moves_leave_components_alone_that_are_fixed():
         assert np.abs(mixture.means_ - centre).max(axis=1).min() < 1.0
 
 
+@pytest.mark.filterwarnings("ignore:The best number of components")
+def test_more_components_of_equal_weights_may_have_a_lower_likelihood():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(mean, 0.3, size=(400, 2)) for mean in (0.0, 5.0)])
+    search = GaussianMixtureSearch(range(1, 4), ["EII", "VVV"], fixed="weights", random_state=0)
+    results = search.fit(X).results_
+    assert np.isfinite(results["log_likelihood"]).all()
+    of_spheres = results["log_likelihood"][results["covariance_type"] == "tied-spherical"]
+    assert (np.diff(of_spheres) < 0).any()  # otherwise this test shows nothing
+
+
 def test_blocks_streams_and_the_search_take_fixed_parameters():
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(size=(2000, 2)), rng.normal(size=(1000, 2)) + 5.0]

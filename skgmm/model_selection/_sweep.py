@@ -119,9 +119,12 @@ class Neighbours:
         return max(self.contained, key=lambda result: result.objective, default=None)
 
     def level(self, objective: Objective, n_components: int) -> float:
-        """What a model reaches at least; a prior has its price for each component."""
+        """What a model reaches at least.
+
+        A prior has its price for each component, and other numbers have other equal weights.
+        """
         comparable = self.contained
-        if objective.prior is not None:
+        if objective.prior is not None or objective.fixed is not None:
             comparable = [r for r in comparable if r.parameters.n_components == n_components]
         return max((result.objective for result in comparable), default=-np.inf)
 
