@@ -22,7 +22,8 @@ PENALISED = ("bic", "aic", "icl")
 
 # The remaining gain at which a model ends, as a part of what it is behind the best, ...
 _PART = 1e-4
-# ... and iterations before the estimate of that gain counts: EM may begin on a plateau.
+# ... and iterations before the estimate of that gain counts: EM may begin on a plateau. One less
+# than before quasi-Newton steps, so that a run that goes on to the end is not changed by it.
 _FIRST_ITERATIONS = 9
 
 
