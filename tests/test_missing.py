@@ -303,9 +303,10 @@ def test_draws_follow_the_conditional_distribution(name):
     parameters = mixture._parameters()
     public = parameters.weights, parameters.means, oracle_incomplete.dense(parameters)
     joint = oracle_incomplete.log_joint(holes[0], *public)
-    shares = np.exp(joint - np.logaddexp.reduce(joint))
-    centres, within = oracle_incomplete.completed(holes[0], *public[1:], np.zeros(D))
-    second = (shares * centres.T) @ centres + np.einsum("k,kij->ij", shares, within)
+    responsibilities = np.exp(joint - np.logaddexp.reduce(joint))
+    points, within = oracle_incomplete.completed(holes[0], *public[1:], np.zeros(D))
+    second = np.einsum("k,ki,kj->ij", responsibilities, points, points)
+    second += np.einsum("k,kij->ij", responsibilities, within)
     np.testing.assert_allclose(
         draws[:, 0].T @ draws[:, 0] / 4000, second, atol=0.06 * np.abs(second).max()
     )

@@ -27,8 +27,6 @@ def seeded(seed: int) -> RandomState:
 
 def random_stream(random_state: int | RandomState | None) -> RandomState:
     """As scikit-learn's `check_random_state`."""
-    return (
-        seeded(random_state)
-        if isinstance(random_state, Integral)
-        else check_random_state(random_state)
-    )
+    if isinstance(random_state, Integral):
+        return seeded(random_state)
+    return check_random_state(random_state)

@@ -60,10 +60,13 @@ class LeftOutOptimum:
             return None
         trials = Trials(self.objective, [start], self.test, ROUGHLY)
         trials.evaluate()
-        stages = iter(STAGES)
-        while trials.ranked() and is_sound(trials.result(0), self.here):
-            if (most := next(stages, None)) is None:
-                return trials.result(0)
+        for most in STAGES:
+            if not self._goes_on(trials):
+                return None
             n_passes = trials.until([0], most)
             self.budget.spend(work_of_passes(self.objective, start.n_components, n_passes))
-        return None
+        return trials.result(0) if self._goes_on(trials) else None
+
+    def _goes_on(self, trials: Trials) -> bool:
+        """Whether no component has collapsed."""
+        return bool(trials.ranked()) and is_sound(trials.result(0), self.here)

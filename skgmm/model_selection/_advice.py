@@ -9,7 +9,7 @@ import numpy as np
 from skgmm._linalg import Array
 from skgmm._rows.evidence import effective_size
 from skgmm._validation import scale_of_weights
-from skgmm.model_selection._leader import PENALISED, penalty_of
+from skgmm.model_selection._leader import PENALISED
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._table import NOT_REACHED, Table
 
@@ -38,7 +38,7 @@ def advice(
     messages += largest_tried(results["n_components"], int(results["n_components"][best]))
     if criterion in PENALISED:
         messages += relative_weights(data.rows.sample_weight, int(results["n_parameters"][best]))
-        penalty = penalty_of(criterion, data.total_weight)
+        penalty = 2.0 if criterion == "aic" else float(np.log(data.total_weight))
         messages += left_out(table, results, float(results[criterion][best]), penalty)
     return messages
 

@@ -12,7 +12,7 @@ from skgmm._em.loop import EM
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._moments import Moments
 from skgmm._objective import Objective
-from skgmm._parameters import MixtureParameters
+from skgmm._parameters import MixtureParameters, aic, bic
 from skgmm.covariance import Structure
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._table import ModelFit
@@ -25,11 +25,6 @@ _PART = 1e-4
 # ... and iterations before the estimate of that gain counts: EM may begin on a plateau. One less
 # than before quasi-Newton steps, so that a run that goes on to the end is not changed by it.
 _FIRST_ITERATIONS = 9
-
-
-def penalty_of(criterion: str | None, total_weight: float) -> float:
-    """What a penalised criterion adds for each parameter."""
-    return 2.0 if criterion == "aic" else float(np.log(total_weight))
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,9 @@ class Leader:
 
     def _penalised(self, log_likelihood: float, structure: Structure, n_components: int) -> float:
         n_free = self.data.n_parameters(structure, n_components)
-        return -2.0 * log_likelihood + n_free * penalty_of(self.criterion, self.data.total_weight)
+        if self.criterion == "aic":
+            return aic(log_likelihood, n_free)
+        return float(bic(log_likelihood, n_free, self.data.total_weight))
 
     def _negligible(self, objective: Objective, result: EMResult) -> float:
         """A remaining gain that does not matter, in nats per sample."""
