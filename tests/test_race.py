@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from strategies import random_mixture
-from synthetic_data import wide
+from synthetic_data import apart, wide
 
 from skgmm import GaussianMixtureEM
 from skgmm._objective import Objective
@@ -232,6 +233,14 @@ FULL = find_structure("full")
 def partition_start(objective, labels, kind):
     groups = moments_of_partition(objective, labels, 3)
     return candidates.PartitionStart(kind, b"", groups, check_given(None, None, None, FULL, 3, 4))
+
+
+def test_clusters_apart_are_found_where_samples_are_too_few_for_all_covariances():
+    data = apart(2, 520, 80, 7)
+    for seed in range(12):
+        with pytest.warns(ConvergenceWarning, match="520 distinct samples.*needs 567"):
+            fit = GaussianMixtureEM(7, reg_covar=1e-3, random_state=seed).fit(data.X)
+        assert adjusted_rand_score(data.labels, fit.predict(data.X)) > 0.9
 
 
 def test_candidates_with_groups_too_small_for_a_covariance_come_last():

@@ -63,8 +63,12 @@ class PartitionStart:
 
     kind: str
     partition: bytes
-    groups: Moments
+    found: Moments | Callable[[], Moments]  # of the groups
     given: GivenParameters
+
+    @cached_property
+    def groups(self) -> Moments:
+        return self.found() if callable(self.found) else self.found
 
     def parameters(self, objective: Objective) -> MixtureParameters:
         start = objective.unfixed.maximise(self.groups, None)

@@ -7,7 +7,8 @@ because where features have one unit, their variances tell how much they matter.
 same partition count once. The others are compared by the log-likelihood of the mixture of their
 groups, and the best of them after two EM iterations; where left-out samples will be classified, by
 the classification likelihood alone. What a likelihood owes to `reg_covar` does not
-count: see `EMResult.comparable_objective`.
+count: see `EMResult.comparable_objective`. Where samples are too few for the covariance matrices of
+all components, likelihoods say nothing: the groups of the smallest volume are taken.
 """
 
 from __future__ import annotations
@@ -15,16 +16,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import cycle, islice
 
 import numpy as np
 from numpy.random import RandomState
 
 from skgmm._linalg import Array
-from skgmm._moments import Moments
+from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._rows.sample import StartSample, rows_of_race
-from skgmm._starts.candidates import Candidate, PartitionStart, RunningCandidates, by_classification
+from skgmm._starts.candidates import (
+    Candidate,
+    PartitionStart,
+    RunningCandidates,
+    by_classification,
+    within_volume,
+)
 from skgmm._starts.given import GivenParameters
 from skgmm._starts.kmeans import farthest_first, kmeans, nearest, seeds
 from skgmm._starts.methods import EmptyStartError, moments_of_partition
@@ -34,6 +42,9 @@ from skgmm.covariance import IllDefinedCovarianceError
 
 # Iterations of k-means: further ones change little that EM does not change again.
 _LLOYD = 15
+
+# So many more times k-means runs where no move can mend its partition.
+_WITHOUT_MOVES = 3
 
 # So many partitions in a row that were seen before end the search for others.
 _REPEATED = 4
@@ -63,23 +74,25 @@ def race(
     sample = thinned(sample, rows_of_race(n_components), rng)
     on_sample = objective.on(sample)
     core = sample.trimmed(n_components)
+    # Of fewer samples some component must be degenerate. Log-likelihoods then do not measure fit,
+    # and moves lead nowhere: k-means must find the clusters.
+    enough = objective.minimum_rows(n_components) <= len(sample)
+    n_more = 0 if enough else _WITHOUT_MOVES
     partitions = (
         (kind, key, sample.with_isolated(partition, n_components))
         for kind, key, partition in _distinct_partitions(
-            _partitions(core, n_components, rng, on_sample), set()
+            _partitions(core, n_components, rng, on_sample, n_more), set()
         )
     )
+    if not enough:
+        return _not_raced(on_sample, _by_volume(on_sample, partitions, n_components, given))
     starts = _starts(on_sample, partitions, n_components, given)
     if classified and given.nothing and (ranked := by_classification(on_sample, starts)):
         return ranked
-    enough = objective.minimum_rows(n_components) <= len(sample)
-    if len(starts) > 1 and enough:
+    if len(starts) > 1:
         candidates = RunningCandidates(on_sample, starts, objective.rows.n_counted).candidates()
         if candidates:
             return candidates
-    if not enough:
-        # Some component must be degenerate, and log-likelihoods then do not measure fit.
-        starts.sort(key=lambda start: start.volume)
     return _not_raced(on_sample, starts)
 
 
@@ -100,6 +113,32 @@ def _starts(
     if not starts:
         moments_of_partition(objective, labels[0], n_components)  # which tells what is empty
     return starts
+
+
+def _by_volume(
+    objective: Objective,
+    partitions: Iterable[tuple[str, bytes, Array]],
+    n_components: int,
+    given: GivenParameters,
+) -> list[PartitionStart]:
+    """The same starts, that of the smallest volume within its groups first.
+
+    Moments of single groups are computed when they are needed.
+    """
+    diagonal = objective.structure.scatter is Scatter.DIAGONAL
+    form = Scatter.DIAGONAL if diagonal else Scatter.POOLED
+    found, empty = list[tuple[float, PartitionStart]](), list[int]()
+    for kind, key, partition in partitions:
+        within = objective.rows.partition_moments(partition, n_components, form, objective.floor)
+        if within.mass.min() > 0:
+            groups = partial(moments_of_partition, objective, partition, n_components)
+            start = PartitionStart(kind, key, groups, given)
+            found.append((within_volume(within), start))
+        else:
+            empty = empty or np.flatnonzero(within.mass <= 0).tolist()
+    if not found:
+        raise EmptyStartError(empty)
+    return [start for _, start in sorted(found, key=lambda one: one[0])]
 
 
 def _not_raced(objective: Objective, starts: list[PartitionStart]) -> list[Candidate]:
@@ -127,9 +166,9 @@ def thinned(sample: StartSample, size: int, rng: RandomState) -> StartSample:
 
 
 def _partitions(
-    sample: StartSample, n_components: int, rng: RandomState, objective: Objective
+    sample: StartSample, n_components: int, rng: RandomState, objective: Objective, n_more: int
 ) -> Iterator[tuple[str, Array]]:
-    """Kind and labels (m,) of each candidate."""
+    """Kind and labels (m,) of each candidate, `n_more` of them of k-means on scaled samples."""
     weights, n_threads = sample.weights, objective.rows.n_threads
     *seen, given = _views(sample, objective)
     if sample.known is not None:
@@ -138,7 +177,7 @@ def _partitions(
     def around(rows: Array, chosen: Array) -> Array:
         return nearest(rows, rows[chosen], n_threads)
 
-    for view, rows in 2 * seen:
+    for view, rows in 2 * seen + n_more * seen[:1]:
         yield f"k-means, {view}", kmeans(rows, weights, n_components, rng, n_threads, _LLOYD)
     view, rows = seen[0]
     yield f"farthest first, {view}", around(rows, farthest_first(rows, weights, n_components))
