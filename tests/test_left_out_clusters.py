@@ -232,7 +232,7 @@ def test_clusters_are_found_with_few_samples_per_feature(n, d, K, distance, seed
     assert history[-1] == pytest.approx(mixture.lower_bound_, abs=1e-6)
 
 
-def test_more_samples_than_moves_look_at_are_not_classified():
+def test_more_than_5000_samples_are_not_classified():
     rng = np.random.default_rng(0)
     assert classifies(problem_of(rng.normal(size=(5_000, 90))), 8)
     assert not classifies(problem_of(rng.normal(size=(5_001, 90))), 8)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.random import RandomState
 from scipy.special import digamma
 from sklearn.metrics import adjusted_rand_score
 from synthetic_data import wide
@@ -11,14 +12,17 @@ from skgmm._em.loop import run_em
 from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.sample import StartSample, rows_of_moves
 from skgmm._starts.leave_one_out import (
     EStep,
     Proposal,
+    freezes,
     leave_one_out,
     leave_one_out_proposal,
 )
 from skgmm._starts.methods import start_of
 from skgmm._starts.moves import Merge, Move, Part, Split, between, disjoint, together
+from skgmm._starts.race import thinned
 from skgmm.covariance import find_structure
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -31,6 +35,19 @@ def rotated(seed, n, d, K, apart, spread=0.3):
     y = rng.integers(K, size=n)
     noise = np.einsum("nij,nj->ni", roots[y], rng.normal(size=(n, d)))
     return apart * rng.normal(size=(K, d))[y] + noise, y
+
+
+def elongated(seed, n, d, K, distance):
+    """Samples of clusters of several sizes, each with its own axes of length .3 to 3; labels."""
+    rng = np.random.default_rng(seed)
+    y = rng.choice(K, size=n, p=rng.dirichlet(np.full(K, 2.0)))
+    centres = rng.normal(size=(K, d))
+    apart = np.linalg.norm(centres[:, None] - centres, axis=2)
+    centres *= distance / np.median((apart + np.diag(np.full(K, np.inf))).min(axis=1))
+    axes = [
+        np.geomspace(0.3, 3.0, d)[:, None] * np.linalg.qr(m)[0] for m in rng.normal(size=(K, d, d))
+    ]
+    return centres[y] + np.einsum("nj,nji->ni", rng.normal(size=(n, d)), np.stack(axes)[y]), y
 
 
 def below_the_truth(X, y, K, seeds, **options):
@@ -46,6 +63,24 @@ def test_many_components_are_all_found():
     X, y = rotated(0, 9000, 8, 30, 6.0)
     assert below_the_truth(X, y, 30, range(5)).max() < 0.002
     assert below_the_truth(X, y, 30, range(2), escape=False).min() > 0.02
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_moves_on_a_part_of_the_samples_find_clusters_of_many_features(seed):
+    """EM was fitted to the part first, and so slowly there that nothing was left for moves."""
+    X, y = elongated(seed, 8000, 35, 6, 4.0)
+    assert below_the_truth(X, y, 6, range(4)).max() < 0.002
+
+
+def test_the_part_that_moves_are_tried_on_is_large_enough_not_to_freeze():
+    K, d = 4, 80
+    n = rows_of_moves(K, d)
+    X = np.random.default_rng(0).normal(size=(n + 1, d))
+    objective = Objective(InMemoryRows(X), find_structure("full"), np.zeros(d))
+    for seed in range(5):
+        part = thinned(StartSample(X, np.ones(len(X)), True), n, RandomState(seed))
+        assert len(part) < n
+        assert not freezes(objective.on(part), K)
 
 
 @pytest.mark.parametrize(("n", "d", "K"), [(300, 50, 3), (450, 60, 3), (500, 50, 5)])

@@ -25,8 +25,10 @@ SAMPLE_ROWS, ROWS_PER_COMPONENT = 25_000, 500
 """A start looks at no more than this many rows, or at so many for each component."""
 
 # Candidates are compared on no more than so many, or this many for each component. Moves are tried
-# on no more than the former, or as many for each component as a start looks at.
-_FEW_ROWS, _RACED_PER_COMPONENT = 5_000, 100
+# on no more than the former, or as many for each component as a start looks at, or so many for each
+# component and feature: of these, with equal weights, ten are distinct. With fewer EM may stay at
+# its start (`leave_one_out.freezes`).
+_FEW_ROWS, _RACED_PER_COMPONENT, _MOVED_PER_FEATURE = 5_000, 100, 17
 
 # The scale of the features is taken from no more than so many samples, the same for every seed.
 _SCALE_SAMPLES, _SCALE_KEY = 5_000, 0
@@ -155,9 +157,15 @@ def rows_of_race(n_components: int) -> int:
     return max(_FEW_ROWS, _RACED_PER_COMPONENT * n_components)
 
 
-def rows_of_moves(n_components: int) -> int:
-    """Rows that moves are tried on."""
+def rows_of_swaps(n_components: int) -> int:
+    """Rows that swaps among many components are tried on; no more are classified."""
     return max(_FEW_ROWS, ROWS_PER_COMPONENT * n_components)
+
+
+def rows_of_moves(n_components: int, n_features: int) -> int:
+    """Rows that moves after the iterations are tried on."""
+    wanted = max(rows_of_swaps(n_components), _MOVED_PER_FEATURE * n_features * n_components)
+    return min(wanted, sample_size(n_components))
 
 
 def n_counted(X: Array, sample_weight: Array | None) -> int:

@@ -35,9 +35,13 @@ from skgmm._starts.within_noise import Optima, classifies, tolerated_errors
 _LOOK, _TRIAL, _STEPS = 6, 12, STAGES[-1]
 _PATIENT = (4, _TRIAL, _STEPS)
 
-# On a part of the samples, a gain of no more than so many nats for each parameter of a component is
-# chance.
-_CHANCE = 0.5
+# On a part of the samples, a gain of no more than so many nats is chance, times the square root of
+# the number of parameters of a component: by some of these roots the gains of optima with as many
+# parameters differ where none is better (Vuong 1989).
+_CHANCE = 5.0
+
+# EM ends where it may gain no more than this much of what is chance.
+_NEARLY = 0.1
 
 # Other starts that are tried before moves with an estimated loss, and quick trials that are
 # improved by leave-one-out responsibilities.
@@ -114,14 +118,15 @@ class MoveSearch:
         free = n_parameters(objective.structure, K, d)
         own = free - n_parameters(objective.structure, K - 1, d)
         self.slack = _SLACK * own + _AT_LEAST
-        self.chance = 0.0 if complete else _CHANCE * own / n
+        self.chance = 0.0 if complete else _CHANCE * np.sqrt(own) / n
+        self.tol = max(ROUGHLY, _NEARLY * self.chance)
         self.n_ways = K + min(int(_FOR_PARAMETERS * free / n), _MOST)
         self.left_out = LeftOutStarts(objective, self.completed, K, budget, only_repair)
         self.tried, self.known = tried, tried.known
-        tolerated = 0.0 if only_repair or highest else tolerated_errors(objective, K)
+        preferring = complete and not (only_repair or highest)
+        tolerated = tolerated_errors(objective, K) if preferring else 0.0
         self.optima, self.compact = Optima(self.completed, tolerated), False
-        searched = not (only_repair or highest)
-        self.classifies = searched and complete and classifies(self.completed, K)
+        self.classifies = preferring and classifies(self.completed, K)
         self.noise = np.sqrt(0.5 * d / n) if self.optima.used else 0.0
         if self._patient:
             budget.left += PATIENCE
@@ -136,7 +141,7 @@ class MoveSearch:
     def best(self) -> EMResult | None:
         """The best optimum found, or None if none is better."""
         known = self.result.moments if self.complete else None
-        run = EM(self.objective, self.result.parameters, tol=ROUGHLY, moments=known)
+        run = EM(self.objective, self.result.parameters, tol=self.tol, moments=known)
         here = first = self.diagnose(run.until(0 if self.complete else _STEPS))
         if not self.complete:
             self._spend_passes(len(here.objectives) + 1)
@@ -157,7 +162,7 @@ class MoveSearch:
             if end is None:
                 break
             here = end
-        if self.complete:
+        if self.optima.used:
             self.optima.add(first)
             chosen = self.optima.preferred(here)
             here, self.compact = chosen, chosen is not here
@@ -247,7 +252,7 @@ class MoveSearch:
         return beats(replace(end, moments=end.moments.with_objective(ahead)), best)
 
     def _trials(self, starts: list[Start]) -> Trials:
-        return Trials(self.objective, starts, self.collapse, ROUGHLY)
+        return Trials(self.objective, starts, self.collapse, self.tol)
 
     def _go_on(self, trials: Trials, which: Sequence[int], max_iter: int) -> None:
         """Continue some runs, at the cost of the budget, and note those that converge."""

@@ -71,24 +71,27 @@ def race(
     IllDefinedCovarianceError, EmptyStartError
         If every candidate failed: the error of the first.
     """
+    needed = objective.minimum_rows(n_components)
+    # Some component must be degenerate. Log-likelihoods then do not measure fit, and moves lead
+    # nowhere: k-means must find the clusters.
+    few = sample.complete and needed > len(sample)
     sample = thinned(sample, rows_of_race(n_components), rng)
     on_sample = objective.on(sample)
     core = sample.trimmed(n_components)
-    # Of fewer samples some component must be degenerate. Log-likelihoods then do not measure fit,
-    # and moves lead nowhere: k-means must find the clusters.
-    enough = objective.minimum_rows(n_components) <= len(sample)
-    n_more = 0 if enough else _WITHOUT_MOVES
+    n_more = _WITHOUT_MOVES if few else 0
     partitions = (
         (kind, key, sample.with_isolated(partition, n_components))
         for kind, key, partition in _distinct_partitions(
             _partitions(core, n_components, rng, on_sample, n_more), set()
         )
     )
-    if not enough:
+    if few:
         return _not_raced(on_sample, _by_volume(on_sample, partitions, n_components, given))
     starts = _starts(on_sample, partitions, n_components, given)
     if classified and given.nothing and (ranked := by_classification(on_sample, starts)):
         return ranked
+    if needed > len(sample):
+        return _not_raced(on_sample, sorted(starts, key=lambda start: start.volume))
     if len(starts) > 1:
         candidates = RunningCandidates(on_sample, starts, objective.rows.n_counted).candidates()
         if candidates:

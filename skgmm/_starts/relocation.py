@@ -22,7 +22,7 @@ from skgmm._kernels import LostRowError
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.grouped import with_noise
-from skgmm._rows.sample import StartSample, Stream, rows_of_moves
+from skgmm._rows.sample import StartSample, Stream, rows_of_swaps
 from skgmm._starts.better import beats
 from skgmm._starts.budget import Budget, work_of_estimates, work_of_passes
 from skgmm._starts.leave_one_out import freezes
@@ -67,7 +67,7 @@ def relocated(
         return start
     if len(sample := draw()) <= K:
         return start
-    sample = thinned(sample, rows_of_moves(K), stream())
+    sample = thinned(sample, rows_of_swaps(K), stream())
     on_sample = objective.on(sample)
     budget = Budget(work_of_passes(on_sample, K, min(_PASSES, max_iter)))
     if budget.left < work_of_passes(on_sample, K, _BEFORE) + work_of_estimates(on_sample, K, K):

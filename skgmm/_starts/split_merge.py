@@ -114,7 +114,7 @@ class SplitAndMerge:
         if len(sample) <= K:
             return result
         rng = self.stream()
-        sample = thinned(sample, rows_of_moves(K), rng)
+        sample = thinned(sample, rows_of_moves(K, self.objective.rows.n_features), rng)
         search = self._search(result, sample, rng)
         found = search.best()
         if search.stopped:

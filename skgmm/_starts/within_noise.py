@@ -26,7 +26,7 @@ from skgmm._linalg import Array
 from skgmm._objective import Objective
 from skgmm._parameters import n_parameters
 from skgmm._rows.base import InMemoryRows
-from skgmm._rows.sample import rows_of_moves
+from skgmm._rows.sample import rows_of_swaps
 from skgmm._starts.compactness import Compactness
 from skgmm._starts.leave_one_out import left_out_log_densities, shrinks
 from skgmm._threads import cached_property
@@ -123,7 +123,7 @@ def tolerated_errors(objective: Objective, n_components: int) -> float:
 
 def classifies(objective: Objective, n_components: int) -> bool:
     """Whether samples are so few that classes of left-out samples take the place of moves."""
-    if objective.rows.n_counted > rows_of_moves(n_components):
+    if objective.rows.n_counted > rows_of_swaps(n_components):
         return False
     few = tolerated_errors(objective, n_components) >= 1.0
     return few and shrinks(objective, n_components)
