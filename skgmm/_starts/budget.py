@@ -57,7 +57,7 @@ class Budget:
         K, rows = result.parameters.n_components, objective.rows
         n_race = min(rows.n_counted, rows_of_race(K))
         d = rows.n_features
-        start = (_DRAWN * rows.n_counted + n_raced * n_race) * K * work_of_density(d)
+        start = (_DRAWN * rows.n_counted + n_raced * n_race) * K * work_of_density(objective)
         start_work = start + _CLUSTERED * n_race * K * (d + 2.0) + n_raced * CALL
         em_work = work_of_passes(objective, K, len(result.objectives))
         more = 1.0 + _PER_COMPONENT * K
@@ -93,7 +93,7 @@ def work_of_estimates(objective: Objective, n_components: int, n_splits: int) ->
     rows, d = objective.rows, objective.rows.n_features
     passes = rows.n_counted * (2.5 * n_components + 80.0 * n_splits / n_components)
     calls = (_CALLS_OF_SPLIT * n_splits + n_components) * CALL
-    return passes * work_of_density(d) + calls + _CUBES_OF_SPLIT * n_splits * d**3
+    return passes * work_of_density(objective) + calls + _CUBES_OF_SPLIT * n_splits * d**3
 
 
 def work_of_classification(objective: Objective, n_components: int) -> float:
@@ -103,18 +103,18 @@ def work_of_classification(objective: Objective, n_components: int) -> float:
 
 def work_of_shrinkage(objective: Objective, n_components: int) -> float:
     """Work of the densities of the samples of each component, with one shrinkage."""
-    n_densities, d = objective.rows.n_counted, objective.rows.n_features
-    return n_densities * work_of_density(d) + n_components / _COMPONENTS_OF_CALL * CALL
+    densities = objective.rows.n_counted * work_of_density(objective)
+    return densities + n_components / _COMPONENTS_OF_CALL * CALL
 
 
 def work_of_exchanges(objective: Objective, n_components: int, n_samples: int) -> float:
     """Work of the gains of so many samples, and of an M-step of all."""
-    gains = n_samples * n_components * work_of_density(objective.rows.n_features)
+    gains = n_samples * n_components * work_of_density(objective)
     passes = work_of_pass(objective, n_components) / n_components
     return gains + passes + n_components / _COMPONENTS_OF_CALL * CALL
 
 
 def work_of_trials(objective: Objective, n_densities: int, n_trials: int) -> float:
     """Work of trials in neighbourhoods, which evaluate so many densities."""
-    per_density = work_of_density(objective.rows.n_features)
+    per_density = work_of_density(objective)
     return n_densities * per_density + n_trials * _CALLS_OF_TRIAL * CALL

@@ -41,12 +41,17 @@ from skgmm._starts.methods import EmptyStartError, start_of
 from skgmm._starts.shrunk_covariances import ShrunkCovariances
 from skgmm.covariance import IllDefinedCovarianceError, Structure
 
-# Used with fewer samples than this per component and feature.
-_FEW = 10.0
+# Used with fewer samples than this per component and feature. A component that is estimated from N
+# samples with d features gives each of them about d**2 / (2 N) nats too much by its covariance
+# matrix, and about 1.5 d / N by variances.
+_FEW, _FEW_FOR_VARIANCES = 10.0, 3.0
 
 # With fewer samples than this per component and feature, or with few and fewer than this per
 # parameter, estimates of single components are unreliable.
 _UNRELIABLE, _PER_PARAMETER = 3.0, 0.45
+
+# With fewer numbers than this per parameter the gains of moves cannot be estimated.
+_NUMBERS_PER_PARAMETER = 6.0
 
 # Largest number of iterations, and the largest fraction of the samples that the last one may
 # reassign. Where more are reassigned the samples are too few, and the iterations do not converge.
@@ -71,12 +76,28 @@ class Proposal:
     stable: bool  # whether hardly any sample changes its component
 
 
-def freezes(objective: Objective, n_components: int, few: float = _FEW) -> bool:
+def freezes(objective: Objective, n_components: int) -> bool:
     """Whether samples are so few that EM may stay at its start."""
+    variances = objective.structure.scatter is Scatter.DIAGONAL
+    return _are_fewer(objective, n_components, _FEW_FOR_VARIANCES if variances else _FEW)
+
+
+def _are_fewer(objective: Objective, n_components: int, few: float) -> bool:
+    """Whether there are fewer samples per feature and component, or covariance matrix."""
     structure, n_features = objective.structure, objective.rows.n_features
     if structure.n_parameters(2, n_features) == structure.n_parameters(1, n_features):
         n_components = 1  # one covariance is estimated from all samples
     return objective.rows.n_counted < few * n_components * n_features
+
+
+def estimates_gains(objective: Objective, n_components: int) -> bool:
+    """Whether samples are enough for the parameters that gains of moves can be estimated.
+
+    Variances need fewer samples than covariance matrices.
+    """
+    rows = objective.rows
+    n_free = n_parameters(objective.structure, n_components, rows.n_features)
+    return rows.n_counted * rows.n_features >= _NUMBERS_PER_PARAMETER * n_free
 
 
 def unreliable(objective: Objective, n_components: int) -> bool:
@@ -88,7 +109,7 @@ def unreliable(objective: Objective, n_components: int) -> bool:
         return False
     rows = objective.rows
     n_free = n_parameters(objective.structure, n_components, rows.n_features)
-    if freezes(objective, n_components, _UNRELIABLE):
+    if _are_fewer(objective, n_components, _UNRELIABLE):
         return True
     own = _varies(objective.structure, rows.n_features)
     return own and rows.n_counted < _PER_PARAMETER * n_free

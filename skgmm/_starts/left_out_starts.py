@@ -8,6 +8,7 @@ from skgmm._parameters import MixtureParameters
 from skgmm._starts.budget import PATIENCE, Budget, work_of_passes
 from skgmm._starts.leave_one_out import (
     Proposal,
+    estimates_gains,
     freezes,
     leave_one_out_proposal,
     unreliable,
@@ -44,6 +45,7 @@ class LeftOutStarts:
         self.objective, self.completed = objective, completed
         self.n_components, self.budget = n_components, budget
         self.used = freezes(objective, n_components) and not only_repair
+        self.instead_of_moves = self.used and not estimates_gains(objective, n_components)
         self.patient = False  # whether the budget was increased, because nothing settled
         self._unreliable = unreliable(objective, n_components) and not only_repair
         self._settled = False  # whether iterations have, from any start

@@ -233,6 +233,8 @@ class MoveSearch:
                 break
         if self.left_out.used:
             for i in ranked[: self.left_out.most(_THAWED)]:
+                if self.budget.exhausted:
+                    break
                 start = self.left_out.propose(trials.parameters(i)).parameters
                 best = (start is not None and self._end([start], best)) or best
         return None if best is here else best
@@ -274,9 +276,10 @@ class MoveSearch:
         Those of a list are tried together.
         """
         others = map(self.left_out.improved, self.others)
-        if self.left_out.used and not broken:  # estimates are unreliable
+        if self.left_out.used and not broken:
             yield from self._grouped(islice(others, self.left_out.most(_OTHERS)))
-            return
+            if self.left_out.instead_of_moves:
+                return
         if self.tried.removals and not broken:
             swaps = halved(self._swaps(here))
             yield from self._grouped(swapped(here.moments, some) for some in swaps)

@@ -16,7 +16,7 @@ from skgmm._em.coordinates import sums_of
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._kernels import Decisions, Next, _native, packed
 from skgmm._linalg import Array
-from skgmm._moments import Moments
+from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._starts.batch import Layout
@@ -38,12 +38,14 @@ _MIXTURE, _START_MOMENTS, _BOTH, _NO_START, _ELSEWHERE = range(5)
 def work_of_pass(objective: Objective, n_components: int) -> float:
     """Multiplications of a pass over the samples."""
     rows = objective.rows
-    return rows.n_counted * n_components * work_of_density(rows.n_features)
+    return rows.n_counted * n_components * work_of_density(objective)
 
 
-def work_of_density(n_features: int) -> float:
+def work_of_density(objective: Objective) -> float:
     """Work of one density and its contribution to the sums, in multiplications."""
-    return n_features * (n_features + 8.0) + 20.0
+    d = objective.rows.n_features
+    axis_aligned = objective.structure.scatter is Scatter.DIAGONAL
+    return d * (8.0 if axis_aligned else d + 8.0) + 20.0
 
 
 def side_by_side(of: Sequence[Objective], n_components: int) -> bool:
@@ -130,6 +132,7 @@ class Together:
     ) -> None:
         n, K, d = len(starts), n_components_of(starts[0]), of[0].rows.n_features
         self.problems, self.layout = _Problems(of), Layout(n, K, d, of[0].structure)
+        self.work_of_density = work_of_density(of[0])
         self.log_weights, self.means = np.zeros((n, K)), np.zeros((n, K, d))
         self.factors, self.sums = self.layout.factors, self.layout.sums
         self.decisions = [Decisions(tol, acceleration) for _ in starts]
@@ -149,9 +152,8 @@ class Together:
 
     def until(self, which: Sequence[int], max_iter: int) -> None:
         """Go on with some runs until each has made so many evaluations, or has ended."""
-        _, K, d, _ = self.layout
-        longest = max(map(len, self.problems.X))
-        work = (1 + max_iter) * longest * K * work_of_density(d)
+        K, longest = self.layout[1], max(map(len, self.problems.X))
+        work = (1 + max_iter) * longest * K * self.work_of_density
         n_at_once = max(1, int(_IN_ONE_CALL / work))
         which = [i for i in which if self.known[i] < _NO_START]
         for i in range(0, len(which), n_at_once):

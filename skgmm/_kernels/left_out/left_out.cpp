@@ -15,6 +15,9 @@ namespace {
 // without any.
 constexpr double log_least_part = -27.631021115928547;
 
+// Changes of log-densities that are too small to matter, in nats.
+constexpr double least_change = 1e-4;
+
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // log(1 - x), by its series where x is small: samples are a small part of most components.
@@ -81,6 +84,39 @@ void of_shared_matrix(const Sample& sample, double total, const double* peak, do
     }
 }
 
+// A sample's squared distance under variances without it, and how their log-determinant changes.
+struct WithoutSample {
+    double distance = 0.0, log_det = 0.0;
+};
+
+// `lost` is the part of each squared distance that its variance loses.
+template <typename T>
+WithoutSample of_variances_without(const T* row, int64_t stride, int64_t d, const double* mean,
+                                   const double* factor, double lost) {
+    // One logarithm for so many factors, whose product does not underflow; a few sums side by side.
+    constexpr int64_t at_once = 32, width = 4;
+    static_assert(least_left >= 1e-9, "the product of 32 would underflow");
+    WithoutSample found;
+    for (int64_t begin = 0; begin < d; begin += at_once) {
+        const int64_t end = std::min(d, begin + at_once);
+        double distances[width] = {0.0, 0.0, 0.0, 0.0}, products[width] = {1.0, 1.0, 1.0, 1.0};
+        const auto add = [&](int64_t j, int64_t lane) {
+            const double whitened = (double(row[j * stride]) - mean[j]) * factor[j];
+            const double square = whitened * whitened;
+            const double left = std::max(1.0 - lost * square, least_left);
+            distances[lane] += square / left;
+            products[lane] *= left;
+        };
+        int64_t j = begin;
+        for (; j + width <= end; j += width)
+            for (int64_t lane = 0; lane < width; ++lane) add(j + lane, lane);
+        for (; j < end; ++j) add(j, 0);
+        for (int64_t lane = 0; lane < width; ++lane) found.distance += distances[lane];
+        found.log_det += std::log(products[0] * products[1] * products[2] * products[3]);
+    }
+    return found;
+}
+
 // Under components with variances of their own, downdated by the sample.
 template <typename T>
 void of_own_variances(const Rows<T>& rows, int64_t i, const Sample& sample, const double* means,
@@ -91,17 +127,14 @@ void of_own_variances(const Rows<T>& rows, int64_t i, const Sample& sample, cons
     const T* row = rows.data + i * rows.row_stride;
     for (int64_t k = 0; k < now.n_components; ++k) {
         out[k] = peak[k] - shorter[k] * (now.log_peak[k] - sample.log_joint[k]);
-        if (!(sample.own(k) > least_part)) continue;  // without it nothing changes
+        // Without so little of it the log-density changes by less than this.
+        const double most = sample.squared_distance(k) + d;
+        if (sample.own(k) * most * most <= least_change * now.mass[k]) continue;
         const double farther = sample.farther(k), lost = sample.own(k) * farther / now.mass[k];
-        double distance = 0.0, log_det = d * std::log(farther);
-        for (int64_t j = 0; j < d; ++j) {
-            const double x = double(row[j * rows.column_stride]) - means[k * d + j];
-            const double whitened = x * factors[k * d + j], square = whitened * whitened;
-            const double left = std::max(1.0 - lost * square, least_left);
-            distance += square / left;
-            log_det += std::log(left);
-        }
-        out[k] = peak[k] - std::log(farther) - 0.5 * (log_det + farther * shorter[k] * distance);
+        const WithoutSample without = of_variances_without(
+            row, rows.column_stride, d, means + k * d, factors + k * d, lost);
+        out[k] = peak[k] - (1.0 + 0.5 * d) * std::log(farther) -
+                 0.5 * (without.log_det + farther * shorter[k] * without.distance);
     }
 }
 
