@@ -191,6 +191,31 @@ def test_components_without_enough_samples_are_no_clusters():
     assert clusters.better(here, iter([here])) == (None, [])
 
 
+def with_a_small_component(data, n_samples):
+    """The labels, with most samples of the first cluster in the second."""
+    labels = data.labels.copy()
+    labels[np.flatnonzero(labels == 0)[n_samples:]] = 1
+    return labels
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3, 5])
+def test_a_component_with_too_few_samples_for_a_covariance_matrix_grows(seed):
+    data = wide(seed, 400, 60, 4)
+    objective = problem_of(data.X, floor=1e-6)
+    start = start_of(objective, np.eye(4)[with_a_small_component(data, 30)], 4)
+    *_, last = LeftOutClusters(objective, 4, Budget(1e12)).passed_from(start)
+    assert adjusted_rand_score(data.labels, last.labels) > 0.95
+
+
+def test_small_components_leave_a_part_of_the_budget_to_other_ways():
+    data, budget = wide(0, 400, 60, 4), 2e9
+    objective = problem_of(data.X, floor=1e-6)
+    start = start_of(objective, np.eye(4)[with_a_small_component(data, 3)], 4)
+    clusters = LeftOutClusters(objective, 4, Budget(budget))
+    clusters.better(start, iter(30 * [start]))
+    assert clusters.budget.left > 0.4 * budget
+
+
 def left_out_optimum(objective, here):
     result = EM(objective, here, tol=1e-6).until(1)
     n_samples = objective.rows.n_samples

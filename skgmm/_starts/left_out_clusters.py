@@ -40,6 +40,10 @@ from skgmm.covariance import IllDefinedCovarianceError
 # Largest number of times that all samples are classified from one start.
 _STEPS = 30
 
+# Components with too few samples for a covariance matrix may grow, but not those with fewer than
+# this, and not when no more than this part of the budget is left for other ways.
+_FEWEST_SAMPLES, _FOR_OTHERS = 2, 0.5
+
 # The shrinkage is chosen again when more than this fraction of the samples have changed.
 _MOVED = 0.05
 
@@ -96,13 +100,14 @@ class LeftOutClusters:
         self.objective, self.rows, self.weights = objective, rows, rows.weights
         self.n_components, self.budget = n_components, budget
         self._last_shrinkage: Shrinkage | None = None
+        self._for_others = _FOR_OTHERS * budget.left
         self._found = False  # whether clusters have been found
         self._patient = False  # whether the budget was increased, because none were found
 
     def better(
         self, here: MixtureParameters, others: Iterator[Start]
     ) -> tuple[Partition | None, list[Partition]]:
-        """The partition of `here`, and those that are better, the best first.
+        """The first partition from `here` with enough samples, and those better, the best first.
 
         These are the ones that classification goes through from `here`, and the best one from each
         other start, until clusters have been found or the budget is used up.
@@ -117,17 +122,20 @@ class LeftOutClusters:
     def passed_from(self, parameters: MixtureParameters) -> Iterator[Partition]:
         """The partitions that classification goes through, the first as `parameters` have it.
 
-        It ends where a component has too few samples for a covariance matrix.
+        They begin when all components have enough samples for a covariance matrix (small ones may
+        grow, because theirs are shrunk), and end when one has too few again.
         """
         labels = self.objective.rows.labels(parameters).astype(np.int64)
-        shrinkage, chosen_for, seen, error = None, labels, set[bytes](), 1.0
+        shrinkage, chosen_for, seen, error, enough = None, labels, set[bytes](), 1.0, False
         moments = PartitionMoments(self.objective, self.n_components)
         while len(seen) < _STEPS and labels.tobytes() not in seen and self._affordable(0.0):
             seen.add(labels.tobytes())
             self.budget.spend(work_of_passes(self.objective, self.n_components, 1, 1))
             try:
                 mass = np.bincount(labels, self.weights, minlength=self.n_components)
-                if not suffices(self.objective, mass):
+                had_enough, enough = enough, suffices(self.objective, mass)
+                grows = mass.min() >= _FEWEST_SAMPLES and self.budget.left > self._for_others
+                if not enough and (had_enough or not grows):
                     return
                 components = self._components(labels, moments.of(labels))
                 if shrinkage is None or np.mean(labels != chosen_for) > _MOVED:
@@ -139,9 +147,10 @@ class LeftOutClusters:
             if not np.isfinite(log_joint.max(axis=1)).all():
                 return
             partition = Partition.of(labels, log_joint, self.weights)
-            yield partition
+            if enough:
+                yield partition
             labels, error = partition.following, partition.error
-        self._found |= labels.tobytes() in seen and error < _UNCERTAIN
+        self._found |= enough and labels.tobytes() in seen and error < _UNCERTAIN
 
     def _from_others(self, starts: Iterator[Start]) -> Iterator[Partition]:
         """The best partition from each start, until clusters have been found."""
