@@ -207,10 +207,32 @@ def test_a_component_with_too_few_samples_for_a_covariance_matrix_grows(seed):
     assert adjusted_rand_score(data.labels, last.labels) > 0.95
 
 
+def test_classification_ends_where_nothing_is_gained():
+    """A few samples that fit two components went to and fro until the budget was used up."""
+    for seed in range(6):
+        data = wide(seed, 450, 50, 6)
+        objective = problem_of(data.X, floor=1e-6)
+        start = start_of(objective, np.eye(6)[with_a_small_component(data, 25)], 6)
+        passed = LeftOutClusters(objective, 6, Budget(1e12)).passed_from(start)
+        gains = np.diff([one.fit for one in passed])
+        assert (gains[:-1] >= 1e-3).all()
+
+
+def test_a_component_of_identical_samples_has_no_densities():
+    rng = np.random.default_rng(0)
+    X, own = rng.normal(size=(60, 3)), np.eye(2)[(np.arange(60) >= 10).astype(int)]
+    X[:10] = X[0]
+    means = np.stack([X[0], X[10:].mean(axis=0)])
+    within = np.stack([np.zeros((3, 3)), scatter(X[10:], np.ones(50))])
+    components = ShrunkCovariances(InMemoryRows(X, None), means, within, own)
+    with pytest.raises(IllDefinedCovarianceError):
+        components.log_joint(Shrinkage(0.4, 0.0))
+
+
 def test_small_components_leave_a_part_of_the_budget_to_other_ways():
     data, budget = wide(0, 400, 60, 4), 2e9
     objective = problem_of(data.X, floor=1e-6)
-    start = start_of(objective, np.eye(4)[with_a_small_component(data, 3)], 4)
+    start = start_of(objective, np.eye(4)[with_a_small_component(data, 15)], 4)
     clusters = LeftOutClusters(objective, 4, Budget(budget))
     clusters.better(start, iter(30 * [start]))
     assert clusters.budget.left > 0.4 * budget

@@ -26,8 +26,8 @@ SAMPLE_ROWS, ROWS_PER_COMPONENT = 25_000, 500
 
 # Candidates are compared on no more than so many, or this many for each component. Moves are tried
 # on no more than the former, or as many for each component as a start looks at, or so many for each
-# component and feature: of these, with equal weights, ten are distinct. With fewer EM may stay at
-# its start (`leave_one_out.freezes`).
+# component and feature: of these, with equal weights, ten are distinct. With fewer, EM with full
+# covariances may stay at its start (`leave_one_out.freezes`).
 _FEW_ROWS, _RACED_PER_COMPONENT, _MOVED_PER_FEATURE = 5_000, 100, 17
 
 # The scale of the features is taken from no more than so many samples, the same for every seed.

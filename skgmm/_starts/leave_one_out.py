@@ -78,8 +78,10 @@ class Proposal:
 
 def freezes(objective: Objective, n_components: int) -> bool:
     """Whether samples are so few that EM may stay at its start."""
-    variances = objective.structure.scatter is Scatter.DIAGONAL
-    return _are_fewer(objective, n_components, _FEW_FOR_VARIANCES if variances else _FEW)
+    if objective.structure.scatter is not Scatter.DIAGONAL:
+        return _are_fewer(objective, n_components, _FEW)
+    few = _are_fewer(objective, n_components, _FEW_FOR_VARIANCES)
+    return few or not estimates_gains(objective, n_components)
 
 
 def _are_fewer(objective: Objective, n_components: int, few: float) -> bool:

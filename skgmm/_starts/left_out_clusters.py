@@ -3,9 +3,9 @@
 There the likelihood says little about clusters. Each sample influences its own component so
 strongly that nearly every partition is an optimum of EM, and those with small components have the
 highest likelihoods. So samples are classified, each by the components estimated without it and with
-shrunk covariances, until no sample changes its component (classification EM, Celeux and Govaert
-1992). This is done from several starts, and the partition under which left-out samples are most
-probable is the best.
+shrunk covariances, until no sample changes its component or nothing is gained (classification EM,
+Celeux and Govaert 1992). This is done from several starts, and the partition under which left-out
+samples are most probable is the best.
 
 References
 ----------
@@ -40,9 +40,13 @@ from skgmm.covariance import IllDefinedCovarianceError
 # Largest number of times that all samples are classified from one start.
 _STEPS = 30
 
-# Components with too few samples for a covariance matrix may grow, but not those with fewer than
-# this, and not when no more than this part of the budget is left for other ways.
-_FEWEST_SAMPLES, _FOR_OTHERS = 2, 0.5
+# A classification has settled when its last step gained less than this, in nats per sample: a few
+# samples may go to and fro for long.
+_GAIN = 1e-3
+
+# Components with too few samples for a covariance matrix may grow, but not from fewer than this for
+# each feature, and not when no more than this part of the budget is left for other ways.
+_FEWEST_PER_FEATURE, _FOR_OTHERS = 0.25, 0.5
 
 # The shrinkage is chosen again when more than this fraction of the samples have changed.
 _MOVED = 0.05
@@ -107,10 +111,10 @@ class LeftOutClusters:
     def better(
         self, here: MixtureParameters, others: Iterator[Start]
     ) -> tuple[Partition | None, list[Partition]]:
-        """The first partition from `here` with enough samples, and those better, the best first.
+        """The first partition from `here`, and those that are better, the best first.
 
-        These are the ones that classification goes through from `here`, and the best one from each
-        other start, until clusters have been found or the budget is used up.
+        These are of those with enough samples that classification goes through from `here`, and the
+        best one from each other start, until clusters have been found or the budget is used up.
         """
         passed = list(self.passed_from(here))
         found = passed + list(self._from_others(others))
@@ -127,15 +131,15 @@ class LeftOutClusters:
         """
         labels = self.objective.rows.labels(parameters).astype(np.int64)
         shrinkage, chosen_for, seen, error, enough = None, labels, set[bytes](), 1.0, False
+        highest, settled = -np.inf, False
         moments = PartitionMoments(self.objective, self.n_components)
-        while len(seen) < _STEPS and labels.tobytes() not in seen and self._affordable(0.0):
+        while len(seen) < _STEPS and not settled and self._affordable(0.0):
             seen.add(labels.tobytes())
             self.budget.spend(work_of_passes(self.objective, self.n_components, 1, 1))
             try:
                 mass = np.bincount(labels, self.weights, minlength=self.n_components)
                 had_enough, enough = enough, suffices(self.objective, mass)
-                grows = mass.min() >= _FEWEST_SAMPLES and self.budget.left > self._for_others
-                if not enough and (had_enough or not grows):
+                if not enough and (had_enough or not self._may_grow(labels)):
                     return
                 components = self._components(labels, moments.of(labels))
                 if shrinkage is None or np.mean(labels != chosen_for) > _MOVED:
@@ -150,7 +154,15 @@ class LeftOutClusters:
             if enough:
                 yield partition
             labels, error = partition.following, partition.error
-        self._found |= enough and labels.tobytes() in seen and error < _UNCERTAIN
+            settled = labels.tobytes() in seen or (enough and partition.fit < highest + _GAIN)
+            highest = max(highest, partition.fit)
+        self._found |= enough and settled and error < _UNCERTAIN
+
+    def _may_grow(self, labels: Array) -> bool:
+        """Whether the smallest component may, and there is budget for it."""
+        smallest = np.bincount(labels[self.weights > 0], minlength=self.n_components).min()
+        may = smallest >= max(2.0, _FEWEST_PER_FEATURE * self.rows.n_features)
+        return may and not self._patient and self.budget.left > self._for_others
 
     def _from_others(self, starts: Iterator[Start]) -> Iterator[Partition]:
         """The best partition from each start, until clusters have been found."""

@@ -156,6 +156,8 @@ class ShrunkCovariances:
         log_left = sum_of_members(*without, self._members, self._ends, near, sums)
         n_features = self.means.shape[1]
         scale = sums / (self.mass * n_features)
+        if not (scale > 0).all():  # samples that are all the same
+            raise IllDefinedCovarianceError(np.flatnonzero(~(scale > 0)).tolist())
         log_det = covariance.log_det + n_features * np.log(scale)
         fit = -0.5 * float(self.mass @ log_det + log_left)
         fit = fit if np.isfinite(fit) else -np.inf

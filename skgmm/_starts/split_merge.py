@@ -17,9 +17,9 @@ to 4.
 
 For data so small that a trial takes less time than an estimate, 4 comes first, and then moves
 ranked by overlap and kurtosis (of two components: other partitions in two) instead of 2 and 3; all
-trials of a step are run in one call of compiled code. After 1 the first of 4 are tried, and where
-samples are too few for estimates, nothing else; where they are too few for the likelihood to tell
-clusters, classes of left-out samples take the place of all moves (see `left_out_clusters`).
+trials of a step are run in one call of compiled code. Otherwise, after 1 the first of 4 are tried,
+and where samples are too few for estimates, nothing else; where they are too few for the likelihood
+to tell clusters, classes of left-out samples take the place of all moves (see `left_out_clusters`).
 
 A better optimum is kept, and all is tried again from there, until nothing better is found or the
 budget is used up. Of many samples a part is used: there a gain has to exceed what chance explains,

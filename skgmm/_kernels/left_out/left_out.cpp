@@ -128,7 +128,7 @@ void of_own_variances(const Rows<T>& rows, int64_t i, const Sample& sample, cons
     for (int64_t k = 0; k < now.n_components; ++k) {
         out[k] = peak[k] - shorter[k] * (now.log_peak[k] - sample.log_joint[k]);
         // Without so little of it the log-density changes by less than this.
-        const double most = sample.squared_distance(k) + d;
+        const double most = sample.squared_distance(k) + d + 1.0;
         if (sample.own(k) * most * most <= least_change * now.mass[k]) continue;
         const double farther = sample.farther(k), lost = sample.own(k) * farther / now.mass[k];
         const WithoutSample without = of_variances_without(
