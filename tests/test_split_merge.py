@@ -21,6 +21,7 @@ from skgmm._starts.leave_one_out import (
     leave_one_out_proposal,
 )
 from skgmm._starts.methods import start_of
+from skgmm._starts.move_search import MoveSearch
 from skgmm._starts.moves import Merge, Move, Part, Split, between, disjoint, together
 from skgmm._starts.race import thinned
 from skgmm.covariance import find_structure
@@ -99,6 +100,23 @@ def test_variances_need_fewer_samples_than_covariance_matrices(n, d, K, distance
     X, y = axis_aligned(seed, n, d, K, distance)
     mixture = GaussianMixtureEM(K, covariance_type="diag", random_state=seed).fit(X)
     assert adjusted_rand_score(y, mixture.predict(X)) > 0.98
+
+
+def test_a_search_ends_when_its_budget_is_used_up(monkeypatch):
+    """Leave-one-out steps from every trial took several times the budget where none settled."""
+    left, best = [], MoveSearch.best
+
+    def recorded(search):
+        found = best(search)
+        left.append(search.budget.left)
+        return found
+
+    monkeypatch.setattr(MoveSearch, "best", recorded)
+    for seed in range(3):
+        X, _ = elongated(seed, 110, 35, 10, 6.0)
+        GaussianMixtureEM(10, covariance_type="spherical", random_state=0).fit(X)
+    assert len(left) == 3
+    assert min(left) > -3e8
 
 
 @pytest.mark.parametrize(("n", "d", "K"), [(300, 50, 3), (450, 60, 3), (500, 50, 5)])
