@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
-from synthetic_data import one_hot
+from synthetic_data import apart, one_hot
 
 from skgmm import GaussianMixtureEM
 from skgmm._em.loop import run_em
@@ -266,3 +266,13 @@ def test_unrelated_categories_are_not_the_clusters(seed):
     X = np.c_[X, one_hot(seed, len(X))]
     mixture = GaussianMixtureEM(3, random_state=seed).fit(X)
     assert adjusted_rand_score(y, mixture.predict(X)) > 0.75
+
+
+def test_an_optimum_from_a_part_of_the_samples_is_not_kept_for_noise():
+    """Weights so uneven that 6,000 samples count as 3,000, for 3,443 parameters. Clusters are 6
+    standard deviations apart, and the likelihood is higher where two of them are one component.
+    """
+    data = apart(2, 6000, 40, 4)
+    weights = np.random.default_rng(2).exponential(size=6000)
+    mixture = GaussianMixtureEM(4, random_state=2).fit(data.X, sample_weight=weights)
+    assert adjusted_rand_score(data.labels, mixture.predict(data.X)) > 0.95

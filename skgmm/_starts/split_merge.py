@@ -24,7 +24,8 @@ to tell clusters, classes of left-out samples take the place of all moves (see `
 A better optimum is kept, and all is tried again from there, until nothing better is found or the
 budget is used up. Of many samples a part is used: there a gain has to exceed what chance explains,
 and EM on all samples is given up early if it does not get better. Where samples are few per
-parameter, another of the optima may be preferred in the end: see `within_noise`.
+parameter, another of the optima may be preferred in the end: see `within_noise`; where a part is
+used, that of the start.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from skgmm._em.loop import EM
 from skgmm._em.result import EMResult, EMStatus
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
-from skgmm._rows.base import Rows
+from skgmm._rows.base import InMemoryRows, Rows
 from skgmm._rows.sample import StartSample, Stream, rows_of_moves
 from skgmm._starts.better import GAIN, beats, still_to_gain
 from skgmm._starts.budget import Budget
@@ -51,6 +52,7 @@ from skgmm._starts.move_search import MoveSearch
 from skgmm._starts.race import spare_starts, thinned
 from skgmm._starts.swap_search import Tried
 from skgmm._starts.trials import foreseen
+from skgmm._starts.within_noise import Optima, tolerated_errors
 from skgmm.covariance import IllDefinedCovarianceError
 
 # Evaluations of all samples after which a run may be given up that was promising on a part of them.
@@ -161,9 +163,21 @@ class SplitAndMerge:
             reached = self.collapse.diagnose(run.until(left))
         least = max(GAIN, still_to_gain(search.to_beat))
         better = search.compact or beats(reached, search.to_beat, least)
+        if better and not search.complete:
+            better = not self._is_within_noise(search.to_beat, reached)
         lower = reached.objective < result.objective
         mend = better and (lower or reached.verdict < result.verdict)
         return _joined(result, reached, mend, better)
+
+    def _is_within_noise(self, former: EMResult, reached: EMResult) -> bool:
+        """Whether an optimum is preferred to a higher one, where samples are few."""
+        tolerated = tolerated_errors(self.objective, former.parameters.n_components)
+        in_memory = isinstance(self.objective.rows, InMemoryRows)
+        if self.highest or tolerated < 1.0 or not in_memory:
+            return False
+        optima = Optima(self.objective, tolerated)
+        optima.add(former)
+        return optima.preferred(reached) is former
 
 
 def _promising(reached: EMResult, result: EMResult) -> bool:
