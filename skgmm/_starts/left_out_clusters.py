@@ -40,8 +40,8 @@ from skgmm.covariance import IllDefinedCovarianceError
 # Largest number of times that all samples are classified from one start.
 _STEPS = 30
 
-# A classification has settled when its last step gained less than this, in nats per sample: a few
-# samples may go to and fro for long.
+# A classification has settled when a step gained less than this, in nats per sample: a few samples
+# may go to and fro for long. Another step may gain a little, but another start more.
 _GAIN = 1e-3
 
 # Components with too few samples for a covariance matrix may grow, but not from fewer than this for
@@ -151,11 +151,12 @@ class LeftOutClusters:
             if not np.isfinite(log_joint.max(axis=1)).all():
                 return
             partition = Partition.of(labels, log_joint, self.weights)
+            labels, error = partition.following, partition.error
+            settled = labels.tobytes() in seen
             if enough:
                 yield partition
-            labels, error = partition.following, partition.error
-            settled = labels.tobytes() in seen or (enough and partition.fit < highest + _GAIN)
-            highest = max(highest, partition.fit)
+                settled |= partition.fit < highest + _GAIN
+                highest = max(highest, partition.fit)
         self._found |= enough and settled and error < _UNCERTAIN
 
     def _may_grow(self, labels: Array) -> bool:

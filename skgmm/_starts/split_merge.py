@@ -25,7 +25,7 @@ A better optimum is kept, and all is tried again from there, until nothing bette
 budget is used up. Of many samples a part is used: there a gain has to exceed what chance explains,
 and EM on all samples is given up early if it does not get better. Where samples are few per
 parameter, another of the optima may be preferred in the end: see `within_noise`; where a part is
-used, that of the start.
+used of no more than 25,000 whole samples, that of the start.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from skgmm._em.result import EMResult, EMStatus
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm._rows.base import InMemoryRows, Rows
-from skgmm._rows.sample import StartSample, Stream, rows_of_moves
+from skgmm._rows.sample import SAMPLE_ROWS, StartSample, Stream, rows_of_moves
 from skgmm._starts.better import GAIN, beats, still_to_gain
 from skgmm._starts.budget import Budget
 from skgmm._starts.candidates import Candidate
@@ -171,9 +171,11 @@ class SplitAndMerge:
 
     def _is_within_noise(self, former: EMResult, reached: EMResult) -> bool:
         """Whether an optimum is preferred to a higher one, where samples are few."""
+        rows = self.objective.rows
+        if self.highest or self.only_repair or not isinstance(rows, InMemoryRows):
+            return False
         tolerated = tolerated_errors(self.objective, former.parameters.n_components)
-        in_memory = isinstance(self.objective.rows, InMemoryRows)
-        if self.highest or tolerated < 1.0 or not in_memory:
+        if tolerated < 1.0 or rows.n_samples > SAMPLE_ROWS:  # all are looked at together
             return False
         optima = Optima(self.objective, tolerated)
         optima.add(former)
