@@ -174,10 +174,10 @@ class SplitAndMerge:
         rows = self.objective.rows
         if self.highest or self.only_repair or not isinstance(rows, InMemoryRows):
             return False
-        tolerated = tolerated_errors(self.objective, former.parameters.n_components)
-        if tolerated < 1.0 or rows.n_samples > SAMPLE_ROWS:  # all are looked at together
+        n_components = former.parameters.n_components
+        optima = Optima(self.objective, tolerated_errors(self.objective, n_components))
+        if not optima.many or rows.n_samples > SAMPLE_ROWS:  # all are looked at together
             return False
-        optima = Optima(self.objective, tolerated)
         optima.add(former)
         return optima.preferred(reached) is former
 
