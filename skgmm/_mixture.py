@@ -102,10 +102,11 @@ class GaussianMixtureEM(
         Number of starts; the best result is kept. Ignored if initial parameters are given.
     init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'} or callable, \
 default='auto'
-        Method of initialisation. 'auto': the best of several k-means, k-means++, farthest-first
-        and random candidates, on samples with scaled features, on whitened samples and on samples
-        as they are, by no more than 6 EM iterations in all, on no more than 5,000 samples (or 100
-        for each component).
+        Method of initialisation. 'auto': the best of several candidates by k-means (from random
+        seeds, and from the groups of Ward's hierarchical clustering), k-means++ and farthest-first
+        seeds, on samples with scaled features, on whitened samples and on samples as they are, by
+        no more than 6 EM iterations in all, on no more than 5,000 samples (or 100 for each
+        component).
         The others are scikit-learn's: the clusters of k-means; seeds of k-means++; random
         responsibilities; random samples. They use no more than 25,000 samples (or 500 for each
         component), drawn at random.

@@ -5,7 +5,7 @@ import pytest
 from numpy.random import RandomState
 from scipy.special import digamma
 from sklearn.metrics import adjusted_rand_score
-from synthetic_data import wide
+from synthetic_data import many_components, wide
 
 from skgmm import GaussianMixtureEM
 from skgmm._em.loop import run_em
@@ -68,8 +68,9 @@ def below_the_truth(X, y, K, seeds, **options):
 
 
 def test_many_components_are_all_found():
-    """EM from the best of eight starts puts two components on some clusters, and one on two."""
-    X, y = rotated(0, 9000, 8, 30, 6.0)
+    """EM from the best of the candidates puts two components on some clusters, and one on two."""
+    truth = many_components(0, 9000, 8, 30)
+    X, y = truth.X, truth.labels
     assert below_the_truth(X, y, 30, range(5)).max() < 0.002
     assert below_the_truth(X, y, 30, range(2), escape=False).min() > 0.02
 

@@ -39,8 +39,13 @@ def kmeans(
     """
     rows = np.ascontiguousarray(rows)
     centres = rows[seeds(rows, weights, n_clusters, rng)]
+    return lloyd(rows, weights, centres, n_threads, max_iter)
+
+
+def lloyd(rows: Array, weights: Array, centres: Array, n_threads: int, max_iter: int) -> Array:
+    """The same from given centres (K, d)."""
     labels, left = np.full(len(rows), -1), max_iter
-    stretch = max(1, int(_IN_ONE_CALL // (rows.size * n_clusters)))
+    stretch = max(1, int(_IN_ONE_CALL // (rows.size * len(centres))))
     while True:
         n_iterations, left = min(stretch, left), left - stretch
         if _native.lloyd(rows, weights, centres, labels, n_iterations, left <= 0, n_threads):

@@ -110,10 +110,15 @@ def _kmeans_plusplus(sample: StartSample, n_components: int, rng: np.random.Rand
 
 
 def _random_from_data(sample: StartSample, n_components: int, rng: np.random.RandomState) -> Array:
-    # Exponential race: the first arrivals are a draw without replacement in proportion to weight,
-    # for weights of any range.
-    arrivals = rng.standard_exponential(len(sample)) / sample.weights
-    return np.argsort(arrivals, kind="stable")[:n_components]
+    return np.argsort(arrivals(sample.weights, rng), kind="stable")[:n_components]
+
+
+def arrivals(weights: Array, rng: np.random.RandomState) -> Array:
+    """Times of an exponential race, of weights of any range.
+
+    The first to arrive are a draw without replacement in proportion to weight.
+    """
+    return rng.standard_exponential(len(weights)) / weights
 
 
 PARTITIONS: dict[str, Callable[..., Array]] = {"kmeans": _kmeans, "random": _random}

@@ -38,6 +38,7 @@ from skgmm._starts.kmeans import farthest_first, kmeans, nearest, seeds
 from skgmm._starts.methods import EmptyStartError, moments_of_partition
 from skgmm._starts.side_by_side import moments_of_partitions
 from skgmm._starts.views import views
+from skgmm._starts.ward import kmeans_from_ward
 from skgmm.covariance import IllDefinedCovarianceError
 
 # Iterations of k-means: further ones change little that EM does not change again.
@@ -180,7 +181,14 @@ def _partitions(
     def around(rows: Array, chosen: Array) -> Array:
         return nearest(rows, rows[chosen], n_threads)
 
-    for view, rows in 2 * seen + n_more * seen[:1]:
+    view, rows = seen[0]
+    fewest = _samples_of_component(objective)
+    n_from_ward = 0
+    for labels in kmeans_from_ward(rows, weights, n_components, fewest, rng, n_threads, _LLOYD):
+        n_from_ward += 1
+        yield f"k-means from Ward's groups, {view}", labels
+    again = seen[1:] if n_from_ward else seen
+    for view, rows in [*seen, *again, *n_more * seen[:1]]:
         yield f"k-means, {view}", kmeans(rows, weights, n_components, rng, n_threads, _LLOYD)
     view, rows = seen[0]
     yield f"farthest first, {view}", around(rows, farthest_first(rows, weights, n_components))
@@ -188,6 +196,12 @@ def _partitions(
         yield f"k-means++, {view}", around(rows, seeds(rows, weights, n_components, rng))
     view, rows = given
     yield f"k-means, {view}", kmeans(rows, weights, n_components, rng, n_threads, _LLOYD)
+
+
+def _samples_of_component(objective: Objective) -> int:
+    """How many more samples one component more takes, where there are many."""
+    many = objective.rows.n_features + 1
+    return objective.minimum_rows(many + 1) - objective.minimum_rows(many)
 
 
 def _views(sample: StartSample, objective: Objective) -> list[tuple[str, Array]]:

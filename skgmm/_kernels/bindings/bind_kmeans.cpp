@@ -1,12 +1,14 @@
 #include "bindings/bind.hpp"
 #include "bindings/gil.hpp"
 #include "passes/kmeans.hpp"
+#include "passes/ward.hpp"
 
 using namespace skgmm;
 
 namespace {
 
 using OutTable = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using OutLabelTable = nb::ndarray<int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using OutLabels = nb::ndarray<int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 Rows<double> rows_of(const Table& rows, const double* weights) {
@@ -72,6 +74,15 @@ bool iterated(Table rows, Vector weights, OutTable centres, OutLabels labels, in
     return ended;
 }
 
+void merged(Table rows, Vector weights, int64_t n_groups, Labels fewest_rows, OutLabelTable labels) {
+    const Rows<double> all = weighted(rows, weights);
+    require(n_groups > 0 && n_groups <= all.n_samples, "n_groups: no more than rows");
+    require(labels.shape(0) == fewest_rows.shape(0), "labels: for each number of rows");
+    require(labels.shape(1) == rows.shape(0), "labels: one for each row");
+    const int64_t n_cuts = fewest_rows.shape(0);
+    without_gil([&] { ward(all, n_groups, n_cuts, fewest_rows.data(), labels.data()); });
+}
+
 }  // namespace
 
 void skgmm::bind_kmeans(nb::module_& m) {
@@ -80,4 +91,5 @@ void skgmm::bind_kmeans(nb::module_& m) {
     def(m, "farthest_first", &traversed);
     def(m, "draw_seeds", &seeded);
     def(m, "lloyd", &iterated);
+    def(m, "ward", &merged);
 }
