@@ -52,6 +52,16 @@ def lloyd(rows: Array, weights: Array, centres: Array, n_threads: int, max_iter:
             return labels
 
 
+def means_of_groups(rows: Array, weights: Array, labels: Array, n_groups: int) -> Array | None:
+    """The weighted mean of the rows of each group, (K, d); a negative label is none.
+
+    None if a group has no row.
+    """
+    centres, named = np.zeros((n_groups, rows.shape[1])), labels >= 0
+    movement = _native.move_centres(rows[named], weights[named], labels[named], centres)
+    return centres if movement >= 0 else None
+
+
 def n_draws(n_clusters: int) -> int:
     """Draws of which the best becomes a seed."""
     return 2 + int(np.log(n_clusters))

@@ -34,7 +34,7 @@ from skgmm._starts.candidates import (
     within_volume,
 )
 from skgmm._starts.given import GivenParameters
-from skgmm._starts.kmeans import farthest_first, kmeans, nearest, seeds
+from skgmm._starts.kmeans import farthest_first, kmeans, means_of_groups, nearest, seeds
 from skgmm._starts.methods import EmptyStartError, moments_of_partition
 from skgmm._starts.side_by_side import moments_of_partitions
 from skgmm._starts.views import views
@@ -183,11 +183,10 @@ def _partitions(
 
     view, rows = seen[0]
     fewest = _samples_of_component(objective)
-    n_from_ward = 0
-    for labels in kmeans_from_ward(rows, weights, n_components, fewest, rng, n_threads, _LLOYD):
-        n_from_ward += 1
+    from_ward = list(kmeans_from_ward(rows, weights, n_components, fewest, rng, n_threads, _LLOYD))
+    for labels in from_ward:
         yield f"k-means from Ward's groups, {view}", labels
-    again = seen[1:] if n_from_ward else seen
+    again = seen[1:] if from_ward else seen
     for view, rows in [*seen, *again, *n_more * seen[:1]]:
         yield f"k-means, {view}", kmeans(rows, weights, n_components, rng, n_threads, _LLOYD)
     view, rows = seen[0]
@@ -236,12 +235,9 @@ def around_labelled(
     """Every sample at the nearest mean of labelled samples, if all components have labels."""
     known = sample.known
     assert known is not None
-    sums, mass = np.zeros((n_components, scaled.shape[1])), np.zeros(n_components)
-    labelled = known >= 0
-    np.add.at(sums, known[labelled], sample.weights[labelled, None] * scaled[labelled])
-    np.add.at(mass, known[labelled], sample.weights[labelled])
-    if (mass > 0).all():
-        yield "labels", nearest(scaled, sums / mass[:, None], n_threads)
+    means = means_of_groups(scaled, sample.weights, known, n_components)
+    if means is not None:
+        yield "labels", nearest(scaled, means, n_threads)
 
 
 def spare_starts(

@@ -19,7 +19,7 @@ import numpy as np
 
 from skgmm._kernels import _native
 from skgmm._linalg import Array
-from skgmm._starts.kmeans import lloyd
+from skgmm._starts.kmeans import lloyd, means_of_groups
 from skgmm._starts.methods import arrivals
 
 # Rows that are merged, between two limits: time and memory grow with their square. Where a limit
@@ -64,9 +64,10 @@ def kmeans_from_ward(
     groups = np.empty((len(cuts), len(merged)), dtype=np.int64)
     _native.ward(merged, mass, n_clusters, cuts, groups)
     every, large = groups
-    for labels in [every] if (large < 0).all() or (large == every).all() else [every, large]:
-        centres = _means(merged, mass, labels, n_clusters)
-        yield lloyd(rows, weights, centres, n_threads, max_iter)
+    for labels in [every] if (large == every).all() else [every, large]:
+        centres = means_of_groups(merged, mass, labels, n_clusters)
+        if centres is not None:
+            yield lloyd(rows, weights, centres, n_threads, max_iter)
 
 
 def _drawn(
@@ -78,9 +79,3 @@ def _drawn(
     some, later = np.sort(first[:size]), times[first[size]]
     # Over the probability to arrive before that time (Horvitz and Thompson 1952).
     return rows[some], weights[some] / -np.expm1(-weights[some] * later)
-
-
-def _means(rows: Array, weights: Array, labels: Array, n_groups: int) -> Array:
-    """Of the rows of each group, (K, d); a negative label is none."""
-    own = weights * (labels == np.arange(n_groups)[:, None])
-    return own @ rows / own.sum(axis=1, keepdims=True)
