@@ -6,6 +6,8 @@ constexpr int64_t W = SKGMM_WIDTH;
 // as leave a register for the factor (16 registers, or 32 of the widest).
 constexpr int panel = W == 8 ? 4 : 2;
 constexpr int columns = W == 8 ? 4 : 2;
+// Features that the M-step takes together.
+constexpr int features = W == 8 ? 2 * tile : tile;
 
 inline int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 inline double larger_of(double a, double b) { return a < b ? b : a; }
@@ -36,12 +38,12 @@ public:
         : capacity(block_rows(n_rows)), stride(capacity + 8) {
         const int64_t K = mixture.n_components, d = mixture.n_features;
         const int64_t own = mixture.linear ? d : 0;
-        x = memory_of_thread((3 * d + 2 * own + tile + 8 + columns + K) * stride + K + d);
+        x = memory_of_thread((3 * d + 2 * own + features + 8 + columns + K) * stride + K + d);
         centred = x + d * stride;
         squared = centred + d * stride;  // both are the terms of a linear mixture
         whitened = squared + own * stride;
         scaled = whitened + (own + columns) * stride;
-        gathered = scaled + tile * stride;
+        gathered = scaled + features * stride;
         weight = gathered + d * stride;
         peak = weight + stride;
         density = peak + stride;

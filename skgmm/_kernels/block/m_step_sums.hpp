@@ -1,82 +1,127 @@
 // The M-step's sums over a block. Included inside the namespace of one instruction set.
 
-// Adds the products, summed over lanes, of R rows of `left` and up to `columns` rows of `right`.
+// Columns of the products of R rows.
 template <int R>
-void add_products(const double* left, const double* right, const Workspace& w, int64_t width,
-                  double* out, int64_t out_stride) {
-    Lanes a[R][columns];
-    SKGMM_UNROLL for (int r = 0; r < R; ++r) SKGMM_UNROLL for (int q = 0; q < columns; ++q)
-        a[r][q] = Lanes{};
-    for (int64_t lane = 0; lane < w.rows; lane += W) {
-        Lanes c[columns];
-        SKGMM_UNROLL for (int q = 0; q < columns; ++q) c[q] = load(right + q * w.stride + lane);
-        SKGMM_UNROLL for (int r = 0; r < R; ++r) {
-            const Lanes s = held(load(left + r * w.stride + lane));
-            SKGMM_UNROLL for (int q = 0; q < columns; ++q) a[r][q] += s * c[q];
-        }
-    }
-    if constexpr (columns == 4) {
-        if (width >= columns) {
+constexpr int columns_of = R > tile ? 3 : columns;
+
+// Adds the sums over lanes of R rows of C registers; `width` of the columns are wanted.
+template <int R, int C>
+void add_sums_over_lanes(const Lanes (&a)[R][C], int64_t width, double* out, int64_t out_stride) {
+    if constexpr (C == 4) {
+        if (width >= C) {
             SKGMM_UNROLL for (int r = 0; r < R; ++r)
                 add_four_sums(a[r][0], a[r][1], a[r][2], a[r][3], out + r * out_stride);
             return;
         }
     }
-    SKGMM_UNROLL for (int q = 0; q < columns; ++q) {
+    SKGMM_UNROLL for (int q = 0; q < C; ++q) {
         if (q >= width) break;
-        SKGMM_UNROLL for (int r = 0; r < R; ++r) out[r * out_stride + q] += sum(a[r][q]);
+        if constexpr (R % 4 == 0 && W == 8) {
+            double sums[R] = {};
+            SKGMM_UNROLL for (int r = 0; r < R; r += 4)
+                add_four_sums(a[r][q], a[r + 1][q], a[r + 2][q], a[r + 3][q], sums + r);
+            SKGMM_UNROLL for (int r = 0; r < R; ++r) out[r * out_stride + q] += sums[r];
+        } else {
+            SKGMM_UNROLL for (int r = 0; r < R; ++r) out[r * out_stride + q] += sum(a[r][q]);
+        }
     }
 }
 
-// Centres R features and adds their part of the first and second moments. Earlier features are
-// centred already, and later ones are not needed: the sums are lower triangles.
+// Adds the products, summed over lanes, of R rows of `left` and up to `width` rows of `right`, from
+// which their `mean` is subtracted if there is one: to read differences from the second cache would
+// take longer than to compute them for each tile.
+template <int R, bool has_mean>
+void add_products(const double* left, const double* right, const double* mean, const Workspace& w,
+                  int64_t width, double* out, int64_t out_stride) {
+    constexpr int C = columns_of<R>;
+    Lanes a[R][C], m[C];
+    SKGMM_UNROLL for (int q = 0; q < C; ++q) {
+        if (has_mean) m[q] = spread(mean[q]);
+        SKGMM_UNROLL for (int r = 0; r < R; ++r) a[r][q] = Lanes{};
+    }
+    const int64_t stride = w.stride, rows = w.rows;
+    for (int64_t lane = 0; lane < rows; lane += W) {
+        Lanes c[C];
+        SKGMM_UNROLL for (int q = 0; q < C; ++q) {
+            c[q] = load(right + q * stride + lane);
+            if (has_mean) c[q] = held(c[q] - m[q]);
+        }
+        SKGMM_UNROLL for (int r = 0; r < R; ++r) {
+            const Lanes s = held(load(left + r * stride + lane));
+            SKGMM_UNROLL for (int q = 0; q < C; ++q) a[r][q] += s * c[q];
+        }
+    }
+    add_sums_over_lanes(a, width, out, out_stride);
+}
+
+// Adds first moments of R features and second moments between them, and keeps their differences
+// from the centre times the responsibilities.
 template <int R>
-void add_rows(int64_t i, int64_t d, const double* responsibilities, const double* centre,
-              Workspace& w, double* first, double* second) {
+void add_tile(int64_t i, int64_t d, const double* responsibilities, const double* centre,
+              const Workspace& w, double* scaled, double* first, double* second) {
     Lanes a[R], p[R][R], m[R];
     SKGMM_UNROLL for (int r = 0; r < R; ++r) {
         a[r] = Lanes{};
         m[r] = spread(centre[i + r]);
         SKGMM_UNROLL for (int q = 0; q < R; ++q) p[r][q] = Lanes{};
     }
-    const double* x = w.x + i * w.stride;
-    double* centred = w.centred + i * w.stride;
-    const bool later = i + R < d;  // stores cost as much as products
-    for (int64_t lane = 0; lane < w.rows; lane += W) {
+    const int64_t stride = w.stride, rows = w.rows;
+    const double* x = w.x + i * stride;
+    for (int64_t lane = 0; lane < rows; lane += W) {
         const Lanes weight = load(responsibilities + lane);
         Lanes c[R];
         SKGMM_UNROLL for (int r = 0; r < R; ++r) {
-            c[r] = load(x + r * w.stride + lane) - m[r];
-            if (later) store(centred + r * w.stride + lane, c[r]);
+            c[r] = load(x + r * stride + lane) - m[r];
             const Lanes s = weight * c[r];
-            if (i > 0) store(w.scaled + r * w.stride + lane, s);
+            store(scaled + r * stride + lane, s);
             a[r] += s;
             SKGMM_UNROLL for (int q = 0; q < R; ++q) if (q <= r) p[r][q] += s * c[q];
         }
     }
-    second += i * d;
+    second += i * d + i;
     if constexpr (W == 8 && R == 4) {  // with zeros right of the diagonal
         add_four_sums(a[0], a[1], a[2], a[3], first + i);
         for (int r = 0; r < R; ++r)
-            add_four_sums(p[r][0], p[r][1], p[r][2], p[r][3], second + r * d + i);
+            add_four_sums(p[r][0], p[r][1], p[r][2], p[r][3], second + r * d);
     } else {
         for (int r = 0; r < R; ++r) {
             first[i + r] += sum(a[r]);
-            for (int q = 0; q <= r; ++q) second[r * d + i + q] += sum(p[r][q]);
+            for (int q = 0; q <= r; ++q) second[r * d + q] += sum(p[r][q]);
         }
     }
-    for (int64_t j = 0; j < i; j += columns)
-        add_products<R>(w.scaled, w.centred + j * w.stride, w, columns, second + j, d);
 }
 
-void full_sums(const double* responsibilities, const double* centre, int64_t d, Workspace& w,
+// Adds the parts of R features in the first moments, and in the second moments with all features up
+// to them: the sums are lower triangles.
+template <int R>
+void add_features(int64_t i, int64_t d, const double* responsibilities, const double* centre,
+                  const Workspace& w, double* first, double* second) {
+    const double* x = w.x;
+    if constexpr (R > tile) {
+        double* others = w.scaled + tile * w.stride;
+        add_tile<tile>(i, d, responsibilities, centre, w, w.scaled, first, second);
+        add_tile<tile>(i + tile, d, responsibilities, centre, w, others, first, second);
+        add_products<tile, true>(others, x + i * w.stride, centre + i, w, tile,
+                                 second + (i + tile) * d + i, d);
+    } else {
+        add_tile<R>(i, d, responsibilities, centre, w, w.scaled, first, second);
+    }
+    for (int64_t j = 0; j < i; j += columns_of<R>)
+        add_products<R, true>(w.scaled, x + j * w.stride, centre + j, w, i - j, second + i * d + j,
+                              d);
+}
+
+void full_sums(const double* responsibilities, const double* centre, int64_t d, const Workspace& w,
                double* first, double* second) {
-    for (int64_t i = 0; i < d; i += tile) {
+    int64_t i = 0;
+    for (; i + features <= d; i += features)
+        add_features<features>(i, d, responsibilities, centre, w, first, second);
+    for (; i < d; i += tile) {
         switch (at_most(tile, d - i)) {
-            case 1: add_rows<1>(i, d, responsibilities, centre, w, first, second); break;
-            case 2: add_rows<2>(i, d, responsibilities, centre, w, first, second); break;
-            case 3: add_rows<3>(i, d, responsibilities, centre, w, first, second); break;
-            default: add_rows<4>(i, d, responsibilities, centre, w, first, second);
+            case 1: add_features<1>(i, d, responsibilities, centre, w, first, second); break;
+            case 2: add_features<2>(i, d, responsibilities, centre, w, first, second); break;
+            case 3: add_features<3>(i, d, responsibilities, centre, w, first, second); break;
+            default: add_features<4>(i, d, responsibilities, centre, w, first, second);
         }
     }
 }
@@ -146,7 +191,8 @@ template <int R>
 void add_terms(const double* responsibilities, const double* terms, int64_t d, const Workspace& w,
                double* out) {
     for (int64_t j = 0; j < d; j += columns)
-        add_products<R>(responsibilities, terms + j * w.stride, w, d - j, out + j, d);
+        add_products<R, false>(responsibilities, terms + j * w.stride, nullptr, w, d - j, out + j,
+                               d);
 }
 
 void sums_of_terms(int64_t n_components, const double* terms, int64_t d, const Workspace& w,
