@@ -77,9 +77,10 @@ class EM:
     def until(self, max_iter: int, pause: float = 0.0, ends: bool = False) -> EMResult:
         """Go on until it ends, or until so many evaluations are made in all.
 
-        With `pause` it is also taken to have converged when the remaining gain is less than that,
-        in nats per sample. It can then be continued as if there had been no pause, unless the run
-        `ends` there: then quasi-Newton steps aim at the pause instead of `tol`.
+        With `pause` it is also taken to have converged when the remaining gain is no more than
+        that, in nats per sample: with an infinite one, before the first iteration. It can then be
+        continued as if there had been no pause, unless the run `ends` there: then quasi-Newton
+        steps aim at the pause instead of `tol`.
         """
         decisions, self.paused = self.decisions, False
         decisions.until(max_iter, pause, ends)

@@ -82,7 +82,7 @@ def _pause(start: Start, max_iter: int) -> float:
     """The remaining gain at which a run pauses; 0 if it does not.
 
     Where left-out samples are classified the optimum of the start does not matter, and a run pauses
-    as soon as gains shrink.
+    before it begins.
     """
     if max_iter < _FEWEST_ITERATIONS:
         return 0.0

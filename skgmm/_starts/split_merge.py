@@ -1,9 +1,8 @@
 """Split-and-merge moves: escape from a poor local optimum (SMEM, Ueda et al. 2000).
 
 If two components are on one cluster and one component is on two clusters, EM cannot leave that
-optimum. When its remaining gain is small EM pauses (where left-out samples are classified, as soon
-as gains shrink), and these are tried, on the samples that starts
-use:
+optimum. When its remaining gain is small EM pauses (where left-out samples are classified, before
+it begins), and these are tried, on the samples that starts use:
 
 1. iterations with leave-one-out responsibilities, where samples are so few that EM stays at its
    start;

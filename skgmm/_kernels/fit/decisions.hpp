@@ -37,8 +37,8 @@ public:
 
     // The same until it is made.
     Next next();
-    // Whether the remaining gain is less than `pause`.
-    bool paused() const { return remaining_ < pause; }
+    // Whether there is a `pause` and the remaining gain is no more; it is infinite at the start.
+    bool paused() const { return pause > 0.0 && remaining_ <= pause; }
 
     // An iteration of EM, of which the objective of the best is known, and how much it gained.
     void iterated(double best, double gain);
