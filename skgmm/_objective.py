@@ -70,6 +70,11 @@ class Objective:
             return self
         return replace(self, rows=rows.completed_beside(parameters))
 
+    def near(self, parameters: MixtureParameters) -> Objective:
+        """The same with M-steps that are only sought near these, if there may be several."""
+        structure = self.structure.near(parameters.covariance)
+        return self if structure is self.structure else replace(self, structure=structure)
+
     def penalty(self, parameters: MixtureParameters) -> Array:
         """What the log-density of a whole sample pays for `floor`, in nats, (K,) or (1,)."""
         if not self.floor.any():  # a precision may be beyond float64

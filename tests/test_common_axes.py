@@ -59,8 +59,10 @@ def along(axes, dense):
     return np.einsum("kij,il,jl->kl", dense, axes, axes)
 
 
-def found_axes(code, mass, dense, previous=None):
+def found_axes(code, mass, dense, previous=None, near=None):
     structure = find_structure(code)
+    if near is not None:
+        structure = structure.near(near)
     scatter = mass[:, None, None] * dense
     moments = Moments(structure.scatter, mass, np.zeros(dense.shape[:2]), scatter, 0.0, mass.sum())
     return structure.estimate(moments, previous).axes
@@ -203,6 +205,22 @@ def test_m_step_from_previous_axes_never_decreases_the_ecll(code, case, seed):
         reached = best_ecll(code, mass, along(axes, dense))
         assert reached >= before - 1e-9
         before, previous = reached, type(previous)(previous.factor, axes)
+
+
+@every_code
+@given(case=hard_cases, seed=seeds, K=st.integers(1, 5))
+def test_near_axes_of_any_number_of_components_the_ecll_is_no_lower_than_along_them(
+    code, case, seed, K
+):
+    mass, dense = case
+    structure, d = find_structure(code), dense.shape[-1]
+    near = nearest_member(structure, *scatters(seed, K, d, 1.0, None))
+    assert not structure.near(near).several_optima
+    axes = found_axes(code, mass, dense, near=near)
+    reached = best_ecll(code, mass, along(axes, dense))
+    assert reached >= best_ecll(code, mass, along(near.axes, dense)) - 1e-9
+    again = found_axes(code, mass, dense, near=type(near)(near.factor, axes))
+    assert best_ecll(code, mass, along(again, dense)) >= reached - 1e-9
 
 
 @every_code

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from skgmm._em.compiled import supports
 from skgmm._em.result import EMResult
+from skgmm._moments import Scatter
 from skgmm._objective import Objective
 from skgmm._rows.sample import rows_of_race
 from skgmm._starts.side_by_side import work_of_density, work_of_pass
@@ -37,6 +38,9 @@ _DRAWN, _CLUSTERED = 4, 150
 # Calls of one split, and its matrix inversions and eigendecompositions in units of d**3.
 _CALLS_OF_SPLIT, _CUBES_OF_SPLIT = 8.0, 150.0
 
+# Eigenvectors of the matrices of all components, or a search for axes that they share; and a shape
+# that components of different volumes share: for each component, in units of d**3.
+_CUBES_OF_TURN, _CUBES_OF_SHAPE = 120.0, 100.0
 
 # Calls of one trial in a neighbourhood.
 _CALLS_OF_TRIAL = 8.0
@@ -81,7 +85,17 @@ def work_of_passes(
     """Work of passes over the samples, and of further calls."""
     # Where the compiled loop iterates, there is one call for many passes.
     n_calls += 1 if supports(objective) is None else n_passes
-    return n_passes * work_of_pass(objective, n_components) + n_calls * CALL
+    work = work_of_pass(objective, n_components) + _work_of_m_step(objective, n_components)
+    return n_passes * work + n_calls * CALL
+
+
+def _work_of_m_step(objective: Objective, n_components: int) -> float:
+    """Work of an M-step beyond the factors of its matrices: eigenvectors and iterations."""
+    ties = objective.structure.ties
+    if ties is None or objective.structure.scatter is not Scatter.FULL:
+        return 0.0
+    cubes = _CUBES_OF_TURN if ties.turn else 0.0 if ties.closed_form else _CUBES_OF_SHAPE
+    return cubes * n_components * objective.rows.n_features**3
 
 
 def work_of_estimates(objective: Objective, n_components: int, n_splits: int) -> float:

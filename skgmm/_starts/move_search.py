@@ -106,9 +106,11 @@ class MoveSearch:
     ) -> None:
         self.complete = complete
         self.watch, self.stopped = watch, False
-        self.objective, self.collapse, self.result = objective, collapse, result
+        # Trials need not find the best of several M-steps: a run from the end of the best does.
+        self.objective = objective.near(result.parameters)
+        self.collapse, self.result = collapse, result
         # Moves are proposed from whole samples, and evaluated on all.
-        self.completed = objective.completed(result.parameters)
+        self.completed = self.objective.completed(result.parameters)
         self.diagnose = collapse.diagnose
         self.to_beat = result  # by EM on all samples
         self.budget, self.rng, self.only_repair = budget, rng, only_repair
@@ -121,7 +123,8 @@ class MoveSearch:
         self.chance = 0.0 if complete else _CHANCE * np.sqrt(own) / n
         self.tol = max(ROUGHLY, _NEARLY * self.chance)
         self.n_ways = K + min(int(_FOR_PARAMETERS * free / n), _MOST)
-        self.left_out = LeftOutStarts(objective, self.completed, K, budget, only_repair)
+        whole = replace(self.completed, structure=objective.structure)
+        self.left_out = LeftOutStarts(objective, whole, K, budget, only_repair)
         self.tried, self.known = tried, tried.known
         preferring = complete and not (only_repair or highest)
         tolerated = tolerated_errors(objective, K) if preferring else 0.0

@@ -1,10 +1,12 @@
 """Structures whose components share their axes: EVE and VVE (common principal components).
 
 An M-step starts its search at the previous axes (`_kernels/m_step/`). Without any, several starts
-are tried here.
+are tried here, unless it is to stay near known axes.
 """
 
 from __future__ import annotations
+
+from copy import copy
 
 import numpy as np
 
@@ -21,9 +23,17 @@ class CommonAxesStructure(BuiltIn, EllipsoidalStructure):
 
     equivariant = "rotation"
     several_optima = True
+    near_axes: Array | None = None
+
+    def near(self, covariance: Covariance) -> CommonAxesStructure:
+        if not isinstance(covariance, CommonAxes) or covariance.axes is None:
+            return self
+        there = copy(self)
+        there.near_axes, there.several_optima = covariance.axes, False
+        return there
 
     def _maximise(self, statistics: MStepStatistics, previous: Covariance | None) -> CommonAxes:
-        known = previous.axes if isinstance(previous, CommonAxes) else None
+        known = previous.axes if isinstance(previous, CommonAxes) else self.near_axes
         axes = self._first_axes(statistics) if known is None else np.array(known)
         factors = self._factors(statistics, previous, axes, known is not None)
         return CommonAxes(factors, axes)

@@ -156,6 +156,10 @@ class Structure(ABC):
         own_mass, own_scatter = np.where(empty, 1.0, mass), np.where(empty_too, kept, scatter)
         return MStepStatistics(mass, scatter, own_mass, own_scatter)
 
+    def near(self, covariance: Covariance) -> Structure:
+        """The family with estimates that are only sought near another, if there may be several."""
+        return self
+
     @abstractmethod
     def _maximise(self, statistics: MStepStatistics, previous: Covariance | None) -> Covariance:
         """The estimate."""
