@@ -15,36 +15,41 @@ namespace {
 
 constexpr int most_sweeps = 50;
 
-// Turns two rows or columns, whose numbers lie `stride` apart.
-void turn(int64_t d, double* first, double* second, int64_t stride, double cosine, double sine) {
-    for (int64_t i = 0; i < d * stride; i += stride) {
+// Turns two rows.
+void turn(int64_t d, double* first, double* second, double cosine, double sine) {
+    for (int64_t i = 0; i < d; ++i) {
         const double a = first[i], b = second[i];
         first[i] = cosine * a - sine * b;
         second[i] = sine * a + cosine * b;
     }
 }
 
-// Makes the entry (i, j) vanish; false if it is rounding already.
+// Makes the entry (i, j) vanish; false if it is rounding already. The axes are rows here.
 bool annihilate(int64_t d, double* matrix, double* axes, int64_t i, int64_t j) {
-    const double beside = matrix[i * d + j];
-    const double one = matrix[i * (d + 1)], other = matrix[j * (d + 1)];
+    double *first = matrix + i * d, *second = matrix + j * d;
+    const double beside = first[j], one = first[i], other = second[j];
     const double rounding = 0.5 * std::numeric_limits<double>::epsilon();
     if (std::abs(beside) <= rounding * std::sqrt(std::abs(one * other))) return false;
     if (std::abs(beside) < std::numeric_limits<double>::min()) return false;
     const double slope = (other - one) / (2.0 * beside);
-    const double tangent = std::copysign(1.0, slope) / (std::abs(slope) + std::hypot(1.0, slope));
+    // A square beyond float64 makes the tangent 0, which it is to rounding.
+    const double length = std::sqrt(1.0 + slope * slope);
+    const double tangent = std::copysign(1.0, slope) / (std::abs(slope) + length);
     const double cosine = 1.0 / std::sqrt(1.0 + tangent * tangent), sine = tangent * cosine;
-    turn(d, matrix + i, matrix + j, d, cosine, sine);
-    turn(d, matrix + i * d, matrix + j * d, 1, cosine, sine);
-    turn(d, axes + i, axes + j, d, cosine, sine);
-    // By the formulas that keep their digits.
-    matrix[i * (d + 1)] = one - tangent * beside;
-    matrix[j * (d + 1)] = other + tangent * beside;
-    matrix[i * d + j] = matrix[j * d + i] = 0.0;
+    turn(d, first, second, cosine, sine);
+    turn(d, axes + i * d, axes + j * d, cosine, sine);
+    // Where the two cross, by the formulas that keep their digits.
+    first[i] = one - tangent * beside;
+    second[j] = other + tangent * beside;
+    first[j] = second[i] = 0.0;
+    for (int64_t k = 0; k < d; ++k) {  // the columns are the same
+        matrix[k * d + i] = first[k];
+        matrix[k * d + j] = second[k];
+    }
     return true;
 }
 
-// Jacobi's method, cyclic by rows; lengths in no order.
+// Jacobi's method, cyclic by rows; lengths in no order, and axes in rows.
 void axes_by_jacobi(int64_t d, double* matrix, double* lengths, double* axes) {
     std::fill(axes, axes + d * d, 0.0);
     for (int64_t i = 0; i < d; ++i) axes[i * (d + 1)] = 1.0;
@@ -78,8 +83,10 @@ void principal_axes(int64_t d, double* matrix, double* lengths, double* axes) {
         const int64_t least = std::min_element(lengths + j, lengths + d) - lengths;
         if (least == j) continue;
         std::swap(lengths[j], lengths[least]);
-        for (int64_t i = 0; i < d; ++i) std::swap(axes[i * d + j], axes[i * d + least]);
+        std::swap_ranges(axes + j * d, axes + (j + 1) * d, axes + least * d);
     }
+    for (int64_t i = 0; i < d; ++i)
+        for (int64_t j = 0; j < i; ++j) std::swap(axes[i * d + j], axes[j * d + i]);
 }
 
 }  // namespace skgmm
