@@ -264,7 +264,8 @@ void add_sums(const Mixture& mixture, bool linear, Workspace& w, Sums& out) {
             diagonal_sums(responsibilities, centres, d, w, out.first + k * d, out.second + k * d);
         } else {
             double* second = out.form == Form::full ? out.second + k * d * d : out.second;
-            sums_of_component(responsibilities, w.totals[k], centres, d, w, out.first + k * d, second);
+            sums_of_component(responsibilities, w.totals[k], centres, d, w, out.first + k * d,
+                              second);
         }
     }
 }
