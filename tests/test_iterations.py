@@ -233,17 +233,21 @@ def test_many_samples_use_the_python_implementation(monkeypatch):
 
 @pytest.mark.parametrize("supported", [True, False])
 @pytest.mark.parametrize("name", ["full", "tied", "VEI", "EVE"])
-def test_a_paused_run_goes_on_as_if_it_had_not_paused(name, supported, iris, monkeypatch):
+@pytest.mark.parametrize("remaining", [1e-3, np.inf])
+def test_a_paused_run_goes_on_as_if_it_had_not_paused(
+    remaining, name, supported, iris, monkeypatch
+):
     if not supported:
         monkeypatch.setattr(compiled, "FEW_ROWS", 0)
     objective = problem_of(name, iris)
     start = start_of(objective, np.eye(3)[np.arange(len(iris)) * 3 // len(iris)])
     whole = run_em(objective, start, tol=1e-7, max_iter=500, acceleration=None)
     run = EM(objective, start, tol=1e-7, acceleration=None)
-    pause = run.until(500, 1e-3)
+    pause = run.until(500, remaining)
     assert run.paused
     assert pause.status is EMStatus.CONVERGED
     assert len(pause.objectives) < len(whole.objectives)
+    assert bool(pause.objectives) == np.isfinite(remaining)  # or it pauses before it begins
     rest = run.until(500)
     assert not run.paused
     assert rest.objectives == whole.objectives

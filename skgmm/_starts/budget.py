@@ -38,9 +38,9 @@ _DRAWN, _CLUSTERED = 4, 150
 # Calls of one split, and its matrix inversions and eigendecompositions in units of d**3.
 _CALLS_OF_SPLIT, _CUBES_OF_SPLIT = 8.0, 150.0
 
-# Eigenvectors of the matrices of all components, or a search for axes that they share; and a shape
-# that components of different volumes share: for each component, in units of d**3.
-_CUBES_OF_TURN, _CUBES_OF_SHAPE = 120.0, 100.0
+# Multiplications of M-steps, for each component in units of d**3: eigenvectors of its matrix, a
+# search for axes that all share, and for a shape that components of different volumes share.
+_CUBES_OF_AXES, _CUBES_OF_COMMON_AXES, _CUBES_OF_SHAPE = 120.0, 40.0, 100.0
 
 # Calls of one trial in a neighbourhood.
 _CALLS_OF_TRIAL = 8.0
@@ -63,7 +63,7 @@ class Budget:
         d = rows.n_features
         start = (_DRAWN * rows.n_counted + n_raced * n_race) * K * work_of_density(objective)
         start_work = start + _CLUSTERED * n_race * K * (d + 2.0) + n_raced * CALL
-        em_work = work_of_passes(objective, K, len(result.objectives))
+        em_work = _work_of_iterations(objective, K, len(result.objectives))
         more = 1.0 + _PER_COMPONENT * K
         of_start, of_em = min(_MOST_OF_START, _OF_START * more), min(_MOST_OF_EM, _OF_EM * more)
         constant = PATIENCE if result.collapsed or result.empty else 0.0
@@ -72,6 +72,10 @@ class Budget:
     def spend(self, work: float) -> None:
         """Subtract work that was done."""
         self.left -= work
+
+    def spend_iterations(self, objective: Objective, n_components: int, number: int) -> None:
+        """Subtract the work of iterations of EM."""
+        self.spend(_work_of_iterations(objective, n_components, number))
 
     @property
     def exhausted(self) -> bool:
@@ -85,17 +89,24 @@ def work_of_passes(
     """Work of passes over the samples, and of further calls."""
     # Where the compiled loop iterates, there is one call for many passes.
     n_calls += 1 if supports(objective) is None else n_passes
-    work = work_of_pass(objective, n_components) + _work_of_m_step(objective, n_components)
-    return n_passes * work + n_calls * CALL
+    return n_passes * work_of_pass(objective, n_components) + n_calls * CALL
 
 
-def _work_of_m_step(objective: Objective, n_components: int) -> float:
-    """Work of an M-step beyond the factors of its matrices: eigenvectors and iterations."""
+def _work_of_iterations(objective: Objective, n_components: int, n_iterations: int) -> float:
+    """Work of EM: of its passes, and of M-steps that need more than factors of matrices."""
+    passes = work_of_passes(objective, n_components, n_iterations)
+    cubes = _cubes_of_m_step(objective) * n_components * objective.rows.n_features**3
+    return passes + n_iterations * cubes
+
+
+def _cubes_of_m_step(objective: Objective) -> float:
+    """For each component, in units of d**3."""
     ties = objective.structure.ties
     if ties is None or objective.structure.scatter is not Scatter.FULL:
         return 0.0
-    cubes = _CUBES_OF_TURN if ties.turn else 0.0 if ties.closed_form else _CUBES_OF_SHAPE
-    return cubes * n_components * objective.rows.n_features**3
+    if ties.turn:
+        return _CUBES_OF_COMMON_AXES if ties.rotation == "E" else _CUBES_OF_AXES
+    return 0.0 if ties.closed_form else _CUBES_OF_SHAPE
 
 
 def work_of_estimates(objective: Objective, n_components: int, n_splits: int) -> float:

@@ -5,7 +5,7 @@ Or they are compared without a run, by their classification likelihoods.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -99,9 +99,11 @@ class RunningCandidates:
         )
         plain = starts[0].given.nothing and objective.fixed is None
         together = side_by_side([objective], len(starts[0].groups.mass))
-        first: list[Start | None] = [
-            start.groups if plain and together else _made(start, objective) for start in starts
-        ]
+        first: list[Start | None] = (
+            [start.groups for start in starts]
+            if plain and together
+            else list(_all_made(starts, objective))
+        )
         begun = [(start, made) for start, made in zip(starts, first, strict=True) if made]
         self.objective, self.others = objective, list[PartitionStart]()
         if plain and not together and objective.prior is None:
@@ -231,6 +233,17 @@ def classification_likelihood(parameters: MixtureParameters) -> float:
     """
     of_groups = parameters.log_weights - 0.5 * parameters.covariance.log_det
     return float(parameters.weights @ of_groups)
+
+
+def _all_made(
+    starts: list[PartitionStart], objective: Objective
+) -> Iterator[MixtureParameters | None]:
+    """The M-steps of all, each sought near the one before if there may be several."""
+    for start in starts:
+        made = _made(start, objective)
+        if made is not None:
+            objective = objective.near(made)
+        yield made
 
 
 def _made(start: PartitionStart, objective: Objective) -> MixtureParameters | None:

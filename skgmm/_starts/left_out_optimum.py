@@ -9,7 +9,7 @@ from skgmm._em.collapse import CollapseTest
 from skgmm._em.result import EMResult
 from skgmm._objective import Objective
 from skgmm._starts.better import is_sound
-from skgmm._starts.budget import Budget, work_of_passes
+from skgmm._starts.budget import Budget
 from skgmm._starts.exchanges import exchanged
 from skgmm._starts.left_out_clusters import LeftOutClusters, Partition
 from skgmm._starts.side_by_side import Start
@@ -63,8 +63,8 @@ class LeftOutOptimum:
         for most in STAGES:
             if not self._goes_on(trials):
                 return None
-            n_passes = trials.until([0], most)
-            self.budget.spend(work_of_passes(self.objective, start.n_components, n_passes))
+            number = trials.until([0], most)
+            self.budget.spend_iterations(self.objective, start.n_components, number)
         return trials.result(0) if self._goes_on(trials) else None
 
     def _goes_on(self, trials: Trials) -> bool:

@@ -147,7 +147,7 @@ class MoveSearch:
         run = EM(self.objective, self.result.parameters, tol=self.tol, moments=known)
         here = first = self.diagnose(run.until(0 if self.complete else _STEPS))
         if not self.complete:
-            self._spend_passes(len(here.objectives) + 1)
+            self._spend_iterations(len(here.objectives) + 1)
         if self.classifies:
             if self._told_to_stop(here):
                 return None
@@ -159,7 +159,7 @@ class MoveSearch:
                 return best
             # The result has paused early for it.
             here = first = self.to_beat = self.diagnose(run.until(_STEPS))
-            self._spend_passes(len(here.objectives))
+            self._spend_iterations(len(here.objectives))
         while not (self.budget.exhausted or self._told_to_stop(here)):
             end = self._better(here)
             if end is None:
@@ -262,14 +262,14 @@ class MoveSearch:
     def _go_on(self, trials: Trials, which: Sequence[int], max_iter: int) -> None:
         """Continue some runs, at the cost of the budget, and note those that converge."""
         going = [i for i in which if not trials.ended[i]]
-        self._spend_passes(trials.until(going, max_iter))
+        self._spend_iterations(trials.until(going, max_iter))
         if self.optima.used:
             for i in going:
                 if trials.ended[i] and np.isfinite(trials.objective[i]):
                     self.optima.add(trials.result(i))
 
-    def _spend_passes(self, n_passes: int) -> None:
-        self.budget.spend(work_of_passes(self.objective, self.n_components, n_passes))
+    def _spend_iterations(self, number: int) -> None:
+        self.budget.spend_iterations(self.objective, self.n_components, number)
 
     # Where a trial costs more: moves by their estimated gain, one after the other.
 

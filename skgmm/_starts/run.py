@@ -31,6 +31,9 @@ from skgmm.covariance import IllDefinedCovarianceError
 # at a poor optimum the last iterations would be useless. With a lower max_iter none pauses.
 _PAUSE, _FEWEST_ITERATIONS = 1e-4, 15
 
+# Any remaining gain, once gains shrink so that it is known.
+_KNOWN = float(np.finfo(np.float64).max)
+
 
 def run_from(
     settings: Settings,
@@ -52,7 +55,7 @@ def run_from(
     pause = 0.0
     if sample is not None and not only_repair:
         chosen = relocated(objective, chosen, sample, stream, tried, max_iter, watch)
-        pause = _pause(start, max_iter)
+        pause = _pause(start, len(candidates) > 1, max_iter)
     result, run = _em(objective, start, chosen, resumed, max_iter, pause, options)
     refuse_only_noise(result.moments, rows)
     collapse = CollapseTest.of_fit(
@@ -72,21 +75,24 @@ def run_from(
             max_iter,
             options,
         )
-        result = _searched_to_the_end(search, run, result)
+        result = _searched_to_the_end(search, start, run, result)
         refuse_only_noise(result.moments, rows)
     known = {"shortage": start.warning, "n_distinct": start.n_distinct}
     return collapse.described(result, objective.determined, **known)
 
 
-def _pause(start: Start, max_iter: int) -> float:
+def _pause(start: Start, raced: bool, max_iter: int) -> float:
     """The remaining gain at which a run pauses; 0 if it does not.
 
-    Where left-out samples are classified the optimum of the start does not matter, and a run pauses
-    before it begins.
+    Where left-out samples are classified the optimum of the start does not matter. A run from the
+    best of several candidates then pauses before it begins, and from another start as soon as gains
+    shrink.
     """
     if max_iter < _FEWEST_ITERATIONS:
         return 0.0
-    return np.inf if start.classified else _PAUSE
+    if not start.classified:
+        return _PAUSE
+    return np.inf if raced else _KNOWN
 
 
 def _in_order(parameters: MixtureParameters, start: Start, rows: Rows) -> MixtureParameters:
@@ -115,13 +121,19 @@ def _em(
             return result, None
     run = EM(objective, parameters, resumed=resumed or start.settled, **options)
     result = run.until(max_iter, pause)
-    if start.random and result.singular and not result.objectives:
-        # The start was singular up to rounding. A given one is returned with a warning.
-        raise IllDefinedCovarianceError(result.singular)
+    _refuse_singular(start, result)
     return result, run
 
 
-def _searched_to_the_end(search: SplitAndMerge, run: EM | None, paused: EMResult) -> EMResult:
+def _refuse_singular(start: Start, result: EMResult) -> None:
+    """Raise if the start was singular up to rounding. A given one is returned with a warning."""
+    if start.random and result.singular and not result.objectives:
+        raise IllDefinedCovarianceError(result.singular)
+
+
+def _searched_to_the_end(
+    search: SplitAndMerge, start: Start, run: EM | None, paused: EMResult
+) -> EMResult:
     """What the search finds; or if that is no better optimum, the result of the rest of the run.
 
     Parameters
@@ -138,6 +150,7 @@ def _searched_to_the_end(search: SplitAndMerge, run: EM | None, paused: EMResult
     n_paused = len(paused.objectives)
     n_tried = len(found.objectives) - n_paused
     end = search.collapse.diagnose(run.until(search.max_iter - n_tried))
+    _refuse_singular(start, end)
     objectives = [*paused.objectives, *n_tried * [paused.objective], *end.objectives[n_paused:]]
     end = replace(end, objectives=objectives, moved_at=found.moved_at)
     return search.better(end) if _is_broken(end) and not _is_broken(paused) else end

@@ -70,7 +70,7 @@ class Ties:
 
 
 class Structure(ABC):
-    """A family of covariances. Stateless; one object in the registry.
+    """A family of covariances. Immutable; one object in the registry.
 
     Attributes
     ----------
@@ -157,7 +157,10 @@ class Structure(ABC):
         return MStepStatistics(mass, scatter, own_mass, own_scatter)
 
     def near(self, covariance: Covariance) -> Structure:
-        """The family with estimates that are only sought near another, if there may be several."""
+        """The family with estimates sought near a covariance only, if there may be several.
+
+        Another object, which is not in the registry, or this one if there is one estimate only.
+        """
         return self
 
     @abstractmethod

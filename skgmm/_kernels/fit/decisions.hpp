@@ -31,8 +31,8 @@ class Decisions {
 public:
     explicit Decisions(const RunOptions& options);
 
-    // Goes on with EM, until so many evaluations are made in all, or until the remaining gain is
-    // less than `pause`. If the run `ends` there, quasi-Newton steps aim at the pause, not at `tol`.
+    // Goes on with EM, until so many evaluations are made in all, or until the remaining gain is no
+    // more than `pause`. If the run `ends` there, quasi-Newton steps aim at the pause, not at `tol`.
     void until(std::int64_t max_iter, double pause = 0.0, bool ends = false);
 
     // The same until it is made.

@@ -32,7 +32,8 @@ bool annihilate(int64_t d, double* matrix, double* axes, int64_t i, int64_t j) {
     if (std::abs(beside) <= rounding * std::sqrt(std::abs(one * other))) return false;
     if (std::abs(beside) < std::numeric_limits<double>::min()) return false;
     const double slope = (other - one) / (2.0 * beside);
-    // A square beyond float64 makes the tangent 0, which it is to rounding.
+    // std::hypot takes several times as long, and a square is beyond float64 only where entries of
+    // the diagonal differ by more than 150 orders of magnitude; the tangent is 0 then.
     const double length = std::sqrt(1.0 + slope * slope);
     const double tangent = std::copysign(1.0, slope) / (std::abs(slope) + length);
     const double cosine = 1.0 / std::sqrt(1.0 + tangent * tangent), sine = tangent * cosine;
