@@ -169,21 +169,43 @@ void sums_of_component(const double* responsibilities, double mass, const double
     std::swap(w.x, w.gathered);
 }
 
+// Those of R features, side by side because a sum waits for the one before.
+template <int R>
+void add_diagonal(const double* responsibilities, const double* centre, const double* x,
+                  const Workspace& w, double* first, double* second) {
+    Lanes a[R], b[R], m[R];
+    SKGMM_UNROLL for (int r = 0; r < R; ++r) {
+        a[r] = b[r] = Lanes{};
+        m[r] = spread(centre[r]);
+    }
+    const int64_t stride = w.stride, rows = w.rows;
+    for (int64_t lane = 0; lane < rows; lane += W) {
+        const Lanes weight = load(responsibilities + lane);
+        SKGMM_UNROLL for (int r = 0; r < R; ++r) {
+            const Lanes c = load(x + r * stride + lane) - m[r];
+            const Lanes s = weight * c;
+            a[r] += s;
+            b[r] += s * c;
+        }
+    }
+    if constexpr (R == 4) {
+        add_four_sums(a[0], a[1], a[2], a[3], first);
+        add_four_sums(b[0], b[1], b[2], b[3], second);
+    } else {
+        for (int r = 0; r < R; ++r) {
+            first[r] += sum(a[r]);
+            second[r] += sum(b[r]);
+        }
+    }
+}
+
 void diagonal_sums(const double* responsibilities, const double* centre, int64_t d,
                    const Workspace& w, double* first, double* second) {
-    for (int64_t j = 0; j < d; ++j) {
-        const Lanes m = spread(centre[j]);
-        Lanes a = {}, b = {};
-        const double* x = w.x + j * w.stride;
-        for (int64_t lane = 0; lane < w.rows; lane += W) {
-            const Lanes c = load(x + lane) - m;
-            const Lanes s = load(responsibilities + lane) * c;
-            a += s;
-            b += s * c;
-        }
-        first[j] += sum(a);
-        second[j] += sum(b);
-    }
+    int64_t j = 0;
+    for (; j + 4 <= d; j += 4)
+        add_diagonal<4>(responsibilities, centre + j, w.x + j * w.stride, w, first + j, second + j);
+    for (; j < d; ++j)
+        add_diagonal<1>(responsibilities, centre + j, w.x + j * w.stride, w, first + j, second + j);
 }
 
 // Sums of R components about the point that is common to all.
