@@ -182,7 +182,7 @@ def leave_one_out_proposal(objective: Objective, parameters: MixtureParameters) 
             parameters = start_of(objective, responsibilities, parameters.n_components)
         except (IllDefinedCovarianceError, EmptyStartError):
             break
-        objective = objective.near(parameters)
+        objective = objective.near(parameters)  # the first step may lead far, later ones do not
         now = EStep(objective, parameters)
         higher = now.mean_objective > level
         rising, level = rising and higher, now.mean_objective

@@ -106,11 +106,11 @@ class MoveSearch:
     ) -> None:
         self.complete = complete
         self.watch, self.stopped = watch, False
-        # Trials need not find the best of several M-steps: a run from the end of the best does.
-        self.objective = objective.near(result.parameters)
         self.collapse, self.result = collapse, result
-        # Moves are proposed from whole samples, and evaluated on all.
-        self.completed = self.objective.completed(result.parameters)
+        # Moves are proposed from whole samples, and evaluated on all. Their trials need not find
+        # the best of several M-steps: a run from the end of the best trial does.
+        whole = objective.completed(result.parameters)
+        self.objective, self.completed = (one.near(result.parameters) for one in (objective, whole))
         self.diagnose = collapse.diagnose
         self.to_beat = result  # by EM on all samples
         self.budget, self.rng, self.only_repair = budget, rng, only_repair
@@ -123,7 +123,6 @@ class MoveSearch:
         self.chance = 0.0 if complete else _CHANCE * np.sqrt(own) / n
         self.tol = max(ROUGHLY, _NEARLY * self.chance)
         self.n_ways = K + min(int(_FOR_PARAMETERS * free / n), _MOST)
-        whole = replace(self.completed, structure=objective.structure)
         self.left_out = LeftOutStarts(objective, whole, K, budget, only_repair)
         self.tried, self.known = tried, tried.known
         preferring = complete and not (only_repair or highest)
