@@ -135,9 +135,11 @@ struct BySample {
 constexpr std::int64_t most_lanes = 32;
 
 // What k-means computes; see nearest.hpp.
-using NearestOf = std::int64_t (*)(const Rows<double>&, const double* points, std::int64_t n_points,
-                                   std::int64_t first, std::int64_t last, std::int64_t* labels);
-using TransposeOf = void (*)(const Rows<double>&, double* panels);
+using NearestOf = std::int64_t (*)(const double* panels, std::int64_t count,
+                                   std::int64_t n_features, const double* points,
+                                   std::int64_t n_points, std::int64_t* labels);
+using TransposeOf = void (*)(const Rows<double>&, std::int64_t first, std::int64_t last,
+                             double* panels);
 using CloserOf = void (*)(const BySample&, const double* points, std::int64_t n_points,
                           double* squares, double* sums);
 using AddGroupsOf = void (*)(const Rows<double>&, const std::int64_t* labels, const double* origin,

@@ -53,15 +53,13 @@ void find_nearest(const double* x, const double* points, int64_t d, int64_t firs
     }
 }
 
-// Labels of the nearest points; of equally near ones the first.
-int64_t nearest(const Rows<double>& in, const double* points, int64_t n_points, int64_t first,
-                int64_t last, int64_t* labels) {
-    const int64_t d = in.n_features;
-    double* x = memory_of_thread((d + 2) * panel_rows);
-    double *which = x + d * panel_rows, *squares = which + panel_rows;
-    for (int64_t start = first; start < last; start += panel_rows) {
-        const int64_t count = at_most(panel_rows, last - start);
-        read_panel(in, start, count, x);
+// Labels of the nearest points, of `count` rows in panels; of equally near points the first. The
+// first row whose squared distances are not float64 numbers, or -1.
+int64_t nearest(const double* panels, int64_t count, int64_t d, const double* points,
+                int64_t n_points, int64_t* labels) {
+    double which[panel_rows], squares[panel_rows];
+    for (int64_t start = 0; start < count; start += panel_rows) {
+        const double* x = panels + start * d;
         Nearest best;
         for (int v = 0; v < panel; ++v) {
             best.squares[v] = spread(std::numeric_limits<double>::infinity());
@@ -76,10 +74,11 @@ int64_t nearest(const Rows<double>& in, const double* points, int64_t n_points, 
             }
         }
         for (int v = 0; v < panel; ++v) {
-            store(which + v * W, best.which[v]);
-            store(squares + v * W, best.squares[v]);
+            store_any(which + v * W, best.which[v]);
+            store_any(squares + v * W, best.squares[v]);
         }
-        for (int64_t lane = 0; lane < count; ++lane) {
+        const int64_t n_rows = at_most(panel_rows, count - start);
+        for (int64_t lane = 0; lane < n_rows; ++lane) {
             if (!(squares[lane] <= std::numeric_limits<double>::max())) return start + lane;
             labels[start + lane] = int64_t(which[lane]);
         }
@@ -104,10 +103,10 @@ void add_closer(const double* x, const double* points, int64_t d, const BySample
     }
 }
 
-void transpose(const Rows<double>& in, double* panels) {
-    for (int64_t start = 0; start < in.n_samples; start += panel_rows)
-        read_panel(in, start, at_most(panel_rows, in.n_samples - start),
-                   panels + start * in.n_features);
+// Rows from `first` on, which is a multiple of `most_lanes`.
+void transpose(const Rows<double>& in, int64_t first, int64_t last, double* panels) {
+    for (int64_t start = first; start < last; start += panel_rows)
+        read_panel(in, start, at_most(panel_rows, last - start), panels + start * in.n_features);
 }
 
 // What the squared distances to the closest point become with each of some points (m, d) more,

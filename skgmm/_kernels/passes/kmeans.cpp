@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <numeric>
 #include <stdexcept>
 #include <vector>
 
+#include "passes/panels.hpp"
 #include "passes/passes.hpp"
 #include "passes/stop.hpp"
 
@@ -55,27 +55,31 @@ struct Groups {
 // Labels of the nearest centres; then(chunk, begin, end) sees the rows while they are in a cache. The
 // first row that is lost, or -1.
 template <typename Then>
-int64_t label_chunks(const Rows<double>& rows, const double* centres, int64_t K, int64_t n_chunks,
-                  int64_t n_threads, int64_t* labels, Then then) {
+int64_t label_chunks(const Rows<double>& rows, const Panels& panels, const double* centres,
+                     int64_t K, int64_t n_chunks, int64_t n_threads, int64_t* labels, Then then) {
     const StopFlag* const stop = stop_flag();
     std::vector<int64_t> lost(n_chunks, -1);
     for_chunks(rows.n_samples, n_chunks, n_threads, [&](int64_t chunk, int64_t first, int64_t last) {
         for (int64_t begin = first; begin < last && lost[chunk] < 0; begin += piece) {
             end_if(stop);
             const int64_t end = std::min(begin + piece, last);
-            lost[chunk] = active->nearest(rows, centres, K, begin, end, labels);
-            if (lost[chunk] < 0) then(chunk, begin, end);
+            const int64_t first_lost = active->nearest(panels.from(begin), end - begin,
+                                                       rows.n_features, centres, K, labels + begin);
+            if (first_lost >= 0)
+                lost[chunk] = begin + first_lost;
+            else
+                then(chunk, begin, end);
         }
     });
     return earliest(lost);
 }
 
 // Labels of the nearest centres, and the groups that they make.
-Groups label_groups(const Rows<double>& rows, const double* centres, int64_t K, int64_t n_threads,
-                    int64_t* labels) {
+Groups label_groups(const Rows<double>& rows, const Panels& panels, const double* centres,
+                    int64_t K, int64_t n_threads, int64_t* labels) {
     const int64_t d = rows.n_features, n_chunks = chunks_for(rows.n_samples, K * (d + 1));
     std::vector<Groups> groups(n_chunks, Groups(K, d));
-    const int64_t lost = label_chunks(rows, centres, K, n_chunks, n_threads, labels,
+    const int64_t lost = label_chunks(rows, panels, centres, K, n_chunks, n_threads, labels,
                                       [&](int64_t chunk, int64_t begin, int64_t end) {
                                           groups[chunk].add(rows, labels, begin, end);
                                       });
@@ -84,12 +88,18 @@ Groups label_groups(const Rows<double>& rows, const double* centres, int64_t K, 
     return groups[0];
 }
 
+// Labels of the nearest centres; the first row that is lost, or -1.
+int64_t label(const Rows<double>& rows, const Panels& panels, const double* centres, int64_t K,
+              int64_t n_threads, int64_t* labels) {
+    return label_chunks(rows, panels, centres, K, chunks_for(rows.n_samples, 1), n_threads, labels,
+                        [](int64_t, int64_t, int64_t) {});
+}
+
 }  // namespace
 
 int64_t label_nearest(const Rows<double>& rows, const double* centres, int64_t n_centres,
                       int64_t n_threads, int64_t* labels) {
-    return label_chunks(rows, centres, n_centres, chunks_for(rows.n_samples, 1), n_threads, labels,
-                        [](int64_t, int64_t, int64_t) {});
+    return label(rows, Panels(rows, n_threads), centres, n_centres, n_threads, labels);
 }
 
 double move_centres(const Rows<double>& rows, const int64_t* labels, int64_t n_centres,
@@ -153,10 +163,11 @@ void fill_empty(const Rows<double>& rows, int64_t K, const double* centres, int6
 bool lloyd(const Rows<double>& rows, int64_t K, int64_t n_iterations, bool last, int64_t n_threads,
            double* centres, int64_t* labels) {
     const double small = tolerance * mean_variance(rows);
+    const Panels panels(rows, n_threads);
     std::vector<int64_t> before(rows.n_samples);
     for (int64_t iteration = 0; iteration < n_iterations; ++iteration) {
         std::copy(labels, labels + rows.n_samples, before.begin());
-        const Groups groups = label_groups(rows, centres, K, n_threads, labels);
+        const Groups groups = label_groups(rows, panels, centres, K, n_threads, labels);
         if (std::equal(before.begin(), before.end(), labels)) return true;
         double movement = groups.move(rows.data, centres);
         if (movement < 0.0) {
@@ -168,7 +179,7 @@ bool lloyd(const Rows<double>& rows, int64_t K, int64_t n_iterations, bool last,
         break;
     }
     if (!last) return false;
-    label_nearest(rows, centres, K, n_threads, labels);
+    label(rows, panels, centres, K, n_threads, labels);
     fill_empty(rows, K, centres, labels);
     return true;
 }
@@ -179,12 +190,7 @@ namespace {
 class Closest {
 public:
     explicit Closest(const Rows<double>& all)
-        : rows(all),
-          stride((all.n_samples + most_lanes - 1) / most_lanes * most_lanes),
-          memory(new double[stride * all.n_features + 8]),
-          weights(stride),
-          squares(stride, INFINITY) {
-        active->transpose(rows, aligned(memory.get()));
+        : rows(all), panels(all), weights(panels.stride), squares(panels.stride, INFINITY) {
         std::copy_n(rows.weight, rows.n_samples, weights.begin());
     }
 
@@ -197,13 +203,13 @@ public:
     int64_t add_best(const std::vector<int64_t>& numbers) {
         const int64_t m = int64_t(numbers.size()), d = rows.n_features;
         points.resize(m * d);
-        with_each.resize(m * stride);
+        with_each.resize(m * panels.stride);
         sums.resize(m);
         for (int64_t i = 0; i < m; ++i)
             std::copy_n(rows.data + numbers[i] * d, d, points.begin() + i * d);
         active->closer(by_sample(), points.data(), m, with_each.data(), sums.data());
         const int64_t best = std::min_element(sums.begin(), sums.end()) - sums.begin();
-        std::copy_n(with_each.begin() + best * stride, stride, squares.begin());
+        std::copy_n(with_each.begin() + best * panels.stride, panels.stride, squares.begin());
         return numbers[best];
     }
 
@@ -217,14 +223,13 @@ public:
 
 private:
     BySample by_sample() {
-        return {rows.n_samples,        rows.n_features, stride,
-                aligned(memory.get()), weights.data(),  squares.data()};
+        return {rows.n_samples, rows.n_features, panels.stride,
+                panels.from(0), weights.data(),  squares.data()};
     }
     std::vector<double>::const_iterator end() const { return squares.begin() + rows.n_samples; }
 
     const Rows<double>& rows;
-    int64_t stride;
-    std::unique_ptr<double[]> memory;  // of the panels
+    const Panels panels;
     std::vector<double> weights, squares, points, with_each, sums;
 };
 

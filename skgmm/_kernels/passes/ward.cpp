@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "passes/passes.hpp"
+#include "passes/panels.hpp"
 #include "passes/stop.hpp"
 
 namespace skgmm {
@@ -103,13 +103,12 @@ public:
 private:
     // Squared distances of all rows.
     void find_squares(const Rows<double>& rows) {
-        std::vector<double> panels(stride * rows.n_features + 8), weights(stride), sums(piece);
+        const Panels panels(rows);
+        std::vector<double> weights(stride), sums(piece);
         const std::vector<double> none(stride, INFINITY);
         std::copy_n(rows.weight, left, weights.begin());
-        double* const transposed = aligned(panels.data());
-        active->transpose(rows, transposed);
-        const BySample by_sample{left, rows.n_features, stride, transposed, weights.data(),
-                                 none.data()};
+        const BySample by_sample{left,           rows.n_features, stride,
+                                 panels.from(0), weights.data(),  none.data()};
         const StopFlag* const stop = stop_flag();
         for (int64_t i = 0; i < left; i += piece) {
             end_if(stop);
