@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from skgmm._em.compiled import FEW_ROWS
 from skgmm._em.one_gaussian import one_gaussian_of
 from skgmm._em.result import EMResult
 from skgmm._em.settings import Settings
 from skgmm._em.stepwise import StreamState
 from skgmm._em.watch import Watch
 from skgmm._fixed import Fixed
-from skgmm._kernels import LostRowError
+from skgmm._kernels import FEW_ROWS, LostRowError
 from skgmm._linalg import Array
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, n_parameters, seeded_draws

@@ -8,19 +8,13 @@ from collections.abc import Callable
 
 from skgmm import _kernels
 from skgmm._em.coordinates import sums_of
-from skgmm._kernels import Decisions, Next, State
+from skgmm._kernels import FEW_FEATURES, FEW_ROWS, Decisions, Next, State
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters
 from skgmm.covariance import CommonAxes, Structure
 from skgmm.covariance._base import covariance_of
 from skgmm.covariance._principal_axes import principal_axes
-
-# With more samples a pass takes longer than what is around it, and an interrupt would have to wait.
-FEW_ROWS = 10_000
-
-# With more, an M-step takes longer than what is around it.
-FEW_FEATURES = 40
 
 
 def supports(objective: Objective) -> str | None:

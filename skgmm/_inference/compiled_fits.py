@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from skgmm._em.collapse import LARGEST_FRACTION, CollapseTest
-from skgmm._em.compiled import FEW_FEATURES, FEW_ROWS
 from skgmm._em.result import EMPTY_WEIGHT, SAME, EMResult, Span
 from skgmm._em.settings import Settings
 from skgmm._fitted import snapshot
 from skgmm._fitting import Fit
+from skgmm._kernels import FEW_FEATURES, FEW_ROWS
 from skgmm._linalg import Array
 from skgmm._moments import Scatter
 from skgmm._objective import SMALL_PENALTY, Objective

@@ -42,6 +42,8 @@ except ModuleNotFoundError as error:
 
 from skgmm._kernels.state import Principal as Principal
 from skgmm._kernels.state import State as State
+from skgmm._kernels.sums import FEW_FEATURES as FEW_FEATURES
+from skgmm._kernels.sums import FEW_ROWS as FEW_ROWS
 from skgmm._kernels.sums import Scatter as Scatter
 from skgmm._kernels.sums import Sums as Sums
 from skgmm._kernels.sums import Total as Total

@@ -11,6 +11,14 @@ import numpy as np
 
 from skgmm._linalg import Array
 
+FEW_ROWS = 10_000
+"""Samples that are held in memory however they are given. Of more, a pass takes longer than what is
+around it, and an interrupt would have to wait; and sums are the same to the last bit in memory and
+in blocks."""
+
+FEW_FEATURES = 40
+"""With more, an M-step takes longer than what is around it."""
+
 
 class Scatter(IntEnum):
     """Which part of the second moments a covariance structure needs; as Form in kernel.hpp."""

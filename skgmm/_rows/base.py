@@ -31,7 +31,8 @@ from skgmm._rows.sample import (
     sample_size,
     start_sample,
 )
-from skgmm._rows.scan import QUICKLY_SCANNED, Scan
+from skgmm._rows.scan import Scan
+from skgmm._rows.whole_scatter import moments_of_groups, whole_scatter
 from skgmm._threads import cached_property, divide_threads
 
 
@@ -284,7 +285,12 @@ class InMemoryRows(ArrayRows):
     def _partition_moments(
         self, partition: Array, n_components: int, form: Scatter, floor: Array
     ) -> Moments:
-        return e_step.partition_in_memory(self, partition, n_components, form, floor)
+        return moments_of_groups(self, partition, n_components, form, floor)
+
+    @cached_property
+    def whole_scatter(self) -> Array | None:
+        """For components that share a covariance."""
+        return whole_scatter(self)
 
     @property
     def origin(self) -> Array:
@@ -308,11 +314,7 @@ class InMemoryRows(ArrayRows):
 
     @cached_property
     def scan(self) -> Scan | None:
-        """What compiled code finds; None where samples weigh or may repeat, or are many."""
-        if self.sample_weight is not None or self.n_samples > QUICKLY_SCANNED:
-            return None
-        scan = Scan.of([self.X])
-        return scan if scan.distinct[0] else None
+        return None if self.sample_weight is not None else Scan.of_distinct(self.X)
 
     def in_memory(self, sample: StartSample) -> InMemoryRows:
         return self

@@ -45,6 +45,14 @@ class Part(Protocol):
         """The number of the first row."""
 
 
+class WholePart(Part, Protocol):
+    """All of the rows."""
+
+    @property
+    def whole_scatter(self) -> Array | None:
+        """As the function of this name finds it."""
+
+
 # One pass: the total of what a function gives for each part of the rows.
 Summed = Callable[[Callable[[Any], Total]], Total]
 
@@ -73,7 +81,7 @@ def expectation(
 
 
 def expectation_in_memory(
-    part: Part, parameters: MixtureParameters, form: Scatter, floor: Array
+    part: WholePart, parameters: MixtureParameters, form: Scatter, floor: Array
 ) -> Moments | None:
     """The same in one call of the kernel, or None where that takes more than one pass."""
     shape = parameters.means.shape
@@ -83,8 +91,10 @@ def expectation_in_memory(
         np.ascontiguousarray(parameters.means),
         parameters.covariance.kernel_factors,
     )
+    pooled = form is Scatter.POOLED and len(parameters.means) > 1
+    whole = part.whole_scatter if pooled else None
     lost = _kernels.add_moments(
-        part.X, part.sample_weight, *mixture, floor, int(form), out, part.n_threads
+        part.X, part.sample_weight, *mixture, floor, int(form), out, part.n_threads, whole
     )
     _kernels.check_lost(lost)
     if lost != -1:

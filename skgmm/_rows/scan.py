@@ -35,6 +35,14 @@ class Scan:
         _native.scan(problems, offsets, rows, magnitudes, distinct, *scale)
         return cls(offsets, rows, magnitudes, distinct.astype(bool), scale)
 
+    @classmethod
+    def of_distinct(cls, X: Array) -> Scan | None:
+        """Of one problem; None where samples may repeat, or are many."""
+        if len(X) > QUICKLY_SCANNED:
+            return None
+        scan = cls.of([X])
+        return scan if scan.distinct[0] else None
+
     def scale_of(self, problem: int) -> FeatureScale:
         """That of the features of one problem."""
         return FeatureScale(self.scale.variances[problem], self.scale.steps[problem])

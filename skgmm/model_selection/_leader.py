@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skgmm._em.compiled import FEW_ROWS
 from skgmm._em.loop import EM
 from skgmm._em.result import EMResult, EMStatus
+from skgmm._kernels import FEW_ROWS
 from skgmm._moments import Moments
 from skgmm._objective import Objective
 from skgmm._parameters import MixtureParameters, aic, bic

@@ -47,6 +47,13 @@ inline Given given_of(const std::optional<Labels>& labels,
             data_of(responsibilities, n * K, "responsibilities: (n, K)")};
 }
 
+// The scatter of all rows: weight, mean (d,), scatter and root (d, d), one after the other.
+inline std::optional<WholeScatter> whole_of(const std::optional<Vector>& numbers, int64_t d) {
+    const double* at = data_of(numbers, 1 + d + 2 * d * d, "whole: as many numbers as X has");
+    if (!at) return std::nullopt;
+    return WholeScatter{at[0], at + 1, at + 1 + d, at + 1 + d + d * d};
+}
+
 // Whether they are triangles or diagonals: one, or one for each component.
 template <typename Array>
 Factor check_factors(int64_t K, int64_t d, const Array& factors) {

@@ -84,7 +84,8 @@ void fill_log_peak(Vector log_weights, Factors factors, Vector floor, Out<double
 
 template <typename T>
 int64_t add_moments(Matrix<T> X, std::optional<Vector> weight, Vector log_weights, Table means,
-                    Factors factors, Vector floor, int form, Out<double> out, int64_t n_threads) {
+                    Factors factors, Vector floor, int form, Out<double> out, int64_t n_threads,
+                    std::optional<Vector> whole) {
     const Rows<T> rows = rows_of(X, weight);
     const int64_t K = means.shape(0), d = means.shape(1);
     require(int64_t(log_weights.shape(0)) == K, "log_weights: one for each component");
@@ -95,9 +96,11 @@ int64_t add_moments(Matrix<T> X, std::optional<Vector> weight, Vector log_weight
     const Parameters parameters{
         K, d, factor, int64_t(factors.shape(0)), log_weights.data(), means.data(), factors.data(),
     };
+    const std::optional<WholeScatter> known = whole_of(whole, d);
     int64_t lost = -1;
     without_gil([&] {
-        lost = moments_of(rows, parameters, floor.data(), Form(form), out.data(), n_threads);
+        lost = moments_of(rows, parameters, floor.data(), Form(form), out.data(), n_threads,
+                          known ? &*known : nullptr);
     });
     return lost;
 }

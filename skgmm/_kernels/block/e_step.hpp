@@ -100,7 +100,7 @@ void compute_terms(const Mixture& mixture, bool squares, Workspace& w) {
         one(mixture.packed, linear.common, 0.0, d, w, w.base, w.whitened);
     }
     const bool spherical = linear.terms == Terms::spherical;
-    if (spherical || linear.terms == Terms::diagonal)
+    if (linear.terms != Terms::whitened)
         std::memset(w.base, 0, w.rows * sizeof(double));
     const Lanes share = spread(spherical ? -0.5 : 0.0);
     for (int64_t j = 0; j < d; ++j) {

@@ -23,6 +23,17 @@ public:
         return 0.5 * squares;
     }
 
+    // The same from another point.
+    double half_squared_distance(const double* point) const {
+        std::vector<double> from(mixture.n_features);
+        for_each_entry([&](int64_t column, int64_t j, int64_t at) {
+            from[column] += factor[at] * (centred[j] + (mean[j] - point[j]));
+        });
+        double squares = 0.0;
+        for (const double y : from) squares += y * y;
+        return 0.5 * squares;
+    }
+
     // Half the squared distance from mean k less that from the nearest one: with y and y + delta
     // the whitened differences, half of |y + delta|^2 - |y|^2 is delta . (y + delta / 2).
     double half_difference(int64_t k) const {
@@ -63,6 +74,16 @@ private:
     std::vector<double> centred, whitened;
 };
 
+// Whether log_joint is without what all components have in common.
+bool without_base(const Mixture& mixture) {
+    return mixture.linear && mixture.linear->terms == Terms::shared;
+}
+
+bool is_far(const Mixture& mixture, double peak) {
+    if (!without_base(mixture)) return peak < far_away;
+    return peak < mixture.linear->lowest + far_away || peak > mixture.linear->highest - far_away;
+}
+
 // log_joint of one far sample becomes relative to half its squared distance from the nearest mean,
 // which is its offset.
 void separate_sample(const Mixture& mixture, int64_t lane, Workspace& w) {
@@ -72,6 +93,8 @@ void separate_sample(const Mixture& mixture, int64_t lane, Workspace& w) {
         if (log_joint[k * w.stride] > log_joint[nearest * w.stride]) nearest = k;
     const FarSample sample(mixture, w.x + lane, w.stride, nearest);
     w.offset[lane] = -sample.half_squared_distance();
+    if (without_base(mixture))
+        w.offset[lane] += sample.half_squared_distance(mixture.linear->common);
     w.peak[lane] = -std::numeric_limits<double>::infinity();
     for (int64_t k = 0; k < mixture.n_components; ++k) {
         const double relative = mixture.log_peak[k] - sample.half_difference(k);
@@ -85,6 +108,6 @@ void separate_sample(const Mixture& mixture, int64_t lane, Workspace& w) {
 void separate_far(const Mixture& mixture, Workspace& w) {
     for (int64_t lane = 0; lane < w.rows; ++lane) {
         w.offset[lane] = 0.0;
-        if (w.peak[lane] < far_away) separate_sample(mixture, lane, w);
+        if (is_far(mixture, w.peak[lane])) separate_sample(mixture, lane, w);
     }
 }

@@ -9,6 +9,15 @@ int64_t n_peaks_above(double level, const Workspace& w) {
     return int64_t(sum(count));
 }
 
+// Whether some row is far from all components. Without what these have in common, a row is far where
+// the rest is large.
+bool any_far(const Mixture& mixture, const Workspace& w) {
+    if (!without_base(mixture)) return n_peaks_above(far_away, w) < w.rows;
+    const Linear& linear = *mixture.linear;
+    return n_peaks_above(linear.lowest + far_away, w) < w.rows ||
+           n_peaks_above(linear.highest - far_away, w) > 0;
+}
+
 // log(weight x density) of each component and row into log_joint (K, rows), the largest of each row
 // into peak; whether those are numbers. `squares`: the M-step will want y^2 of a linear mixture.
 bool find_log_joint(const Mixture& mixture, bool squares, Workspace& w) {
@@ -26,15 +35,17 @@ bool find_log_joint(const Mixture& mixture, bool squares, Workspace& w) {
         log_joint_by_component(mixture, squares, w);
         find_peaks(mixture.n_components, w);
     }
-    w.far = n_peaks_above(far_away, w) < w.rows;
+    w.far = any_far(mixture, w);
     if (!w.far) return true;
-    if (n_peaks_above(-std::numeric_limits<double>::max(), w) < w.rows) return false;
+    constexpr double largest = std::numeric_limits<double>::max();
+    if (n_peaks_above(-largest, w) < w.rows) return false;
+    if (without_base(mixture) && n_peaks_above(largest, w) > 0) return false;
     separate_far(mixture, w);
     return true;
 }
 
 int64_t first_lost(const Workspace& w) {
     int64_t lane = 0;
-    while (w.peak[lane] >= -std::numeric_limits<double>::max()) ++lane;
+    while (std::isfinite(w.peak[lane])) ++lane;
     return lane;
 }

@@ -8,7 +8,7 @@ namespace skgmm {
 
 enum class Factor { triangular, diagonal };
 enum class Form { full, diagonal, pooled };
-enum class Terms { whitened, spherical, diagonal };
+enum class Terms { whitened, shared, spherical, diagonal };
 
 // Rows where they lie; strides in elements.
 template <typename T>
@@ -22,6 +22,8 @@ struct Rows {
 // and M-step are products of matrices: intercept + curvature x base + slopes . terms, with y = x -
 // common and
 //   whitened   terms y whitened by the one factor of all,  base -1/2 |terms|^2
+//   shared     terms y,                                    base 0: without what all have in common,
+//              the same base, of which the sum over the rows is known
 //   spherical  terms y,                                    base -1/2 |y|^2
 //   diagonal   terms y and y^2,                            base 0
 struct Linear {
@@ -31,6 +33,13 @@ struct Linear {
     const double* curvatures;  // (K,)
     const double* slopes;      // (K, n_terms), in tiles of components, term by term
     std::int64_t n_terms;
+    double lowest, highest;    // of the finite intercepts
+};
+
+// The scatter of all rows about their mean, which no mixture changes.
+struct WholeScatter {
+    double weight;
+    const double *mean, *scatter, *root;  // (d,), (d, d), and its upper triangular root R' R
 };
 
 // Parameters, packed for the kernel.

@@ -248,6 +248,7 @@ void add_linear_sums(const Mixture& mixture, Workspace& w, Sums& out) {
     const int64_t K = mixture.n_components, d = mixture.n_features;
     sums_of_terms(K, w.centred, d, w, out.first);
     if (out.form == Form::diagonal) return sums_of_terms(K, w.squared, d, w, out.second);
+    if (mixture.linear->terms == Terms::shared) return;  // it is known
     // The pooled second moment about one point needs no responsibilities: they add up to 1.
     full_sums(w.weight, mixture.linear->common, d, w, w.totals, out.second);
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "m_step/lapack.hpp"
+
 namespace skgmm {
 
 using std::int64_t;
@@ -50,11 +52,13 @@ double* PackedMixture::pack(const double* factor, double* out) const {
     return out;
 }
 
-bool PackedMixture::linearise(const double* centres) {
+bool PackedMixture::linearise(const double* centres, const WholeScatter* whole_) {
     const int64_t K = mixture.n_components, d = mixture.n_features;
     if (K == 1) return false;  // nothing to share
+    whole = nullptr;
     if (mixture.packed_size == 0) {
-        linear.terms = Terms::whitened;
+        if (mixture.factor == Factor::triangular) whole = whole_;
+        linear.terms = whole ? Terms::shared : Terms::whitened;
     } else if (mixture.factor == Factor::diagonal) {
         if (!std::all_of(given, given + K * d, squarable)) return false;
         linear.terms = Terms::spherical;
@@ -84,17 +88,24 @@ bool PackedMixture::linearise(const double* centres) {
 double PackedMixture::distance(int64_t k, const double* point, std::vector<double>& out) const {
     const int64_t d = mixture.n_features;
     const bool shared = mixture.packed_size == 0;
+    if (mixture.factor == Factor::diagonal)
+        for (int64_t j = 0; j < d; ++j)
+            out[j] = given[(shared ? 0 : k * d) + j] * (point[j] - common[j]);
+    else
+        whiten(point, out);
     double squares = 0.0;
-    for (int64_t column = 0; column < d; ++column) {
-        out[column] = 0.0;
-        if (mixture.factor == Factor::diagonal)
-            out[column] = given[(shared ? 0 : k * d) + column] * (point[column] - common[column]);
-        else
-            for (int64_t j = 0; j <= column; ++j)
-                out[column] += given[j * d + column] * (point[j] - common[j]);
-        squares += out[column] * out[column];
-    }
+    for (const double own : out) squares += own * own;
     return squares;
+}
+
+// By the one triangular factor of all.
+void PackedMixture::whiten(const double* point, std::vector<double>& out) const {
+    const int64_t d = mixture.n_features;
+    std::fill(out.begin(), out.end(), 0.0);
+    for (int64_t j = 0; j < d; ++j) {
+        const double apart = point[j] - common[j], *row = given + j * d;
+        for (int64_t column = j; column < d; ++column) out[column] += row[column] * apart;
+    }
 }
 
 void PackedMixture::fill_coefficients() {
@@ -108,17 +119,47 @@ void PackedMixture::fill_coefficients() {
     for (int64_t k = 0; k < K; ++k) {
         const int64_t first = k / tile * tile, width = std::min(tile, K - first);
         double* slope = slopes.data() + first * n_terms + k - first;
-        const double* scale = given + k * d;
+        const double* scale = given + (terms == Terms::shared ? 0 : k * d);
         intercepts[k] = mixture.log_peak[k] - 0.5 * distance(k, mixture.means + k * d, whitened);
         curvatures[k] = terms == Terms::whitened    ? 1.0
                         : terms == Terms::spherical ? scale[0] * scale[0]
                                                     : 0.0;
         for (int64_t j = 0; j < d; ++j) {
+            if (terms == Terms::shared) {
+                double sum = 0.0;
+                for (int64_t i = j; i < d; ++i) sum += given[j * d + i] * whitened[i];
+                slope[j * width] = sum;
+                continue;
+            }
             slope[j * width] = whitened[j] * (terms == Terms::whitened ? 1.0 : scale[j]);
             if (terms == Terms::diagonal) slope[(d + j) * width] = -0.5 * scale[j] * scale[j];
         }
     }
-    linear = {terms, common.data(), intercepts.data(), curvatures.data(), slopes.data(), n_terms};
+    double lowest = INFINITY, highest = -INFINITY;
+    for (const double own : intercepts) {
+        if (std::isfinite(own)) lowest = std::min(lowest, own);
+        highest = std::max(highest, own);
+    }
+    linear = {terms,         common.data(), intercepts.data(), curvatures.data(),
+              slopes.data(), n_terms,       lowest,            highest};
+}
+
+double PackedMixture::add_whole(Sums& sums) const {
+    const int64_t d = mixture.n_features;
+    std::vector<double> apart(d), white(d), product(d * d);
+    for (int64_t j = 0; j < d; ++j) apart[j] = whole->mean[j] - common[j];
+    for (int64_t i = 0; i < d; ++i)
+        for (int64_t j = 0; j <= i; ++j)
+            sums.second[i * d + j] =
+                whole->scatter[i * d + j] + whole->weight * apart[i] * apart[j];
+    // The trace of precision x scatter is the sum of the squares of root x factor: products of
+    // precisions would lose the digits of narrow directions.
+    whiten(whole->mean, white);
+    multiply_matrices(d, whole->root, given, product.data());
+    double trace = 0.0;
+    for (const double own : white) trace += whole->weight * own * own;
+    for (const double own : product) trace += own * own;
+    return 0.5 * trace;
 }
 
 bool PackedMixture::move_sums(Sums& sums) const {

@@ -17,8 +17,12 @@ public:
     PackedMixture& operator=(const PackedMixture&) = delete;
 
     // Makes the mixture linear, if its density and sums about `centres` (K, d) lose no more than
-    // rounding by that.
-    bool linearise(const double* centres);
+    // rounding by that. With the scatter of all rows, of one factor and pooled sums, what does not
+    // differ between components is left out of them.
+    bool linearise(const double* centres, const WholeScatter* whole = nullptr);
+
+    // Adds to sums what was left out of them. What it is to be taken from the log-likelihood.
+    double add_whole(Sums& sums) const;
 
     // Moves sums about the common point of a linear mixture to their centres. False if they
     // suffer cancellation: components far narrower than the factors predicted.
@@ -29,11 +33,13 @@ public:
 private:
     double* pack(const double* factor, double* out) const;
     double distance(std::int64_t k, const double* point, std::vector<double>& out) const;
+    void whiten(const double* point, std::vector<double>& out) const;
     void fill_coefficients();
     bool move_diagonal(Sums& sums) const;
     bool move_pooled(Sums& sums) const;
 
     const double* given;  // factors as they came
+    const WholeScatter* whole = nullptr;
     Linear linear{};
     std::vector<double> factors, common, intercepts, curvatures, slopes;
 };

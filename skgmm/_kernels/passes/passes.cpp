@@ -124,8 +124,10 @@ bool round_total(const PackedMixture& mixture, const double* centres, Form form,
     const int64_t size = sums_size(form, K, d);
     if (total != out)
         for (int64_t i = 0; i < size; ++i) out[i] = total[i] + total[size + i];
-    if (!mixture.mixture.linear) return true;
+    const Linear* const linear = mixture.mixture.linear;
+    if (!linear) return true;
     Sums sums = sums_at(out, form, centres, K, d);
+    if (linear->terms == Terms::shared) out[0] -= mixture.add_whole(sums);
     return mixture.move_sums(sums);
 }
 
@@ -266,7 +268,7 @@ void sums_one_by_one(const SortedRows<T>& sorted, int64_t K, const std::vector<d
 
 template <typename T>
 int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const double* floor,
-                   Form form, double* out, int64_t n_threads) {
+                   Form form, double* out, int64_t n_threads, const WholeScatter* whole) {
     const Parameters& p = parameters;
     const int64_t K = p.n_components, d = p.n_features, size = sums_size(form, K, d);
     std::vector<double> log_peaks(K), pairs(rows.n_samples > unit_rows ? 2 * size : 0);
@@ -280,7 +282,8 @@ int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const doub
         return add_up(rows, mixture.mixture, Given{}, p.means, form, total, n_threads);
     };
     const auto round = [&] { return round_total(mixture, p.means, form, total, out); };
-    const bool linear = form != Form::full && mixture.linearise(p.means);
+    const WholeScatter* const known = form == Form::pooled ? whole : nullptr;
+    const bool linear = form != Form::full && mixture.linearise(p.means, known);
     if (!linear || attempt() >= 0 || !round()) {
         mixture.mixture.linear = nullptr;  // it would lose digits
         const int64_t lost = attempt();
@@ -314,7 +317,7 @@ void moments_of_groups(const Rows<T>& rows, const Given& groups, int64_t K, cons
     template void moments_of_groups(const Rows<T>&, const Given&, int64_t, const double*, Form,  \
                                     double*, int64_t);                                           \
     template int64_t moments_of(const Rows<T>&, const Parameters&, const double*, Form, double*, \
-                                int64_t);
+                                int64_t, const WholeScatter*);
 SKGMM_PASSES_OF(float)
 SKGMM_PASSES_OF(double)
 

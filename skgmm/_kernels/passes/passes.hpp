@@ -92,10 +92,10 @@ constexpr int64_t digits_lost = -2;
 
 // The E-step: sums whose `first` are the means and whose `second` are about these; the densities
 // lowered by half the trace of precision x floor (d,). The first row that is lost, digits_lost,
-// or -1.
+// or -1. Where the scatter of all rows is known, a pooled one takes no products of features.
 template <typename T>
 int64_t moments_of(const Rows<T>& rows, const Parameters& parameters, const double* floor,
-                   Form form, double* out, int64_t n_threads);
+                   Form form, double* out, int64_t n_threads, const WholeScatter* whole = nullptr);
 
 // Moments as those of `moments_of`, of K groups that are given, the log-likelihood 0.
 template <typename T>
