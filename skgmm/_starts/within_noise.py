@@ -4,11 +4,13 @@ With few samples per parameter the optimum of the highest likelihood often owes 
 few samples: with other samples from the same distribution another optimum is the highest. Whether
 an optimum is better than another can be judged by the log-likelihood of samples that are left out,
 one at a time: the mean of the differences, and its standard error over the samples (Vuong 1989). Of
-the optima within one standard error of the one with the highest likelihood (Breiman et al. 1984)
-the most compact one is kept: that with the highest log-likelihood less half of what `Compactness`
-says. It does not depend on units, and outliers or the tail of a skewed feature add little to it as
-a component of their own. With more samples the likelihood is more to be trusted, and only optima
-within a fraction of the standard error are compared, until it alone decides.
+the optima within three standard errors of the one with the highest likelihood the most compact one
+is kept: that with the highest log-likelihood less half of what `Compactness` says. One standard
+error, as of Breiman et al. (1984), would be too few: a sample that is left out has helped to choose
+the optimum, so that the one that was searched for longest looks better than it is. Compactness does
+not depend on units, and outliers or the tail of a skewed feature add little to it as a component of
+their own. With more samples the likelihood is more to be trusted, and only optima within a fraction
+of the standard error are compared, until it alone decides.
 
 References
 ----------
@@ -31,10 +33,10 @@ from skgmm._starts.compactness import Compactness
 from skgmm._starts.leave_one_out import left_out_log_densities, shrinks
 from skgmm._threads import cached_property
 
-# With fewer samples than this per parameter an optimum may be preferred within one standard error,
-# and with fewer than that within a fraction of it.
+# With fewer samples than this per parameter an optimum may be preferred within so many standard
+# errors, and with fewer than that within a fraction of one.
 _FEW, _SOME = 3.0, 20.0
-_FRACTION = 0.3
+_ERRORS, _FRACTION = 3.0, 0.3
 
 # Optima whose criteria agree to this many nats per sample are taken to be the same.
 _SAME = 1e-3
@@ -117,7 +119,7 @@ def tolerated_errors(objective: Objective, n_components: int) -> float:
         return 0.0
     n_free = n_parameters(objective.structure, n_components, rows.n_features)
     if rows.n_counted < _FEW * n_free:
-        return 1.0
+        return _ERRORS
     return _FRACTION if rows.n_counted < _SOME * n_free else 0.0
 
 
