@@ -283,6 +283,7 @@ def test_one_gaussian_for_each_class_is_the_fit_with_labels(ties, unlabeled):
     np.testing.assert_allclose(classifier.priors_, mixture.weights_, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:class 'odd'. 1 of 6 models are excluded")
 @pytest.mark.parametrize(
     "mixture",
     [

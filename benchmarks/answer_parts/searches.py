@@ -21,6 +21,9 @@ SEEDS = 12  # each size has at least so many, unless the run is a quick one
 NOISE = ((20, 2), (30, 4), (40, 6), (60, 10), (100, 5), (100, 12), (150, 8), (200, 20))
 # samples in each cluster, clusters, features
 CLUSTERS = tuple((m, K, d) for K in (2, 3) for d in (2, 4) for m in (8, 10, 12, 15, 20, 30))
+# The same with 2 to 5 samples for each feature.
+WIDE_NOISE = ((12, 6), (20, 10), (30, 12), (50, 10), (50, 15), (80, 20))
+WIDE_CLUSTERS = ((12, 3, 8), (12, 3, 10), (20, 3, 10), (20, 3, 12), (16, 3, 20), (15, 2, 10))
 FEW = 15  # two clusters up to this size have a figure of their own
 # n, d, limit in seconds
 TIMED = ((16, 7, 1.0), (30, 8, 1.0), (20_000, 48, 50.5))
@@ -31,10 +34,13 @@ def tasks(seeds, quick):
     seeds = range(seeds if quick else max(seeds, SEEDS))
     noise = NOISE[:4] if quick else NOISE
     clusters = CLUSTERS[:2] if quick else CLUSTERS
+    sizes_of = {"noise": noise, "clusters": clusters}
+    if not quick:
+        sizes_of |= {"wide noise": WIDE_NOISE, "wide clusters": WIDE_CLUSTERS}
     found = [
         {"kind": kind, "size": list(size), "seed": seed}
         for seed in seeds
-        for kind, sizes in (("noise", noise), ("clusters", clusters))
+        for kind, sizes in sizes_of.items()
         for size in sizes
     ]
     return found + [
@@ -48,7 +54,7 @@ def limit(task, records):
 
 def data_of(kind, size, seed=0):
     """The data of a task."""
-    if kind == "clusters":
+    if kind.endswith("clusters"):
         return made.few_samples(seed, *size).X
     if tuple(size) == (20_000, 48):
         return made.apart(seed, *size, 12).X
@@ -109,6 +115,20 @@ def figures(records):
             found,
             lambda size: True,
             "clusters",
+            None,
+        ),
+        share(
+            "noise of 2 to 5 samples for each feature: one component in 90 %",
+            found,
+            lambda size: True,
+            "wide noise",
+            (1,),
+        ),
+        share(
+            "two or three clusters in 8 to 20 features: as many or one more in 90 %",
+            found,
+            lambda size: True,
+            "wide clusters",
             None,
         ),
     ]

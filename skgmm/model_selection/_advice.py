@@ -13,6 +13,12 @@ from skgmm.model_selection._leader import PENALISED
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._table import NOT_REACHED, Table
 
+# In the status of a model of which a component has collapsed.
+_COLLAPSED = "collapsed onto reg_covar"
+
+# Samples that share a value are many if they are at least this part of all.
+_MANY = 0.05
+
 # Smaller differences of BIC are negligible (Kass & Raftery 1995).
 _DECISIVE = 2.0
 
@@ -35,7 +41,9 @@ def advice(
         Of the columns of X.
     """
     messages = data.collapse.span.advice(names, None)
-    messages += largest_tried(results["n_components"], int(results["n_components"][best]))
+    n_components = int(results["n_components"][best])
+    messages += largest_tried(results["n_components"], n_components)
+    messages += collapsed_before(data, results, n_components)
     if criterion in PENALISED:
         messages += relative_weights(data.rows.sample_weight, int(results["n_parameters"][best]))
         penalty = 2.0 if criterion == "aic" else float(np.log(data.total_weight))
@@ -77,10 +85,10 @@ def left_out(
     name, n_components = str(results["covariance_type"][first]), results["n_components"][first]
     reason = results["status"][first].removeprefix("inadmissible: ")
     return [
-        f"{len(better)} models with a better value of the criterion are inadmissible, because some "
-        "of their components have too few samples for the parameters that they do not share, for "
-        f"example {name!r} with {n_components} components ({reason}). The column 'status' of "
-        "results_ gives the reason for each."
+        f"Models with a better value of the criterion are inadmissible ({len(better)} in all), "
+        "because some of their components have too few samples for the parameters that they do not "
+        f"share, for example {name!r} with {n_components} components ({reason}). The column "
+        "'status' of results_ gives the reason for each."
     ]
 
 
@@ -91,10 +99,38 @@ def _too_few_for_some(results: dict[str, Array]) -> list[str]:
         return []
     return [
         f"{inadmissible.sum()} of {len(inadmissible)} models are excluded because X has too few "
-        "samples for so many components with separate shapes. The column 'status' of results_ "
+        "samples for so many components with such covariances. The column 'status' of results_ "
         "gives the reason for each. Decrease n_components, or exclude structures with many "
         "parameters."
     ]
+
+
+def collapsed_before(data: SearchData, results: dict[str, Array], best: int) -> list[str]:
+    """A message if models with fewer components than the best one collapsed on a shared value.
+
+    Samples that share a value, such as zeros among amounts, are then described by many components
+    instead of one without variance.
+    """
+    fewer = results["n_components"] < best
+    failed = np.array([_COLLAPSED in status for status in results["status"]])
+    if not (fewer & failed).any() or not _share_a_value(data.rows.X, data.rows.weights):
+        return []
+    return [
+        f"Models with fewer components than the best one ({(fewer & failed).sum()} in all) have no "
+        "score, because a component collapsed: many samples share a value, and their density has "
+        "no bound. More components may stand in for it. Set prior='auto', which bounds the "
+        "density; or leave out those samples, or the column."
+    ]
+
+
+def _share_a_value(X: Array, weights: Array) -> bool:
+    """Whether many of the samples have the same value of a feature."""
+    for column in X.T:
+        _, number = np.unique(column, return_inverse=True)
+        counts = np.bincount(number, weights=np.where(np.isnan(column), 0.0, weights))
+        if counts.max() >= _MANY * weights.sum():
+            return True
+    return False
 
 
 def relative_weights(weights: Array | None, n_free: int) -> list[str]:

@@ -17,12 +17,17 @@ from skgmm._moments import Scatter
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import n_parameters
 from skgmm._prior import ConjugatePrior, OneGaussian, Prior, prior_of
+from skgmm._rows.evidence import effective_size
 from skgmm._rows.grouped import RowsInMemory, rows_of
 from skgmm._rows.sample import rows_of_race
 from skgmm._rows.seeds import seeded
 from skgmm._starts.race import thinned
 from skgmm.covariance import STRUCTURES, Structure
-from skgmm.model_selection._admissible import InadmissibleError, needed_samples, unsupported
+from skgmm.model_selection._admissible import (
+    InadmissibleError,
+    too_few,
+    unsupported,
+)
 from skgmm.model_selection._candidates import Groups, grouped
 
 
@@ -55,6 +60,7 @@ class SearchData:
     rows: RowsInMemory
     trial: RowsInMemory  # samples on which candidates are compared
     n_samples: int  # of positive weight, including repeated samples
+    n_effective: float  # by weights; those that sum to less than Kish's number are relative
     reg: Regularisation
     collapse: CollapseTest
     groups: dict[int, Groups | None]
@@ -78,6 +84,8 @@ class SearchData:
     ) -> SearchData:
         """Compute partitions for each number of components, once for all structures."""
         sample, n_samples = rows.start_sample(max(sizes), lambda: rng), rows.n_counted
+        total, weights = rows.total_weight, rows.weights
+        n_effective = max(total, effective_size(total, float(weights @ weights)))
         few = thinned(sample, rows_of_race(max(sizes)), rng)
         streams = [seeded(s) for s in rng.randint(2**31 - 1, size=len(sizes))]
         trial = rows_of(few, 1)
@@ -97,7 +105,7 @@ class SearchData:
         one = None if prior is None else one_gaussian_of(plain)
         knowledge = Knowledge(prior, one, equal_weights)
         parts = (groups, deviations, options, knowledge, admissible_only)
-        return cls(rows, trial, n_samples, reg, collapse, *parts)
+        return cls(rows, trial, n_samples, n_effective, reg, collapse, *parts)
 
     def objective(self, structure: Structure, n_components: int) -> Objective:
         """What the fit of a model maximises."""
@@ -123,20 +131,16 @@ class SearchData:
 
     def check_enough(self, structure: Structure, n_components: int) -> None:
         """Raise InadmissibleError where the samples cannot be enough for so many components."""
-        n_samples = max(self.total_weight, float(self.n_samples))
-        needed = needed_samples(structure, self.rows.n_features)
-        if self.admissible_only and n_components > 1 and n_samples < n_components * needed:
-            raise InadmissibleError(
-                f"inadmissible: {structure.name!r} needs {needed} samples for each of "
-                f"{n_components} components in {self.rows.n_features} features, but X has "
-                f"{n_samples:g}"
-            )
+        n_samples, n_features = self.n_effective, self.rows.n_features
+        why = too_few(structure, n_samples, n_components, n_features)
+        if self.admissible_only and why is not None:
+            raise InadmissibleError(why)
 
     def unsupported(self, structure: Structure, end: EMResult) -> str | None:
-        """Why a result is inadmissible. Weights that sum to less than n_samples are relative."""
+        """Why a result is inadmissible."""
         if not self.admissible_only:
             return None
-        scale = max(1.0, self.n_samples / self.total_weight)
+        scale = self.n_effective / self.total_weight
         return unsupported(structure, scale * end.moments.mass, self.rows.n_features)
 
     def units(self, structure: Structure) -> Array:
