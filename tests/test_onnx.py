@@ -247,3 +247,20 @@ def test_operator_sets(convert, opset):
     X = mixture.sample(20, random_state=0)[0].astype(np.float32)
     model = convert(mixture, X[:1], target_opset=opset)
     np.testing.assert_array_equal(answers(model, X)[0], mixture.predict(X))
+
+
+@pytest.mark.parametrize("covariance_type", ["tied", "tied-diag", "tied-spherical"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_far_samples_beside_one_covariance_have_the_label_that_they_have_here(
+    covariance_type, dtype
+):
+    """Squared distances agree to the last digit there, and their differences are rounding."""
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(100, 3)), rng.normal(size=(110, 3)) + 3.0])
+    mixture = GaussianMixtureEM(2, covariance_type=covariance_type, random_state=0).fit(X)
+    directions = np.array([[1.0, 1.0, 1.0], [1.0, -1.0, 0.3], [-1.0, -1.0, -1.0]])
+    far = np.concatenate([10.0**power * directions for power in range(0, 28, 3)]).astype(dtype)
+    session = ort.InferenceSession(mixture.to_onnx(dtype=dtype).SerializeToString())
+    label, probabilities, _ = session.run(None, {"X": far})
+    assert (label == mixture.predict(far.astype(float))).all()
+    np.testing.assert_allclose(probabilities, mixture.predict_proba(far.astype(float)), atol=1e-6)

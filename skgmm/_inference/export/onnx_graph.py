@@ -3,7 +3,8 @@
 In float32, where X may be 10^4 standard deviations from 0, the answers are those of float64 up to
 rounding: the mean is subtracted first, in two parts, because a float32 number alone cannot hold it;
 features are in units of about a standard deviation; squared distances are compared with the
-smallest one. Samples so far away that squares overflow are divided by their distance.
+smallest one, by what is linear in the sample where all components share a covariance. Samples so
+far away that squares overflow are divided by their distance.
 """
 
 from __future__ import annotations
@@ -103,11 +104,12 @@ def add_mixture(
     """Add nodes that compute label (n,), probabilities (n, K) and log-density (n,) of X (n, d)."""
     parameters, background = mixture._parameters(), mixture._background()
     highest = parameters.log_peak.max()
-    halves, scale = _half_squares(graph, parameters, X)
+    halves, compared, scale = _half_squares(graph, parameters, X)
     # Of the component that is nearest, and how much farther the others are.
-    index = graph.add("ArgMin", halves, axis=1, keepdims=1)
+    index = graph.add("ArgMin", compared, axis=1, keepdims=1)
     nearest = graph.add("GatherElements", halves, index, axis=1)
-    farther = _rescaled(graph, graph.add("Sub", halves, nearest), scale)
+    least = graph.add("GatherElements", compared, index, axis=1)
+    farther = _rescaled(graph, graph.add("Sub", compared, least), scale)
     nearest = graph.add("Min", _rescaled(graph, nearest, scale), _largest(graph.dtype))
     # Log joint densities, but for those two terms that all components have.
     joint = graph.add("Sub", graph.constant(parameters.log_peak - highest), farther)
@@ -130,10 +132,12 @@ def add_mixture(
             graph.add("Reshape", value, graph.constant([-1], np.int64), output=output)
 
 
-def _half_squares(graph: Graph, parameters: MixtureParameters, X: str) -> tuple[str, str]:
+def _half_squares(graph: Graph, parameters: MixtureParameters, X: str) -> tuple[str, str, str]:
     """Half the squared Mahalanobis distances (n, K), divided by the square of a scale (n, 1).
 
-    The scale is 1, but for samples so far away that squares could overflow.
+    Also these less what all components have in common, so that differences keep their digits where
+    one covariance is that of all. The scale is 1, but for samples so far away that squares could
+    overflow.
     """
     units = _units(parameters, graph.dtype)
     largest = _largest(graph.dtype)
@@ -143,6 +147,11 @@ def _half_squares(graph: Graph, parameters: MixtureParameters, X: str) -> tuple[
     from_centre = graph.add("Sub", scaled, graph.constant(high.mean(axis=0, dtype=np.float64)))
     distances = graph.add("Mul", graph.add("Abs", from_centre), 2.0**-_FAR)
     scale = graph.add("Max", graph.sum(distances, axis=1, keepdims=1), 1.0)
+    compared = None
+    factors = parameters.covariance.kernel_factors
+    if (factors == factors[0]).all():  # one for all, or equal ones
+        centre = high.mean(axis=0, dtype=np.float64).astype(graph.dtype)
+        compared = _linear_parts(graph, parameters, units, centre, scaled, scale)
     centred = graph.add("Sub", scaled, graph.constant(high[:, None, :]))  # (K, n, d)
     if low.any():
         centred = graph.add("Sub", centred, graph.constant(low[:, None, :]))
@@ -155,10 +164,28 @@ def _half_squares(graph: Graph, parameters: MixtureParameters, X: str) -> tuple[
         white = graph.add("MatMul", centred, graph.constant(transposed))
     squares = graph.sum(graph.add("Mul", white, white), axis=2, keepdims=0)
     halves = graph.add("Transpose", squares, perm=[1, 0])
+    compared = compared or halves
     without_weight = np.isneginf(parameters.log_weights)
     if without_weight.any():  # never the nearest
-        halves = graph.add("Add", halves, graph.constant(np.where(without_weight, largest, 0.0)))
-    return halves, scale
+        far = graph.constant(np.where(without_weight, largest, 0.0))
+        compared = graph.add("Add", compared, far)
+    return halves, compared, scale
+
+
+def _linear_parts(
+    graph: Graph, parameters: MixtureParameters, units: Array, centre: Array, X: str, scale: str
+) -> str:
+    """Half the squared distances (n, K), over the square of the scale, less that from the centre.
+
+    With one covariance for all these are linear in X (n, d), which is in units, as the centre is.
+    """
+    apart, covariance = parameters.means - centre / units, parameters.covariance
+    white, factor = (covariance.whiten(rows, 0) for rows in (apart, np.eye(len(units))))
+    slopes, halves = factor @ white.T / units[:, None], 0.5 * (white**2).sum(axis=1)
+    from_centre = graph.add("Div", graph.add("Sub", X, graph.constant(centre)), scale)
+    linear = graph.add("MatMul", from_centre, graph.constant(-slopes))
+    constant = graph.add("Div", graph.constant(halves), scale)
+    return graph.add("Div", graph.add("Add", linear, constant), scale)
 
 
 def _beside_noise(graph: Graph, within: str, components: str, log_noise: float) -> tuple[str, str]:
