@@ -478,3 +478,30 @@ def test_an_array_with_two_dimensions_always_has_variances():
     total = 1.0 + variances[2]
     log_density = -0.5 * (np.log(2 * np.pi * total) + (X[2] - [1, 2, 3]) ** 2 / total).sum()
     assert got[2] == pytest.approx(log_density, rel=1e-13)
+
+
+def test_columns_of_errors_are_those_of_the_samples():
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=list("abc"))
+    errors = X.abs() * [0.1, 0.5, 1.0]
+    mixture = GaussianMixtureEM(1).fit(X, error_covariance=errors)
+    plain = GaussianMixtureEM(1).fit(X, error_covariance=errors.to_numpy())
+    np.testing.assert_array_equal(mixture.means_, plain.means_)
+    other = errors[["c", "a", "b"]]
+    for method in (mixture.fit, mixture.predict, mixture.bic, mixture.denoise):
+        with pytest.raises(ValueError, match=r"error_covariance should have the columns of X.*'c'"):
+            method(X, error_covariance=other)
+
+
+@pytest.mark.parametrize("kind", ["mixture", "search"])
+def test_fit_transform_takes_errors_as_fit_and_transform_do(kind):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(80, 2)), rng.normal(size=(80, 2)) + 4.0])
+    errors = rng.uniform(0.0, 3.0, X.shape)
+    model = GaussianMixtureEM(2, random_state=0)
+    if kind == "search":
+        model = GaussianMixtureSearch((1, 2, 3), ["tied"], random_state=0)
+    found = model.fit_transform(X, error_covariance=errors)
+    np.testing.assert_array_equal(found, model.transform(X, error_covariance=errors))
+    np.testing.assert_array_equal(found, model.predict_proba(X, error_covariance=errors))
+    assert not np.array_equal(found, model.transform(X))

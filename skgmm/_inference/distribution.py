@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import of_one_fit
 from skgmm._inference.conditional import conditional_parameters
 from skgmm._inference.features import feature_numbers, given_values, names_of_features
+from skgmm._inference.fit_transform import FitTransformMixin
 from skgmm._inference.known_mixture import known_mixture
 from skgmm._inference.marginal import (
     FULL,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @named_after("GaussianMixtureEM")
-class DistributionMixin(ProbabilityMixin, TransformerMixin):
+class DistributionMixin(ProbabilityMixin, FitTransformMixin):
     """What a distribution answers: parts of it, probabilities, parameters."""
 
     def __sklearn_tags__(self) -> Any:
@@ -131,12 +131,14 @@ class DistributionMixin(ProbabilityMixin, TransformerMixin):
             feature_names=None if known is None else known[kept],
         )
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: ArrayLike, error_covariance: ArrayLike | None = None) -> Array:
         """Responsibilities as features for a next step, the same as `predict_proba`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+        error_covariance : array-like, default=None
+            Variances or covariances of the errors with which X was measured, as in `fit`.
 
         Returns
         -------
@@ -144,7 +146,7 @@ class DistributionMixin(ProbabilityMixin, TransformerMixin):
             With noise there is one column more, the last. `set_output` asks for a data frame with
             the names of `get_feature_names_out`.
         """
-        return self.predict_proba(X)
+        return self.predict_proba(X, error_covariance)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Names of the columns of `transform`.

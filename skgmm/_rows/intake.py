@@ -89,22 +89,24 @@ def labelled(rows: RowsInMemory, labels: ArrayLike | None, n_components: int) ->
 
 
 @overload
-def with_errors(rows: RowsInMemory, error_covariance: ArrayLike | None) -> RowsInMemory: ...
+def with_errors(
+    rows: RowsInMemory, error_covariance: ArrayLike | None, names: Array | None
+) -> RowsInMemory: ...
 
 
 @overload
-def with_errors(rows: Rows, error_covariance: ArrayLike | None) -> Rows: ...
+def with_errors(rows: Rows, error_covariance: ArrayLike | None, names: Array | None) -> Rows: ...
 
 
-def with_errors(rows: Rows, error_covariance: ArrayLike | None) -> Rows:
-    """The samples with measurement errors, if there are any."""
+def with_errors(rows: Rows, error_covariance: ArrayLike | None, names: Array | None) -> Rows:
+    """The samples with measurement errors, if there are any; `names` are those of the features."""
     if error_covariance is None:
         return rows
     if not isinstance(rows, RowsInMemory):
         raise ValueError(
             "error_covariance is not supported with RowBlocks or Dask yet: give X in memory"
         )
-    errors = check_errors(error_covariance, rows.X)
+    errors = check_errors(error_covariance, rows.X, names)
     return rows if errors is None else GroupedRows.knowing(rows, errors=errors)
 
 
@@ -262,8 +264,8 @@ def _blocks(
     if sample_weight is not None:
         raise ValueError(
             "sample_weight is not supported with RowBlocks, whose weights come with the data: pass "
-            "sample_weight to RowBlocks.from_npy or .from_parquet, or yield pairs of data and "
-            "weights in .from_iterable"
+            "sample_weight to the method that makes them, such as RowBlocks.from_npy, or yield "
+            "pairs of data and weights in .from_iterable"
         )
     header = X.source.header()
     if len(header.shape) != 2:

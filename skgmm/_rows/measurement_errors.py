@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from skgmm._linalg import Array
 from skgmm._rows.array_input import plain
 from skgmm._rows.checks import LARGEST
+from skgmm._sklearn_compat import get_feature_names
 
 # Negative eigenvalues, and asymmetry, up to this part of the largest entry are rounding.
 _ROUNDING = 1e-8
@@ -31,10 +32,22 @@ def shared_errors(errors: Array, least: int) -> list[Array]:
     return [own for own in found if (flat[own] == flat[own[0]]).all()]
 
 
-def check_errors(error_covariance: ArrayLike | None, X: Array) -> Array | None:
-    """Error variances (n, d) or covariances (n, d, d), 0 where X is missing; None if all are 0."""
+def check_errors(
+    error_covariance: ArrayLike | None, X: Array, names: Array | None = None
+) -> Array | None:
+    """Error variances (n, d) or covariances (n, d, d), 0 where X is missing; None if all are 0.
+
+    `names` are those of the features, which a data frame must have too.
+    """
     if error_covariance is None:
         return None
+    own = get_feature_names(error_covariance)
+    if names is not None and own is not None and not np.array_equal(own, names):
+        raise ValueError(
+            "error_covariance should have the columns of X, in the same order: "
+            f"{', '.join(map(repr, map(str, names)))}; but got "
+            f"{', '.join(map(repr, map(str, own)))}"
+        )
     errors = _real_numbers(np.asarray(plain(error_covariance, "error_covariance")))
     n_samples, n_features = X.shape
     if errors.shape not in ((n_samples, n_features), (n_samples, n_features, n_features)):

@@ -7,11 +7,11 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from numpy.typing import ArrayLike
-from sklearn.base import TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skgmm._fitted import snapshot
+from skgmm._inference.fit_transform import FitTransformMixin
 from skgmm._mixture import GaussianMixtureEM
 
 Arguments = ParamSpec("Arguments")
@@ -44,7 +44,7 @@ def _once_fitted(
     return available_if(_is_fitted)(_as_the_best(method))
 
 
-class AnswersAsTheBest(TransformerMixin):
+class AnswersAsTheBest(FitTransformMixin):
     """Methods that answer as `best_estimator_` does.
 
     Those that scikit-learn looks for before a fit, as a step of a pipeline, are always there.

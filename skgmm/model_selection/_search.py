@@ -315,7 +315,8 @@ class GaussianMixtureSearch(
         K, size = min(sizes_of(self.n_components)), self.max_samples or SAMPLES_OUT_OF_CORE
         key = partial(sample_key, rng)
         rows = rows_and_sample(self, X, sample_weight, labels, K, size, key)
-        return beside_noise(with_errors(rows, error_covariance), noise_of(self.noise))
+        names = getattr(self, "feature_names_in_", None)
+        return beside_noise(with_errors(rows, error_covariance, names), noise_of(self.noise))
 
     def _folds(self) -> Any:
         """The splitter, if the criterion is cross-validated."""
