@@ -59,7 +59,9 @@ class Fit:
         memory = StreamState.of_fit(
             result.moments.with_objective(log_likelihood), objective.rows.n_counted
         )
+        labelled = {"_labelled": True} if objective.rows.labelled else {}
         return {
+            **labelled,
             **_attributes(result.parameters, objective, self.prior, self.public),
             "converged_": result.status.converged,
             "status_": result.description,

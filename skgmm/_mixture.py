@@ -43,7 +43,7 @@ from skgmm._version import VersionedPickleMixin
 from skgmm.covariance import CovarianceType, find_structure
 
 # Fitted attributes that not every fit has.
-_OPTIONAL = ("noise_weight_", "noise_volume_", "prior_", "log_prior_")
+_OPTIONAL = ("noise_weight_", "noise_volume_", "prior_", "log_prior_", "_labelled")
 
 
 class GaussianMixtureEM(

@@ -401,3 +401,13 @@ def test_bootstrap_intervals_are_symmetric_in_probability(level):
             np.testing.assert_allclose(outside.mean(axis=0), 0.5 - 0.5 * level, atol=1 / 60)
         assert (part.lower < part.estimate).all()
         assert (part.estimate < part.upper).all()
+
+
+@pytest.mark.parametrize("method", ["information", "bootstrap"])
+def test_labels_of_the_fit_are_named(method):
+    X = clusters(0, 200)
+    labels = np.where(np.arange(200) < 20, 0, -1)
+    mixture = GaussianMixtureEM(2, random_state=0).fit(X, labels=labels)
+    with pytest.raises(ValueError, match="takes no labels, but the mixture was fitted with labels"):
+        parameter_uncertainty(mixture, X, method=method)
+    assert parameter_uncertainty(mixture.fit(X), X).means is not None

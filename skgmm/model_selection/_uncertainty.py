@@ -99,7 +99,8 @@ def parameter_uncertainty(
     Raises
     ------
     ValueError
-        If the input is invalid; with 'information' if the mixture is not at a maximum of the
+        If the input is invalid; if the mixture was fitted with labels; with 'information' if the
+        mixture is not at a maximum of the
         log-likelihood of X with these weights and errors, or if the weight of its noise is 0, where
         the information is not defined; with 'bootstrap' if fewer than two fits succeed.
     TypeError
@@ -121,6 +122,11 @@ def parameter_uncertainty(
     array([[0.05]])
     """
     fitted: Any = mixture_of(mixture)
+    if getattr(fitted, "_labelled", False):
+        raise ValueError(
+            "parameter_uncertainty takes no labels, but the mixture was fitted with labels: "
+            "without them its parameters are less certain. Fit it without labels."
+        )
     parameters, structure = fitted._parameters(), fitted._structure()
     rows = fitted._rows(X, sample_weight, error_covariance)
     floor = getattr(fitted, "reg_covar_", np.zeros(parameters.n_features))
