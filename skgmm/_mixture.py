@@ -33,6 +33,7 @@ from skgmm._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
     NamedParametersMixin,
+    NestedParametersMixin,
     StrOptions,
     fit_context,
     options_of,
@@ -53,6 +54,7 @@ class GaussianMixtureEM(
     MixtureStreams,
     DistributionMixin,
     VersionedPickleMixin,
+    NestedParametersMixin,
     NamedParametersMixin,
     DensityMixin,
     BaseEstimator,
@@ -232,6 +234,8 @@ default='auto'
     >>> int(mixture.predict([[0, 0]])[0]) == int(mixture.predict([[2, 3]])[0])
     True
     """
+
+    _nested: ClassVar = {"noise": "UniformNoise()", "prior": "ConjugatePrior()"}
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],

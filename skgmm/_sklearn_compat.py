@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from inspect import signature
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, Self, TypeVar, get_args
 
 from sklearn.base import _fit_context
 from sklearn.metrics._scorer import _BaseScorer
@@ -87,6 +87,44 @@ class NamedParametersMixin:
                 continue
             super()._validate_params()  # type: ignore[misc]  # has the message
             return
+
+
+class NestedParametersMixin:
+    """`set_params`, and with it grid searches, explains that None and names have no parameters."""
+
+    # What to give for a parameter whose own parameters are to be set.
+    _nested: ClassVar[Mapping[str, str]]
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of this estimator, and of its parameters as ``<name>__<own name>``.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values. Parameters of a parameter can be set where that is an object which has
+            some, not None or a string.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        for name in params:
+            outer, dots, inner = name.partition("__")
+            if not dots or outer not in self._nested:
+                continue
+            value = params.get(outer, getattr(self, outer))
+            if not hasattr(value, "set_params"):
+                raise ValueError(
+                    f"{outer} is {value!r}, which has no parameter {inner!r} to set. Give the "
+                    f"{outer} whose parameters are to be set: "
+                    f"{type(self).__name__}({outer}={self._nested[outer]})"
+                )
+        return super().set_params(**params)  # type: ignore[misc]
 
 
 class MissingValuesMixin:

@@ -582,3 +582,17 @@ def test_parameters_of_a_mixture_that_is_none_cannot_be_searched(estimator, reme
     assert given.mixture.n_components == 2
     found = GridSearchCV(given, grid, cv=3).fit(X, y)
     assert found.best_params_["mixture__n_components"] in (1, 2)
+
+
+def test_unlabeled_of_another_type_is_named():
+    X, z = classes_in_two_clusters(60)
+    y = np.where(np.arange(60) % 3 > 0, z, "-1").astype(str)
+    with pytest.raises(ValueError, match="unlabeled=-1 is no value of y, but '-1'"):
+        GaussianMixtureClassifier(unlabeled=-1).fit(X, y)
+    assert "-1" not in GaussianMixtureClassifier(unlabeled="-1").fit(X, y).classes_
+
+
+def test_priors_that_are_no_numbers_are_named():
+    X, z = classes_in_two_clusters(60)
+    with pytest.raises(ValueError, match="priors should be numbers"):
+        GaussianMixtureClassifier(priors={"even": 0.3, "odd": 0.7}).fit(X, z)

@@ -461,3 +461,20 @@ def test_a_fast_reader_reads_what_the_exact_one_does_or_nothing(
         names, X = read_csv(text, "x", *form, choose)
         assert fast[0] == names
         np.testing.assert_array_equal(fast[1], X)
+
+
+def test_options_of_text_are_refused_for_arrays(tmp_path, capsys):
+    file = tmp_path / "x.npy"
+    np.save(file, np.random.default_rng(0).normal(size=(50, 2)))
+    assert main([str(file), "--sep", ";", "--header"]) == 2
+    assert "x.npy is no CSV text: leave out --sep and --header" in capsys.readouterr().err
+
+
+def test_a_column_is_not_both_a_feature_and_the_weights(tmp_path, capsys):
+    file = tmp_path / "x.csv"
+    table = pd.DataFrame(
+        np.random.default_rng(0).uniform(1, 2, size=(50, 3)), columns=["a", "b", "w"]
+    )
+    table.to_csv(file, index=False)
+    assert main([str(file), "--columns", "a,w", "--weights", "w"]) == 2
+    assert "--columns: 'w' is the column of --weights" in capsys.readouterr().err

@@ -701,9 +701,9 @@ def test_fit_is_kept_if_warnings_are_errors(blobs):
 
 def test_sample_of_weight_three_is_three_samples():
     arguments = {"reg_covar": 1.0}
-    with pytest.warns(ConvergenceWarning, match="1 distinct samples"):
+    with pytest.warns(ConvergenceWarning, match="1 distinct sample"):
         weighted = GaussianMixtureEM(**arguments).fit([[1.0, 2.0]], sample_weight=[3])
-    with pytest.warns(ConvergenceWarning, match="1 distinct samples"):
+    with pytest.warns(ConvergenceWarning, match="1 distinct sample"):
         repeated = GaussianMixtureEM(**arguments).fit([[1.0, 2.0]] * 3)
     np.testing.assert_allclose(weighted.covariances_, repeated.covariances_)
 

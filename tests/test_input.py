@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
-from skgmm import GaussianMixtureEM, RowBlocks
+from skgmm import GaussianMixtureEM, RowBlocks, UniformNoise
 from skgmm.model_selection import GaussianMixtureSearch
 
 pa = pytest.importorskip("pyarrow")
@@ -279,3 +280,23 @@ def test_missing_values_beside_dates_are_not_blamed():
         GaussianMixtureEM().fit(X)
     assert "NaN" not in str(caught.value)
     assert "Missing" not in str(caught.value)
+
+
+@pytest.mark.parametrize("model", [GaussianMixtureEM(2, noise="auto"), GaussianMixtureSearch()])
+def test_parameters_of_a_name_or_none_are_refused_with_what_to_give(model):
+    value = "None" if model.noise is None else "'auto'"
+    with pytest.raises(ValueError, match=rf"noise is {value}.*noise=UniformNoise\(\)"):
+        model.set_params(noise__weight=0.1)
+    given = model.set_params(noise=UniformNoise(), noise__weight=0.1)
+    assert given.noise.weight == 0.1
+
+
+def test_weights_that_are_no_numbers_are_named():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    with pytest.raises(ValueError, match=r"sample_weight should be numbers.*'balanced'"):
+        GaussianMixtureEM(2).fit(X, sample_weight="balanced")
+
+
+def test_one_component_is_not_to_be_decreased():
+    with pytest.warns(ConvergenceWarning, match=r"X has 1 distinct sample,.*give more samples"):
+        GaussianMixtureEM(1).fit(np.ones((10, 2)))

@@ -323,3 +323,10 @@ def test_samples_that_do_not_vary_are_fitted(labels):
     for samples in X, lost:
         mixture = GaussianMixtureEM(2, random_state=0).fit(samples, labels=labels)
         np.testing.assert_allclose(mixture.means_, 3.0)
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0, np.nan], [0, 1, None]])
+def test_missing_labels_are_to_be_minus_one(values):
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    with pytest.raises(ValueError, match="some are missing: replace these by -1"):
+        GaussianMixtureEM(2).fit(X, labels=10 * values)

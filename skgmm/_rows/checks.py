@@ -76,7 +76,14 @@ def check_weights_of_rows(sample_weight: ArrayLike | None, X: Array) -> Array | 
     if sample_weight is None:
         return None
     sample_weight = plain(sample_weight, "sample_weight")
-    weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    try:
+        weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    except ValueError as error:
+        if "could not convert" not in str(error):
+            raise
+        raise ValueError(
+            f"sample_weight should be numbers, one for each sample, but {error}"
+        ) from error
     with np.errstate(over="ignore"):
         check_total_weight(float(weights.sum()))
     return weights

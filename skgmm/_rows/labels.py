@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from skgmm._linalg import Array
 from skgmm._rows.array_input import plain
+from skgmm._rows.missing import is_missing
 from skgmm._rows.noise import Background
 
 # What a partition leaves to noise, as a part of all, if it is more than rounding.
@@ -39,6 +40,11 @@ def _integers(array: Array) -> Array:
     whole = array.dtype.kind in "iu" or (
         array.dtype.kind == "O" and all(_is_integer(value) for value in array)
     )
+    if array.dtype.kind in "fO" and any(is_missing(value) for value in array):
+        raise ValueError(
+            "labels should be integers, -1 where the component is unknown, but some are missing: "
+            "replace these by -1"
+        )
     if not whole:
         raise ValueError(
             f"labels should be integers, -1 where the component is unknown, but got {array.dtype}. "

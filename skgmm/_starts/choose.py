@@ -200,9 +200,10 @@ def _too_few(
     """The warning if there are too few distinct samples, else None."""
     if n_distinct is None:
         return None
+    found = f"X has {n_distinct} distinct sample{'s' * (n_distinct != 1)}"
     if n_distinct < n_components:
         return (
-            f"X has {n_distinct} distinct samples, fewer than n_components={n_components}: "
+            f"{found}, fewer than n_components={n_components}: "
             "several components will have the same samples. Decrease n_components."
         )
     if n_distinct >= needed:
@@ -212,12 +213,15 @@ def _too_few(
         for other in STRUCTURES.values()
         if other.minimum_rows(n_components, n_features) <= n_distinct
     ][-_SUGGESTED:]
-    remedy = f"Use covariance_type {' or '.join(able)}, or decrease" if able else "Decrease"
+    remedies = [f"use covariance_type {' or '.join(able)}"] if able else []
+    if n_components > 1:
+        remedies.append("decrease n_components")
+    remedy = " or ".join(remedies) or "give more samples"
     return (
-        f"X has {n_distinct} distinct samples, but covariance_type={structure.name!r} with "
+        f"{found}, but covariance_type={structure.name!r} with "
         f"n_components={n_components} needs {needed} in {n_features} features for covariances "
-        f"determined by the data. In some directions reg_covar is the only variance. {remedy} "
-        "n_components."
+        "determined by the data. In some directions reg_covar is the only variance: "
+        f"{remedy}."
     )
 
 

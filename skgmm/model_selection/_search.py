@@ -25,6 +25,7 @@ from skgmm._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
     MissingValuesMixin,
+    NestedParametersMixin,
     StrOptions,
     fit_context,
     options_of,
@@ -47,6 +48,7 @@ class GaussianMixtureSearch(
     AnswersAsTheBest,
     SearchSummary,
     MissingValuesMixin,
+    NestedParametersMixin,
     VersionedPickleMixin,
     DensityMixin,
     BaseEstimator,
@@ -166,6 +168,8 @@ class GaussianMixtureSearch(
         results_: dict[str, Array]
         n_features_in_: int
         feature_names_in_: Array
+
+    _nested: ClassVar = {"noise": "UniformNoise()", "prior": "ConjugatePrior()"}
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), "array-like"],

@@ -34,6 +34,8 @@ class Columns:
             features = _found(self.fitted, names, "--predict")
         else:
             features = list(range(len(names)))
+        if self.features is not None and self.weights in self.features:
+            raise ValueError(f"--columns: {self.weights!r} is the column of --weights")
         features = [j for j in features if j not in weights]
         if not features:
             raise ValueError("there is no column left to fit")

@@ -68,6 +68,8 @@ def read_table(data: Input, form: Format, choose: Choice = all_columns) -> Table
         Naming what is no number, or no file of a format that is known.
     """
     start = data.start
+    if start.startswith((_NUMPY, _PARQUET)):
+        _check_no_text(form, data.name)
     if start.startswith(_NUMPY):
         with _complete(data, ".npy file of numbers", ValueError, EOFError):
             array = np.load(io.BytesIO(data.content), allow_pickle=False)
@@ -83,6 +85,16 @@ def read_table(data: Input, form: Format, choose: Choice = all_columns) -> Table
     if fast is not None:
         return Table(*fast)
     return Table(*read_csv(decode(data), data.name, *form, choose))
+
+
+def _check_no_text(form: Format, source: str) -> None:
+    """Raise ValueError for options that say how text is written."""
+    given, default = form._asdict(), Format()._asdict()
+    given_options = [
+        f"--{name}" for name in ("sep", "decimal", "header") if given[name] != default[name]
+    ]
+    if given_options:
+        raise ValueError(f"{source} is no CSV text: leave out {' and '.join(given_options)}")
 
 
 @contextmanager

@@ -102,12 +102,24 @@ def _is_unknown(y: Array, missing: Array, unlabeled: Any) -> Array:
     if unlabeled is None:
         return missing
     comparable = y.dtype.kind in "biuf" and isinstance(unlabeled, Number)
-    return np.asarray((y if comparable else y.astype(object)) == unlabeled, dtype=bool)
+    unknown = np.asarray((y if comparable else y.astype(object)) == unlabeled, dtype=bool)
+    if not unknown.any() and (y.astype(str) == str(unlabeled)).any():
+        raise ValueError(
+            f"unlabeled={unlabeled!r} is no value of y, but {str(unlabeled)!r} in another type "
+            f"is: y has {y.dtype}. Give unlabeled in the type of y."
+        )
+    return unknown
 
 
 def check_priors(priors: ArrayLike, n_classes: int) -> Array:
     """Given priors (C,), scaled to sum 1, as LinearDiscriminantAnalysis takes them."""
-    array = np.asarray(priors, dtype=np.float64)
+    try:
+        array = np.asarray(priors, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"priors should be numbers, one for each of the {n_classes} classes in the order of "
+            f"classes_, but got {priors!r}"
+        ) from error
     if array.shape != (n_classes,):
         raise ValueError(
             f"priors should have a number for each of the {n_classes} classes, in the order of "

@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgmm._applications.supervised.by_class import check_enough, combined, fit_all, fit_each
 from skgmm._applications.supervised.classes import Classes, check_priors
-from skgmm._applications.supervised.mixture_parameter import MixtureParameterMixin
 from skgmm._applications.supervised.partly_labelled import PartlyLabelled
 from skgmm._applications.supervised.samples import (
     AnyMixture,
@@ -26,7 +25,13 @@ from skgmm._inference.export.json import JSONMixin
 from skgmm._inference.representation import RepresentationMixin
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
-from skgmm._sklearn_compat import MissingValuesMixin, NamedParametersMixin, fit_context, options_of
+from skgmm._sklearn_compat import (
+    MissingValuesMixin,
+    NamedParametersMixin,
+    NestedParametersMixin,
+    fit_context,
+    options_of,
+)
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.model_selection import GaussianMixtureSearch
@@ -40,7 +45,7 @@ class GaussianMixtureClassifier(
     MissingValuesMixin,
     VersionedPickleMixin,
     NamedParametersMixin,
-    MixtureParameterMixin,
+    NestedParametersMixin,
     ClassifierMixin,
     BaseEstimator,
 ):
@@ -122,7 +127,7 @@ class GaussianMixtureClassifier(
         n_features_in_: int
         feature_names_in_: Array
 
-    _none_is = "GaussianMixtureEM()"
+    _nested: ClassVar = {"mixture": "GaussianMixtureEM()"}
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "mixture": [GaussianMixtureEM, GaussianMixtureSearch, None],

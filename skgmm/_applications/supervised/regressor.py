@@ -12,7 +12,6 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skgmm._applications.supervised.mixture_parameter import MixtureParameterMixin
 from skgmm._applications.supervised.samples import (
     AnyMixture,
     best_of,
@@ -36,7 +35,12 @@ from skgmm._kernels import numbering_lost_rows
 from skgmm._linalg import Array
 from skgmm._mixture import GaussianMixtureEM
 from skgmm._rows.missing import check_features_observed
-from skgmm._sklearn_compat import MissingValuesMixin, NamedParametersMixin, fit_context
+from skgmm._sklearn_compat import (
+    MissingValuesMixin,
+    NamedParametersMixin,
+    NestedParametersMixin,
+    fit_context,
+)
 from skgmm._threads import single_threaded_blas
 from skgmm._version import VersionedPickleMixin
 from skgmm.model_selection import GaussianMixtureSearch
@@ -58,7 +62,7 @@ class GaussianMixtureRegressor(
     MissingValuesMixin,
     VersionedPickleMixin,
     NamedParametersMixin,
-    MixtureParameterMixin,
+    NestedParametersMixin,
     MultiOutputMixin,
     RegressorMixin,
     BaseEstimator,
@@ -116,7 +120,7 @@ class GaussianMixtureRegressor(
         n_features_in_: int
         feature_names_in_: Array
 
-    _none_is = 'GaussianMixtureEM(prior="auto")'
+    _nested: ClassVar = {"mixture": 'GaussianMixtureEM(prior="auto")'}
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "mixture": [GaussianMixtureEM, GaussianMixtureSearch, None],
