@@ -13,6 +13,7 @@ from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
 from skgmm._rows.sample import StartSample, rows_of_moves
+from skgmm._starts.budget import Budget
 from skgmm._starts.leave_one_out import (
     EStep,
     Proposal,
@@ -351,3 +352,32 @@ def test_an_optimum_that_lost_a_component_does_not_replace_one_with_a_small_comp
     X[rng.randint(n_samples)] *= 100.0
     mixture = GaussianMixtureEM(n_components, covariance_type="EEV", random_state=0).fit(X)
     assert mixture.weights_.min() > 0.01
+
+
+def test_a_trial_may_take_the_budget_once_more():
+    objective = problem_of(np.random.default_rng(0).normal(size=(500, 45)), "full")
+    budget = Budget(1e10)
+    whole = budget.iterations_left(objective, 3)
+    assert whole > 20
+    budget.spend_iterations(objective, 3, whole // 2)
+    assert abs(budget.iterations_left(objective, 3) - (whole - whole // 2)) <= 1
+    budget.spend(1e10)
+    assert budget.iterations_left(objective, 3) == 0
+    budget.increase(1e10)
+    assert budget.iterations_left(objective, 3) >= whole // 2
+
+
+def test_other_starts_do_not_take_many_times_the_budget(monkeypatch):
+    """One trial from a poor start was continued for 60 iterations, at twenty times their number in
+    the fit.
+    """
+    rng = np.random.default_rng(2)
+    centres = 3.0 * rng.normal(size=(4, 60))
+    X = centres[rng.integers(4, size=3000)] + rng.normal(size=(3000, 60))
+    evaluations = []
+    evaluate = Objective.evaluate
+    monkeypatch.setattr(
+        Objective, "evaluate", lambda self, *rest: evaluations.append(1) or evaluate(self, *rest)
+    )
+    GaussianMixtureEM(4, random_state=0).fit(X)
+    assert len(evaluations) < 80

@@ -55,6 +55,9 @@ class Budget:
 
     left: float
 
+    def __post_init__(self) -> None:
+        self._given = self.left
+
     @classmethod
     def after(cls, objective: Objective, result: EMResult, n_raced: int) -> Budget:
         """The budget after a fit whose race took `n_raced` evaluations of its candidates."""
@@ -69,6 +72,11 @@ class Budget:
         constant = PATIENCE if result.collapsed or result.empty else 0.0
         return cls(_CONSTANT + constant + of_start * start_work + of_em * em_work)
 
+    def increase(self, work: float) -> None:
+        """Allow more work."""
+        self.left += work
+        self._given += work
+
     def spend(self, work: float) -> None:
         """Subtract work that was done."""
         self.left -= work
@@ -81,6 +89,11 @@ class Budget:
     def exhausted(self) -> bool:
         """Whether nothing is left."""
         return self.left <= 0
+
+    def iterations_left(self, objective: Objective, n_components: int) -> int:
+        """Iterations of EM until a trial that began within the budget takes all of it once more."""
+        work = _work_of_iterations(objective, n_components, 1)
+        return max(0, int((self.left + self._given) / work))
 
 
 def work_of_passes(

@@ -196,5 +196,5 @@ class LeftOutClusters:
         """Whether so much is within the budget, which is increased if no clusters were found."""
         if self.budget.left <= work and not (self._found or self._patient):
             self._patient = True
-            self.budget.left += PATIENCE
+            self.budget.increase(PATIENCE)
         return self.budget.left > work

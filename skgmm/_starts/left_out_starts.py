@@ -62,7 +62,7 @@ class LeftOutStarts:
         self._settled |= proposal.stable or proposal.parameters is not None
         if self._unreliable and not (self._settled or self.patient):
             self.patient = True
-            self.budget.left += PATIENCE
+            self.budget.increase(PATIENCE)
         return proposal
 
     def improved(self, start: Start) -> Start:

@@ -131,7 +131,7 @@ class MoveSearch:
         self.classifies = preferring and classifies(self.completed, K)
         self.noise = np.sqrt(0.5 * d / n) if self.optima.used else 0.0
         if self._patient:
-            budget.left += PATIENCE
+            budget.increase(PATIENCE)
 
     @property
     def _patient(self) -> bool:
@@ -333,8 +333,12 @@ class MoveSearch:
         trials = self._trials(starts)
         going: list[int] = list(range(len(starts)))
         for most in _PATIENT if self._patient else STAGES:
-            self._go_on(trials, going, most)
+            affordable = self.budget.iterations_left(self.objective, self.n_components)
+            done = int(trials.n_evaluations[going].max(initial=0))
+            self._go_on(trials, going, min(most, done + 1 + affordable // max(1, len(going))))
             going = [i for i in going if self._may_beat(trials, i, here)]
+            if not affordable:
+                break
         ends = [trials.result(i) for i in going]
         return min(
             (end for end in ends if self._beats(end, here)), key=lambda end: end.rank, default=None
