@@ -484,8 +484,7 @@ default='auto'
             with single_threaded_blas(), replacing(self) as working:
                 rng = random_stream(working.random_state)
                 rows = rows_to_fit(working, X, sample_weight, rng, labels)
-                names = getattr(working, "feature_names_in_", None)
-                rows = with_errors(rows, error_covariance, names)
+                rows = with_errors(working, rows, error_covariance)
                 rows = beside_noise(rows, noise_of(working.noise))
                 for name in _OPTIONAL:  # of an earlier fit
                     working.__dict__.pop(name, None)

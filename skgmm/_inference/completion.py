@@ -42,7 +42,7 @@ class CompletionMixin(FittedMixture):
         """
         check_is_fitted(self)
         array = complete_or_not(self, X)
-        errors = check_errors(error_covariance, array, getattr(self, "feature_names_in_", None))
+        errors = check_errors(error_covariance, array, self)
         filled = imputed(array, self._parameters())
         return filled if errors is None else denoised(array, errors, filled, self._parameters())
 

@@ -108,5 +108,4 @@ class FittedMixture(MissingValuesMixin):
         """The validated samples."""
         check_is_fitted(self)
         rows = rows_to_ask_about(self, X, sample_weight, len(self.means_))
-        names = getattr(self, "feature_names_in_", None)
-        return beside(with_errors(rows, error_covariance, names), self._background())
+        return beside(with_errors(self, rows, error_covariance), self._background())

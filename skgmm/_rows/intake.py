@@ -90,23 +90,25 @@ def labelled(rows: RowsInMemory, labels: ArrayLike | None, n_components: int) ->
 
 @overload
 def with_errors(
-    rows: RowsInMemory, error_covariance: ArrayLike | None, names: Array | None
+    estimator: BaseEstimator, rows: RowsInMemory, error_covariance: ArrayLike | None
 ) -> RowsInMemory: ...
 
 
 @overload
-def with_errors(rows: Rows, error_covariance: ArrayLike | None, names: Array | None) -> Rows: ...
+def with_errors(
+    estimator: BaseEstimator, rows: Rows, error_covariance: ArrayLike | None
+) -> Rows: ...
 
 
-def with_errors(rows: Rows, error_covariance: ArrayLike | None, names: Array | None) -> Rows:
-    """The samples with measurement errors, if there are any; `names` are those of the features."""
+def with_errors(estimator: BaseEstimator, rows: Rows, error_covariance: ArrayLike | None) -> Rows:
+    """The samples with measurement errors, if there are any."""
     if error_covariance is None:
         return rows
     if not isinstance(rows, RowsInMemory):
         raise ValueError(
             "error_covariance is not supported with RowBlocks or Dask yet: give X in memory"
         )
-    errors = check_errors(error_covariance, rows.X, names)
+    errors = check_errors(error_covariance, rows.X, estimator)
     return rows if errors is None else GroupedRows.knowing(rows, errors=errors)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -33,14 +35,15 @@ def shared_errors(errors: Array, least: int) -> list[Array]:
 
 
 def check_errors(
-    error_covariance: ArrayLike | None, X: Array, names: Array | None = None
+    error_covariance: ArrayLike | None, X: Array, estimator: Any = None
 ) -> Array | None:
     """Error variances (n, d) or covariances (n, d, d), 0 where X is missing; None if all are 0.
 
-    `names` are those of the features, which a data frame must have too.
+    A data frame must have the names of the features that the estimator knows, if there is one.
     """
     if error_covariance is None:
         return None
+    names = getattr(estimator, "feature_names_in_", None)
     own = get_feature_names(error_covariance)
     if names is not None and own is not None and not np.array_equal(own, names):
         raise ValueError(

@@ -18,7 +18,8 @@ from skgmm._rows.e_step import Part, WholePart, partition_in_memory
 # The least part of a feature's variance that the features before it leave.
 _COLLINEAR = 1e-6
 
-# The most deviations that the mean of a feature may be from 0: its rounding is that of the scatter.
+# The mean of a feature may be so many standard deviations from 0: the farther, the more digits
+# differences of means lose.
 _NEAR = 1e3
 
 # What is taken from a sum of squares leaves at least this part of it; and the largest relative
@@ -39,20 +40,19 @@ def whole_scatter(part: Part) -> Array | None:
         return None
     together, none = np.zeros(n, dtype=np.int64), np.zeros(d)
     whole = partition_in_memory(part, together, 1, Scatter.POOLED, none)
-    variances = whole.scatter.diagonal()
-    if not (variances > 0).all():
+    squares = whole.scatter.diagonal()
+    if not (squares > 0).all():
         return None
-    deviations = np.sqrt(variances / whole.total_weight)
-    if (np.abs(whole.mean[0]) > _NEAR * deviations).any():
+    units = np.sqrt(squares)
+    if (np.abs(whole.mean[0]) * np.sqrt(whole.total_weight) > _NEAR * units).any():
         return None
-    deviations = np.sqrt(variances)
     try:
-        root = np.linalg.cholesky(whole.scatter / deviations / deviations[:, None])
+        root = np.linalg.cholesky(whole.scatter / units / units[:, None])
     except np.linalg.LinAlgError:
         return None
     if root.diagonal().min() ** 2 < _COLLINEAR:
         return None
-    upper = root.T * deviations
+    upper = root.T * units
     return np.concatenate([whole.mass, whole.mean[0], whole.scatter.ravel(), upper.ravel()])
 
 

@@ -52,8 +52,9 @@ def needed_for_orientation(structure: Structure, n_components: int, n_features: 
 
     Each component's mean takes one of them.
     """
-    shares = _code_of(structure)[2] == "E" and n_features > 1
-    return n_components + n_features + _ORIENTATION if shares else 0
+    if _code_of(structure)[2] != "E" or n_features == 1:
+        return 0
+    return n_components + n_features + _ORIENTATION
 
 
 def _code_of(structure: Structure) -> str:

@@ -169,7 +169,7 @@ class GaussianMixtureSearch(
         n_features_in_: int
         feature_names_in_: Array
 
-    _nested: ClassVar = {"noise": "UniformNoise()", "prior": "ConjugatePrior()"}
+    _nested = GaussianMixtureEM._nested
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), "array-like"],
@@ -319,8 +319,7 @@ class GaussianMixtureSearch(
         K, size = min(sizes_of(self.n_components)), self.max_samples or SAMPLES_OUT_OF_CORE
         key = partial(sample_key, rng)
         rows = rows_and_sample(self, X, sample_weight, labels, K, size, key)
-        names = getattr(self, "feature_names_in_", None)
-        return beside_noise(with_errors(rows, error_covariance, names), noise_of(self.noise))
+        return beside_noise(with_errors(self, rows, error_covariance), noise_of(self.noise))
 
     def _folds(self) -> Any:
         """The splitter, if the criterion is cross-validated."""

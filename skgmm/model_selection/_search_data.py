@@ -23,11 +23,7 @@ from skgmm._rows.sample import rows_of_race
 from skgmm._rows.seeds import seeded
 from skgmm._starts.race import thinned
 from skgmm.covariance import STRUCTURES, Structure
-from skgmm.model_selection._admissible import (
-    InadmissibleError,
-    too_few,
-    unsupported,
-)
+from skgmm.model_selection._admissible import InadmissibleError, too_few, unsupported
 from skgmm.model_selection._candidates import Groups, grouped
 
 

@@ -100,9 +100,9 @@ def parameter_uncertainty(
     ------
     ValueError
         If the input is invalid; if the mixture was fitted with labels; with 'information' if the
-        mixture is not at a maximum of the
-        log-likelihood of X with these weights and errors, or if the weight of its noise is 0, where
-        the information is not defined; with 'bootstrap' if fewer than two fits succeed.
+        mixture is not at a maximum of the log-likelihood of X with these weights and errors, or if
+        the weight of its noise is 0, where the information is not defined; with 'bootstrap' if
+        fewer than two fits succeed.
     TypeError
         If `mixture` is not a mixture; with 'bootstrap' if X is not in memory.
 

@@ -144,14 +144,15 @@ def _half_squares(graph: Graph, parameters: MixtureParameters, X: str) -> tuple[
     high, low = _two_parts(parameters.means * units, graph.dtype)
     scaled = graph.add("Mul", X, graph.constant(units))
     scaled = graph.add("Clip", scaled, graph.constant(-largest), graph.constant(largest))
-    from_centre = graph.add("Sub", scaled, graph.constant(high.mean(axis=0, dtype=np.float64)))
+    centre = high.mean(axis=0, dtype=np.float64).astype(graph.dtype)
+    from_centre = graph.add("Sub", scaled, graph.constant(centre))
     distances = graph.add("Mul", graph.add("Abs", from_centre), 2.0**-_FAR)
     scale = graph.add("Max", graph.sum(distances, axis=1, keepdims=1), 1.0)
     compared = None
     factors = parameters.covariance.kernel_factors
     if (factors == factors[0]).all():  # one for all, or equal ones
-        centre = high.mean(axis=0, dtype=np.float64).astype(graph.dtype)
-        compared = _linear_parts(graph, parameters, units, centre, scaled, scale)
+        apart = parameters.means - centre / units
+        compared = _linear_parts(graph, parameters, units, apart, from_centre, scale)
     centred = graph.add("Sub", scaled, graph.constant(high[:, None, :]))  # (K, n, d)
     if low.any():
         centred = graph.add("Sub", centred, graph.constant(low[:, None, :]))
@@ -173,17 +174,22 @@ def _half_squares(graph: Graph, parameters: MixtureParameters, X: str) -> tuple[
 
 
 def _linear_parts(
-    graph: Graph, parameters: MixtureParameters, units: Array, centre: Array, X: str, scale: str
+    graph: Graph,
+    parameters: MixtureParameters,
+    units: Array,
+    apart: Array,
+    from_centre: str,
+    scale: str,
 ) -> str:
     """Half the squared distances (n, K), over the square of the scale, less that from the centre.
 
-    With one covariance for all these are linear in X (n, d), which is in units, as the centre is.
+    With one covariance for all these are linear in X less the centre (n, d), which is in units; the
+    means less the centre `apart` (K, d) are not.
     """
-    apart, covariance = parameters.means - centre / units, parameters.covariance
+    covariance = parameters.covariance
     white, factor = (covariance.whiten(rows, 0) for rows in (apart, np.eye(len(units))))
     slopes, halves = factor @ white.T / units[:, None], 0.5 * (white**2).sum(axis=1)
-    from_centre = graph.add("Div", graph.add("Sub", X, graph.constant(centre)), scale)
-    linear = graph.add("MatMul", from_centre, graph.constant(-slopes))
+    linear = graph.add("MatMul", graph.add("Div", from_centre, scale), graph.constant(-slopes))
     constant = graph.add("Div", graph.constant(halves), scale)
     return graph.add("Div", graph.add("Add", linear, constant), scale)
 
