@@ -82,7 +82,9 @@ class GaussianMixtureEM(
         absolute. 'auto' is 1e-10 of each feature's variance (of a robust variance if distant values
         increase it), so that units do not matter. For features that take at most 20 values, such as
         dummies and counts, it is a twelfth of the squared step between values, the variance of the
-        cell that a recorded value stands for.
+        cell that a recorded value stands for. If a tenth of the samples or more share a value, such
+        as zeros of an amount or an end of a scale, it is a third of the variance of the samples
+        next to it.
     max_iter : int, default=1000
         Maximum number of evaluations per start (EM iterations and quasi-Newton steps); 0 returns
         the initial parameters.
@@ -94,11 +96,12 @@ class GaussianMixtureEM(
         Whether a fit that has nearly converged looks for a better optimum by split-and-merge moves
         (many at once) and, with few samples for the dimension, leave-one-out responsibilities, and
         continues from whatever increases the objective. With 12 components or more, those that are
-        misplaced are moved before the iterations. With fewer than three samples per parameter, a
-        more compact optimum is kept if left-out samples are about as probable; with full
-        covariances and fewer than three samples per component and feature (or ten, and fewer than
-        0.45 per parameter), the optimum under which left-out samples are most probable. This
-        usually costs at most twice as much as the rest of the fit, and some ms.
+        misplaced are moved before the iterations. With fewer than three samples per parameter (or
+        20, beside features of few values), a more compact optimum is kept if left-out samples are
+        about as probable; with full covariances and fewer than three samples per component and
+        feature (or ten, and fewer than 0.45 per parameter), the optimum under which left-out
+        samples are most probable. This usually costs at most twice as much as the rest of the fit,
+        and some ms.
         With a user-supplied start, only empty or duplicate components are moved.
     n_init : int, default=1
         Number of starts; the best result is kept. Ignored if initial parameters are given.

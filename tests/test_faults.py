@@ -297,7 +297,7 @@ def test_degenerate_component_of_many_samples_is_named():
     with pytest.warns(
         ConvergenceWarning, match=r"Components \[\d\] are degenerate \(effective numbers"
     ):
-        mixture = GaussianMixtureEM(2, random_state=0).fit(X)
+        mixture = GaussianMixtureEM(2, reg_covar=1e-9, random_state=0).fit(X)
     assert mixture.status_.endswith("] degenerate")
     assert mixture.converged_
 
@@ -307,9 +307,9 @@ def test_whether_a_component_has_many_rows_does_not_depend_on_the_unit_of_weight
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.normal(size=400), np.where(rng.random(400) < 0.4, 0, 1)])
     X[:, 1] *= rng.gamma(2, size=400)
+    mixture = GaussianMixtureEM(2, reg_covar=1e-9, random_state=0)
     statuses = {
-        GaussianMixtureEM(2, random_state=0).fit(X, sample_weight=np.full(400, weight)).status_
-        for weight in (1.0, 1 / 400)
+        mixture.fit(X, sample_weight=np.full(400, weight)).status_ for weight in (1.0, 1 / 400)
     }
     assert len(statuses) == 1
     assert statuses.pop().endswith("] degenerate")

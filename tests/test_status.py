@@ -91,7 +91,7 @@ def test_degenerate_component_of_a_stream_is_named_and_has_no_score():
     rng = np.random.default_rng(0)
     X = np.r_[rng.normal(size=(500, 2)), np.column_stack([np.full(500, 9.0), rng.normal(size=500)])]
     rng.shuffle(X)
-    stream = GaussianMixtureEM(2, warm_up=200, random_state=0)
+    stream = GaussianMixtureEM(2, warm_up=200, reg_covar=1e-9, random_state=0)
     with pytest.warns(ConvergenceWarning, match=r"Components \[\d\] are degenerate"):
         stream.partial_fit(X)
     assert "degenerate" in stream.status_

@@ -36,9 +36,9 @@ def cancer():
     return StandardScaler().fit_transform(data.data), data.target
 
 
-def problem_of(X, covariance_type):
+def problem_of(X, covariance_type, cells=0.0):
     floor = np.full(X.shape[1], 1e-9)
-    return Objective(InMemoryRows(X), find_structure(covariance_type), floor)
+    return Objective(InMemoryRows(X), find_structure(covariance_type), floor + cells, cells)
 
 
 def optimum_of(objective, labels):
@@ -154,21 +154,29 @@ def test_compactness_does_not_depend_on_units(covariance_type):
     assert differences[0] == pytest.approx(differences[1], abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["zero-inflated", "dummy"])
-def test_a_pile_of_samples_does_not_make_components_compact(kind):
-    """The trace of a partition at the pile is no smaller than without the feature."""
+def test_a_feature_of_cells_does_not_make_components_compact():
+    """The trace of a partition at a pile is no smaller than without the feature."""
     X, _ = two_and_two(200, 3.0)
     rng = np.random.default_rng(1)
     at_pile = rng.random(200) < 0.8
-    column = np.where(at_pile, 0.0, 1.0 if kind == "dummy" else rng.exponential(5.0, 200))
+    amounts = np.where(at_pile, 0.0, rng.exponential(5.0, 200))
     traces = []
-    for columns in (X, np.c_[X, column]):
-        objective = problem_of(columns, "full")
+    for columns, cells in ((X, np.zeros(2)), (np.c_[X, amounts], np.array([0.0, 0.0, 1.0]))):
+        objective = problem_of(columns, "full", cells)
         moments = objective.rows.partition_moments(
             at_pile.astype(np.int64), 2, objective.structure.scatter, np.zeros(columns.shape[1])
         )
         traces.append(Compactness(objective).log_trace(moments))
     assert traces[0] == pytest.approx(traces[1], abs=1e-9)
+
+
+def test_more_may_be_noise_where_values_stand_for_cells():
+    """Beyond three samples per parameter, and up to twenty."""
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    smooth = problem_of(X, "full")
+    coarse = problem_of(X, "full", np.array([0.1, 0.0]))
+    assert 0 < tolerated_errors(smooth, 2) < 1 < tolerated_errors(coarse, 2)
+    assert tolerated_errors(coarse, 1) == 0.0  # 100 samples for 5 parameters
 
 
 def test_faults_are_no_advantage():

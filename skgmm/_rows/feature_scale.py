@@ -1,10 +1,15 @@
-"""The scale of each feature, and the step of features that take few values.
+"""The scale of each feature, and the step of features that take few values or have a pile at one.
 
 `reg_covar="auto"` is made of both. The scale must not be that of a few far values, such as fill
 values of 1e20, so it is taken from quantiles. A value that was recorded with step s stands for the
 cell of width s around it, whose variance is s^2 / 12 (Sheppard 1898): no component can be narrower
 than that. Adding it is dequantisation (Theis, van den Oord & Bethge 2016): the objective is then a
 lower bound on the log-probability of the recorded cells, up to the constant sum of log s.
+
+A value that many samples share beside others that hardly any do (zeros of an amount, the ends of a
+scale, a fill value) stands for a cell too: a component of such samples alone would be infinitely
+narrow. The cell is two standard deviations of the samples next to it wide, so that no pile is much
+denser than its neighbours.
 
 What a feature's scale and step are is computed in `_kernels/passes/feature_scale.cpp`.
 """
@@ -30,7 +35,7 @@ class FeatureScale(NamedTuple):
     """Variances of the features, robust to far values, and steps, 0 where there is none."""
 
     variances: Array  # (d,), 0 for a constant feature
-    steps: Array  # (d,)
+    steps: Array  # (d,) widths of the cells that values of coarse features, and piles, stand for
 
     @classmethod
     def of(cls, samples: Array, weights: Array) -> FeatureScale:
@@ -66,7 +71,7 @@ class FeatureScale(NamedTuple):
         return RELATIVE_VARIANCE * np.ldexp(np.round(significand * 2.0**24), exponent - 24)
 
     def cells_above(self, least: Array) -> Array:
-        """Variances within the cells that the values of coarse features stand for, (d,).
+        """Variances within the cells that the values of features stand for, (d,).
 
         0 where they are no more than `least` (d,).
         """

@@ -6,24 +6,19 @@ of hardly any variance counts as much as all others, and with few samples such v
 imprecise. The trace, with features scaled to variance 1, is what k-means minimises: it depends on
 the directions in which clusters are far apart. Neither depends on units.
 
-In the trace a feature does not count if many samples share one of its values (dummies, one-hot,
-counts, zeros of a measurement that has many): a component of that value has no variance there, and
-would seem compact for it.
+In the trace a feature does not count if its values stand for cells (dummies, one-hot, counts, zeros
+of a measurement that has many): a component of one value has no variance there, and would seem
+compact for it.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from skgmm._linalg import Array
 from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
 from skgmm._starts.candidates import within_volume
-
-# A value is a pile if this fraction of the samples share it, and so many times as many as any other
-# value.
-_FRACTION, _TIMES = 0.1, 3.0
 
 
 class Compactness:
@@ -41,7 +36,7 @@ class Compactness:
         moments = rows.overall_moments(Scatter.DIAGONAL)
         variances = moments.scatter[0] / moments.total_weight
         varying = variances > 0
-        smooth = varying & (objective.cells == 0) & ~_piled(rows)
+        smooth = varying & (objective.cells == 0)
         self._counted = np.flatnonzero(smooth if smooth.any() else varying)
         self._variances = variances[self._counted]
 
@@ -55,22 +50,3 @@ class Compactness:
         within = diagonals.sum(axis=0)[self._counted] / moments.total_weight / self._variances
         d = len(within)
         return d * float(np.log(max(within.mean(), np.finfo(float).tiny))) if d else 0.0
-
-
-def _piled(rows: InMemoryRows) -> Array:
-    """Which features have a value that many samples share, bool (d,)."""
-    heaviest = np.cumsum(np.sort(rows.weights)[::-1])
-    # The heaviest samples of a pile are no fewer; most features have no value so often.
-    least = np.searchsorted(heaviest, 0.999 * _FRACTION * heaviest[-1])
-    ordered = np.sort(rows.X, axis=0)
-    piled = (ordered[least:] == ordered[: len(ordered) - least]).any(axis=0)
-    for j in np.flatnonzero(piled):
-        piled[j] = _is_pile(rows.X[:, j], rows.weights)
-    return np.asarray(piled)
-
-
-def _is_pile(column: Array, weights: Array) -> bool:
-    _, value = np.unique(column, return_inverse=True)
-    fractions = np.sort(np.bincount(value, weights))[::-1] / weights.sum()
-    rest = fractions[1] if len(fractions) > 1 else 0.0
-    return bool(fractions[0] >= max(_FRACTION, _TIMES * rest))

@@ -10,7 +10,9 @@ error, as of Breiman et al. (1984), would be too few: a sample that is left out 
 the optimum, so that the one that was searched for longest looks better than it is. Compactness does
 not depend on units, and outliers or the tail of a skewed feature add little to it as a component of
 their own. With more samples the likelihood is more to be trusted, and only optima within a fraction
-of the standard error are compared, until it alone decides.
+of the standard error are compared, until it alone decides; but where values of a feature stand for
+cells (dummies, counts, zeros of an amount) no mixture describes the samples well, and three
+standard errors remain.
 
 References
 ----------
@@ -34,7 +36,8 @@ from skgmm._starts.leave_one_out import left_out_log_densities, shrinks
 from skgmm._threads import cached_property
 
 # With fewer samples than this per parameter an optimum may be preferred within so many standard
-# errors, and with fewer than that within a fraction of one.
+# errors, and with fewer than that within a fraction of one, or within as many if features are
+# coarse.
 _FEW, _SOME = 3.0, 20.0
 _ERRORS, _FRACTION = 3.0, 0.3
 
@@ -118,9 +121,10 @@ def tolerated_errors(objective: Objective, n_components: int) -> float:
     if rows.labelled or rows.background is not None:
         return 0.0
     n_free = n_parameters(objective.structure, n_components, rows.n_features)
-    if rows.n_counted < _FEW * n_free:
-        return _ERRORS
-    return _FRACTION if rows.n_counted < _SOME * n_free else 0.0
+    if rows.n_counted >= _SOME * n_free:
+        return 0.0
+    few = rows.n_counted < _FEW * n_free or np.any(objective.cells)
+    return _ERRORS if few else _FRACTION
 
 
 def classifies(objective: Objective, n_components: int) -> bool:

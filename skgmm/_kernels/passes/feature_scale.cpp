@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "passes/passes.hpp"
+#include "passes/piles.hpp"
 
 namespace skgmm {
 
@@ -46,8 +47,7 @@ double robust_variance(const double* values, const double* weights, int64_t n) {
     double shift = 0.0, squares = 0.0;
     for (int64_t i = 0; i < n; ++i) shift += weights[i] * (values[i] - origin);
     const double mean = origin + shift / total;
-    for (int64_t i = 0; i < n; ++i)
-        squares += weights[i] * (values[i] - mean) * (values[i] - mean);
+    for (int64_t i = 0; i < n; ++i) squares += weights[i] * (values[i] - mean) * (values[i] - mean);
     for (const auto& [tail, width] : quantiles) {
         const double apart = values[place_of(ranks, 1.0 - tail)] - values[place_of(ranks, tail)];
         if (apart > 0.0) return std::min(squares / total, normal_variance(apart, width));
@@ -143,7 +143,8 @@ FeatureScale feature_scale(double* values, const EqualWeights& weights, double n
                          value_at(weights.low, values, n, few, room.data());
     const double variance =
         std::min(squares / double(n), normal_variance(apart, quantiles[0].width));
-    if (apart > 0.0 && few.certainly_fine(n, std::sqrt(variance))) return {variance, 0.0};
+    if (apart > 0.0 && few.certainly_fine(n, std::sqrt(variance)) && !may_have_pile(values, n))
+        return {variance, 0.0};
     std::sort(values, values + n);
     std::fill(room.begin(), room.end(), weights.weight);
     return feature_scale(values, room.data(), n, n_samples);
@@ -152,8 +153,12 @@ FeatureScale feature_scale(double* values, const EqualWeights& weights, double n
 FeatureScale feature_scale(const double* values, const double* weights, int64_t n,
                            double n_samples) {
     if (is_constant(values[0], values[n - 1])) return {0.0, 0.0};
-    const double variance = robust_variance(values, weights, n);
-    return {variance, step_of(values, n, std::sqrt(variance), n_samples)};
+    double variance = robust_variance(values, weights, n);
+    // Weights are numbers of samples only where more samples than values count.
+    const double width = width_of_piles(values, n_samples > double(n) ? weights : nullptr, n);
+    // A pile may be far from all others.
+    if (width > 0.0) variance = std::min(variance, width * width);
+    return {variance, std::max(width, step_of(values, n, std::sqrt(variance), n_samples))};
 }
 
 }  // namespace skgmm

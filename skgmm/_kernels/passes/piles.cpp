@@ -1,0 +1,134 @@
+#include "passes/piles.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <vector>
+
+namespace skgmm {
+
+using std::int64_t;
+
+namespace {
+
+// A pile is this fraction of the samples, so many times as many as at any value that is none, and
+// no fewer than this. There may be two: at both ends of a scale.
+constexpr double least_fraction = 0.1, least_times = 3.0, fewest = 5.0;
+constexpr int64_t most_piles = 2;
+
+// A pile stands for values spread over so many standard deviations of the samples next to it. With
+// 1 to 3 of them known groups are found about equally often; with those of all samples less often.
+constexpr double deviations = 2.0;
+
+// The quartiles of a normal distribution are so many standard deviations apart.
+constexpr double quartiles_apart = 1.34898;
+
+// Equal values, from the first to before the last.
+struct Run {
+    int64_t first, last;
+    double count;
+};
+
+// Sorted values and the number of samples at each.
+class Counted {
+public:
+    Counted(const double* sorted, const double* counts, int64_t n) : values(sorted), sums(n + 1) {
+        for (int64_t i = 0; i < n; ++i) sums[i + 1] = sums[i] + (counts ? counts[i] : 1.0);
+        int64_t first = 0;
+        for (int64_t i = 1; i <= n; ++i) {
+            if (i < n && values[i] == values[first]) continue;
+            add({first, i, sums[i] - sums[first]});
+            first = i;
+        }
+        while (n_piles > 0 && !is_pile(n_piles - 1)) --n_piles;
+        others = sums.back();
+        for (int64_t i = 0; i < n_piles; ++i) others -= largest[i].count;
+    }
+
+    double width() const {
+        double narrowest = 0.0;
+        for (int64_t i = 0; i < n_piles; ++i) {
+            const double width = deviations * deviation_beside(largest[i]);
+            if (width > 0.0 && (narrowest == 0.0 || width < narrowest)) narrowest = width;
+        }
+        return narrowest;
+    }
+
+private:
+    // The run among the largest, in order.
+    void add(Run run) {
+        for (Run& one : largest)
+            if (run.count > one.count) std::swap(run, one);
+    }
+
+    // Whether so many samples have the value that it, and those of more samples, are piles.
+    bool is_pile(int64_t i) const {
+        const double least = std::max(fewest, least_fraction * sums.back());
+        return largest[i].count >= std::max(least, least_times * largest[i + 1].count);
+    }
+
+    bool in_pile(int64_t i) const {
+        return std::any_of(largest.begin(), largest.begin() + n_piles,
+                           [i](const Run& pile) { return pile.first <= i && i < pile.last; });
+    }
+
+    // That of the samples nearest to the pile and in none, by their quartiles: as many as in the
+    // pile, or half of them.
+    double deviation_beside(const Run& pile) const {
+        const double wanted = std::min(pile.count, 0.5 * others), value = values[pile.first];
+        std::vector<int64_t> below, above;
+        double taken = 0.0;
+        int64_t left = pile.first - 1, right = pile.last;
+        const int64_t n = int64_t(sums.size()) - 1;
+        while (taken < wanted && (left >= 0 || right < n)) {
+            const bool lower =
+                right >= n || (left >= 0 && value - values[left] <= values[right] - value);
+            const int64_t next = lower ? left-- : right++;
+            if (in_pile(next)) continue;
+            taken += count(next);
+            (lower ? below : above).push_back(next);
+        }
+        std::reverse(below.begin(), below.end());
+        below.insert(below.end(), above.begin(), above.end());
+        if (below.empty()) return 0.0;
+        const double apart = quantile(below, 0.75 * taken) - quantile(below, 0.25 * taken);
+        return apart / quartiles_apart;
+    }
+
+    double count(int64_t i) const { return sums[i + 1] - sums[i]; }
+
+    // The value up to which there are so many samples.
+    double quantile(const std::vector<int64_t>& places, double samples) const {
+        double sum = 0.0;
+        for (const int64_t i : places)
+            if ((sum += count(i)) >= samples) return values[i];
+        return values[places.back()];
+    }
+
+    const double* values;
+    std::vector<double> sums;
+    std::array<Run, most_piles + 1> largest{};  // of the most samples first
+    int64_t n_piles = most_piles;
+    double others;  // samples in no pile
+};
+
+}  // namespace
+
+bool may_have_pile(const double* values, int64_t n) {
+    // Equal values have the same remainder of a hash; others hardly ever fill a tenth of these.
+    std::array<int64_t, 256> counts{};
+    for (int64_t i = 0; i < n; ++i) {
+        const double value = values[i] + 0.0;  // not -0
+        std::uint64_t bits;
+        std::memcpy(&bits, &value, sizeof bits);
+        ++counts[(bits * 0x9E3779B97F4A7C15u) >> 56];
+    }
+    const int64_t most = *std::max_element(counts.begin(), counts.end());
+    return double(most) >= std::max(fewest, least_fraction * double(n));
+}
+
+double width_of_piles(const double* values, const double* counts, int64_t n) {
+    return Counted(values, counts, n).width();
+}
+
+}  // namespace skgmm

@@ -1,0 +1,15 @@
+// Values that many samples share, beside others that hardly any do: zeros of a measurement, ends of
+// a scale, fill values (`_rows/feature_scale.py`).
+#pragma once
+#include <cstdint>
+
+namespace skgmm {
+
+// Whether there may be a pile among values (n,) in any order; if not, there is none.
+bool may_have_pile(const double* values, std::int64_t n);
+
+// The width of the cell that a pile stands for among sorted values (n,), each taken by `counts`
+// samples, or by one if these are null; 0 without a pile.
+double width_of_piles(const double* values, const double* counts, std::int64_t n);
+
+}  // namespace skgmm

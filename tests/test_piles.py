@@ -1,0 +1,183 @@
+"""A value that many samples share, beside others that hardly any do, does not decide the clusters.
+
+Zeros of an amount, both ends of a scale, values beyond a limit of detection, fill values.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
+
+from skgmm import GaussianMixtureEM, GaussianMixtureSearch, RowBlocks
+from skgmm._rows.feature_scale import FeatureScale
+
+
+def step_of(column, counts=None):
+    """Of a feature beside another, or of a single one with these counts."""
+    if counts is not None:
+        return FeatureScale.of(column[:, None], counts).steps[0]
+    X = np.column_stack([column, np.random.default_rng(9).normal(size=len(column))])
+    return FeatureScale.of(X, np.ones(len(X))).steps[0]
+
+
+def index_of(X, y, seed=0, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture = GaussianMixtureEM(y.max() + 1, random_state=seed, **options).fit(X)
+    return adjusted_rand_score(y, mixture.predict(X))
+
+
+NORMAL = np.random.default_rng(0).normal(size=1000)
+
+
+@pytest.mark.parametrize(
+    ("column", "least", "most"),
+    [
+        (NORMAL, 0.0, 0.0),
+        (np.round(NORMAL, 1), 0.0, 0.0),
+        (np.where(np.arange(1000) < 90, 0.0, NORMAL), 0.0, 0.0),  # fewer than a tenth
+        (np.minimum(NORMAL, 0.4), 0.5, 0.7),  # next to it samples are close to one another
+        (np.clip(NORMAL, -1.0, 1.0), 0.2, 0.5),
+        (np.where(np.arange(1000) < 300, 0.0, 50 + NORMAL), 0.8, 2.0),  # not the gap
+        (np.where(np.arange(1000) < 300, 1e20, NORMAL), 0.8, 2.0),
+        (np.where(np.arange(1000) < 300, 0.0, NORMAL + 1000 * (np.arange(1000) % 2)), 0.5, 2.0),
+    ],
+)
+def test_a_pile_stands_for_two_deviations_of_the_samples_next_to_it(column, least, most):
+    assert least <= step_of(column) <= most
+
+
+def test_a_pile_of_a_few_samples_is_chance():
+    few = np.random.default_rng(0).normal(size=30)
+    assert step_of(np.r_[few, np.zeros(4)]) == 0.0
+    assert step_of(np.r_[few, np.zeros(5)]) > 0.0
+
+
+@given(st.permutations(range(60)), st.sampled_from([1.0, -1.0]))
+def test_neither_order_nor_direction_matters(order, sign):
+    column = np.minimum(NORMAL[:60], 0.5)
+    assert step_of(sign * column[list(order)]) == pytest.approx(step_of(column), rel=0.1)
+    if sign > 0:
+        assert step_of(column[list(order)]) == step_of(column)
+
+
+def test_counts_of_a_single_feature_are_samples():
+    """Of more features, equal samples are one."""
+    values = np.sort(NORMAL[:50])
+    counts = np.ones(50)
+    counts[20] = 30.0
+    assert step_of(values, counts) == step_of(np.repeat(values, counts.astype(int))) > 0.0
+    X = np.column_stack([values, NORMAL[:50]])
+    assert not FeatureScale.of(X, counts).steps.any()
+
+
+def test_blocks_have_the_cells_of_the_whole():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=12_000), np.maximum(rng.normal(size=12_000), 0.0)])
+    options = {"max_iter": 1, "escape": False, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        whole = GaussianMixtureEM(2, **options).fit(X)
+        blocks = RowBlocks.from_iterable(lambda: iter(np.array_split(X, 7)))
+        parts = GaussianMixtureEM(2, **options).fit(blocks)
+    assert whole.reg_covar_[1] > 0.01
+    np.testing.assert_array_equal(parts.reg_covar_, whole.reg_covar_)
+
+
+def test_missing_values_leave_piles():
+    column = np.where(np.arange(1000) % 7 == 0, np.nan, np.minimum(NORMAL, 0.4))
+    assert 0.5 < step_of(column) < 0.7
+
+
+def zero_inflated(seed, share):
+    """Two clusters 4 deviations apart, a feature that is often 0 beside them, and the labels."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat([0, 1], 100)
+    clusters = rng.normal(4.0 * y[:, None] - 2.0, 1.0, size=(200, 2))
+    amounts = np.where(rng.uniform(size=200) < share, 0.0, rng.gamma(2.0, size=200))
+    return np.c_[clusters, amounts], y
+
+
+def clusters(seed, n_samples, n_features):
+    """Three, about 3 deviations apart in each feature."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n_samples) % 3
+    centres = 3.0 * np.array([rng.permutation(3) - 1 for _ in range(n_features)]).T
+    return centres[y] + rng.normal(size=(n_samples, n_features)), y
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.7])
+@pytest.mark.parametrize("name", ["full", "tied", "diag"])
+def test_a_pile_at_zero_does_not_decide_the_clusters(name, share):
+    for seed in range(3):
+        X, y = zero_inflated(seed, share)
+        for start in ("auto", "random_from_data"):
+            mixture = GaussianMixtureEM(
+                2, covariance_type=name, init_params=start, n_init=3, random_state=seed
+            ).fit(X)
+            assert adjusted_rand_score(y, mixture.predict(X)) > 0.8
+            assert mixture.status_ == "converged"
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag"])
+@pytest.mark.parametrize("seed", range(3))
+def test_clipped_values_do_not_decide_the_clusters(name, seed):
+    X, y = clusters(seed, 240, 4)
+    X = np.clip(X, -2.0, [1.0, 1.0, 9.0, 9.0])
+    assert index_of(X, y, seed, covariance_type=name) > 0.9
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_fill_value_does_not_hide_clusters_that_are_close_to_each_other(name, seed):
+    """The deviation of the whole feature is twenty times that within clusters."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(600) % 4
+    X = rng.normal(size=(600, 4))
+    X[:, 0] += np.array([0.0, 4.0, 40.0, 44.0])[y]
+    known = rng.random(600) < 0.85
+    X[~known, 0] = 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture = GaussianMixtureEM(4, covariance_type=name, random_state=seed).fit(X)
+    assert adjusted_rand_score(y[known], mixture.predict(X[known])) > 0.85
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_group_at_the_pile_is_found(name, seed):
+    """Two thirds of the samples are next to a group of which a feature is always 0."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(300) % 3
+    X = rng.normal(size=(300, 3))
+    X[:, 0] = np.where(y == 0, 0.0, 0.3 * X[:, 0] + np.array([0.0, 1.5, 4.0])[y])
+    X[:, 1] += np.array([0.0, 0.0, 2.0])[y]
+    assert index_of(X, y, seed, covariance_type=name) > 0.95
+
+
+def test_a_pile_does_not_win_after_moves_whatever_is_added():
+    """A start at the pile is left, although its log-likelihood is higher."""
+    X, y = zero_inflated(0, 0.5)
+    start = lambda X, K, rng, weights: (X[:, 2] == 0).astype(int)  # noqa: E731
+    options = {"init_params": start, "reg_covar": 1e-9, "random_state": 0}
+    with pytest.warns(ConvergenceWarning, match="degenerate"):
+        stuck = GaussianMixtureEM(2, **options, escape=False).fit(X)
+    free = GaussianMixtureEM(2, **options).fit(X)
+    assert adjusted_rand_score(y, free.predict(X)) > 0.9
+    assert free.lower_bound_ < stuck.lower_bound_
+
+
+@pytest.mark.slow
+def test_the_search_does_not_count_piles_again_and_again():
+    """Two clusters, each with its zeros and its amounts."""
+    for seed in range(2):
+        X, _ = zero_inflated(seed, 0.4)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            search = GaussianMixtureSearch(random_state=0).fit(X)
+        assert "degenerate" not in search.best_estimator_.status_
+        assert 2 <= search.best_n_components_ <= 4
