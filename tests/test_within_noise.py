@@ -121,18 +121,52 @@ def test_a_clear_difference_is_no_noise():
     assert optima.preferred(best) is best
 
 
+def lost_errors(optima, best, other):
+    """What left-out samples lose with the other one, in standard errors."""
+    lost = left_out_log_densities(optima.objective, best.parameters) - left_out_log_densities(
+        optima.objective, other.parameters
+    )
+    return lost.mean() / (lost.std() / np.sqrt(len(lost)))
+
+
+def more_compact(optima, best, other, gain):
+    """The other optimum with so much smaller a volume that its criterion is higher by `gain`."""
+    lack = optima.criterion(best) + gain - optima.criterion(other)
+    return with_volume(other, np.exp(-2.0 * lack / optima.objective.rows.n_features))
+
+
 def test_the_noise_is_smaller_with_more_samples():
     """Here the other optimum is between a third of a standard error and one below the best."""
     optima, best, other = optima_of_a_rectangle(40, apart=4.1)
-    compact = with_volume(other, 0.1)
-    lost = left_out_log_densities(optima.objective, best.parameters) - left_out_log_densities(
-        optima.objective, compact.parameters
-    )
-    errors = lost.mean() / (lost.std() / np.sqrt(40))
+    compact = more_compact(optima, best, other, 0.05)
+    errors = lost_errors(optima, best, compact)
     for tolerated in (errors - 0.01, errors + 0.01):
         some = Optima(optima.objective, tolerated)
         some.add(compact)
         assert some.preferred(best) is (compact if tolerated > errors else best)
+
+
+@pytest.mark.parametrize(("apart", "kept"), [(4.5, True), (6.0, False)])
+def test_a_much_more_compact_optimum_may_lose_two_standard_errors(apart, kept):
+    optima, best, other = optima_of_a_rectangle(80, apart)
+    errors = lost_errors(optima, best, other)
+    assert (0.3 < errors < 2.0) if kept else errors > 2.0
+    for gain in (0.1, 0.2):
+        some = Optima(optima.objective, 0.3)
+        some.add(more_compact(optima, best, other, gain))
+        assert (some.preferred(best) is not best) == (kept and gain > 0.15)
+
+
+@pytest.mark.parametrize("covariance_type", ["tied", "diag"])
+def test_a_component_of_outliers_does_not_hide_the_clusters(covariance_type):
+    """Of 200 samples six are far from three clusters, which two components would describe."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        y = np.arange(200) % 3
+        X = 6.0 * np.eye(3, 5)[y] + rng.normal(size=(200, 5))
+        X[:6] = rng.uniform(-15, 15, size=(6, 5))
+        mixture = GaussianMixtureEM(3, covariance_type=covariance_type, random_state=seed).fit(X)
+        assert adjusted_rand_score(y[6:], mixture.predict(X[6:])) > 0.8
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])

@@ -10,9 +10,9 @@ error, as of Breiman et al. (1984), would be too few: a sample that is left out 
 the optimum, so that the one that was searched for longest looks better than it is. Compactness does
 not depend on units, and outliers or the tail of a skewed feature add little to it as a component of
 their own. With more samples the likelihood is more to be trusted, and only optima within a fraction
-of the standard error are compared, until it alone decides; but where values of a feature stand for
-cells (dummies, counts, zeros of an amount) no mixture describes the samples well, and three
-standard errors remain.
+of the standard error are compared, or within two if they are much more compact, until it alone
+decides; but where values of a feature stand for cells (dummies, counts, zeros of an amount) no
+mixture describes the samples well, and three standard errors remain.
 
 References
 ----------
@@ -40,6 +40,10 @@ from skgmm._threads import cached_property
 # coarse.
 _FEW, _SOME = 3.0, 20.0
 _ERRORS, _FRACTION = 3.0, 0.3
+
+# Within so many it may be preferred if its criterion is higher by this many nats per sample: a
+# component of outliers, or of the tail of a skewed feature, costs the others that.
+_MORE_ERRORS, _MUCH = 2.0, 0.15
 
 # Optima whose criteria agree to this many nats per sample are taken to be the same.
 _SAME = 1e-3
@@ -95,16 +99,18 @@ class Optima:
         """The most compact of those that are within the noise of the best, or the best."""
         if not self.used or best.collapsed or best.empty:
             return best
-        needed, reference = self.criterion(best) + _SAME, None
+        own, reference = self.criterion(best), None
         for lack, _, one in self.most_compact:
-            if -lack < needed:
+            gain = -lack - own
+            if gain < _SAME:
                 break
             if len(one.degenerate) > len(best.degenerate) or bool(one.small) > bool(best.small):
                 continue
             if reference is None:
                 reference = left_out_log_densities(self.objective, best.parameters)
             found = left_out_log_densities(self.objective, one.parameters)
-            if _within_noise(found, reference, _weights(self.objective), self.tolerated):
+            tolerated = max(self.tolerated, _MORE_ERRORS if gain >= _MUCH else 0.0)
+            if _within_noise(found, reference, _weights(self.objective), tolerated):
                 return one
         return best
 
