@@ -81,10 +81,10 @@ class GaussianMixtureEM(
         Variance added along every axis to keep covariances positive definite. A number is
         absolute. 'auto' is 1e-10 of each feature's variance (of a robust variance if distant values
         increase it), so that units do not matter. For features that take at most 20 values, such as
-        dummies and counts, it is a twelfth of the squared step between values, the variance of the
-        cell that a recorded value stands for. If a tenth of the samples or more share a value, such
-        as zeros of an amount or an end of a scale, it is a third of the variance of the samples
-        next to it.
+        counts and answers, it is a twelfth of the squared step between values, the variance of the
+        cell that a recorded value stands for; for dummies beside other features it is a seventh
+        (0.143). If a tenth of the samples or more share a value, such as zeros of an amount or an
+        end of a scale, it is a third of the variance of the samples next to it.
     max_iter : int, default=1000
         Maximum number of evaluations per start (EM iterations and quasi-Newton steps); 0 returns
         the initial parameters.

@@ -166,7 +166,7 @@ def _regularisation(mixture: MixtureInference, memory: StreamState) -> Regularis
         return Regularisation(mixture.reg_covar_, cells)
     variances, varying = memory.moments.overall().feature_variances()
     if isinstance(mixture.reg_covar, str):
-        scale = FeatureScale(np.where(varying, variances, 0.0), np.zeros_like(variances))
+        scale = FeatureScale.smooth(np.where(varying, variances, 0.0))
         return Regularisation.of_scale(scale)
     return Regularisation.given(mixture.reg_covar, len(variances))
 

@@ -49,6 +49,24 @@ def test_the_step_of_features_with_few_values(column, step):
     np.testing.assert_allclose(scale_of(X).steps, [step, 0.0], rtol=1e-12)
 
 
+@pytest.mark.parametrize("repeated", [1, 30])
+def test_the_steps_of_a_table_of_few_answers(repeated):
+    """Ten different samples, of which 300 are equal to others."""
+    X = np.array([(i, j) for i in range(2) for j in range(5)], dtype=float)
+    steps = scale_of(np.repeat(X, repeated, axis=0)).steps
+    np.testing.assert_array_equal(steps, [1.0, 1.0] if repeated > 1 else [1.0, 0.0])
+
+
+def test_repeated_samples_have_no_step():
+    X = np.random.default_rng(0).normal(size=(15, 3))
+    assert not scale_of(np.repeat(X, 20, axis=0)).steps.any()
+
+
+def test_a_constant_feature_beside_one_is_none():
+    column = np.arange(200) % 2.0
+    np.testing.assert_array_equal(scale_of(np.c_[column, np.ones(200)]).steps, [1.0, 0.0])
+
+
 def test_finely_rounded_data_have_no_step():
     assert not scale_of(load_iris().data).steps.any()
 
@@ -136,9 +154,11 @@ def test_scale_of_equal_weights_without_sorting(n, weight):
     found = FeatureScale.of(X, np.full(n, weight))
     columns = np.ascontiguousarray(np.sort(X.T, axis=1))
     variances, steps = np.empty(len(columns)), np.empty(len(columns))
-    feature_scales(columns, np.full(columns.shape, weight), float(n), variances, steps)
+    cut = np.empty(len(columns), dtype=np.uint8)
+    feature_scales(columns, np.full(columns.shape, weight), float(n), variances, steps, cut)
     np.testing.assert_allclose(found.variances, variances, rtol=1e-12)
     np.testing.assert_array_equal(found.steps, steps)
+    np.testing.assert_array_equal(found.cut, cut)
 
 
 @pytest.mark.parametrize("name", ["full", "tied", "diag"])
@@ -170,8 +190,49 @@ def test_a_dummy_column_that_is_constant_within_components(seed):
 def test_reg_covar_says_what_was_added():
     X = np.c_[two_clusters(0, 100), np.arange(200) % 10 == 0]
     mixture = quiet_fit(X, 2)
-    assert mixture.reg_covar_[2] == pytest.approx(1 / 12)
+    assert mixture.reg_covar_[2] == pytest.approx((np.pi - 2) / 8)
     assert (mixture.reg_covar_[:2] < 1e-8).all()
+
+
+@pytest.mark.parametrize(
+    ("column", "variance"),
+    [
+        (np.arange(200) % 2, (np.pi - 2) / 8),
+        (5.0 * (np.arange(200) % 40 == 0), 25 * (np.pi - 2) / 8),
+        (np.repeat([0, 1, 2], [160, 30, 10]), (np.pi - 2) / 8),  # mostly 0
+        (np.arange(200) % 3, 1 / 12),
+    ],
+)
+def test_values_on_the_sides_of_a_cut_spread_more_than_a_cell(column, variance):
+    """Beside other features: if there are none, the cell remains."""
+    others = np.random.default_rng(0).normal(size=(200, 2))
+    beside = quiet_fit(np.c_[others, column], 1).reg_covar_
+    assert beside[2] == pytest.approx(variance)
+    alone = quiet_fit(np.c_[column, np.arange(200) % 7], 1).reg_covar_
+    step = np.diff(np.unique(column)).min()
+    np.testing.assert_allclose(alone, [step**2 / 12, 1 / 12])
+    constant = quiet_fit(np.c_[column, np.ones(200)], 1).reg_covar_
+    assert constant[0] == pytest.approx(step**2 / 12)
+
+
+def test_the_halves_of_a_normal_distribution():
+    """The variance of a side in units of the squared distance of both means."""
+    x = np.random.default_rng(0).normal(size=1_000_000)
+    side = x[x > 0]
+    assert side.var() / (2 * side.mean()) ** 2 == pytest.approx((np.pi - 2) / 8, rel=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("levels", [[4], [10], [4, 3, 2]])
+@pytest.mark.parametrize("n_samples", [300, 3000])
+def test_one_hot_columns_do_not_outweigh_clusters(levels, n_samples):
+    """However many samples there are: two clusters 4 deviations apart, full covariances."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=n_samples)
+    clusters = rng.normal(size=(n_samples, 3)) + 4 / np.sqrt(3) * y[:, None]
+    factors = [np.eye(m)[rng.integers(m, size=n_samples)] for m in levels]
+    X = np.column_stack([clusters, *factors])
+    assert adjusted_rand_score(y, quiet_fit(X, 2).predict(X)) > 0.8
 
 
 def test_far_values_do_not_determine_the_scale():

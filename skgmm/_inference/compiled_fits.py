@@ -201,7 +201,7 @@ def _floors(reg_covar: float | str, scale: FeatureScale) -> tuple[Array, Array]:
         floors = np.full(shape, float(reg_covar))
     else:
         usual = np.where(served[:, None], scale.variances, 1.0).ravel()
-        floors = FeatureScale(usual, np.zeros(len(usual))).collapsed_variances.reshape(shape)
+        floors = FeatureScale.smooth(usual).collapsed_variances.reshape(shape)
     return floors, served & (floors > 4.0 * np.finfo(np.float64).tiny).all(axis=1)
 
 

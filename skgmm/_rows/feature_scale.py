@@ -11,6 +11,12 @@ scale, a fill value) stands for a cell too: a component of such samples alone wo
 narrow. The cell is two standard deviations of the samples next to it wide, so that no pile is much
 denser than its neighbours.
 
+A dummy, or a feature of few values with a pile at one, says on which side of a cut a sample is, and
+a side is no cell: of a normal distribution cut at its median the halves are wider, for the distance
+of their means, than cells of a uniform one. With the variance of a cell the levels of a one-hot
+factor would outweigh clusters five deviations apart. Where there is nothing but coarse features
+they are what there is to tell clusters apart, and the cell remains.
+
 What a feature's scale and step are is computed in `_kernels/passes/feature_scale.cpp`.
 """
 
@@ -27,6 +33,10 @@ RELATIVE_VARIANCE = 1e-10
 """Added variance in units of each feature's own: far below the variance within a cluster, even when
 clusters are ten thousand standard deviations apart, and far above rounding."""
 
+# In units of the squared step: of a uniform distribution as wide as the step, and of half a normal
+# distribution, the step being the distance of the means of both halves.
+_VARIANCE_OF_CELL, _VARIANCE_OF_SIDE = 1.0 / 12.0, (np.pi - 2.0) / 8.0
+
 # Features that are sorted at once.
 _AT_ONCE = 64
 
@@ -36,18 +46,24 @@ class FeatureScale(NamedTuple):
 
     variances: Array  # (d,), 0 for a constant feature
     steps: Array  # (d,) widths of the cells that values of coarse features, and piles, stand for
+    cut: Array  # (d,) bool, features whose values are the sides of a cut
+
+    @classmethod
+    def smooth(cls, variances: Array) -> FeatureScale:
+        """Of features without steps."""
+        return cls(variances, np.zeros_like(variances), np.zeros(variances.shape, dtype=bool))
 
     @classmethod
     def of(cls, samples: Array, weights: Array) -> FeatureScale:
         """From distinct samples (m, d), NaN if missing, and their positive weights (m,)."""
-        single = samples.shape[1] == 1
+        single = bool((samples != samples[:1]).any(axis=0).sum() < 2)
         found = []
         for i in range(0, samples.shape[1], _AT_ONCE):
             some = samples[:, i : i + _AT_ONCE]
             if np.isnan(some.sum()):
                 found += [_of_observed(column[:, None], weights, single) for column in some.T]
             else:
-                found.append(_variances_and_steps(some, weights, _n_samples(weights, single)))
+                found.append(_scales(some, weights, _n_samples(weights, single)))
         return cls(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
     def with_variances(self, variances: Array, varying: Array) -> FeatureScale:
@@ -75,32 +91,36 @@ class FeatureScale(NamedTuple):
 
         0 where they are no more than `least` (d,).
         """
-        cells = self.steps**2 / 12.0
+        beside_others = ((self.steps == 0) & (self.variances > 0)).any()
+        sides = self.cut & beside_others
+        cells = self.steps**2 * np.where(sides, _VARIANCE_OF_SIDE, _VARIANCE_OF_CELL)
         return np.where(cells > least, cells, 0.0)
 
 
 def _n_samples(weights: Array, single: bool) -> float:
-    """Repeated samples repeat all their values; only with a `single` feature can that not be told
-    from coarse values. Weights that sum to less than the number of samples are relative.
+    """Repeated samples repeat all their values; only with a `single` feature that varies can that
+    not be told from coarse values. Weights that sum to less than the number of samples are
+    relative.
     """
     return float(max(len(weights), weights.sum())) if single else float(len(weights))
 
 
-def _of_observed(column: Array, weights: Array, single: bool) -> tuple[Array, Array]:
-    """Variance and step (1,) of the observed values of a feature (m, 1)."""
+def _of_observed(column: Array, weights: Array, single: bool) -> tuple[Array, Array, Array]:
+    """Variance, step and cut (1,) of the observed values of a feature (m, 1)."""
     observed = ~np.isnan(column[:, 0])
     if not observed.any():
-        return np.zeros(1), np.zeros(1)
+        return np.zeros(1), np.zeros(1), np.zeros(1, dtype=bool)
     some = weights[observed]
-    return _variances_and_steps(column[observed], some, _n_samples(some, single))
+    return _scales(column[observed], some, _n_samples(some, single))
 
 
-def _variances_and_steps(X: Array, weights: Array, n_samples: float) -> tuple[Array, Array]:
-    """Robust variance of each feature, and its step or 0."""
+def _scales(X: Array, weights: Array, n_samples: float) -> tuple[Array, Array, Array]:
+    """Robust variance of each feature, its step or 0, and whether it is cut."""
     values, of_values = np.array(X.T, order="C"), weights[None, :1]
     if (weights != weights[0]).any():
         order = np.argsort(values, axis=1)
         values, of_values = np.take_along_axis(values, order, axis=1), weights[order]
-    variances, steps = np.empty(len(values)), np.empty(len(values))
-    feature_scales(values, of_values, n_samples, variances, steps)
-    return variances, steps
+    d = len(values)
+    variances, steps, cut = np.empty(d), np.empty(d), np.empty(d, dtype=np.uint8)
+    feature_scales(values, of_values, n_samples, variances, steps, cut)
+    return variances, steps, cut.astype(bool)

@@ -31,8 +31,9 @@ class Scan:
         offsets = np.array([0, *accumulate(map(len, problems))], dtype=np.int64)
         rows = np.empty((offsets[-1], d))
         magnitudes, distinct = np.empty(n), np.empty(n, dtype=np.uint8)
-        scale = FeatureScale(np.zeros((n, d)), np.zeros((n, d)))
-        _native.scan(problems, offsets, rows, magnitudes, distinct, *scale)
+        variances, steps, cut = np.zeros((n, d)), np.zeros((n, d)), np.zeros((n, d), np.uint8)
+        _native.scan(problems, offsets, rows, magnitudes, distinct, variances, steps, cut)
+        scale = FeatureScale(variances, steps, cut.astype(bool))
         return cls(offsets, rows, magnitudes, distinct.astype(bool), scale)
 
     @classmethod
@@ -45,7 +46,7 @@ class Scan:
 
     def scale_of(self, problem: int) -> FeatureScale:
         """That of the features of one problem."""
-        return FeatureScale(self.scale.variances[problem], self.scale.steps[problem])
+        return FeatureScale(*(part[problem] for part in self.scale))
 
     def chosen(self, which: Array) -> tuple[Array, Array]:
         """Offsets and sorted samples of some of the problems."""

@@ -76,7 +76,8 @@ bool all_distinct(const double* rows, int64_t n, int64_t d) {
 constexpr int64_t at_once = 8;
 
 // The scales of the features of samples (n, d), all of one weight.
-void write_scales(const double* rows, int64_t n, int64_t d, double* variances, double* steps) {
+void write_scales(const double* rows, int64_t n, int64_t d, double* variances, double* steps,
+                  uint8_t* cut) {
     std::vector<double> columns(at_once * n);
     const EqualWeights ones(n, 1.0);
     for (int64_t first = 0; first < d; first += at_once) {
@@ -87,6 +88,7 @@ void write_scales(const double* rows, int64_t n, int64_t d, double* variances, d
             const FeatureScale scale = feature_scale(columns.data() + j * n, ones, double(n));
             variances[first + j] = scale.variance;
             steps[first + j] = scale.step;
+            cut[first + j] = scale.cut;
         }
     }
 }
@@ -95,7 +97,7 @@ void write_scales(const double* rows, int64_t n, int64_t d, double* variances, d
 // samples sorted, and whether they are distinct; and if they are, the scales of the features.
 template <typename T>
 void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, Numbers magnitudes,
-          Out<uint8_t> distinct, Numbers variances, Numbers steps) {
+          Out<uint8_t> distinct, Numbers variances, Numbers steps, Out<uint8_t> cut) {
     const int64_t n_problems = int64_t(problems.size());
     require(n_problems > 0, "problems: at least one");
     const int64_t d = problems[0].shape(1);
@@ -103,8 +105,9 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
     require(sorted.n_problems == n_problems, "offsets: one for each problem, and one");
     require(int64_t(magnitudes.size()) == n_problems && int64_t(distinct.size()) == n_problems,
             "magnitudes and distinct: one for each problem");
-    require(int64_t(variances.size()) == n_problems * d && variances.size() == steps.size(),
-            "variances and steps: (n, d)");
+    require(int64_t(variances.size()) == n_problems * d && variances.size() == steps.size() &&
+                cut.size() == steps.size(),
+            "variances, steps and cut: (n, d)");
     for (int64_t i = 0; i < n_problems; ++i)
         require(
             int64_t(problems[i].shape(1)) == d && int64_t(problems[i].shape(0)) == sorted.size(i),
@@ -120,7 +123,8 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
             sort_rows(all[i], sorted.of(i));
             distinct.data()[i] = all_distinct(sorted.of(i), n, d);
             if (distinct.data()[i])
-                write_scales(sorted.of(i), n, d, variances.data() + i * d, steps.data() + i * d);
+                write_scales(sorted.of(i), n, d, variances.data() + i * d, steps.data() + i * d,
+                             cut.data() + i * d);
         }
     });
 }
@@ -135,7 +139,8 @@ bool start(const Rows<double>& rows, const Family& family, const MixtureArrays& 
     for (int64_t k = 0; k < K; ++k)
         std::copy_n(rows.data + seeds[k] * d, d, centres.begin() + k * d);
     lloyd(rows, K, max_iter, true, 1, centres.data(), labels.data());
-    moments_of_groups(rows, Given{labels.data(), nullptr}, K, floor, family.form, moments.data(), 1);
+    moments_of_groups(rows, Given{labels.data(), nullptr}, K, floor, family.form, moments.data(),
+                      1);
     return mixture.maximise(family, moments.data());
 }
 
@@ -156,7 +161,8 @@ void starts(Labels offsets, Numbers rows, const std::string& code, Table uniform
     without_gil([&] {
         for (int64_t i = 0; i < n; ++i) {
             const std::vector<double> ones(sorted.size(i), 1.0);
-            const Rows<double> own{sorted.of(i), sorted.size(i), sorted.d, sorted.d, 1, ones.data()};
+            const Rows<double> own{sorted.of(i), sorted.size(i), sorted.d, sorted.d, 1,
+                                   ones.data()};
             found.data()[i] = start(own, mixtures.family, mixtures.of(i),
                                     uniforms.data() + (n_streams == 1 ? 0 : i * m), n_draws,
                                     max_iter, floors.data() + i * sorted.d);
@@ -227,16 +233,18 @@ std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
     return objectives;
 }
 
-// Variances and steps of features from their values (d, n), sorted with their weights (d, n), or in
-// any order, which may change, where each has the weight (1, 1).
-void scales(Numbers values, Table weights, double n_samples, Numbers variances, Numbers steps) {
+// Variances, steps and cuts of features from their values (d, n), sorted with their weights (d, n),
+// or in any order, which may change, where each has the weight (1, 1).
+void scales(Numbers values, Table weights, double n_samples, Numbers variances, Numbers steps,
+            Out<uint8_t> cut) {
     require(values.ndim() == 2 && values.shape(1) > 0, "values: (d, n)");
     const int64_t d = values.shape(0), n = values.shape(1);
     const bool equal = weights.size() == 1;
     require(equal || (int64_t(weights.shape(0)) == d && int64_t(weights.shape(1)) == n),
             "weights: as values, or one");
-    require(int64_t(variances.size()) == d && int64_t(steps.size()) == d,
-            "variances and steps: one for each feature");
+    require(
+        int64_t(variances.size()) == d && int64_t(steps.size()) == d && int64_t(cut.size()) == d,
+        "variances, steps and cut: one for each feature");
     const EqualWeights of_each(n, weights.data()[0]);
     for (int64_t j = 0; j < d; ++j) {
         double* own = values.data() + j * n;
@@ -244,6 +252,7 @@ void scales(Numbers values, Table weights, double n_samples, Numbers variances, 
                                          : feature_scale(own, weights.data() + j * n, n, n_samples);
         variances.data()[j] = scale.variance;
         steps.data()[j] = scale.step;
+        cut.data()[j] = scale.cut;
     }
 }
 

@@ -23,9 +23,11 @@ struct Quantile {
 constexpr Quantile quantiles[] = {{0.25, 1.34898}, {0.1, 2.56310}, {0.02, 4.10750}};
 
 // A feature is coarse if it takes no more values than this, and each this often on average. Iris
-// has 22 petal widths, a scale of pixels 17 values, a questionnaire 5 or 7.
+// has 22 petal widths, a scale of pixels 17 values, a questionnaire 5 or 7. Equal samples count
+// once, but not where each value is found in so many different ones: a table of few answers has no
+// others.
 constexpr int64_t most_values = 20;
-constexpr double least_repeats = 3.0;
+constexpr double least_repeats = 3.0, least_different = 1.5;
 
 // Values that differ by less than this in standard deviations are the same but for rounding.
 constexpr double same = 1e-9;
@@ -56,7 +58,8 @@ double robust_variance(const double* values, const double* weights, int64_t n) {
 }
 
 // The smallest gap between values, if these are few; else 0.
-double step_of(const double* values, int64_t n, double deviation, double n_samples) {
+double step_of(const double* values, const double* weights, int64_t n, double deviation,
+               double n_samples) {
     int64_t n_values = 1;
     double smallest = INFINITY;
     for (int64_t i = 1; i < n; ++i) {
@@ -65,7 +68,10 @@ double step_of(const double* values, int64_t n, double deviation, double n_sampl
         if (++n_values > most_values) return 0.0;
         smallest = std::min(smallest, gap);
     }
-    const bool coarse = n_samples >= least_repeats * double(n_values);
+    const double total = std::accumulate(weights, weights + n, 0.0);
+    const double counted =
+        double(n) < least_different * double(n_values) ? n_samples : std::max(n_samples, total);
+    const bool coarse = counted >= least_repeats * double(n_values);
     return coarse && std::isfinite(smallest) ? smallest : 0.0;
 }
 
@@ -131,7 +137,7 @@ FeatureScale feature_scale(double* values, const EqualWeights& weights, double n
     const Few few(values, n);
     if (few.alike()) {
         const auto [lowest, highest] = std::minmax_element(values, values + n);
-        if (is_constant(*lowest, *highest)) return {0.0, 0.0};
+        if (is_constant(*lowest, *highest)) return {0.0, 0.0, false};
     }
     const double origin = values[0];
     double shift = 0.0, squares = 0.0;
@@ -144,7 +150,7 @@ FeatureScale feature_scale(double* values, const EqualWeights& weights, double n
     const double variance =
         std::min(squares / double(n), normal_variance(apart, quantiles[0].width));
     if (apart > 0.0 && few.certainly_fine(n, std::sqrt(variance)) && !may_have_pile(values, n))
-        return {variance, 0.0};
+        return {variance, 0.0, false};
     std::sort(values, values + n);
     std::fill(room.begin(), room.end(), weights.weight);
     return feature_scale(values, room.data(), n, n_samples);
@@ -152,13 +158,14 @@ FeatureScale feature_scale(double* values, const EqualWeights& weights, double n
 
 FeatureScale feature_scale(const double* values, const double* weights, int64_t n,
                            double n_samples) {
-    if (is_constant(values[0], values[n - 1])) return {0.0, 0.0};
+    if (is_constant(values[0], values[n - 1])) return {0.0, 0.0, false};
     double variance = robust_variance(values, weights, n);
     // Weights are numbers of samples only where more samples than values count.
-    const double width = width_of_piles(values, n_samples > double(n) ? weights : nullptr, n);
+    const Piles piles = piles_of(values, n_samples > double(n) ? weights : nullptr, n);
     // A pile may be far from all others.
-    if (width > 0.0) variance = std::min(variance, width * width);
-    return {variance, std::max(width, step_of(values, n, std::sqrt(variance), n_samples))};
+    if (piles.width > 0.0) variance = std::min(variance, piles.width * piles.width);
+    const double step = step_of(values, weights, n, std::sqrt(variance), n_samples);
+    return {variance, std::max(piles.width, step), piles.any && step > 0.0 && !(piles.width > 0.0)};
 }
 
 }  // namespace skgmm

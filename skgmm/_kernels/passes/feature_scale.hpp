@@ -4,9 +4,11 @@
 
 namespace skgmm {
 
-// Variance, robust to far values: 0 for a constant feature; and step, 0 where there is none.
+// Variance, robust to far values: 0 for a constant feature; step, 0 where there is none; and whether
+// nearly all samples are on one side of a cut.
 struct FeatureScale {
     double variance, step;
+    bool cut;
 };
 
 // Values (n,) are sorted, and have positive weights. `n_samples` counts for what is coarse.

@@ -45,6 +45,9 @@ public:
         for (int64_t i = 0; i < n_piles; ++i) others -= largest[i].count;
     }
 
+    int64_t n_piles = most_piles;
+
+    // Of the narrower cell where there are two.
     double width() const {
         double narrowest = 0.0;
         for (int64_t i = 0; i < n_piles; ++i) {
@@ -108,8 +111,7 @@ private:
     const double* values;
     std::vector<double> sums;
     std::array<Run, most_piles + 1> largest{};  // of the most samples first
-    int64_t n_piles = most_piles;
-    double others;  // samples in no pile
+    double others;                              // samples in no pile
 };
 
 }  // namespace
@@ -127,8 +129,9 @@ bool may_have_pile(const double* values, int64_t n) {
     return double(most) >= std::max(fewest, least_fraction * double(n));
 }
 
-double width_of_piles(const double* values, const double* counts, int64_t n) {
-    return Counted(values, counts, n).width();
+Piles piles_of(const double* values, const double* counts, int64_t n) {
+    const Counted counted(values, counts, n);
+    return {counted.n_piles > 0, counted.width()};
 }
 
 }  // namespace skgmm

@@ -8,8 +8,14 @@ namespace skgmm {
 // Whether there may be a pile among values (n,) in any order; if not, there is none.
 bool may_have_pile(const double* values, std::int64_t n);
 
-// The width of the cell that a pile stands for among sorted values (n,), each taken by `counts`
-// samples, or by one if these are null; 0 without a pile.
-double width_of_piles(const double* values, const double* counts, std::int64_t n);
+// Whether there is a pile, and the width of the cell that it stands for: 0 where samples next to it
+// have one value too.
+struct Piles {
+    bool any;
+    double width;
+};
+
+// Of sorted values (n,), each taken by `counts` samples, or by one if these are null.
+Piles piles_of(const double* values, const double* counts, std::int64_t n);
 
 }  // namespace skgmm
