@@ -11,6 +11,7 @@ import numpy as np
 
 from skgmm._em.merge_loss import merging_loss
 from skgmm._em.result import EMPTY_WEIGHT, EMResult, Span
+from skgmm._em.small import small_components
 from skgmm._em.span import NO_VARIANCE, AllSamples, vary_in_all
 from skgmm._linalg import Array, fractions_along_axes, is_positive_definite
 from skgmm._moments import Moments
@@ -35,35 +36,6 @@ def few_samples(n_features: int) -> float:
     return min(_FEW * needed, needed + _SPARE)
 
 
-def small_components(parameters: MixtureParameters, n_samples: float) -> list[int]:
-    """Components of so few samples that these may be outliers instead of a cluster.
-
-    Any d + 1 samples can be separated from all others by a hyperplane (Cover 1965), and a shared
-    covariance matrix pays for the separation: with the tails of real data a component of a few
-    outliers has the highest likelihood. Matrices that are diagonal cannot turn to the outliers, and
-    one feature counts. Where the average component is not twice as large, size says nothing. An
-    empty component is no better than a small one.
-
-    Parameters
-    ----------
-    n_samples : float
-        Effective number of samples.
-
-    References
-    ----------
-    Cover (1965), Geometrical and statistical properties of systems of linear inequalities.
-    """
-    n_components = parameters.n_components
-    if n_components == 1:
-        return []
-    n_features = 1 if parameters.covariance.diagonal else parameters.n_features
-    needed = min(n_features + 1.0, n_samples / (2.0 * n_components))
-    weights = parameters.weights
-    if n_samples * weights.min() >= needed:
-        return []
-    return np.flatnonzero(n_samples * weights < needed).tolist()
-
-
 @dataclass(frozen=True)
 class CollapseTest:
     """Finds components whose variance is mostly `reg_covar` where that of all samples is not.
@@ -78,6 +50,7 @@ class CollapseTest:
     n_samples: int
     constant: Array | None = None  # (d,) features that do not vary, where Moments cannot tell
     n_represented: int = 0  # samples that these were drawn from, if there are more
+    coarse: Array | None = None  # (d,) features whose values stand for cells, where there are any
 
     @classmethod
     def of_fit(
@@ -92,7 +65,8 @@ class CollapseTest:
         without = moments
         if reg.variances.any():
             without = moments.with_added_variance(-reg.variances)
-        return cls(reg.artificial, without, n_samples, constant, n_represented)
+        coarse = reg.cells > 0
+        return cls(reg.artificial, without, n_samples, constant, n_represented, coarse)
 
     @cached_property
     def _added(self) -> Array:
@@ -189,7 +163,7 @@ class CollapseTest:
         # Weights that sum to less than the number of samples are relative.
         n_samples = max(self.moments.total_weight, float(self.n_samples))
         n_represented = max(n_samples, float(self.n_represented))
-        small = small_components(parameters, n_represented)
+        small = small_components(parameters, n_represented, self.coarse)
         collapsed = self(parameters)
         if collapsed:
             empty = parameters.weights < EMPTY_WEIGHT

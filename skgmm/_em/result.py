@@ -219,7 +219,7 @@ class EMResult:
 
         That is what degenerate components owe to `reg_covar`, and what collapsed and small ones
         gain: the likelihood of a collapsed component grows without end as `reg_covar` shrinks, and
-        few outliers can gain much by a component of their own (see `collapse.small_components`). So
+        few outliers can gain much by a component of their own (see `small.small_components`). So
         the mixture counts as the one that remains when these are merged into others.
         """
         loss = 0.0 if np.isinf(self.merging_loss) else self.merging_loss
