@@ -82,9 +82,9 @@ class GaussianMixtureEM(
         absolute. 'auto' is 1e-10 of each feature's variance (of a robust variance if distant values
         increase it), so that units do not matter. For features that take at most 20 values, such as
         counts and answers, it is a twelfth of the squared step between values, the variance of the
-        cell that a recorded value stands for; for dummies beside other features it is a seventh
-        (0.143). If a tenth of the samples or more share a value, such as zeros of an amount or an
-        end of a scale, it is a third of the variance of the samples next to it.
+        cell that a recorded value stands for; for dummies beside other features it is 0.143 of it.
+        If a tenth of the samples or more share a value (equal samples count once), such as zeros of
+        an amount or an end of a scale, it is half of the variance of the samples next to it.
     max_iter : int, default=1000
         Maximum number of evaluations per start (EM iterations and quasi-Newton steps); 0 returns
         the initial parameters.

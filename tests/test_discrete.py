@@ -154,11 +154,11 @@ def test_scale_of_equal_weights_without_sorting(n, weight):
     found = FeatureScale.of(X, np.full(n, weight))
     columns = np.ascontiguousarray(np.sort(X.T, axis=1))
     variances, steps = np.empty(len(columns)), np.empty(len(columns))
-    cut = np.empty(len(columns), dtype=np.uint8)
-    feature_scales(columns, np.full(columns.shape, weight), float(n), variances, steps, cut)
+    kinds = np.empty(len(columns), dtype=np.uint8)
+    feature_scales(columns, np.full(columns.shape, weight), float(n), variances, steps, kinds)
     np.testing.assert_allclose(found.variances, variances, rtol=1e-12)
     np.testing.assert_array_equal(found.steps, steps)
-    np.testing.assert_array_equal(found.cut, cut)
+    np.testing.assert_array_equal(found.kinds, kinds)
 
 
 @pytest.mark.parametrize("name", ["full", "tied", "diag"])

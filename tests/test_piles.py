@@ -40,14 +40,16 @@ NORMAL = np.random.default_rng(0).normal(size=1000)
         (NORMAL, 0.0, 0.0),
         (np.round(NORMAL, 1), 0.0, 0.0),
         (np.where(np.arange(1000) < 90, 0.0, NORMAL), 0.0, 0.0),  # fewer than a tenth
-        (np.minimum(NORMAL, 0.4), 0.5, 0.7),  # next to it samples are close to one another
-        (np.clip(NORMAL, -1.0, 1.0), 0.2, 0.5),
+        (np.minimum(NORMAL, 0.4), 0.6, 0.9),  # next to it samples are close to one another
+        (np.clip(NORMAL, -1.0, 1.0), 0.3, 0.6),
         (np.where(np.arange(1000) < 300, 0.0, 50 + NORMAL), 0.8, 2.0),  # not the gap
         (np.where(np.arange(1000) < 300, 1e20, NORMAL), 0.8, 2.0),
-        (np.where(np.arange(1000) < 300, 0.0, NORMAL + 1000 * (np.arange(1000) % 2)), 0.5, 2.0),
+        (np.where(np.arange(1000) < 300, 0.0, NORMAL + 1000 * (np.arange(1000) % 2)), 0.5, 2.5),
+        (np.where(np.arange(1000) < 150, 0.0, NORMAL + 9 * (-1) ** np.arange(1000)), 1.0, 3.0),
+        (np.where(np.arange(1000) < 800, 0.0, 3 + NORMAL), 2.0, 3.0),  # all others
     ],
 )
-def test_a_pile_stands_for_two_deviations_of_the_samples_next_to_it(column, least, most):
+def test_the_cell_of_a_pile_is_as_wide_as_the_samples_next_to_it(column, least, most):
     assert least <= step_of(column) <= most
 
 
@@ -59,10 +61,30 @@ def test_a_pile_of_a_few_samples_is_chance():
 
 @given(st.permutations(range(60)), st.sampled_from([1.0, -1.0]))
 def test_neither_order_nor_direction_matters(order, sign):
-    column = np.minimum(NORMAL[:60], 0.5)
-    assert step_of(sign * column[list(order)]) == pytest.approx(step_of(column), rel=0.1)
-    if sign > 0:
-        assert step_of(column[list(order)]) == step_of(column)
+    column = np.where(np.arange(60) < 12, 0.1, NORMAL[:60])
+    assert step_of(sign * column[list(order)]) == step_of(column) > 0.0
+
+
+def test_zeros_of_counts_of_many_values():
+    rng = np.random.default_rng(0)
+    counts = np.round(np.exp(rng.normal(0.0, 1.5, 1000)))
+    assert step_of(np.where(rng.random(1000) < 0.6, 0.0, counts)) >= 1.0
+    # Where most samples next to the zeros have one value too, its distance is the step.
+    assert step_of(np.r_[np.zeros(900), np.full(76, 3.0), 4.0 + np.arange(24)]) == 3.0
+
+
+def test_dummies_beside_piles():
+    """A feature of many values with a pile is none of few values."""
+    dummy = np.arange(1000) % 2.0
+    X = np.column_stack([dummy, np.maximum(NORMAL, 0.0)])
+    scale = FeatureScale.of(X, np.ones(1000))
+    assert scale.cells_above(np.full(2, 1e-9))[0] == pytest.approx((np.pi - 2) / 8)
+
+
+def test_weights_that_are_no_numbers_of_samples_make_no_pile():
+    values, weights = np.sort(NORMAL[:50]), np.ones(50)
+    weights[20] = 30.5
+    assert step_of(values, weights) == 0.0
 
 
 def test_counts_of_a_single_feature_are_samples():
@@ -90,7 +112,7 @@ def test_blocks_have_the_cells_of_the_whole():
 
 def test_missing_values_leave_piles():
     column = np.where(np.arange(1000) % 7 == 0, np.nan, np.minimum(NORMAL, 0.4))
-    assert 0.5 < step_of(column) < 0.7
+    assert 0.6 < step_of(column) < 0.9
 
 
 def zero_inflated(seed, share):
@@ -145,6 +167,34 @@ def test_a_fill_value_does_not_hide_clusters_that_are_close_to_each_other(name, 
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture = GaussianMixtureEM(4, covariance_type=name, random_state=seed).fit(X)
     assert adjusted_rand_score(y[known], mixture.predict(X[known])) > 0.85
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.8])
+@pytest.mark.parametrize("amounts", ["gamma", "normal"])
+def test_many_zeros_do_not_decide_the_clusters_of_many_samples(name, share, amounts):
+    rng = np.random.default_rng(0)
+    y = np.arange(2000) % 2
+    X = rng.normal(size=(2000, 3))
+    X[:, :2] += 4.0 * y[:, None]
+    positive = rng.gamma(2.0, size=2000) if amounts == "gamma" else rng.normal(3.0, 1.0, 2000)
+    X[:, 2] = np.where(rng.random(2000) < share, 0.0, positive)
+    assert index_of(X, y, covariance_type=name) > 0.95
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag"])
+def test_a_fill_value_between_clusters_does_not_hide_them(name):
+    """The mean in place of missing values."""
+    rng = np.random.default_rng(0)
+    y = np.arange(400) % 2
+    X = np.column_stack([10.0 * y + rng.normal(size=400), rng.normal(size=400)])
+    known = rng.random(400) < 0.85
+    X[~known, 0] = X[:, 0].mean()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture = GaussianMixtureEM(2, covariance_type=name, random_state=0).fit(X)
+    assert mixture.reg_covar_[0] < 1.0
+    assert adjusted_rand_score(y[known], mixture.predict(X[known])) > 0.9
 
 
 @pytest.mark.parametrize("name", ["full", "tied", "diag"])

@@ -188,15 +188,16 @@ def test_compactness_does_not_depend_on_units(covariance_type):
     assert differences[0] == pytest.approx(differences[1], abs=1e-6)
 
 
-def test_a_feature_of_cells_does_not_make_components_compact():
-    """The trace of a partition at a pile is no smaller than without the feature."""
+@pytest.mark.parametrize("kind", ["zero-inflated", "dummy"])
+def test_a_pile_of_samples_does_not_make_components_compact(kind):
+    """The trace of a partition at the pile is no smaller than without the feature."""
     X, _ = two_and_two(200, 3.0)
     rng = np.random.default_rng(1)
     at_pile = rng.random(200) < 0.8
-    amounts = np.where(at_pile, 0.0, rng.exponential(5.0, 200))
+    column = np.where(at_pile, 0.0, 1.0 if kind == "dummy" else rng.exponential(5.0, 200))
     traces = []
-    for columns, cells in ((X, np.zeros(2)), (np.c_[X, amounts], np.array([0.0, 0.0, 1.0]))):
-        objective = problem_of(columns, "full", cells)
+    for columns in (X, np.c_[X, column]):
+        objective = problem_of(columns, "full")
         moments = objective.rows.partition_moments(
             at_pile.astype(np.int64), 2, objective.structure.scatter, np.zeros(columns.shape[1])
         )

@@ -8,14 +8,15 @@ lower bound on the log-probability of the recorded cells, up to the constant sum
 
 A value that many samples share beside others that hardly any do (zeros of an amount, the ends of a
 scale, a fill value) stands for a cell too: a component of such samples alone would be infinitely
-narrow. The cell is two standard deviations of the samples next to it wide, so that no pile is much
-denser than its neighbours.
+narrow. The cell is 2.5 standard deviations of the samples next to it wide, as many as share the
+value: then no pile is much denser than its neighbours. The deviation of all samples would hide
+clusters that are far apart.
 
-A dummy, or a feature of few values with a pile at one, says on which side of a cut a sample is, and
-a side is no cell: of a normal distribution cut at its median the halves are wider, for the distance
-of their means, than cells of a uniform one. With the variance of a cell the levels of a one-hot
-factor would outweigh clusters five deviations apart. Where there is nothing but coarse features
-they are what there is to tell clusters apart, and the cell remains.
+A binary feature (a dummy, or few values most of which are one) tells on which side of a threshold
+something is, and a side is no cell: of a normal distribution cut at its median the halves are
+wider, for the distance of their means, than cells of a uniform one. With the variance of a cell the
+levels of a one-hot factor would outweigh clusters five deviations apart. Where all features are
+coarse, these are what there is to tell clusters apart, and the cell remains.
 
 What a feature's scale and step are is computed in `_kernels/passes/feature_scale.cpp`.
 """
@@ -37,6 +38,9 @@ clusters are ten thousand standard deviations apart, and far above rounding."""
 # distribution, the step being the distance of the means of both halves.
 _VARIANCE_OF_CELL, _VARIANCE_OF_SIDE = 1.0 / 12.0, (np.pi - 2.0) / 8.0
 
+# Few values, most samples at one or two of them; and many values, with a pile at one.
+_BINARY, _PILED = 1, 2
+
 # Features that are sorted at once.
 _AT_ONCE = 64
 
@@ -46,12 +50,12 @@ class FeatureScale(NamedTuple):
 
     variances: Array  # (d,), 0 for a constant feature
     steps: Array  # (d,) widths of the cells that values of coarse features, and piles, stand for
-    cut: Array  # (d,) bool, features whose values are the sides of a cut
+    kinds: Array  # (d,) uint8, `_BINARY`, `_PILED` or 0
 
     @classmethod
     def smooth(cls, variances: Array) -> FeatureScale:
         """Of features without steps."""
-        return cls(variances, np.zeros_like(variances), np.zeros(variances.shape, dtype=bool))
+        return cls(variances, np.zeros_like(variances), np.zeros(variances.shape, dtype=np.uint8))
 
     @classmethod
     def of(cls, samples: Array, weights: Array) -> FeatureScale:
@@ -91,8 +95,8 @@ class FeatureScale(NamedTuple):
 
         0 where they are no more than `least` (d,).
         """
-        beside_others = ((self.steps == 0) & (self.variances > 0)).any()
-        sides = self.cut & beside_others
+        fine = (self.kinds == _PILED) | ((self.steps == 0) & (self.variances > 0))
+        sides = (self.kinds == _BINARY) & fine.any()
         cells = self.steps**2 * np.where(sides, _VARIANCE_OF_SIDE, _VARIANCE_OF_CELL)
         return np.where(cells > least, cells, 0.0)
 
@@ -106,21 +110,21 @@ def _n_samples(weights: Array, single: bool) -> float:
 
 
 def _of_observed(column: Array, weights: Array, single: bool) -> tuple[Array, Array, Array]:
-    """Variance, step and cut (1,) of the observed values of a feature (m, 1)."""
+    """Variance, step and kind (1,) of the observed values of a feature (m, 1)."""
     observed = ~np.isnan(column[:, 0])
     if not observed.any():
-        return np.zeros(1), np.zeros(1), np.zeros(1, dtype=bool)
+        return np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.uint8)
     some = weights[observed]
     return _scales(column[observed], some, _n_samples(some, single))
 
 
 def _scales(X: Array, weights: Array, n_samples: float) -> tuple[Array, Array, Array]:
-    """Robust variance of each feature, its step or 0, and whether it is cut."""
+    """Robust variance of each feature, its step or 0, and its kind."""
     values, of_values = np.array(X.T, order="C"), weights[None, :1]
     if (weights != weights[0]).any():
         order = np.argsort(values, axis=1)
         values, of_values = np.take_along_axis(values, order, axis=1), weights[order]
     d = len(values)
-    variances, steps, cut = np.empty(d), np.empty(d), np.empty(d, dtype=np.uint8)
-    feature_scales(values, of_values, n_samples, variances, steps, cut)
-    return variances, steps, cut.astype(bool)
+    variances, steps, kinds = np.empty(d), np.empty(d), np.empty(d, dtype=np.uint8)
+    feature_scales(values, of_values, n_samples, variances, steps, kinds)
+    return variances, steps, kinds

@@ -31,9 +31,9 @@ class Scan:
         offsets = np.array([0, *accumulate(map(len, problems))], dtype=np.int64)
         rows = np.empty((offsets[-1], d))
         magnitudes, distinct = np.empty(n), np.empty(n, dtype=np.uint8)
-        variances, steps, cut = np.zeros((n, d)), np.zeros((n, d)), np.zeros((n, d), np.uint8)
-        _native.scan(problems, offsets, rows, magnitudes, distinct, variances, steps, cut)
-        scale = FeatureScale(variances, steps, cut.astype(bool))
+        variances, steps, kinds = np.zeros((n, d)), np.zeros((n, d)), np.zeros((n, d), np.uint8)
+        _native.scan(problems, offsets, rows, magnitudes, distinct, variances, steps, kinds)
+        scale = FeatureScale(variances, steps, kinds)
         return cls(offsets, rows, magnitudes, distinct.astype(bool), scale)
 
     @classmethod

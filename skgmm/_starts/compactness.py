@@ -18,6 +18,7 @@ import numpy as np
 from skgmm._moments import Moments, Scatter
 from skgmm._objective import Objective
 from skgmm._rows.base import InMemoryRows
+from skgmm._rows.scale_of_rows import scale_of_rows
 from skgmm._starts.candidates import within_volume
 
 
@@ -36,7 +37,7 @@ class Compactness:
         moments = rows.overall_moments(Scatter.DIAGONAL)
         variances = moments.scatter[0] / moments.total_weight
         varying = variances > 0
-        smooth = varying & (objective.cells == 0)
+        smooth = varying & (scale_of_rows(rows).steps == 0)  # also with a given `reg_covar`
         self._counted = np.flatnonzero(smooth if smooth.any() else varying)
         self._variances = variances[self._counted]
 

@@ -77,7 +77,7 @@ constexpr int64_t at_once = 8;
 
 // The scales of the features of samples (n, d), all of one weight.
 void write_scales(const double* rows, int64_t n, int64_t d, double* variances, double* steps,
-                  uint8_t* cut) {
+                  uint8_t* kinds) {
     std::vector<double> columns(at_once * n);
     const EqualWeights ones(n, 1.0);
     for (int64_t first = 0; first < d; first += at_once) {
@@ -88,7 +88,7 @@ void write_scales(const double* rows, int64_t n, int64_t d, double* variances, d
             const FeatureScale scale = feature_scale(columns.data() + j * n, ones, double(n));
             variances[first + j] = scale.variance;
             steps[first + j] = scale.step;
-            cut[first + j] = scale.cut;
+            kinds[first + j] = uint8_t(scale.kind);
         }
     }
 }
@@ -97,7 +97,7 @@ void write_scales(const double* rows, int64_t n, int64_t d, double* variances, d
 // samples sorted, and whether they are distinct; and if they are, the scales of the features.
 template <typename T>
 void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, Numbers magnitudes,
-          Out<uint8_t> distinct, Numbers variances, Numbers steps, Out<uint8_t> cut) {
+          Out<uint8_t> distinct, Numbers variances, Numbers steps, Out<uint8_t> kinds) {
     const int64_t n_problems = int64_t(problems.size());
     require(n_problems > 0, "problems: at least one");
     const int64_t d = problems[0].shape(1);
@@ -106,8 +106,8 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
     require(int64_t(magnitudes.size()) == n_problems && int64_t(distinct.size()) == n_problems,
             "magnitudes and distinct: one for each problem");
     require(int64_t(variances.size()) == n_problems * d && variances.size() == steps.size() &&
-                cut.size() == steps.size(),
-            "variances, steps and cut: (n, d)");
+                kinds.size() == steps.size(),
+            "variances, steps and kinds: (n, d)");
     for (int64_t i = 0; i < n_problems; ++i)
         require(
             int64_t(problems[i].shape(1)) == d && int64_t(problems[i].shape(0)) == sorted.size(i),
@@ -124,7 +124,7 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
             distinct.data()[i] = all_distinct(sorted.of(i), n, d);
             if (distinct.data()[i])
                 write_scales(sorted.of(i), n, d, variances.data() + i * d, steps.data() + i * d,
-                             cut.data() + i * d);
+                             kinds.data() + i * d);
         }
     });
 }
@@ -233,18 +233,18 @@ std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
     return objectives;
 }
 
-// Variances, steps and cuts of features from their values (d, n), sorted with their weights (d, n),
+// Variances, steps and kinds of features from their values (d, n), sorted with their weights (d, n),
 // or in any order, which may change, where each has the weight (1, 1).
 void scales(Numbers values, Table weights, double n_samples, Numbers variances, Numbers steps,
-            Out<uint8_t> cut) {
+            Out<uint8_t> kinds) {
     require(values.ndim() == 2 && values.shape(1) > 0, "values: (d, n)");
     const int64_t d = values.shape(0), n = values.shape(1);
     const bool equal = weights.size() == 1;
     require(equal || (int64_t(weights.shape(0)) == d && int64_t(weights.shape(1)) == n),
             "weights: as values, or one");
     require(
-        int64_t(variances.size()) == d && int64_t(steps.size()) == d && int64_t(cut.size()) == d,
-        "variances, steps and cut: one for each feature");
+        int64_t(variances.size()) == d && int64_t(steps.size()) == d && int64_t(kinds.size()) == d,
+        "variances, steps and kinds: one for each feature");
     const EqualWeights of_each(n, weights.data()[0]);
     for (int64_t j = 0; j < d; ++j) {
         double* own = values.data() + j * n;
@@ -252,7 +252,7 @@ void scales(Numbers values, Table weights, double n_samples, Numbers variances, 
                                          : feature_scale(own, weights.data() + j * n, n, n_samples);
         variances.data()[j] = scale.variance;
         steps.data()[j] = scale.step;
-        cut.data()[j] = scale.cut;
+        kinds.data()[j] = uint8_t(scale.kind);
     }
 }
 

@@ -27,7 +27,7 @@ constexpr Quantile quantiles[] = {{0.25, 1.34898}, {0.1, 2.56310}, {0.02, 4.1075
 // once, but not where each value is found in so many different ones: a table of few answers has no
 // others.
 constexpr int64_t most_values = 20;
-constexpr double least_repeats = 3.0, least_different = 1.5;
+constexpr double least_repeats = 3.0, least_equal = 5.0, least_different = 1.5;
 
 // Values that differ by less than this in standard deviations are the same but for rounding.
 constexpr double same = 1e-9;
@@ -57,6 +57,11 @@ double robust_variance(const double* values, const double* weights, int64_t n) {
     return squares / total;
 }
 
+// Whether weights may be numbers of equal samples.
+bool are_integers(const double* weights, int64_t n) {
+    return std::all_of(weights, weights + n, [](double w) { return w == std::floor(w); });
+}
+
 // The smallest gap between values, if these are few; else 0.
 double step_of(const double* values, const double* weights, int64_t n, double deviation,
                double n_samples) {
@@ -69,8 +74,9 @@ double step_of(const double* values, const double* weights, int64_t n, double de
         smallest = std::min(smallest, gap);
     }
     const double total = std::accumulate(weights, weights + n, 0.0);
-    const double counted =
-        double(n) < least_different * double(n_values) ? n_samples : std::max(n_samples, total);
+    const bool answers = total >= least_equal * double(n) && are_integers(weights, n) &&
+                         double(n) >= least_different * double(n_values);
+    const double counted = answers ? total : n_samples;
     const bool coarse = counted >= least_repeats * double(n_values);
     return coarse && std::isfinite(smallest) ? smallest : 0.0;
 }
@@ -137,7 +143,7 @@ FeatureScale feature_scale(double* values, const EqualWeights& weights, double n
     const Few few(values, n);
     if (few.alike()) {
         const auto [lowest, highest] = std::minmax_element(values, values + n);
-        if (is_constant(*lowest, *highest)) return {0.0, 0.0, false};
+        if (is_constant(*lowest, *highest)) return {0.0, 0.0};
     }
     const double origin = values[0];
     double shift = 0.0, squares = 0.0;
@@ -150,7 +156,7 @@ FeatureScale feature_scale(double* values, const EqualWeights& weights, double n
     const double variance =
         std::min(squares / double(n), normal_variance(apart, quantiles[0].width));
     if (apart > 0.0 && few.certainly_fine(n, std::sqrt(variance)) && !may_have_pile(values, n))
-        return {variance, 0.0, false};
+        return {variance, 0.0};
     std::sort(values, values + n);
     std::fill(room.begin(), room.end(), weights.weight);
     return feature_scale(values, room.data(), n, n_samples);
@@ -158,14 +164,18 @@ FeatureScale feature_scale(double* values, const EqualWeights& weights, double n
 
 FeatureScale feature_scale(const double* values, const double* weights, int64_t n,
                            double n_samples) {
-    if (is_constant(values[0], values[n - 1])) return {0.0, 0.0, false};
+    if (is_constant(values[0], values[n - 1])) return {0.0, 0.0};
     double variance = robust_variance(values, weights, n);
-    // Weights are numbers of samples only where more samples than values count.
-    const Piles piles = piles_of(values, n_samples > double(n) ? weights : nullptr, n);
+    const bool counts = n_samples > double(n) && are_integers(weights, n);
+    const Piles piles = piles_of(values, counts ? weights : nullptr, n);
     // A pile may be far from all others.
     if (piles.width > 0.0) variance = std::min(variance, piles.width * piles.width);
     const double step = step_of(values, weights, n, std::sqrt(variance), n_samples);
-    return {variance, std::max(piles.width, step), piles.any && step > 0.0 && !(piles.width > 0.0)};
+    if (!piles.any) return {variance, step};
+    if (step > 0.0)
+        return {variance, std::max(piles.width, step),
+                piles.width > 0.0 ? Kind::other : Kind::binary};
+    return {variance, piles.width > 0.0 ? piles.width : piles.gap, Kind::piled};
 }
 
 }  // namespace skgmm

@@ -4,11 +4,13 @@
 
 namespace skgmm {
 
-// Variance, robust to far values: 0 for a constant feature; step, 0 where there is none; and whether
-// nearly all samples are on one side of a cut.
+// Binary: of few values, most samples at one or two. Piled: of many values, with a pile.
+enum class Kind : std::uint8_t { other, binary, piled };
+
+// Variance, robust to far values: 0 for a constant feature; and step, 0 where there is none.
 struct FeatureScale {
     double variance, step;
-    bool cut;
+    Kind kind = Kind::other;
 };
 
 // Values (n,) are sorted, and have positive weights. `n_samples` counts for what is coarse.

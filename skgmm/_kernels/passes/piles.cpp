@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -17,8 +18,8 @@ constexpr double least_fraction = 0.1, least_times = 3.0, fewest = 5.0;
 constexpr int64_t most_piles = 2;
 
 // A pile stands for values spread over so many standard deviations of the samples next to it. With
-// 1 to 3 of them known groups are found about equally often; with those of all samples less often.
-constexpr double deviations = 2.0;
+// fewer, piles decide the clusters; with more, groups at a value are lost.
+constexpr double deviations = 2.5;
 
 // The quartiles of a normal distribution are so many standard deviations apart.
 constexpr double quartiles_apart = 1.34898;
@@ -46,6 +47,16 @@ public:
     }
 
     int64_t n_piles = most_piles;
+
+    // From the largest pile to the nearest other value; 0 without a pile.
+    double gap() const {
+        if (n_piles == 0) return 0.0;
+        const Run& pile = largest[0];
+        double least = INFINITY;
+        if (pile.first > 0) least = values[pile.first] - values[pile.first - 1];
+        if (pile.last < size()) least = std::min(least, values[pile.last] - values[pile.first]);
+        return std::isfinite(least) ? least : 0.0;
+    }
 
     // Of the narrower cell where there are two.
     double width() const {
@@ -75,32 +86,35 @@ private:
                            [i](const Run& pile) { return pile.first <= i && i < pile.last; });
     }
 
-    // That of the samples nearest to the pile and in none, by their quartiles: as many as in the
-    // pile, or half of them.
+    // The smaller one of the samples below and above the pile, where there are enough of them: a
+    // cluster on either side must not count as one wide one.
     double deviation_beside(const Run& pile) const {
-        const double wanted = std::min(pile.count, 0.5 * others), value = values[pile.first];
-        std::vector<int64_t> below, above;
+        const double below = deviation_of_side(pile, pile.first - 1, -1);
+        const double above = deviation_of_side(pile, pile.last, 1);
+        return below > 0.0 && above > 0.0 ? std::min(below, above) : std::max(below, above);
+    }
+
+    // Of the samples on one side that are nearest to the pile and in none, by their quartiles: as
+    // many as in the pile, or all; 0 if there are not half as many.
+    double deviation_of_side(const Run& pile, int64_t next, int64_t step) const {
+        const double wanted = std::min(pile.count, others);
+        std::vector<int64_t> places;
         double taken = 0.0;
-        int64_t left = pile.first - 1, right = pile.last;
-        const int64_t n = int64_t(sums.size()) - 1;
-        while (taken < wanted && (left >= 0 || right < n)) {
-            const bool lower =
-                right >= n || (left >= 0 && value - values[left] <= values[right] - value);
-            const int64_t next = lower ? left-- : right++;
+        for (; taken < wanted && next >= 0 && next < size(); next += step) {
             if (in_pile(next)) continue;
             taken += count(next);
-            (lower ? below : above).push_back(next);
+            places.push_back(next);
         }
-        std::reverse(below.begin(), below.end());
-        below.insert(below.end(), above.begin(), above.end());
-        if (below.empty()) return 0.0;
-        const double apart = quantile(below, 0.75 * taken) - quantile(below, 0.25 * taken);
-        return apart / quartiles_apart;
+        if (places.empty() || taken < 0.5 * wanted) return 0.0;
+        const double near = quantile(places, 0.25 * taken), far = quantile(places, 0.75 * taken);
+        return std::abs(far - near) / quartiles_apart;
     }
+
+    int64_t size() const { return int64_t(sums.size()) - 1; }
 
     double count(int64_t i) const { return sums[i + 1] - sums[i]; }
 
-    // The value up to which there are so many samples.
+    // The value up to which there are so many samples, counted from the pile.
     double quantile(const std::vector<int64_t>& places, double samples) const {
         double sum = 0.0;
         for (const int64_t i : places)
@@ -131,7 +145,7 @@ bool may_have_pile(const double* values, int64_t n) {
 
 Piles piles_of(const double* values, const double* counts, int64_t n) {
     const Counted counted(values, counts, n);
-    return {counted.n_piles > 0, counted.width()};
+    return {counted.n_piles > 0, counted.width(), counted.gap()};
 }
 
 }  // namespace skgmm

@@ -8,11 +8,11 @@ namespace skgmm {
 // Whether there may be a pile among values (n,) in any order; if not, there is none.
 bool may_have_pile(const double* values, std::int64_t n);
 
-// Whether there is a pile, and the width of the cell that it stands for: 0 where samples next to it
-// have one value too.
+// Whether there is a pile; the width of the cell that it stands for, 0 where the samples next to it
+// have one value too; and how far that is.
 struct Piles {
     bool any;
-    double width;
+    double width, gap;
 };
 
 // Of sorted values (n,), each taken by `counts` samples, or by one if these are null.
