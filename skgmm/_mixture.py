@@ -97,11 +97,11 @@ class GaussianMixtureEM(
         (many at once) and, with few samples for the dimension, leave-one-out responsibilities, and
         continues from whatever increases the objective. With 12 components or more, those that are
         misplaced are moved before the iterations. With fewer than three samples per parameter (or
-        20, beside features of few values), a more compact optimum is kept if left-out samples are
-        about as probable; with full covariances and fewer than three samples per component and
-        feature (or ten, and fewer than 0.45 per parameter), the optimum under which left-out
-        samples are most probable. This usually costs at most twice as much as the rest of the fit,
-        and some ms.
+        20, beside coarse features or if it is much more compact), a more compact optimum is kept if
+        left-out samples are about as probable; with full covariances and fewer than three samples
+        per component and feature (or ten, and fewer than 0.45 per parameter), the optimum under
+        which left-out samples are most probable. This usually costs at most twice as much as the
+        rest of the fit, and some ms.
         With a user-supplied start, only empty or duplicate components are moved.
     n_init : int, default=1
         Number of starts; the best result is kept. Ignored if initial parameters are given.

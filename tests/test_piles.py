@@ -53,6 +53,27 @@ def test_the_cell_of_a_pile_is_as_wide_as_the_samples_next_to_it(column, least, 
     assert least <= step_of(column) <= most
 
 
+def test_of_two_piles_the_narrower_cell_counts():
+    """One is beside close samples, one beside samples far apart."""
+    values = np.r_[np.zeros(200), np.linspace(0.1, 1.0, 300), np.linspace(2, 40, 300)]
+    both = step_of(np.r_[values, np.full(200, 41.0)])
+    assert both == pytest.approx(step_of(values), rel=0.2)
+    assert both < 0.2 * step_of(np.r_[values[200:], np.full(200, 41.0)])
+
+
+def test_another_pile_is_not_next_to_one():
+    """Its samples are as many as the others, and tell nothing of how far these are spread."""
+    others = np.linspace(1.0, 2.0, 600)
+    alone = step_of(np.r_[np.zeros(200), others])
+    assert step_of(np.r_[np.zeros(200), np.full(200, 0.5), others]) == pytest.approx(alone, rel=0.1)
+
+
+def test_zero_has_no_sign():
+    column = NORMAL.copy()
+    column[:80], column[80:160] = 0.0, -0.0
+    assert step_of(column) > 0.0
+
+
 def test_a_pile_of_a_few_samples_is_chance():
     few = np.random.default_rng(0).normal(size=30)
     assert step_of(np.r_[few, np.zeros(4)]) == 0.0

@@ -35,9 +35,9 @@ from skgmm._starts.compactness import Compactness
 from skgmm._starts.leave_one_out import left_out_log_densities, shrinks
 from skgmm._threads import cached_property
 
-# With fewer samples than this per parameter an optimum may be preferred within so many standard
-# errors, and with fewer than that within a fraction of one, or within as many if features are
-# coarse.
+# With fewer samples per parameter than the first, an optimum may be preferred within so many
+# standard errors; with fewer than the second within a fraction of one, or within as many beside
+# coarse features.
 _FEW, _SOME = 3.0, 20.0
 _ERRORS, _FRACTION = 3.0, 0.3
 

@@ -46,7 +46,7 @@ public:
         for (int64_t i = 0; i < n_piles; ++i) others -= largest[i].count;
     }
 
-    int64_t n_piles = most_piles;
+    bool any() const { return n_piles > 0; }
 
     // From the largest pile to the nearest other value; 0 without a pile.
     double gap() const {
@@ -75,7 +75,7 @@ private:
             if (run.count > one.count) std::swap(run, one);
     }
 
-    // Whether so many samples have the value that it, and those of more samples, are piles.
+    // Whether a run, and with it those of more samples, are piles.
     bool is_pile(int64_t i) const {
         const double least = std::max(fewest, least_fraction * sums.back());
         return largest[i].count >= std::max(least, least_times * largest[i + 1].count);
@@ -125,7 +125,8 @@ private:
     const double* values;
     std::vector<double> sums;
     std::array<Run, most_piles + 1> largest{};  // of the most samples first
-    double others;                              // samples in no pile
+    int64_t n_piles = most_piles;
+    double others;  // samples in no pile
 };
 
 }  // namespace
@@ -145,7 +146,7 @@ bool may_have_pile(const double* values, int64_t n) {
 
 Piles piles_of(const double* values, const double* counts, int64_t n) {
     const Counted counted(values, counts, n);
-    return {counted.n_piles > 0, counted.width(), counted.gap()};
+    return {counted.any(), counted.width(), counted.gap()};
 }
 
 }  // namespace skgmm
