@@ -63,17 +63,16 @@ def _is_cluster(parameters: MixtureParameters, k: int, coarse: Array | None) -> 
     """
     others = np.delete(np.arange(parameters.n_components), k)
     apart = parameters.means[k] - parameters.means[others]
-    covariance = parameters.covariance
-    matrices = np.broadcast_to(
-        covariance.matrices, (len(others) + 1, *covariance.matrices.shape[1:])
-    )
+    matrices = parameters.covariance.matrices
     if coarse is not None and coarse.any():
         apart, matrices = apart[:, ~coarse], matrices[:, ~coarse][:, :, ~coarse]
     factors, singular = cholesky(matrices)
     if singular.any():
         return False
-    log_det = log_diagonal_sum(factors)
-    if log_det[k] < log_det[others].min() + apart.shape[1] * np.log(_AS_WIDE):
-        return False
-    scaled = np.linalg.solve(factors[others], apart[:, :, None])
+    if not parameters.covariance.shared:
+        widths = log_diagonal_sum(factors)
+        if widths[k] < widths[others].min() + apart.shape[1] * np.log(_AS_WIDE):
+            return False
+        factors = factors[others]
+    scaled = np.linalg.solve(factors, apart[:, :, None])
     return bool((scaled**2).sum(axis=(1, 2)).min() >= _FAR**2)

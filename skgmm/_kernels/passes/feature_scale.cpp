@@ -24,8 +24,8 @@ constexpr Quantile quantiles[] = {{0.25, 1.34898}, {0.1, 2.56310}, {0.02, 4.1075
 
 // A feature is coarse if it takes no more values than this, and each this often on average. Iris
 // has 22 petal widths, a scale of pixels 17 values, a questionnaire 5 or 7. Equal samples count
-// once, but not where each value is found in so many different ones: a table of few answers has no
-// others.
+// once, but not in a table of few answers: where there are this many of each on average, and each
+// value is found in this many different ones.
 constexpr int64_t most_values = 20;
 constexpr double least_repeats = 3.0, least_equal = 5.0, least_different = 1.5;
 
