@@ -24,11 +24,14 @@ def step_of(column, counts=None):
     return FeatureScale.of(X, np.ones(len(X))).steps[0]
 
 
-def index_of(X, y, seed=0, **options):
+def quiet_fit(X, n_components, seed=0, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        mixture = GaussianMixtureEM(y.max() + 1, random_state=seed, **options).fit(X)
-    return adjusted_rand_score(y, mixture.predict(X))
+        return GaussianMixtureEM(n_components, random_state=seed, **options).fit(X)
+
+
+def index_of(X, y, seed=0, **options):
+    return adjusted_rand_score(y, quiet_fit(X, y.max() + 1, seed, **options).predict(X))
 
 
 NORMAL = np.random.default_rng(0).normal(size=1000)
@@ -121,12 +124,8 @@ def test_counts_of_a_single_feature_are_samples():
 def test_blocks_have_the_cells_of_the_whole():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.normal(size=12_000), np.maximum(rng.normal(size=12_000), 0.0)])
-    options = {"max_iter": 1, "escape": False, "random_state": 0}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        whole = GaussianMixtureEM(2, **options).fit(X)
-        blocks = RowBlocks.from_iterable(lambda: iter(np.array_split(X, 7)))
-        parts = GaussianMixtureEM(2, **options).fit(blocks)
+    blocks = RowBlocks.from_iterable(lambda: iter(np.array_split(X, 7)))
+    whole, parts = (quiet_fit(rows, 2, max_iter=1, escape=False) for rows in (X, blocks))
     assert whole.reg_covar_[1] > 0.01
     np.testing.assert_array_equal(parts.reg_covar_, whole.reg_covar_)
 
@@ -184,9 +183,7 @@ def test_a_fill_value_does_not_hide_clusters_that_are_close_to_each_other(name, 
     X[:, 0] += np.array([0.0, 4.0, 40.0, 44.0])[y]
     known = rng.random(600) < 0.85
     X[~known, 0] = 0.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        mixture = GaussianMixtureEM(4, covariance_type=name, random_state=seed).fit(X)
+    mixture = quiet_fit(X, 4, seed, covariance_type=name)
     assert adjusted_rand_score(y[known], mixture.predict(X[known])) > 0.85
 
 
@@ -211,9 +208,7 @@ def test_a_fill_value_between_clusters_does_not_hide_them(name):
     X = np.column_stack([10.0 * y + rng.normal(size=400), rng.normal(size=400)])
     known = rng.random(400) < 0.85
     X[~known, 0] = X[:, 0].mean()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        mixture = GaussianMixtureEM(2, covariance_type=name, random_state=0).fit(X)
+    mixture = quiet_fit(X, 2, covariance_type=name)
     assert mixture.reg_covar_[0] < 1.0
     assert adjusted_rand_score(y[known], mixture.predict(X[known])) > 0.9
 

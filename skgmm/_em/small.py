@@ -52,8 +52,9 @@ def small_components(
     small = np.flatnonzero(masses < needed)
     if diagonal:
         return small.tolist()
-    clusters = {k for k in small[masses[small] >= _CLUSTER] if _is_cluster(parameters, k, coarse)}
-    return [k for k in small.tolist() if k not in clusters]
+    return [
+        k for k in small.tolist() if masses[k] < _CLUSTER or not _is_cluster(parameters, k, coarse)
+    ]
 
 
 def _is_cluster(parameters: MixtureParameters, k: int, coarse: Array | None) -> bool:

@@ -38,7 +38,8 @@ clusters are ten thousand standard deviations apart, and far above rounding."""
 # distribution, the step being the distance of the means of both halves.
 _VARIANCE_OF_CELL, _VARIANCE_OF_SIDE = 1.0 / 12.0, (np.pi - 2.0) / 8.0
 
-# Few values, most samples at one or two of them; and many values, with a pile at one.
+# Few values, most samples at one or two of them; and many values, with a pile at one: as `Kind` of
+# `_kernels/passes/feature_scale.hpp`.
 _BINARY, _PILED = 1, 2
 
 # Features that are sorted at once.

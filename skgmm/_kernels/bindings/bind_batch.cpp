@@ -139,8 +139,7 @@ bool start(const Rows<double>& rows, const Family& family, const MixtureArrays& 
     for (int64_t k = 0; k < K; ++k)
         std::copy_n(rows.data + seeds[k] * d, d, centres.begin() + k * d);
     lloyd(rows, K, max_iter, true, 1, centres.data(), labels.data());
-    moments_of_groups(rows, Given{labels.data(), nullptr}, K, floor, family.form, moments.data(),
-                      1);
+    moments_of_groups(rows, Given{labels.data(), nullptr}, K, floor, family.form, moments.data(), 1);
     return mixture.maximise(family, moments.data());
 }
 
@@ -161,8 +160,7 @@ void starts(Labels offsets, Numbers rows, const std::string& code, Table uniform
     without_gil([&] {
         for (int64_t i = 0; i < n; ++i) {
             const std::vector<double> ones(sorted.size(i), 1.0);
-            const Rows<double> own{sorted.of(i), sorted.size(i), sorted.d, sorted.d, 1,
-                                   ones.data()};
+            const Rows<double> own{sorted.of(i), sorted.size(i), sorted.d, sorted.d, 1, ones.data()};
             found.data()[i] = start(own, mixtures.family, mixtures.of(i),
                                     uniforms.data() + (n_streams == 1 ? 0 : i * m), n_draws,
                                     max_iter, floors.data() + i * sorted.d);

@@ -20,7 +20,7 @@ namespace {
 struct Quantile {
     double tail, width;
 };
-constexpr Quantile quantiles[] = {{0.25, 1.34898}, {0.1, 2.56310}, {0.02, 4.10750}};
+constexpr Quantile quantiles[] = {{0.25, quartiles_apart}, {0.1, 2.56310}, {0.02, 4.10750}};
 
 // A feature is coarse if it takes no more values than this, and each this often on average. Iris
 // has 22 petal widths, a scale of pixels 17 values, a questionnaire 5 or 7. Equal samples count
@@ -49,7 +49,8 @@ double robust_variance(const double* values, const double* weights, int64_t n) {
     double shift = 0.0, squares = 0.0;
     for (int64_t i = 0; i < n; ++i) shift += weights[i] * (values[i] - origin);
     const double mean = origin + shift / total;
-    for (int64_t i = 0; i < n; ++i) squares += weights[i] * (values[i] - mean) * (values[i] - mean);
+    for (int64_t i = 0; i < n; ++i)
+        squares += weights[i] * (values[i] - mean) * (values[i] - mean);
     for (const auto& [tail, width] : quantiles) {
         const double apart = values[place_of(ranks, 1.0 - tail)] - values[place_of(ranks, tail)];
         if (apart > 0.0) return std::min(squares / total, normal_variance(apart, width));
@@ -171,7 +172,7 @@ FeatureScale feature_scale(const double* values, const double* weights, int64_t 
     // A pile may be far from all others.
     if (piles.width > 0.0) variance = std::min(variance, piles.width * piles.width);
     const double step = step_of(values, weights, n, std::sqrt(variance), n_samples);
-    if (!piles.any) return {variance, step};
+    if (!(piles.gap > 0.0)) return {variance, step};
     if (step > 0.0)
         return {variance, std::max(piles.width, step),
                 piles.width > 0.0 ? Kind::other : Kind::binary};

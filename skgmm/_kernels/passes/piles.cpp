@@ -21,9 +21,6 @@ constexpr int64_t most_piles = 2;
 // fewer, piles decide the clusters; with more, groups at a value are lost.
 constexpr double deviations = 2.5;
 
-// The quartiles of a normal distribution are so many standard deviations apart.
-constexpr double quartiles_apart = 1.34898;
-
 // Equal values, from the first to before the last.
 struct Run {
     int64_t first, last;
@@ -46,8 +43,6 @@ public:
         for (int64_t i = 0; i < n_piles; ++i) others -= largest[i].count;
     }
 
-    bool any() const { return n_piles > 0; }
-
     // From the largest pile to the nearest other value; 0 without a pile.
     double gap() const {
         if (n_piles == 0) return 0.0;
@@ -55,7 +50,7 @@ public:
         double least = INFINITY;
         if (pile.first > 0) least = values[pile.first] - values[pile.first - 1];
         if (pile.last < size()) least = std::min(least, values[pile.last] - values[pile.first]);
-        return std::isfinite(least) ? least : 0.0;
+        return least;
     }
 
     // Of the narrower cell where there are two.
@@ -146,7 +141,7 @@ bool may_have_pile(const double* values, int64_t n) {
 
 Piles piles_of(const double* values, const double* counts, int64_t n) {
     const Counted counted(values, counts, n);
-    return {counted.any(), counted.width(), counted.gap()};
+    return {counted.width(), counted.gap()};
 }
 
 }  // namespace skgmm

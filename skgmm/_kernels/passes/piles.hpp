@@ -8,14 +8,16 @@ namespace skgmm {
 // Whether there may be a pile among values (n,) in any order; if not, there is none.
 bool may_have_pile(const double* values, std::int64_t n);
 
-// Whether there is a pile; the width of the cell that it stands for, 0 where the samples next to it
-// have one value too; and how far that is.
+// The quartiles of a normal distribution are so many standard deviations apart.
+constexpr double quartiles_apart = 1.34898;
+
+// The width of the cell that a pile stands for, 0 where the samples next to it have one value too;
+// and how far the next value is, 0 without a pile.
 struct Piles {
-    bool any;
     double width, gap;
 };
 
-// Of sorted values (n,), each taken by `counts` samples, or by one if these are null.
+// Of sorted values (n,), not all equal, each taken by `counts` samples, or by one if these are null.
 Piles piles_of(const double* values, const double* counts, std::int64_t n);
 
 }  // namespace skgmm
