@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from skgmm._em.one_gaussian import one_gaussian_of
-from skgmm._em.result import EMResult
+from skgmm._em.result import EMResult, EMStatus
 from skgmm._em.settings import Settings
 from skgmm._em.stepwise import StreamState
 from skgmm._em.watch import Watch
@@ -20,7 +20,7 @@ from skgmm._linalg import Array
 from skgmm._objective import Objective, Regularisation
 from skgmm._parameters import MixtureParameters, n_parameters, seeded_draws
 from skgmm._prior import ConjugatePrior, Prior, prior_of
-from skgmm._progress import FitTasks, followed
+from skgmm._progress import AGAIN, MOST_REPEATS, FitTasks, followed, say
 from skgmm._rows.base import Rows
 from skgmm._rows.checks import representable
 from skgmm._rows.grouped import RowsInMemory
@@ -32,6 +32,7 @@ from skgmm._starts.given import fixed_by
 from skgmm._starts.labelled import naming_labels
 from skgmm._starts.restarts import best_of
 from skgmm._starts.run import run_from
+from skgmm._starts.shared_values import repeated_with
 from skgmm.covariance import Structure
 
 
@@ -184,7 +185,36 @@ def _fitted_to(
     previous: MixtureParameters | None,
     tasks: FitTasks | None,
 ) -> Fit:
-    objective, prior = _objective(settings, rows)
+    """A fit, repeated with cells for values that samples share if it rests on these.
+
+    With a prior no component does.
+    """
+    reg, rounding = Regularisation.of(settings.reg_covar, rows)
+    fit = _fit_with(reg, settings, rows, rng, previous, tasks)
+    adds = isinstance(settings.reg_covar, str) and settings.prior is None
+    if not adds or settings.highest:
+        return fit
+    for _ in range(MOST_REPEATS):
+        widened = repeated_with(fit.objective.regularisation, rounding, fit.result, rows)
+        if widened is None or fit.result.status is EMStatus.STOPPED:
+            break
+        if settings.verbose:
+            say(AGAIN)
+        if tasks is not None:
+            tasks.repeat()
+        fit = _fit_with(widened, settings, rows, rng, previous, tasks)
+    return fit
+
+
+def _fit_with(
+    reg: Regularisation,
+    settings: Settings,
+    rows: Rows,
+    rng: np.random.RandomState,
+    previous: MixtureParameters | None,
+    tasks: FitTasks | None,
+) -> Fit:
+    objective, prior = _objective(reg, settings, rows)
     if previous is None:
         start = choose_start(settings, objective, rng)
     else:
@@ -201,10 +231,11 @@ def _fitted_to(
     return Fit(objective, result, starts, messages, prior, settings.random_state, certainty)
 
 
-def _objective(settings: Settings, rows: Rows) -> tuple[Objective, ConjugatePrior | None]:
+def _objective(
+    reg: Regularisation, settings: Settings, rows: Rows
+) -> tuple[Objective, ConjugatePrior | None]:
     """What is maximised, and the prior with all its values."""
     K, structure = settings.n_components, settings.structure
-    reg = Regularisation.of(settings.reg_covar, rows)
     objective = Objective(rows, structure, *reg)
     fixed = fixed_by(settings, rows.n_features)
     prior = None

@@ -84,7 +84,9 @@ class GaussianMixtureEM(
         counts and answers, it is a twelfth of the squared step between values, the variance of the
         cell that a recorded value stands for; for dummies beside other features it is 0.143 of it.
         If a tenth of the samples or more share a value (equal samples count once), such as zeros of
-        an amount or an end of a scale, it is half of the variance of the samples next to it.
+        an amount or an end of a scale, it is half of the variance of the samples next to it. Where
+        a component has a single value of a feature, such as an age, or is narrower than the
+        rounding, the fit is repeated with what is added for such values.
     max_iter : int, default=1000
         Maximum number of evaluations per start (EM iterations and quasi-Newton steps); 0 returns
         the initial parameters.

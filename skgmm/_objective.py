@@ -13,7 +13,7 @@ from skgmm._moments import Counts, Moments
 from skgmm._parameters import MixtureParameters, maximise
 from skgmm._prior import Prior
 from skgmm._rows.base import InMemoryRows, Rows
-from skgmm._rows.feature_scale import FeatureScale
+from skgmm._rows.feature_scale import VARIANCE_OF_CELL, FeatureScale
 from skgmm._rows.grouped import GroupedRows, rows_of
 from skgmm._rows.sample import StartSample
 from skgmm._rows.scale_of_rows import scale_of_rows
@@ -205,11 +205,14 @@ class Regularisation(NamedTuple):
     cells: Array  # (d,) the part that stands for the recorded cells of coarse features
 
     @classmethod
-    def of(cls, reg_covar: float | str, rows: Rows) -> Regularisation:
-        """From the constructor parameter, a number or "auto"."""
-        if isinstance(reg_covar, str):
-            return cls.of_scale(scale_of_rows(rows))
-        return cls.given(reg_covar, rows.n_features)
+    def of(cls, reg_covar: float | str, rows: Rows) -> tuple[Regularisation, Array]:
+        """From the constructor parameter, a number or "auto"; and the steps (d,) to which features
+        were rounded that are not coarse, 0 for none and for a number.
+        """
+        if not isinstance(reg_covar, str):
+            return cls.given(reg_covar, rows.n_features), np.zeros(rows.n_features)
+        scale = scale_of_rows(rows)
+        return cls.of_scale(scale), scale.rounding
 
     @classmethod
     def of_scale(cls, scale: FeatureScale) -> Regularisation:
@@ -220,6 +223,14 @@ class Regularisation(NamedTuple):
     @classmethod
     def given(cls, variance: float, n_features: int) -> Regularisation:
         return cls(np.full(n_features, float(variance)), np.zeros(n_features))
+
+    def with_cells(self, widths: Array) -> Regularisation:
+        """With cells so wide (d,), 0 for none, where these add more than is added so far."""
+        cells = VARIANCE_OF_CELL * widths**2
+        larger = cells > self.variances
+        return Regularisation(
+            np.where(larger, cells, self.variances), np.where(larger, cells, self.cells)
+        )
 
     @property
     def artificial(self) -> Array:

@@ -21,6 +21,12 @@ logger = logging.getLogger("skgmm")
 # Times that moves are tried in a start: before the iterations, and after them.
 _MOVES = 2
 
+MOST_REPEATS = 3
+"""Fits with cells for values that samples share, after the first. Each ends with fewer of these."""
+
+AGAIN = "samples share values: the fit is repeated with more added to the variances there"
+"""What `verbose` says of such a fit."""
+
 Fitted = Callable[[MixtureParameters], dict[str, Any]]
 """From parameters to the attributes of a fitted estimator."""
 
@@ -88,15 +94,11 @@ class FitTasks:
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self.arguments = {"estimator": mixture, "X": X, "y": y, "metadata": metadata}
         self.stopped = False
-        self.fit = mixture._init_callback_context(
-            max_subtasks=mixture.n_init, sequential_subtasks=False
-        )
+        most = mixture.n_init * (1 + MOST_REPEATS)
+        self.fit = mixture._init_callback_context(max_subtasks=most, sequential_subtasks=False)
         self.fit.call_on_fit_task_begin(**self.arguments)
-        # Created before the starts run, because they may run in parallel.
-        self.starts = [
-            self.fit.subcontext("start", task_id=start, max_subtasks=mixture.max_iter + _MOVES)
-            for start in range(mixture.n_init)
-        ]
+        self.starts: list[Any] = []
+        self.repeat()
 
     @classmethod
     def of(cls, mixture: BaseEstimator, X: Any, y: Any, sample_weight: Any) -> FitTasks | None:
@@ -105,11 +107,20 @@ class FitTasks:
             return None
         return cls(mixture, X, y, sample_weight)
 
+    def repeat(self) -> None:
+        """Create the tasks of all starts, before they run: they may run in parallel."""
+        mixture, n_before = self.arguments["estimator"], len(self.starts)
+        self.starts += [
+            self.fit.subcontext("start", task_id=number, max_subtasks=mixture.max_iter + _MOVES)
+            for number in range(n_before, n_before + mixture.n_init)
+        ]
+
     def begin(self, start: int, fitted: Fitted) -> StartTask:
         """Begin the task of a start, unless a callback has requested a stop."""
         if self.stopped:
             raise LeftOutError
-        return StartTask(self, self.starts[start], fitted)
+        n_starts = self.arguments["estimator"].n_init
+        return StartTask(self, self.starts[start - n_starts], fitted)
 
     def done(self) -> None:
         """End the task of the fit, once the estimator is fitted."""

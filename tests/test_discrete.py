@@ -153,12 +153,12 @@ def test_scale_of_equal_weights_without_sorting(n, weight):
     ).astype(float)
     found = FeatureScale.of(X, np.full(n, weight))
     columns = np.ascontiguousarray(np.sort(X.T, axis=1))
-    variances, steps = np.empty(len(columns)), np.empty(len(columns))
-    kinds = np.empty(len(columns), dtype=np.uint8)
-    feature_scales(columns, np.full(columns.shape, weight), float(n), variances, steps, kinds)
-    np.testing.assert_allclose(found.variances, variances, rtol=1e-12)
-    np.testing.assert_array_equal(found.steps, steps)
-    np.testing.assert_array_equal(found.kinds, kinds)
+    expected = FeatureScale.smooth(np.empty(len(columns)))._replace(rounding=np.empty(len(columns)))
+    feature_scales(columns, np.full(columns.shape, weight), float(n), *expected)
+    np.testing.assert_allclose(found.variances, expected.variances, rtol=1e-12)
+    np.testing.assert_array_equal(found.steps, expected.steps)
+    np.testing.assert_array_equal(found.kinds, expected.kinds)
+    np.testing.assert_array_equal(found.rounding, expected.rounding)
 
 
 @pytest.mark.parametrize("name", ["full", "tied", "diag"])
@@ -240,7 +240,7 @@ def test_far_values_do_not_determine_the_scale():
     X = np.r_[np.random.default_rng(0).normal(280, 10, 600), np.full(10, 1e20)][:, None]
     mixture = quiet_fit(X, 2)
     near = np.argmin(mixture.means_[:, 0])
-    assert np.sqrt(mixture.covariances_[near, 0, 0]) == pytest.approx(X[:600].std(), rel=1e-6)
+    assert np.sqrt(mixture.covariances_[near, 0, 0]) == pytest.approx(X[:600].std(), rel=1e-3)
 
 
 def test_blocks_have_the_scale_of_the_whole():

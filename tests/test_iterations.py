@@ -26,7 +26,7 @@ def iris():
 
 def problem_of(name, X, weights=None, reg_covar="auto"):
     rows = InMemoryRows(X, weights)
-    return Objective(rows, find_structure(name), Regularisation.of(reg_covar, rows).variances)
+    return Objective(rows, find_structure(name), Regularisation.of(reg_covar, rows)[0].variances)
 
 
 def start_of(objective, partition):
@@ -179,7 +179,7 @@ def test_subclassed_structure_uses_its_own_m_step(iris):
             return super()._maximise(spread, previous)
 
     rows = InMemoryRows(iris)
-    objective = Objective(rows, Rounded(), Regularisation.of("auto", rows).variances)
+    objective = Objective(rows, Rounded(), Regularisation.of("auto", rows)[0].variances)
     start = start_of(objective, np.random.default_rng(0).dirichlet(np.ones(2), size=len(iris)))
     result = run_em(objective, start, tol=0.0, max_iter=5, acceleration=None)
     assert Rounded.asked == 1 + len(result.objectives)

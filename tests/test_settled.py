@@ -88,7 +88,7 @@ def test_em_goes_on_where_rounding_hides_the_maximum():
     assert mixture.n_iter_ > 1
     rows = InMemoryRows(far, weights)
     structure = find_structure("full")
-    objective = Objective(rows, structure, Regularisation.of("auto", rows).variances)
+    objective = Objective(rows, structure, Regularisation.of("auto", rows)[0].variances)
     again = run_em(objective, mixture._parameters(), tol=0.0, max_iter=10)
     assert mixture.lower_bounds_[-1] >= again.objective - 1e-3
 

@@ -25,6 +25,7 @@ from skgmm._rows.scan import Scan
 from skgmm._rows.seeds import random_stream
 from skgmm._starts.batch import CONVERGED, ELSEWHERE, Runs, run_all, uniforms_of
 from skgmm._starts.choose import single_candidate, table_of_starts
+from skgmm._starts.shared_values import repeated_with
 from skgmm._threads import run_in_threads
 from skgmm.covariance._base import covariance_of
 
@@ -144,6 +145,7 @@ class _Batch:
     ) -> None:
         self.prototype, self.settings, self.problems = prototype, settings, problems
         scan = Scan.of(problems)
+        self.rounding = scan.scale.rounding
         self.floors, served = _floors(settings.reg_covar, scan.scale)
         usual = (scan.magnitudes <= checks.LARGEST) & (scan.magnitudes >= 1.0 / checks.LARGEST)
         self.which = np.flatnonzero(served & usual & scan.distinct)
@@ -163,10 +165,20 @@ class _Batch:
         for i, number in enumerate(self.which.tolist()):
             if self.runs.ends[i] != ELSEWHERE:
                 fit = self._fit(i, self.problems[number], known)
+                if self._is_repeated(fit, self.rounding[number]):
+                    continue
                 mixture = snapshot(self.prototype)
                 mixture.n_features_in_ = self.runs.layout.n_features
                 mixture.__dict__.update(fit.attributes())
                 yield number, mixture, fit.messages
+
+    def _is_repeated(self, fit: Fit, rounding: Array) -> bool:
+        """Whether the fit rests on values that samples share."""
+        if not isinstance(self.settings.reg_covar, str):
+            return False
+        objective = fit.objective
+        reg = repeated_with(objective.regularisation, rounding, fit.result, objective.rows)
+        return reg is not None
 
     def _fit(self, i: int, X: Array, known: _Known) -> Fit:
         assert self.runs is not None

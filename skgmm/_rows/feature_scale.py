@@ -1,5 +1,8 @@
 """The scale of each feature, and the step of features that take few values or have a pile at one.
 
+Of other features that were rounded, the step tells when a component is too narrow
+(`_starts/shared_values.py`).
+
 `reg_covar="auto"` is made of both. The scale must not be that of a few far values, such as fill
 values of 1e20, so it is taken from quantiles. A value that was recorded with step s stands for the
 cell of width s around it, whose variance is s^2 / 12 (Sheppard 1898): no component can be narrower
@@ -36,7 +39,7 @@ clusters are ten thousand standard deviations apart, and far above rounding."""
 
 # In units of the squared step: of a uniform distribution as wide as the step, and of half a normal
 # distribution, the step being the distance of the means of both halves.
-_VARIANCE_OF_CELL, _VARIANCE_OF_SIDE = 1.0 / 12.0, (np.pi - 2.0) / 8.0
+VARIANCE_OF_CELL, _VARIANCE_OF_SIDE = 1.0 / 12.0, (np.pi - 2.0) / 8.0
 
 # Few values, most samples at one or two of them; and many values, with a pile at one: as `Kind` of
 # `_kernels/passes/feature_scale.hpp`.
@@ -52,11 +55,13 @@ class FeatureScale(NamedTuple):
     variances: Array  # (d,), 0 for a constant feature
     steps: Array  # (d,) widths of the cells that values of coarse features, and piles, stand for
     kinds: Array  # (d,) uint8, `_BINARY`, `_PILED` or 0
+    rounding: Array  # (d,) the steps to which features of more values were rounded, 0 for none
 
     @classmethod
     def smooth(cls, variances: Array) -> FeatureScale:
         """Of features without steps."""
-        return cls(variances, np.zeros_like(variances), np.zeros(variances.shape, dtype=np.uint8))
+        none = np.zeros_like(variances)
+        return cls(variances, none, np.zeros(variances.shape, dtype=np.uint8), none)
 
     @classmethod
     def of(cls, samples: Array, weights: Array) -> FeatureScale:
@@ -98,7 +103,7 @@ class FeatureScale(NamedTuple):
         """
         fine = (self.kinds == _PILED) | ((self.steps == 0) & (self.variances > 0))
         sides = (self.kinds == _BINARY) & fine.any()
-        cells = self.steps**2 * np.where(sides, _VARIANCE_OF_SIDE, _VARIANCE_OF_CELL)
+        cells = self.steps**2 * np.where(sides, _VARIANCE_OF_SIDE, VARIANCE_OF_CELL)
         return np.where(cells > least, cells, 0.0)
 
 
@@ -110,22 +115,21 @@ def _n_samples(weights: Array, single: bool) -> float:
     return float(max(len(weights), weights.sum())) if single else float(len(weights))
 
 
-def _of_observed(column: Array, weights: Array, single: bool) -> tuple[Array, Array, Array]:
-    """Variance, step and kind (1,) of the observed values of a feature (m, 1)."""
+def _of_observed(column: Array, weights: Array, single: bool) -> tuple[Array, ...]:
+    """Fields of the scale, each (1,), of the observed values of a feature (m, 1)."""
     observed = ~np.isnan(column[:, 0])
     if not observed.any():
-        return np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.uint8)
+        return tuple(FeatureScale.smooth(np.zeros(1)))
     some = weights[observed]
     return _scales(column[observed], some, _n_samples(some, single))
 
 
-def _scales(X: Array, weights: Array, n_samples: float) -> tuple[Array, Array, Array]:
-    """Robust variance of each feature, its step or 0, and its kind."""
+def _scales(X: Array, weights: Array, n_samples: float) -> tuple[Array, ...]:
+    """Fields of the scale of the features of X, each (d,)."""
     values, of_values = np.array(X.T, order="C"), weights[None, :1]
     if (weights != weights[0]).any():
         order = np.argsort(values, axis=1)
         values, of_values = np.take_along_axis(values, order, axis=1), weights[order]
-    d = len(values)
-    variances, steps, kinds = np.empty(d), np.empty(d), np.empty(d, dtype=np.uint8)
-    feature_scales(values, of_values, n_samples, variances, steps, kinds)
-    return variances, steps, kinds
+    found = FeatureScale.smooth(np.empty(len(values)))._replace(rounding=np.empty(len(values)))
+    feature_scales(values, of_values, n_samples, *found)
+    return found

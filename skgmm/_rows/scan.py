@@ -31,9 +31,8 @@ class Scan:
         offsets = np.array([0, *accumulate(map(len, problems))], dtype=np.int64)
         rows = np.empty((offsets[-1], d))
         magnitudes, distinct = np.empty(n), np.empty(n, dtype=np.uint8)
-        variances, steps, kinds = np.zeros((n, d)), np.zeros((n, d)), np.zeros((n, d), np.uint8)
-        _native.scan(problems, offsets, rows, magnitudes, distinct, variances, steps, kinds)
-        scale = FeatureScale(variances, steps, kinds)
+        scale = FeatureScale.smooth(np.zeros((n, d)))._replace(rounding=np.zeros((n, d)))
+        _native.scan(problems, offsets, rows, magnitudes, distinct, *scale)
         return cls(offsets, rows, magnitudes, distinct.astype(bool), scale)
 
     @classmethod

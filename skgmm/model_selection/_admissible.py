@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from skgmm._linalg import Array
+from skgmm._parameters import MixtureParameters
 from skgmm.covariance import Structure
 
 # Effective samples that a component needs for its own mean, volume, shape, and (in addition to the
@@ -28,6 +29,14 @@ class InadmissibleError(ValueError):
     def __init__(self, reason: str, objective: float = np.nan) -> None:
         super().__init__(reason)
         self.objective = objective  # of the first, nats per sample
+
+
+class CollapsedError(ValueError):
+    """Every run of EM ended with components whose variance is `reg_covar` alone."""
+
+    def __init__(self, collapsed: list[int], parameters: MixtureParameters) -> None:
+        super().__init__(f"components {collapsed} collapsed onto reg_covar")
+        self.components, self.parameters = collapsed, parameters  # of the first
 
 
 def needed_samples(structure: Structure, n_features: int) -> int:

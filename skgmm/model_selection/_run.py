@@ -9,9 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skgmm._objective import Regularisation
+from skgmm._parameters import MixtureParameters
+from skgmm._progress import MOST_REPEATS
 from skgmm._rows.base import Rows
 from skgmm._rows.grouped import RowsInMemory
 from skgmm._rows.uniform_noise import noise_of
+from skgmm._starts.shared_values import with_shared_values
 from skgmm.covariance import Structure
 from skgmm.model_selection._advice import advice, interrupted
 from skgmm.model_selection._best import as_estimator, refitted
@@ -20,7 +24,7 @@ from skgmm.model_selection._drawn import drawn
 from skgmm.model_selection._grid import sizes_of, structures_of
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._sweep import sweep
-from skgmm.model_selection._table import add_held_out, best_row, table_of
+from skgmm.model_selection._table import Table, add_held_out, best_row, table_of
 from skgmm.model_selection._tasks import SearchTasks
 
 Criterion = Literal["bic", "icl", "aic", "log_likelihood"]
@@ -50,10 +54,21 @@ def searched(
     sizes, structures = sizes_of(search.n_components), structures_of(search.covariance_types)
     rows, groups = drawn(source, search.max_samples, noise_of(search.noise), groups, rng)
     prepare = partial(_prepared, search, sizes, structures, rng)
-    data = prepare(rows)
-    table, complete = sweep(data, structures, rows.n_threads, tasks, search.criterion)
-    results = table_of(table, structures, sizes, data)
-    column = search.criterion
+
+    def compare(data: SearchData) -> tuple[Table, dict[str, Any], bool]:
+        table, complete = sweep(data, structures, rows.n_threads, tasks, search.criterion)
+        return table, table_of(table, structures, sizes, data), complete
+
+    data, column = prepare(rows), search.criterion
+    table, results, complete = compare(data)
+    adds = search.reg_covar == "auto" and search.prior is None and column != HELD_OUT
+    for _ in range(MOST_REPEATS if adds else 0):
+        reg = _with_shared_values(data, table, results, column) if complete else None
+        if reg is None:
+            break
+        tasks.repeat()
+        data = prepare(rows, reg=reg)
+        table, results, complete = compare(data)
     if column == HELD_OUT:
         if not complete:
             raise tasks.interruption
@@ -85,12 +100,33 @@ def searched(
     return found, messages
 
 
+def _with_shared_values(
+    data: SearchData, table: Table, results: dict[str, Any], column: str
+) -> Regularisation | None:
+    """With cells where the best model has a component narrower than them, or where models with
+    fewer components collapsed: more components would stand in for values that samples share.
+    """
+    row = best_row(results, column, higher_is_better=False)
+    name, best = str(results["covariance_type"][row]), int(results["n_components"][row])
+    chosen = table[name, best].result
+    assert chosen is not None
+    ends: list[tuple[MixtureParameters, list[int]]] = [(chosen.parameters, [])]
+    for fit in table.values():
+        if fit.collapsed is not None and fit.n_components < best:
+            ends.append((fit.collapsed.parameters, fit.collapsed.components))
+    reg = data.reg
+    for end in ends:
+        reg = with_shared_values(reg, data.rounding, *end, data.rows) or reg
+    return None if reg is data.reg else reg
+
+
 def _prepared(
     search: Any,
     sizes: list[int],
     structures: list[Structure],
     rng: np.random.RandomState,
     rows: RowsInMemory,
+    reg: Regularisation | None = None,
 ) -> SearchData:
     """What all fits to these samples have in common."""
     return SearchData.prepare(
@@ -103,6 +139,7 @@ def _prepared(
         prior=search.prior,
         equal_weights=search.fixed is not None,
         admissible_only=True,
+        reg=reg,
     )
 
 

@@ -91,7 +91,9 @@ class GaussianMixtureSearch(
     reg_covar : 'auto' or float, default='auto'
         See :class:`GaussianMixtureEM`. If most of a component's variance is `reg_covar`, along a
         direction in which the samples as a whole vary, the likelihood has no maximum: the
-        criteria of the model in `results_` are NaN, and it cannot win.
+        criteria of the model in `results_` are NaN, and it cannot win. If with 'auto' a model with
+        fewer components than the best one ends so because samples share a value, or the best one
+        is narrower than the rounding, all are fitted again with more added to the variance there.
     max_iter : int, default=1000
         See :class:`GaussianMixtureEM`.
     noise : 'auto', UniformNoise or None, default=None

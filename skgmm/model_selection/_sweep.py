@@ -25,7 +25,7 @@ from skgmm._rows.uniform_noise import OnlyNoiseError, refuse_only_noise
 from skgmm._starts.methods import EmptyStartError
 from skgmm._threads import run_in_threads
 from skgmm.covariance import IllDefinedCovarianceError, Structure
-from skgmm.model_selection._admissible import InadmissibleError
+from skgmm.model_selection._admissible import CollapsedError, InadmissibleError
 from skgmm.model_selection._candidates import (
     Candidate,
     Start,
@@ -153,8 +153,9 @@ def fit_model(
         seconds, rejected = perf_counter() - began, error.objective * data.total_weight
         return ModelFit(structure, n_components, None, str(error), seconds, rejected=rejected)
     except Exception as error:  # the search continues with the other models
-        status = f"failed: {error}"
-        return ModelFit(structure, n_components, None, status, perf_counter() - began)
+        status, collapsed = f"failed: {error}", error if isinstance(error, CollapsedError) else None
+        seconds = perf_counter() - began
+        return ModelFit(structure, n_components, None, status, seconds, collapsed=collapsed)
     seconds = perf_counter() - began
     return ModelFit(
         structure, n_components, result, result.description, seconds, log_likelihood, certainty
@@ -182,18 +183,19 @@ def _best_end(
     ways: list[Candidate] = [runner.again for runner in ranked]
     if best is not None:
         ways.insert(1, _no_worse_than(best.parameters, n_components))
-    reason, inadmissible = "", None
+    failed: ValueError | None = None
+    inadmissible: InadmissibleError | None = None
     for way in ways[:_TRIES]:
         try:
             start, moments = way(objective)
             end = leader.run(objective, start, moments)
             refuse_only_noise(end.moments, data.rows)
         except _NUMERICAL as error:
-            reason = reason or str(error)
+            failed = failed or ValueError(str(error))
             continue
         collapsed = end.singular or data.collapse(end.parameters)
         if collapsed:
-            reason = reason or f"components {collapsed} collapsed onto reg_covar"
+            failed = failed or CollapsedError(collapsed, end.parameters)
         elif why := data.unsupported(objective.structure, end):
             inadmissible = inadmissible or InadmissibleError(why, end.objective)
         elif inadmissible and end.duplicates:
@@ -202,7 +204,7 @@ def _best_end(
             return end
     if inadmissible is not None:
         raise inadmissible
-    raise ValueError(reason or "every run of EM ended below a model that this one contains")
+    raise failed or ValueError("every run of EM ended below a model that this one contains")
 
 
 def _candidates(

@@ -12,6 +12,7 @@ from skgmm._em.result import EMResult
 from skgmm._linalg import Array
 from skgmm._parameters import aic, bic
 from skgmm.covariance import Structure
+from skgmm.model_selection._admissible import CollapsedError
 from skgmm.model_selection._search_data import SearchData
 
 NOT_REACHED = "interrupted"
@@ -32,6 +33,7 @@ class ModelFit:
     log_likelihood: float = np.nan  # nats, total, without the penalty of reg_covar
     log_certainty: float = np.nan  # sum over samples of the log of the largest responsibility
     rejected: float = np.nan  # log-likelihood of an inadmissible end, nats, total
+    collapsed: CollapsedError | None = None  # where all runs collapsed
 
 
 Table = dict[tuple[str, int], ModelFit]

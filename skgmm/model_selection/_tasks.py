@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from skgmm._progress import say
+from skgmm._progress import AGAIN, MOST_REPEATS, say
 from skgmm.model_selection._table import ModelFit
 
 
@@ -31,6 +31,9 @@ class Tasks:
     def fitted(self, model: ModelFit) -> None:
         """A model has been fitted, or has failed."""
 
+    def repeat(self) -> None:
+        """All models are fitted again."""
+
 
 class SearchTasks(Tasks):
     """The tasks of one search.
@@ -50,7 +53,8 @@ class SearchTasks(Tasks):
             return
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self.arguments = {"estimator": search, "X": X, "y": y, "metadata": metadata}
-        self.root = search._init_callback_context(max_subtasks=n_fits, sequential_subtasks=False)
+        most = n_fits * (1 + MOST_REPEATS)
+        self.root = search._init_callback_context(max_subtasks=most, sequential_subtasks=False)
         self.root.call_on_fit_task_begin(**self.arguments)
 
     @property
@@ -81,6 +85,11 @@ class SearchTasks(Tasks):
                 f"{model.n_components}: log-likelihood {model.log_likelihood:.3f} nats, "
                 f"{model.status}, {model.fit_time:.3f} s"
             )
+
+    def repeat(self) -> None:
+        self.ended = count(1)
+        if self.verbose:
+            say(AGAIN)
 
     def done(self) -> None:
         """End the task of the search, once it is fitted."""

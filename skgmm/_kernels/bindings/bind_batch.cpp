@@ -8,6 +8,7 @@
 #include "passes/feature_scale.hpp"
 #include "passes/kmeans.hpp"
 #include "passes/moments.hpp"
+#include "passes/piles.hpp"
 
 using namespace skgmm;
 
@@ -77,7 +78,7 @@ constexpr int64_t at_once = 8;
 
 // The scales of the features of samples (n, d), all of one weight.
 void write_scales(const double* rows, int64_t n, int64_t d, double* variances, double* steps,
-                  uint8_t* kinds) {
+                  uint8_t* kinds, double* rounding) {
     std::vector<double> columns(at_once * n);
     const EqualWeights ones(n, 1.0);
     for (int64_t first = 0; first < d; first += at_once) {
@@ -89,6 +90,7 @@ void write_scales(const double* rows, int64_t n, int64_t d, double* variances, d
             variances[first + j] = scale.variance;
             steps[first + j] = scale.step;
             kinds[first + j] = uint8_t(scale.kind);
+            rounding[first + j] = scale.rounding;
         }
     }
 }
@@ -97,7 +99,8 @@ void write_scales(const double* rows, int64_t n, int64_t d, double* variances, d
 // samples sorted, and whether they are distinct; and if they are, the scales of the features.
 template <typename T>
 void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, Numbers magnitudes,
-          Out<uint8_t> distinct, Numbers variances, Numbers steps, Out<uint8_t> kinds) {
+          Out<uint8_t> distinct, Numbers variances, Numbers steps, Out<uint8_t> kinds,
+          Numbers rounding) {
     const int64_t n_problems = int64_t(problems.size());
     require(n_problems > 0, "problems: at least one");
     const int64_t d = problems[0].shape(1);
@@ -106,8 +109,8 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
     require(int64_t(magnitudes.size()) == n_problems && int64_t(distinct.size()) == n_problems,
             "magnitudes and distinct: one for each problem");
     require(int64_t(variances.size()) == n_problems * d && variances.size() == steps.size() &&
-                kinds.size() == steps.size(),
-            "variances, steps and kinds: (n, d)");
+                kinds.size() == steps.size() && rounding.size() == steps.size(),
+            "variances, steps, kinds and rounding: (n, d)");
     for (int64_t i = 0; i < n_problems; ++i)
         require(
             int64_t(problems[i].shape(1)) == d && int64_t(problems[i].shape(0)) == sorted.size(i),
@@ -124,7 +127,7 @@ void scan(const std::vector<Matrix<T>>& problems, Labels offsets, Numbers rows, 
             distinct.data()[i] = all_distinct(sorted.of(i), n, d);
             if (distinct.data()[i])
                 write_scales(sorted.of(i), n, d, variances.data() + i * d, steps.data() + i * d,
-                             kinds.data() + i * d);
+                             kinds.data() + i * d, rounding.data() + i * d);
         }
     });
 }
@@ -231,18 +234,19 @@ std::vector<std::vector<double>> runs(const std::vector<Matrix<T>>& problems,
     return objectives;
 }
 
-// Variances, steps and kinds of features from their values (d, n), sorted with their weights (d, n),
-// or in any order, which may change, where each has the weight (1, 1).
+// Variances, steps, kinds and rounding of features from their values (d, n), sorted with their weights
+// (d, n), or in any order, which may change, where each has the weight (1, 1).
 void scales(Numbers values, Table weights, double n_samples, Numbers variances, Numbers steps,
-            Out<uint8_t> kinds) {
+            Out<uint8_t> kinds, Numbers rounding) {
     require(values.ndim() == 2 && values.shape(1) > 0, "values: (d, n)");
     const int64_t d = values.shape(0), n = values.shape(1);
     const bool equal = weights.size() == 1;
     require(equal || (int64_t(weights.shape(0)) == d && int64_t(weights.shape(1)) == n),
             "weights: as values, or one");
     require(
-        int64_t(variances.size()) == d && int64_t(steps.size()) == d && int64_t(kinds.size()) == d,
-        "variances, steps and kinds: one for each feature");
+        int64_t(variances.size()) == d && int64_t(steps.size()) == d &&
+            int64_t(kinds.size()) == d && int64_t(rounding.size()) == d,
+        "variances, steps, kinds and rounding: one for each feature");
     const EqualWeights of_each(n, weights.data()[0]);
     for (int64_t j = 0; j < d; ++j) {
         double* own = values.data() + j * n;
@@ -251,7 +255,17 @@ void scales(Numbers values, Table weights, double n_samples, Numbers variances, 
         variances.data()[j] = scale.variance;
         steps.data()[j] = scale.step;
         kinds.data()[j] = uint8_t(scale.kind);
+        rounding.data()[j] = scale.rounding;
     }
+}
+
+// How many samples share the most frequent value between two bounds, and the width of its cell, from
+// sorted values (n,) and their weights (n,).
+nb::tuple value_shared(Vector values, Vector weights, double low, double high) {
+    require(values.size() > 0 && weights.size() == values.size(), "values, weights: (n,)");
+    const SharedValue found =
+        shared_value(values.data(), weights.data(), int64_t(values.size()), low, high);
+    return nb::make_tuple(found.count, found.width);
 }
 
 }  // namespace
@@ -263,4 +277,5 @@ void skgmm::bind_batch(nb::module_& m) {
     def(m, "runs", &runs<float>);
     def(m, "starts", &starts);
     def(m, "feature_scales", &scales);
+    def(m, "shared_value", &value_shared);
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "passes/passes.hpp"
@@ -28,6 +29,14 @@ constexpr Quantile quantiles[] = {{0.25, quartiles_apart}, {0.1, 2.56310}, {0.02
 // value is found in this many different ones.
 constexpr int64_t most_values = 20;
 constexpr double least_repeats = 3.0, least_equal = 5.0, least_different = 1.5;
+
+// Values are rounded if they are no more than this, each taken as often as those of a coarse feature:
+// of 80 samples, fewer than this part then have a value of their own.
+constexpr int64_t most_rounded = 256;
+constexpr double nearly_all = 0.95;
+
+// At no more than this part of the samples the next value is closer than the step of a feature.
+constexpr double least_part = 0.25;
 
 // Values that differ by less than this in standard deviations are the same but for rounding.
 constexpr double same = 1e-9;
@@ -63,23 +72,51 @@ bool are_integers(const double* weights, int64_t n) {
     return std::all_of(weights, weights + n, [](double w) { return w == std::floor(w); });
 }
 
-// The smallest gap between values, if these are few; else 0.
-double step_of(const double* values, const double* weights, int64_t n, double deviation,
-               double n_samples) {
-    int64_t n_values = 1;
-    double smallest = INFINITY;
+// How many values there are, and how far the next one is from values that at least three quarters
+// of the samples take: ends of a scale that stand for all beyond may be closer. No step where values
+// are more than `most`.
+struct Spacing {
+    int64_t n_values;
+    double step;
+};
+
+Spacing spacing_of(const double* values, const double* weights, int64_t n, double deviation,
+                   int64_t most) {
+    std::vector<double> gaps, totals(1, weights[0]);
     for (int64_t i = 1; i < n; ++i) {
         const double gap = values[i] - values[i - 1];
-        if (!(gap > same * deviation)) continue;
-        if (++n_values > most_values) return 0.0;
-        smallest = std::min(smallest, gap);
+        if (gap > same * deviation) {
+            gaps.push_back(gap);
+            totals.push_back(0.0);
+        }
+        if (int64_t(totals.size()) > most) return {most + 1, 0.0};
+        totals.back() += weights[i];
     }
+    const int64_t n_values = int64_t(totals.size());
+    if (gaps.empty()) return {n_values, 0.0};
+    std::vector<std::pair<double, double>> nearest;  // how far the next value is, and the samples
+    for (int64_t v = 0; v < n_values; ++v) {
+        const double below = v > 0 ? gaps[v - 1] : INFINITY;
+        const double above = v + 1 < n_values ? gaps[v] : INFINITY;
+        nearest.emplace_back(std::min(below, above), totals[v]);
+    }
+    std::sort(nearest.begin(), nearest.end());
+    const double total = std::accumulate(totals.begin(), totals.end(), 0.0);
+    double sum = 0.0;
+    for (const auto& [gap, samples] : nearest)
+        if ((sum += samples) >= least_part * total) return {n_values, gap};
+    return {n_values, nearest.back().first};
+}
+
+// The step of a feature with few values; else 0.
+double step_of(const double* values, const double* weights, int64_t n, double deviation,
+               double n_samples) {
+    const auto [n_values, step] = spacing_of(values, weights, n, deviation, most_values);
     const double total = std::accumulate(weights, weights + n, 0.0);
     const bool answers = total >= least_equal * double(n) && are_integers(weights, n) &&
                          double(n) >= least_different * double(n_values);
     const double counted = answers ? total : n_samples;
-    const bool coarse = counted >= least_repeats * double(n_values);
-    return coarse && std::isfinite(smallest) ? smallest : 0.0;
+    return counted >= least_repeats * double(n_values) ? step : 0.0;
 }
 
 bool is_constant(double lowest, double highest, double tolerance = 1.0) {
@@ -105,6 +142,13 @@ struct Few {
         for (int64_t i = 1; i < size; ++i)
             n_values += values[i] - values[i - 1] > double(n) * same * deviation;
         return n_values > most_values;
+    }
+
+    // Whether hardly any two are equal: of no more than `most_rounded` values, some would be.
+    bool different() const {
+        int64_t n_values = 1;
+        for (int64_t i = 1; i < size; ++i) n_values += values[i] != values[i - 1];
+        return double(n_values) > nearly_all * double(size);
     }
 
     static constexpr int64_t most = 4 * most_values;
@@ -156,7 +200,8 @@ FeatureScale feature_scale(double* values, const EqualWeights& weights, double n
                          value_at(weights.low, values, n, few, room.data());
     const double variance =
         std::min(squares / double(n), normal_variance(apart, quantiles[0].width));
-    if (apart > 0.0 && few.certainly_fine(n, std::sqrt(variance)) && !may_have_pile(values, n))
+    if (apart > 0.0 && few.certainly_fine(n, std::sqrt(variance)) && few.different() &&
+        !may_have_pile(values, n))
         return {variance, 0.0};
     std::sort(values, values + n);
     std::fill(room.begin(), room.end(), weights.weight);
@@ -172,7 +217,12 @@ FeatureScale feature_scale(const double* values, const double* weights, int64_t 
     // A pile may be far from all others.
     if (piles.width > 0.0) variance = std::min(variance, piles.width * piles.width);
     const double step = step_of(values, weights, n, std::sqrt(variance), n_samples);
-    if (!(piles.gap > 0.0)) return {variance, step};
+    if (!(piles.gap > 0.0)) {
+        const double deviation = std::sqrt(variance);
+        const auto [n_values, own] = spacing_of(values, weights, n, deviation, most_rounded);
+        const bool rounded = step == 0.0 && n_samples >= least_repeats * double(n_values);
+        return {variance, step, Kind::other, rounded ? own : 0.0};
+    }
     if (step > 0.0)
         return {variance, std::max(piles.width, step),
                 piles.width > 0.0 ? Kind::other : Kind::binary};

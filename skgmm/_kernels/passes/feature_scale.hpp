@@ -7,10 +7,12 @@ namespace skgmm {
 // Binary: of few values, most samples at one or two. Piled: of many values, with a pile.
 enum class Kind : std::uint8_t { other, binary, piled };
 
-// Variance, robust to far values: 0 for a constant feature; and step, 0 where there is none.
+// Variance, robust to far values: 0 for a constant feature; step, 0 where there is none; and the step
+// to which a feature of many values was rounded, 0 where it was not.
 struct FeatureScale {
     double variance, step;
     Kind kind = Kind::other;
+    double rounding = 0.0;
 };
 
 // Values (n,) are sorted, and have positive weights. `n_samples` counts for what is coarse.

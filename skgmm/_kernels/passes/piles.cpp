@@ -21,6 +21,10 @@ constexpr int64_t most_piles = 2;
 // fewer, piles decide the clusters; with more, groups at a value are lost.
 constexpr double deviations = 2.5;
 
+// A value that is so many widths of its cell from any other needs no cell that is as wide: it is a
+// group of its own, and a cell as wide as samples next to it are apart widens others hardly.
+constexpr double isolated = 2.0;
+
 // Equal values, from the first to before the last.
 struct Run {
     int64_t first, last;
@@ -44,26 +48,57 @@ public:
     }
 
     // From the largest pile to the nearest other value; 0 without a pile.
-    double gap() const {
-        if (n_piles == 0) return 0.0;
-        const Run& pile = largest[0];
-        double least = INFINITY;
-        if (pile.first > 0) least = values[pile.first] - values[pile.first - 1];
-        if (pile.last < size()) least = std::min(least, values[pile.last] - values[pile.first]);
-        return least;
-    }
+    double gap() const { return n_piles == 0 ? 0.0 : gap_of(largest[0]); }
 
     // Of the narrower cell where there are two.
     double width() const {
         double narrowest = 0.0;
         for (int64_t i = 0; i < n_piles; ++i) {
-            const double width = deviations * deviation_beside(largest[i]);
-            if (width > 0.0 && (narrowest == 0.0 || width < narrowest)) narrowest = width;
+            const auto [below, above] = sides_of(largest[i]);
+            narrowest = smaller(narrowest, smaller(below.width, above.width));
         }
         return narrowest;
     }
 
+    // The value between two bounds that most samples share. Where the samples beside it share a
+    // value themselves, its cell reaches as far as that.
+    SharedValue shared_between(double low, double high) const {
+        Run most{0, 0, 0.0};
+        const double* const end = values + size();
+        int64_t i = std::lower_bound(values, end, low) - values;
+        while (i < size() && values[i] <= high) {
+            const int64_t last = std::upper_bound(values + i, end, values[i]) - values;
+            const Run run{i, last, sums[last] - sums[i]};
+            if (run.count > most.count) most = run;
+            i = last;
+        }
+        if (most.count == 0.0) return {0.0, 0.0};
+        const auto [below, above] = sides_of(most);
+        const double width = smaller(below.reach(), above.reach());
+        return {most.count, gap_of(most) > isolated * width ? width / most.count : width};
+    }
+
 private:
+    // The samples next to a run: the width of a cell by their deviation; and how far a value is that
+    // half of them share, or 0.
+    struct Side {
+        double width = 0.0, apart = 0.0;
+        double reach() const { return apart > 0.0 ? apart : width; }
+    };
+
+    // To the nearest other value.
+    double gap_of(const Run& run) const {
+        double least = INFINITY;
+        if (run.first > 0) least = values[run.first] - values[run.first - 1];
+        if (run.last < size()) least = std::min(least, values[run.last] - values[run.first]);
+        return least;
+    }
+
+    // Of two numbers the smaller one that is positive.
+    static double smaller(double a, double b) {
+        return a > 0.0 && b > 0.0 ? std::min(a, b) : std::max(a, b);
+    }
+
     // The run among the largest, in order.
     void add(Run run) {
         for (Run& one : largest)
@@ -81,18 +116,15 @@ private:
                            [i](const Run& pile) { return pile.first <= i && i < pile.last; });
     }
 
-    // The smaller one of the samples below and above the pile, where there are enough of them: a
-    // cluster on either side must not count as one wide one.
-    double deviation_beside(const Run& pile) const {
-        const double below = deviation_of_side(pile, pile.first - 1, -1);
-        const double above = deviation_of_side(pile, pile.last, 1);
-        return below > 0.0 && above > 0.0 ? std::min(below, above) : std::max(below, above);
+    // Below and above: a cluster on either side must not count as one wide one.
+    std::array<Side, 2> sides_of(const Run& run) const {
+        return {side_of(run, run.first - 1, -1), side_of(run, run.last, 1)};
     }
 
-    // Of the samples on one side that are nearest to the pile and in none, by their quartiles: as
-    // many as in the pile, or all; 0 if there are not half as many.
-    double deviation_of_side(const Run& pile, int64_t next, int64_t step) const {
-        const double wanted = std::min(pile.count, others);
+    // The samples on one side that are nearest to a run and in no pile, by their quartiles: as many
+    // as in the run, or all; nothing if there are not half as many.
+    Side side_of(const Run& run, int64_t next, int64_t step) const {
+        const double wanted = std::min(run.count, others);
         std::vector<int64_t> places;
         double taken = 0.0;
         for (; taken < wanted && next >= 0 && next < size(); next += step) {
@@ -100,9 +132,14 @@ private:
             taken += count(next);
             places.push_back(next);
         }
-        if (places.empty() || taken < 0.5 * wanted) return 0.0;
+        if (places.empty() || taken < 0.5 * wanted) return {};
         const double near = quantile(places, 0.25 * taken), far = quantile(places, 0.75 * taken);
-        return std::abs(far - near) / quartiles_apart;
+        // A value that half of them share is at their median.
+        const double median = quantile(places, 0.5 * taken);
+        double shared = 0.0;
+        for (const int64_t i : places) shared += values[i] == median ? count(i) : 0.0;
+        return {deviations * std::abs(far - near) / quartiles_apart,
+                shared >= 0.5 * taken ? std::abs(median - values[run.first]) : 0.0};
     }
 
     int64_t size() const { return int64_t(sums.size()) - 1; }
@@ -142,6 +179,11 @@ bool may_have_pile(const double* values, int64_t n) {
 Piles piles_of(const double* values, const double* counts, int64_t n) {
     const Counted counted(values, counts, n);
     return {counted.width(), counted.gap()};
+}
+
+SharedValue shared_value(const double* values, const double* counts, int64_t n, double low,
+                         double high) {
+    return Counted(values, counts, n).shared_between(low, high);
 }
 
 }  // namespace skgmm

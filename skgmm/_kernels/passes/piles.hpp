@@ -1,5 +1,5 @@
 // Values that many samples share, beside others that hardly any do: zeros of a measurement, ends of
-// a scale, fill values (`_rows/feature_scale.py`).
+// a scale, fill values (`_rows/feature_scale.py`); and the cells that other shared values stand for.
 #pragma once
 #include <cstdint>
 
@@ -19,5 +19,16 @@ struct Piles {
 
 // Of sorted values (n,), not all equal, each taken by `counts` samples, or by one if these are null.
 Piles piles_of(const double* values, const double* counts, std::int64_t n);
+
+// How many samples share a value, and the width of the cell that it stands for: 0 where there are too
+// few other samples beside it.
+struct SharedValue {
+    double count, width;
+};
+
+// The one that most samples share between two bounds, among sorted values (n,); a count of 0 where
+// there is none.
+SharedValue shared_value(const double* values, const double* counts, std::int64_t n, double low,
+                         double high);
 
 }  // namespace skgmm

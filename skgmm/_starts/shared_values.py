@@ -1,0 +1,126 @@
+"""Cells for values that samples share, where a component rests on that.
+
+With many components for the groups that there are, one may end where samples share a value: an age,
+a round price, zeros that are too few for a pile. Its likelihood is as high as what is added to its
+variance is small, and no measure of fit. With `reg_covar="auto"` the value then stands for a cell,
+as piles do (`_rows/feature_scale.py`), and the fit is repeated. The same where a component is
+narrower along some direction than the cells of rounded values: then all these are added. A fit must
+tell: samples of iris share values too, but its three components are wider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from skgmm._em.collapse import LARGEST_FRACTION, few_samples
+from skgmm._em.result import EMResult
+from skgmm._kernels import _native
+from skgmm._linalg import Array, is_positive_definite
+from skgmm._objective import Regularisation
+from skgmm._parameters import MixtureParameters
+from skgmm._rows.base import Rows
+from skgmm._rows.feature_scale import VARIANCE_OF_CELL
+from skgmm._rows.grouped import GroupedRows
+
+# Values this close to the mean of a component, in its standard deviations, may be what it shares.
+_NEAR = 4.0
+
+# Samples at a value are at least so many, and so large a part of the component.
+_FEWEST, _PART = 5.0, 0.5
+
+
+def repeated_with(
+    reg: Regularisation, rounding: Array, result: EMResult, rows: Rows
+) -> Regularisation | None:
+    """What a fit is to be repeated with, which was made with `reg`; None if it stands.
+
+    If components collapsed, the samples are too few for them, whatever the rounding.
+    """
+    if result.collapsed:
+        rounding = np.zeros_like(rounding)
+    return with_shared_values(reg, rounding, result.parameters, result.degenerate, rows)
+
+
+def with_shared_values(
+    reg: Regularisation,
+    rounding: Array,
+    parameters: MixtureParameters,
+    components: list[int],
+    rows: Rows,
+) -> Regularisation | None:
+    """`reg` with cells for values that these `components`, without variance of their own, share,
+    and for the `rounding` of the features (d,), 0 for none, if they or one of many samples are
+    narrower; None if nothing is to be added.
+
+    Errors of the samples have a variance of their own, which is that of no component.
+    """
+    if isinstance(rows, GroupedRows) and rows.errors is not None:
+        return None
+    counted = rows.n_counted * parameters.weights >= few_samples(rows.n_features)
+    counted[components] = True
+    narrower = _is_narrower(parameters, counted, rounding)
+    if not components and not narrower:
+        return None
+    widths = rounding if narrower else np.zeros_like(rounding)
+    shared: dict[int, float] = {}
+    for feature, width in _cells(reg, parameters, components, rows):
+        shared[feature] = min(width, shared.get(feature, width))
+    widened = reg.with_cells(widths).with_cells(
+        np.array([shared.get(feature, 0.0) for feature in range(len(widths))])
+    )
+    return None if np.array_equal(widened.cells, reg.cells) else widened
+
+
+def _is_narrower(parameters: MixtureParameters, counted: Array, steps: Array) -> bool:
+    """Whether a component that is `counted` (K,) is narrower along some direction than cells so
+    wide.
+    """
+    if not steps.any():
+        return False
+    covariance, variances = parameters.covariance, VARIANCE_OF_CELL * steps**2
+    # Where it is along none, a sum over directions of the parts that these are of it is below 1.
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = covariance.precision_diagonal @ variances
+    suspects = np.flatnonzero(~(parts < 1.0) & (covariance.shared or counted))
+    if not len(suspects):
+        return False
+    if covariance.diagonal:
+        return bool((covariance.variances()[suspects] < variances).any())
+    rest = covariance.dense()[suspects] - np.diag(variances)
+    return not all(map(is_positive_definite, rest))
+
+
+def _cells(
+    reg: Regularisation,
+    parameters: MixtureParameters,
+    components: list[int],
+    rows: Rows,
+) -> Iterator[tuple[int, float]]:
+    """Features in which components share a value, and the width of the cell it stands for."""
+    if not components:
+        return
+    sample, variances = rows.scale_sample(), parameters.covariance.variances()
+    # Weights that sum to less than the number of samples are relative.
+    weights = sample.weights * max(1.0, len(sample) / sample.weights.sum())
+    columns: dict[int, tuple[Array, Array]] = {}
+    for k in components:
+        own = variances[k % len(variances)]
+        fewest = max(_FEWEST, _PART * parameters.weights[k] * weights.sum())
+        for feature in np.flatnonzero(reg.artificial > LARGEST_FRACTION * own).tolist():
+            if feature not in columns:
+                columns[feature] = _in_order(sample.rows[:, feature], weights)
+            mean, reach = parameters.means[k, feature], _NEAR * np.sqrt(own[feature])
+            bounds = float(mean - reach), float(mean + reach)
+            n_samples, width = _native.shared_value(*columns[feature], *bounds)
+            if n_samples >= fewest and width > 0:
+                yield feature, width
+
+
+def _in_order(column: Array, weights: Array) -> tuple[Array, Array]:
+    """The observed values of a feature in order, and their weights."""
+    observed = ~np.isnan(column)
+    column, weights = column[observed].astype(np.float64), weights[observed].astype(np.float64)
+    order = np.argsort(column)
+    return column[order], weights[order]
