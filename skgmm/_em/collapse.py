@@ -80,8 +80,15 @@ class CollapseTest:
 
     @cached_property
     def directions(self) -> Array:
-        """Directions in which the samples vary, as a whole or within the components, (d, r)."""
-        return max(map(self._varying, self.overall.scatters), key=lambda axes: axes.shape[1])
+        """Directions in which the samples vary, as a whole or within the components, (d, r).
+
+        Far outliers can hide all other variance of the whole: it is then seen within.
+        """
+        overall = self._varying(self.overall.scatter)
+        if overall.shape[1] >= min(len(self.floor), self.n_samples - 1):  # there are no more
+            return overall
+        within = self._varying(self.overall.within)
+        return max(overall, within, key=lambda axes: axes.shape[1])
 
     def _varying(self, scatter: Array) -> Array:
         """Axes (d, r) along which less than half of the variance is added."""
@@ -305,4 +312,4 @@ class CollapseTest:
         if self._varies_in_all:
             d = len(self.floor)
             return Span(d, d, [], [])
-        return self.overall.span(self.floor)
+        return self.overall.span(self.floor, self.n_samples)

@@ -60,18 +60,16 @@ class AllSamples:
         return cls(moments, variances, varying, components)
 
     @property
-    def scatters(self) -> tuple[Array, Array]:
-        """Scatter (d, d) of all samples, and within the components.
-
-        Far outliers can hide all other variance in the first: it is then seen in the second.
-        """
-        return self.moments.scatter[0], self._within
+    def scatter(self) -> Array:
+        """Scatter (d, d) of all samples."""
+        return self.moments.scatter[0]
 
     @cached_property
-    def _within(self) -> Array:
+    def within(self) -> Array:
+        """Scatter (d, d) within the components."""
         return self.components.form.dense(self.components.scatter).sum(axis=0)
 
-    def span(self, floor: Array) -> Span:
+    def span(self, floor: Array, n_samples: int) -> Span:
         """Constant and linearly dependent columns, and those that vary less than `floor` (d,).
 
         Without cross products only constant columns are seen, and only they matter to such
@@ -85,18 +83,18 @@ class AllSamples:
             lost = np.flatnonzero(hidden).tolist(), float(variances[hidden].min())
         n_directions, dependent = len(columns), []
         if self.moments.form is Scatter.FULL and len(columns) > 1:
-            null = self._null_directions(columns, floor)
+            null = self._null_directions(columns, floor, n_samples)
             if null.shape[1]:
                 n_directions -= null.shape[1]
                 dependent = columns[np.abs(null).max(axis=1) > _TAKES_PART].tolist()
         return Span(n_features, n_directions, constant, dependent, *lost)
 
-    def _null_directions(self, columns: Array, floor: Array) -> Array:
+    def _null_directions(self, columns: Array, floor: Array, n_samples: int) -> Array:
         """Directions in which the samples do not vary, as a whole or within the components."""
-        overall = self._null_directions_of(self.moments.scatter[0], columns, floor)
-        if not overall.shape[1]:
+        overall = self._null_directions_of(self.scatter, columns, floor)
+        if overall.shape[1] <= max(0, len(columns) - (n_samples - 1)):  # there are no fewer
             return overall
-        within = self._null_directions_of(self._within, columns, floor)
+        within = self._null_directions_of(self.within, columns, floor)
         return min(overall, within, key=lambda axes: axes.shape[1])
 
     def _null_directions_of(self, scatter: Array, columns: Array, floor: Array) -> Array:
