@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral
 from typing import Any, Literal
@@ -55,20 +56,8 @@ def searched(
     rows, groups = drawn(source, search.max_samples, noise_of(search.noise), groups, rng)
     prepare = partial(_prepared, search, sizes, structures, rng)
 
-    def compare(data: SearchData) -> tuple[Table, dict[str, Any], bool]:
-        table, complete = sweep(data, structures, rows.n_threads, tasks, search.criterion)
-        return table, table_of(table, structures, sizes, data), complete
-
-    data, column = prepare(rows), search.criterion
-    table, results, complete = compare(data)
-    adds = search.reg_covar == "auto" and search.prior is None and column != HELD_OUT
-    for _ in range(MOST_REPEATS if adds else 0):
-        reg = _with_shared_values(data, table, results, column) if complete else None
-        if reg is None:
-            break
-        tasks.repeat()
-        data = prepare(rows, reg=reg)
-        table, results, complete = compare(data)
+    data, table, results, complete = _compared(search, rows, sizes, structures, prepare, tasks)
+    column = search.criterion
     if column == HELD_OUT:
         if not complete:
             raise tasks.interruption
@@ -98,6 +87,29 @@ def searched(
         "best_estimator_": estimator,
     }
     return found, messages
+
+
+def _compared(
+    search: Any,
+    rows: RowsInMemory,
+    sizes: list[int],
+    structures: list[Structure],
+    prepare: Callable[..., SearchData],
+    tasks: SearchTasks,
+) -> tuple[SearchData, Table, dict[str, Any], bool]:
+    """All models, again if the best rests on shared values; and whether all were fitted."""
+    data, reg = prepare(rows), None
+    adds = search.reg_covar == "auto" and search.prior is None and search.criterion != HELD_OUT
+    for repeat in range(1 + MOST_REPEATS):
+        if repeat:
+            tasks.repeat()
+            data = prepare(rows, reg=reg)
+        table, complete = sweep(data, structures, rows.n_threads, tasks, search.criterion)
+        results = table_of(table, structures, sizes, data)
+        reg = _with_shared_values(data, table, results, search.criterion) if adds else None
+        if reg is None or not complete:
+            break
+    return data, table, results, complete
 
 
 def _with_shared_values(
