@@ -232,6 +232,10 @@ class Regularisation(NamedTuple):
             np.where(larger, cells, self.variances), np.where(larger, cells, self.cells)
         )
 
+    def with_cells_of(self, other: Regularisation) -> Regularisation:
+        """With the cells of another one, where these add more than is added so far."""
+        return self.with_cells(np.sqrt(other.cells / VARIANCE_OF_CELL))
+
     @property
     def artificial(self) -> Array:
         """What does not stand for recorded cells, (d,): nothing may rest on it."""

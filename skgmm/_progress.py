@@ -22,7 +22,7 @@ logger = logging.getLogger("skgmm")
 _MOVES = 2
 
 MOST_REPEATS = 3
-"""Fits with cells for values that samples share, after the first. Each ends with fewer of these."""
+"""Fits with cells for values that samples share, after the first: another may show other values."""
 
 AGAIN = "samples share values: the fit is repeated with more added to the variances there"
 """What `verbose` says of such a fit."""

@@ -30,6 +30,9 @@ _NEAR = 4.0
 # Samples at a value are at least so many, and so large a part of the component.
 _FEWEST, _PART = 5.0, 0.5
 
+# A cell is added where it is no more than this part of the variance of any sound component.
+_SPARED = 0.5
+
 
 def repeated_with(
     reg: Regularisation, rounding: Array, result: EMResult, rows: Rows
@@ -40,15 +43,11 @@ def repeated_with(
     """
     if result.collapsed:
         rounding = np.zeros_like(rounding)
-    return with_shared_values(reg, rounding, result.parameters, result.degenerate, rows)
+    return with_shared_values(reg, rounding, result, result.degenerate, rows)
 
 
 def with_shared_values(
-    reg: Regularisation,
-    rounding: Array,
-    parameters: MixtureParameters,
-    components: list[int],
-    rows: Rows,
+    reg: Regularisation, rounding: Array, end: EMResult, components: list[int], rows: Rows
 ) -> Regularisation | None:
     """`reg` with cells for values that these `components`, without variance of their own, share,
     and for the `rounding` of the features (d,), 0 for none, if they or one of many samples are
@@ -58,19 +57,28 @@ def with_shared_values(
     """
     if isinstance(rows, GroupedRows) and rows.errors is not None:
         return None
-    counted = rows.n_counted * parameters.weights >= few_samples(rows.n_features)
+    mass, total = end.moments.mass, end.moments.total_weight
+    # Weights that sum to less than the number of samples are relative.
+    counted = mass * max(1.0, rows.n_counted / total) >= few_samples(rows.n_features)
     counted[components] = True
-    narrower = _is_narrower(parameters, counted, rounding)
+    narrower = _is_narrower(end.parameters, counted, rounding)
     if not components and not narrower:
         return None
-    widths = rounding if narrower else np.zeros_like(rounding)
-    shared: dict[int, float] = {}
-    for feature, width in _cells(reg, parameters, components, rows):
-        shared[feature] = min(width, shared.get(feature, width))
-    widened = reg.with_cells(widths).with_cells(
-        np.array([shared.get(feature, 0.0) for feature in range(len(widths))])
-    )
+    widths = np.zeros_like(rounding)
+    for feature, width in _cells(reg, end.parameters, mass / total, components, rows):
+        widths[feature] = min(width, widths[feature] or width)
+    counted[components] = False
+    widths[VARIANCE_OF_CELL * widths**2 > _SPARED * _least_variances(end.parameters, counted)] = 0.0
+    widened = reg.with_cells(widths).with_cells(rounding if narrower else np.zeros_like(rounding))
     return None if np.array_equal(widened.cells, reg.cells) else widened
+
+
+def _least_variances(parameters: MixtureParameters, sound: Array) -> Array:
+    """The least variance of each feature (d,) within `sound` components (K,)."""
+    variances = parameters.covariance.variances()
+    if len(variances) == len(sound):
+        variances = variances[sound]
+    return variances.min(axis=0, initial=np.inf)
 
 
 def _is_narrower(parameters: MixtureParameters, counted: Array, steps: Array) -> bool:
@@ -95,26 +103,28 @@ def _is_narrower(parameters: MixtureParameters, counted: Array, steps: Array) ->
 def _cells(
     reg: Regularisation,
     parameters: MixtureParameters,
+    shares: Array,
     components: list[int],
     rows: Rows,
 ) -> Iterator[tuple[int, float]]:
-    """Features in which components share a value, and the width of the cell it stands for."""
+    """Features in which components, that have these shares of the samples, share a value, and the
+    width of the cell it stands for.
+    """
     if not components:
         return
     sample, variances = rows.scale_sample(), parameters.covariance.variances()
-    # Weights that sum to less than the number of samples are relative.
     weights = sample.weights * max(1.0, len(sample) / sample.weights.sum())
     columns: dict[int, tuple[Array, Array]] = {}
     for k in components:
         own = variances[k % len(variances)]
-        fewest = max(_FEWEST, _PART * parameters.weights[k] * weights.sum())
         for feature in np.flatnonzero(reg.artificial > LARGEST_FRACTION * own).tolist():
             if feature not in columns:
                 columns[feature] = _in_order(sample.rows[:, feature], weights)
+            column, counts = columns[feature]
             mean, reach = parameters.means[k, feature], _NEAR * np.sqrt(own[feature])
             bounds = float(mean - reach), float(mean + reach)
-            n_samples, width = _native.shared_value(*columns[feature], *bounds)
-            if n_samples >= fewest and width > 0:
+            n_samples, width = _native.shared_value(column, counts, *bounds)
+            if n_samples >= max(_FEWEST, _PART * shares[k] * counts.sum()) and width > 0:
                 yield feature, width
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from skgmm._em.result import EMResult
 from skgmm._linalg import Array
-from skgmm._parameters import MixtureParameters
 from skgmm.covariance import Structure
 
 # Effective samples that a component needs for its own mean, volume, shape, and (in addition to the
@@ -34,9 +34,9 @@ class InadmissibleError(ValueError):
 class CollapsedError(ValueError):
     """Every run of EM ended with components whose variance is `reg_covar` alone."""
 
-    def __init__(self, collapsed: list[int], parameters: MixtureParameters) -> None:
+    def __init__(self, collapsed: list[int], end: EMResult) -> None:
         super().__init__(f"components {collapsed} collapsed onto reg_covar")
-        self.components, self.parameters = collapsed, parameters  # of the first
+        self.components, self.end = collapsed, end  # of the first
 
 
 def needed_samples(structure: Structure, n_features: int) -> int:

@@ -142,8 +142,13 @@ def relative_weights(weights: Array | None, n_free: int) -> list[str]:
     return [] if message is None else [message]
 
 
-def interrupted(results: dict[str, Array]) -> str:
+def interrupted(results: dict[str, Array], cross_validated: bool) -> str:
     n_missing = int((results["status"] == NOT_REACHED).sum())
+    if not n_missing and not cross_validated:
+        return (
+            "The search was interrupted while all models were fitted again, with more added to the "
+            "variances of features whose values samples share; the best model is that of before."
+        )
     if not n_missing:
         return (
             "The search was interrupted during its cross-validation; models are compared by the "

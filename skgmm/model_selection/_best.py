@@ -37,14 +37,16 @@ def as_estimator(
 
 
 def refitted(
-    search: Any, chosen: ModelFit, rows: Rows, rng: np.random.RandomState
+    search: Any, chosen: ModelFit, rows: Rows, data: SearchData, rng: np.random.RandomState
 ) -> tuple[GaussianMixtureEM, list[str]]:
-    """A model of the table, fitted on to all samples; and what the user should know of the fit."""
+    """A model of the table, fitted on to all samples with what was added for it; and what the user
+    should know of the fit.
+    """
     assert chosen.result is not None
     mixture, start = _unfitted(search, chosen), chosen.result.parameters
     if rows.labelled:  # the samples that were drawn may have had few labels, or none
         start = start.reordered(order_of_labels(start, rows))
-    fit = fit_mixture(Settings.of(mixture), rows, rng, start)
+    fit = fit_mixture(Settings.of(mixture), rows, rng, start, known=data.reg)
     return _with(mixture, fit), fit.messages
 
 

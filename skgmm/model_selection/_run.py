@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skgmm._em.result import EMResult
 from skgmm._objective import Regularisation
-from skgmm._parameters import MixtureParameters
 from skgmm._progress import MOST_REPEATS
 from skgmm._rows.base import Rows
 from skgmm._rows.grouped import RowsInMemory
@@ -26,7 +26,7 @@ from skgmm.model_selection._grid import sizes_of, structures_of
 from skgmm.model_selection._search_data import SearchData
 from skgmm.model_selection._sweep import sweep
 from skgmm.model_selection._table import Table, add_held_out, best_row, table_of
-from skgmm.model_selection._tasks import SearchTasks
+from skgmm.model_selection._tasks import SearchTasks, StoppedSearchError
 
 Criterion = Literal["bic", "icl", "aic", "log_likelihood"]
 
@@ -70,12 +70,12 @@ def searched(
     names = getattr(search, "feature_names_in_", None)
     messages = advice(data, table, results, best, search.criterion, names)
     if not complete:
-        messages.append(interrupted(results))
+        messages.append(interrupted(results, search.criterion == HELD_OUT))
     size, name = int(results["n_components"][best]), str(results["covariance_type"][best])
     if rows is source:
         estimator = as_estimator(search, table[name, size], rows, data)
     else:
-        estimator, more = refitted(search, table[name, size], source, rng)
+        estimator, more = refitted(search, table[name, size], source, data, rng)
         messages += more
     found = {
         "results_": results,
@@ -97,19 +97,39 @@ def _compared(
     prepare: Callable[..., SearchData],
     tasks: SearchTasks,
 ) -> tuple[SearchData, Table, dict[str, Any], bool]:
-    """All models, again if the best rests on shared values; and whether all were fitted."""
-    data, reg = prepare(rows), None
-    adds = search.reg_covar == "auto" and search.prior is None and search.criterion != HELD_OUT
-    for repeat in range(1 + MOST_REPEATS):
-        if repeat:
-            tasks.repeat()
-            data = prepare(rows, reg=reg)
-        table, complete = sweep(data, structures, rows.n_threads, tasks, search.criterion)
-        results = table_of(table, structures, sizes, data)
-        reg = _with_shared_values(data, table, results, search.criterion) if adds else None
-        if reg is None or not complete:
+    """All models, again if the best rests on shared values; and whether none was missed.
+
+    An interrupt while they are fitted again leaves those of the time before.
+    """
+    adds = search.reg_covar == "auto" and search.prior is None and search.fixed is None
+    found = _swept(search, rows, sizes, structures, prepare(rows), tasks)
+    for _ in range(MOST_REPEATS if adds and search.criterion != HELD_OUT else 0):
+        data, table, results, complete = found
+        reg = _with_shared_values(data, table, results, search.criterion) if complete else None
+        if reg is None:
             break
-    return data, table, results, complete
+        tasks.repeat()
+        wider = prepare(rows, reg=reg)
+        try:
+            again = _swept(search, rows, sizes, structures, wider, tasks)
+        except (KeyboardInterrupt, StoppedSearchError):
+            return data, table, results, False
+        if not again[-1]:
+            return data, table, results, False
+        found = again
+    return found
+
+
+def _swept(
+    search: Any,
+    rows: RowsInMemory,
+    sizes: list[int],
+    structures: list[Structure],
+    data: SearchData,
+    tasks: SearchTasks,
+) -> tuple[SearchData, Table, dict[str, Any], bool]:
+    table, complete = sweep(data, structures, rows.n_threads, tasks, search.criterion)
+    return data, table, table_of(table, structures, sizes, data), complete
 
 
 def _with_shared_values(
@@ -122,10 +142,10 @@ def _with_shared_values(
     name, best = str(results["covariance_type"][row]), int(results["n_components"][row])
     chosen = table[name, best].result
     assert chosen is not None
-    ends: list[tuple[MixtureParameters, list[int]]] = [(chosen.parameters, [])]
+    ends: list[tuple[EMResult, list[int]]] = [(chosen, [])]
     for fit in table.values():
         if fit.collapsed is not None and fit.n_components < best:
-            ends.append((fit.collapsed.parameters, fit.collapsed.components))
+            ends.append((fit.collapsed.end, fit.collapsed.components))
     reg = data.reg
     for end in ends:
         reg = with_shared_values(reg, data.rounding, *end, data.rows) or reg

@@ -195,7 +195,7 @@ def _best_end(
             continue
         collapsed = end.singular or data.collapse(end.parameters)
         if collapsed:
-            failed = failed or CollapsedError(collapsed, end.parameters)
+            failed = failed or CollapsedError(collapsed, end)
         elif why := data.unsupported(objective.structure, end):
             inadmissible = inadmissible or InadmissibleError(why, end.objective)
         elif inadmissible and end.duplicates:

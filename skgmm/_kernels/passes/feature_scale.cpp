@@ -36,7 +36,7 @@ constexpr int64_t most_rounded = 256;
 constexpr double nearly_all = 0.95;
 
 // At no more than this part of the samples the next value is closer than the step of a feature.
-constexpr double least_part = 0.25;
+constexpr double least_part = 0.1;
 
 // Values that differ by less than this in standard deviations are the same but for rounding.
 constexpr double same = 1e-9;
@@ -72,9 +72,9 @@ bool are_integers(const double* weights, int64_t n) {
     return std::all_of(weights, weights + n, [](double w) { return w == std::floor(w); });
 }
 
-// How many values there are, and how far the next one is from values that at least three quarters
-// of the samples take: ends of a scale that stand for all beyond may be closer. No step where values
-// are more than `most`.
+// How many values there are, and how far the next one is from the values that nine tenths of the
+// samples take: ends of a scale that stand for all beyond may be closer. No step where values are
+// more than `most`.
 struct Spacing {
     int64_t n_values;
     double step;

@@ -21,8 +21,7 @@ constexpr int64_t most_piles = 2;
 // fewer, piles decide the clusters; with more, groups at a value are lost.
 constexpr double deviations = 2.5;
 
-// A value that is so many widths of its cell from any other needs no cell that is as wide: it is a
-// group of its own, and a cell as wide as samples next to it are apart widens others hardly.
+// A value that is more widths of its cell from any other is a group of its own, and needs no cell.
 constexpr double isolated = 2.0;
 
 // Equal values, from the first to before the last.
@@ -75,7 +74,7 @@ public:
         if (most.count == 0.0) return {0.0, 0.0};
         const auto [below, above] = sides_of(most);
         const double width = smaller(below.reach(), above.reach());
-        return {most.count, gap_of(most) > isolated * width ? width / most.count : width};
+        return {most.count, gap_of(most) > isolated * width ? 0.0 : width};
     }
 
 private:

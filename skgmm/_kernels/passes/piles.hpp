@@ -21,7 +21,7 @@ struct Piles {
 Piles piles_of(const double* values, const double* counts, std::int64_t n);
 
 // How many samples share a value, and the width of the cell that it stands for: 0 where there are too
-// few other samples beside it.
+// few other samples beside it, or it is far from all of them.
 struct SharedValue {
     double count, width;
 };
