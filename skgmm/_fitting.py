@@ -144,7 +144,7 @@ def fit_mixture(
     rng: np.random.RandomState,
     previous: MixtureParameters | None = None,
     tasks: FitTasks | None = None,
-    known: Regularisation | None = None,
+    cells: Array | None = None,
 ) -> Fit:
     """Fit the rows.
 
@@ -154,13 +154,13 @@ def fit_mixture(
         Where to go on from, instead of a start.
     tasks : FitTasks or None
         Those of callbacks, if there are any.
-    known : Regularisation or None
-        Of which the cells are known to be needed.
+    cells : ndarray of shape (n_features,) or None
+        Variances of cells for shared values that are known to be needed, 0 for none.
     """
     if rows.n_samples <= FEW_ROWS:  # so that they are iterated as those in memory are
         rows = rows.to_memory()
     with _only_counted(rows, settings) as counted:
-        return _fitted_to(settings, counted, rng, previous, tasks, known)
+        return _fitted_to(settings, counted, rng, previous, tasks, cells)
 
 
 @contextmanager
@@ -187,14 +187,14 @@ def _fitted_to(
     rng: np.random.RandomState,
     previous: MixtureParameters | None,
     tasks: FitTasks | None,
-    known: Regularisation | None,
+    cells: Array | None,
 ) -> Fit:
     """A fit, repeated with cells for values that samples share if it rests on these.
 
     With a prior no component does; where parameters are fixed, nothing else is added.
     """
     reg, rounding = Regularisation.of(settings.reg_covar, rows)
-    reg = reg if known is None else reg.with_cells_of(known)
+    reg = reg if cells is None else reg.with_cells(cells)
     fit = _fit_with(reg, settings, rows, rng, previous, tasks)
     adds = isinstance(settings.reg_covar, str) and settings.prior is None and settings.fixed is None
     if not adds or settings.highest or not settings.max_iter:

@@ -13,7 +13,7 @@ from skgmm._moments import Counts, Moments
 from skgmm._parameters import MixtureParameters, maximise
 from skgmm._prior import Prior
 from skgmm._rows.base import InMemoryRows, Rows
-from skgmm._rows.feature_scale import VARIANCE_OF_CELL, FeatureScale
+from skgmm._rows.feature_scale import FeatureScale
 from skgmm._rows.grouped import GroupedRows, rows_of
 from skgmm._rows.sample import StartSample
 from skgmm._rows.scale_of_rows import scale_of_rows
@@ -224,17 +224,12 @@ class Regularisation(NamedTuple):
     def given(cls, variance: float, n_features: int) -> Regularisation:
         return cls(np.full(n_features, float(variance)), np.zeros(n_features))
 
-    def with_cells(self, widths: Array) -> Regularisation:
-        """With cells so wide (d,), 0 for none, where these add more than is added so far."""
-        cells = VARIANCE_OF_CELL * widths**2
+    def with_cells(self, cells: Array) -> Regularisation:
+        """With the variances of cells (d,), where these are more than is added so far."""
         larger = cells > self.variances
         return Regularisation(
             np.where(larger, cells, self.variances), np.where(larger, cells, self.cells)
         )
-
-    def with_cells_of(self, other: Regularisation) -> Regularisation:
-        """With the cells of another one, where these add more than is added so far."""
-        return self.with_cells(np.sqrt(other.cells / VARIANCE_OF_CELL))
 
     @property
     def artificial(self) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from test_progress import Recorder, assert_bit_identical, needs_callbacks
@@ -352,6 +353,16 @@ def test_the_best_model_has_the_cells_of_its_search():
     np.testing.assert_allclose(search.best_estimator_.reg_covar_[3], 1 / 12)
 
 
+@pytest.mark.parametrize("max_samples", [50, 75, 100])
+def test_what_is_coarse_in_a_part_of_the_samples_alone_is_not_added_to_all(max_samples):
+    X = load_iris().data
+    search = GaussianMixtureSearch([1, 2], random_state=0, max_samples=max_samples)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        search.fit(X)
+    np.testing.assert_array_equal(search.best_estimator_.reg_covar_, usual_of(X))
+
+
 @needs_callbacks
 def test_a_search_is_repeated_with_callbacks():
     X, _ = two_groups(1)
@@ -369,16 +380,16 @@ def test_a_search_is_repeated_with_callbacks():
 def test_the_cell_of_a_value_beside_others_that_are_shared_reaches_to_them(center):
     values = np.repeat(center + 2.0 * np.arange(30), 20)
     ones = np.ones(len(values))
-    count, width = _native.shared_value(values, ones, center + 9.0, center + 11.0)
-    assert (count, width) == (20, 2.0)
+    found = _native.shared_value(values, ones, center + 9.0, center + 11.0)
+    assert found == (20, 2.0, 2.0)
     some = np.sort(np.append(values, center + np.linspace(0.1, 57.9, 100)))
-    count, width = _native.shared_value(some, np.ones(len(some)), center + 9.9, center + 10.1)
+    count, width, _ = _native.shared_value(some, np.ones(len(some)), center + 9.9, center + 10.1)
     assert (count, width) == (20, 2.0)
 
 
 def test_the_cell_of_a_value_beside_samples_is_as_wide_as_these():
     values = np.sort(np.append(np.linspace(-10, 10, 2001), np.full(100, 3.0)))
-    count, width = _native.shared_value(values, np.ones(len(values)), 2.995, 3.005)
+    count, width, _ = _native.shared_value(values, np.ones(len(values)), 2.995, 3.005)
     assert count == 101
     # A hundred samples on one side are spread over a length of 1, as of a uniform distribution.
     np.testing.assert_allclose(width, 2.5 * 0.5 / 1.349, rtol=0.05)
@@ -411,6 +422,9 @@ def test_a_step_of_many_samples_is_not_that_of_a_far_value():
     assert FeatureScale.of(X, np.ones(len(X))).steps[0] == 1.0
 
 
+NORMAL = np.random.default_rng(0).normal(size=1000)
+
+
 @pytest.mark.parametrize(
     ("values", "rounding"),
     [
@@ -420,6 +434,8 @@ def test_a_step_of_many_samples_is_not_that_of_a_far_value():
         (np.random.default_rng(0).normal(50, 12, size=600).round(2), 0.0),  # too many values
         (np.random.default_rng(0).integers(4, size=600), 0.0),  # coarse
         (1e6 + np.random.default_rng(0).normal(50, 12, size=600).round(), 1.0),
+        # Some between those that many share, which are no whole steps apart.
+        (np.r_[np.repeat([0.0, 1.13, 2.31, 3.22, 4.74, 5.56], 95), 5 * NORMAL[:30]], 0.0),
     ],
 )
 def test_the_step_to_which_a_feature_was_rounded(values, rounding):

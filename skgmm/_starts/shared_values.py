@@ -30,8 +30,12 @@ _NEAR = 4.0
 # Samples at a value are at least so many, and so large a part of the component.
 _FEWEST, _PART = 5.0, 0.5
 
-# A cell is added where it is no more than this part of the variance of any sound component.
-_SPARED = 0.5
+# A cell is no more than this part of the variance of any sound component, and of a value that is no
+# more widths of its cell from all others.
+_SPARED, _ISOLATED = 0.5, 2.0
+
+# Rounding to steps that are shorter than this part of a cell does not stand for that.
+_LIKE = 0.25
 
 
 def repeated_with(
@@ -64,21 +68,22 @@ def with_shared_values(
     narrower = _is_narrower(end.parameters, counted, rounding)
     if not components and not narrower:
         return None
-    widths = np.zeros_like(rounding)
-    for feature, width in _cells(reg, end.parameters, mass / total, components, rows):
-        widths[feature] = min(width, widths[feature] or width)
     counted[components] = False
-    widths[VARIANCE_OF_CELL * widths**2 > _SPARED * _least_variances(end.parameters, counted)] = 0.0
-    widened = reg.with_cells(widths).with_cells(rounding if narrower else np.zeros_like(rounding))
+    most = _SPARED * _least_variances(end.parameters, counted)
+    widths, steps = np.zeros_like(rounding), rounding * narrower
+    for feature, width, gap in _cells(reg, end.parameters, mass / total, components, rows):
+        if gap <= _ISOLATED * width and VARIANCE_OF_CELL * width**2 <= most[feature]:
+            widths[feature] = min(width, widths[feature] or width)
+        elif steps[feature] < _LIKE * width:
+            steps[feature] = 0.0  # the component would be as narrow as that, and no longer named
+    widened = reg.with_cells(VARIANCE_OF_CELL * np.maximum(widths, steps) ** 2)
     return None if np.array_equal(widened.cells, reg.cells) else widened
 
 
 def _least_variances(parameters: MixtureParameters, sound: Array) -> Array:
     """The least variance of each feature (d,) within `sound` components (K,)."""
-    variances = parameters.covariance.variances()
-    if len(variances) == len(sound):
-        variances = variances[sound]
-    return variances.min(axis=0, initial=np.inf)
+    variances = np.broadcast_to(parameters.covariance.variances(), parameters.means.shape)
+    return variances[sound].min(axis=0, initial=np.inf)
 
 
 def _is_narrower(parameters: MixtureParameters, counted: Array, steps: Array) -> bool:
@@ -106,9 +111,9 @@ def _cells(
     shares: Array,
     components: list[int],
     rows: Rows,
-) -> Iterator[tuple[int, float]]:
-    """Features in which components, that have these shares of the samples, share a value, and the
-    width of the cell it stands for.
+) -> Iterator[tuple[int, float, float]]:
+    """Features in which components, that have these shares of the samples, share a value, the
+    width of the cell it stands for, and how far the nearest other value is.
     """
     if not components:
         return
@@ -123,9 +128,9 @@ def _cells(
             column, counts = columns[feature]
             mean, reach = parameters.means[k, feature], _NEAR * np.sqrt(own[feature])
             bounds = float(mean - reach), float(mean + reach)
-            n_samples, width = _native.shared_value(column, counts, *bounds)
+            n_samples, width, gap = _native.shared_value(column, counts, *bounds)
             if n_samples >= max(_FEWEST, _PART * shares[k] * counts.sum()) and width > 0:
-                yield feature, width
+                yield feature, width, gap
 
 
 def _in_order(column: Array, weights: Array) -> tuple[Array, Array]:

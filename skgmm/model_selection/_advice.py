@@ -142,9 +142,10 @@ def relative_weights(weights: Array | None, n_free: int) -> list[str]:
     return [] if message is None else [message]
 
 
-def interrupted(results: dict[str, Array], cross_validated: bool) -> str:
+def interrupted(results: dict[str, Array], repeated: bool) -> str:
+    """A message about a search that was interrupted, perhaps while all models were `repeated`."""
     n_missing = int((results["status"] == NOT_REACHED).sum())
-    if not n_missing and not cross_validated:
+    if repeated:
         return (
             "The search was interrupted while all models were fitted again, with more added to the "
             "variances of features whose values samples share; the best model is that of before."

@@ -46,7 +46,7 @@ def refitted(
     mixture, start = _unfitted(search, chosen), chosen.result.parameters
     if rows.labelled:  # the samples that were drawn may have had few labels, or none
         start = start.reordered(order_of_labels(start, rows))
-    fit = fit_mixture(Settings.of(mixture), rows, rng, start, known=data.reg)
+    fit = fit_mixture(Settings.of(mixture), rows, rng, start, cells=data.cells)
     return _with(mixture, fit), fit.messages
 
 

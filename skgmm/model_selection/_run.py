@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from skgmm._em.result import EMResult
-from skgmm._objective import Regularisation
+from skgmm._linalg import Array
 from skgmm._progress import MOST_REPEATS
 from skgmm._rows.base import Rows
 from skgmm._rows.grouped import RowsInMemory
@@ -56,7 +56,8 @@ def searched(
     rows, groups = drawn(source, search.max_samples, noise_of(search.noise), groups, rng)
     prepare = partial(_prepared, search, sizes, structures, rng)
 
-    data, table, results, complete = _compared(search, rows, sizes, structures, prepare, tasks)
+    found = _compared(search, rows, sizes, structures, prepare, tasks)
+    data, table, results, complete, repeating = found
     column = search.criterion
     if column == HELD_OUT:
         if not complete:
@@ -70,14 +71,14 @@ def searched(
     names = getattr(search, "feature_names_in_", None)
     messages = advice(data, table, results, best, search.criterion, names)
     if not complete:
-        messages.append(interrupted(results, search.criterion == HELD_OUT))
+        messages.append(interrupted(results, repeating))
     size, name = int(results["n_components"][best]), str(results["covariance_type"][best])
     if rows is source:
         estimator = as_estimator(search, table[name, size], rows, data)
     else:
         estimator, more = refitted(search, table[name, size], source, data, rng)
         messages += more
-    found = {
+    attributes = {
         "results_": results,
         "best_index_": best,
         "_fitted_criterion": search.criterion,
@@ -86,7 +87,15 @@ def searched(
         "best_covariance_type_": name,
         "best_estimator_": estimator,
     }
-    return found, messages
+    return attributes, messages
+
+
+class _Compared(NamedTuple):
+    data: SearchData
+    table: Table
+    results: dict[str, Any]
+    complete: bool  # whether all models were fitted
+    repeating: bool = False  # whether they were to be fitted again, which was interrupted
 
 
 def _compared(
@@ -96,60 +105,55 @@ def _compared(
     structures: list[Structure],
     prepare: Callable[..., SearchData],
     tasks: SearchTasks,
-) -> tuple[SearchData, Table, dict[str, Any], bool]:
-    """All models, again if the best rests on shared values; and whether none was missed.
+) -> _Compared:
+    """All models, again if the best rests on shared values.
 
     An interrupt while they are fitted again leaves those of the time before.
     """
+
+    def swept(data: SearchData) -> _Compared:
+        table, complete = sweep(data, structures, rows.n_threads, tasks, search.criterion)
+        return _Compared(data, table, table_of(table, structures, sizes, data), complete)
+
+    found = swept(prepare(rows))
     adds = search.reg_covar == "auto" and search.prior is None and search.fixed is None
-    found = _swept(search, rows, sizes, structures, prepare(rows), tasks)
     for _ in range(MOST_REPEATS if adds and search.criterion != HELD_OUT else 0):
-        data, table, results, complete = found
-        reg = _with_shared_values(data, table, results, search.criterion) if complete else None
-        if reg is None:
+        if not found.complete:
             break
-        tasks.repeat()
-        wider = prepare(rows, reg=reg)
         try:
-            again = _swept(search, rows, sizes, structures, wider, tasks)
+            cells = _cells_of_shared_values(found, search.criterion)
+            if cells is None:
+                break
+            tasks.repeat()
+            again = swept(prepare(rows, cells=cells))
         except (KeyboardInterrupt, StoppedSearchError):
-            return data, table, results, False
-        if not again[-1]:
-            return data, table, results, False
+            return found._replace(complete=False, repeating=True)
+        if not again.complete:
+            return found._replace(complete=False, repeating=True)
         found = again
     return found
 
 
-def _swept(
-    search: Any,
-    rows: RowsInMemory,
-    sizes: list[int],
-    structures: list[Structure],
-    data: SearchData,
-    tasks: SearchTasks,
-) -> tuple[SearchData, Table, dict[str, Any], bool]:
-    table, complete = sweep(data, structures, rows.n_threads, tasks, search.criterion)
-    return data, table, table_of(table, structures, sizes, data), complete
-
-
-def _with_shared_values(
-    data: SearchData, table: Table, results: dict[str, Any], column: str
-) -> Regularisation | None:
-    """With cells where the best model has a component narrower than them, or where models with
-    fewer components collapsed: more components would stand in for values that samples share.
+def _cells_of_shared_values(found: _Compared, column: str) -> Array | None:
+    """Variances (d,) that are to be added because the best model has a component narrower than the
+    rounding, or because models with fewer components collapsed: more components would stand in for
+    values that samples share. None if nothing is.
     """
-    row = best_row(results, column, higher_is_better=False)
-    name, best = str(results["covariance_type"][row]), int(results["n_components"][row])
-    chosen = table[name, best].result
+    row = best_row(found.results, column, higher_is_better=False)
+    best = int(found.results["n_components"][row])
+    chosen = found.table[str(found.results["covariance_type"][row]), best].result
     assert chosen is not None
     ends: list[tuple[EMResult, list[int]]] = [(chosen, [])]
-    for fit in table.values():
+    for fit in found.table.values():
         if fit.collapsed is not None and fit.n_components < best:
             ends.append((fit.collapsed.end, fit.collapsed.components))
+    data = found.data
     reg = data.reg
     for end in ends:
         reg = with_shared_values(reg, data.rounding, *end, data.rows) or reg
-    return None if reg is data.reg else reg
+    if reg is data.reg:
+        return None
+    return np.where(reg.cells > data.reg.cells, reg.cells, data.cells)
 
 
 def _prepared(
@@ -158,7 +162,7 @@ def _prepared(
     structures: list[Structure],
     rng: np.random.RandomState,
     rows: RowsInMemory,
-    reg: Regularisation | None = None,
+    cells: Array | None = None,
 ) -> SearchData:
     """What all fits to these samples have in common."""
     return SearchData.prepare(
@@ -171,7 +175,7 @@ def _prepared(
         prior=search.prior,
         equal_weights=search.fixed is not None,
         admissible_only=True,
-        reg=reg,
+        cells=cells,
     )
 
 

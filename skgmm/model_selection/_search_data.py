@@ -59,6 +59,7 @@ class SearchData:
     n_effective: float  # by weights; those that sum to less than Kish's number are relative
     reg: Regularisation
     rounding: Array  # (d,) the steps to which features of many values were rounded, 0 for none
+    cells: Array  # (d,) variances that were added for shared values, 0 for none
     collapse: CollapseTest
     groups: dict[int, Groups | None]
     deviations: Array  # (d,) standard deviations of all samples
@@ -78,14 +79,14 @@ class SearchData:
         prior: ConjugatePrior | str | None = None,
         equal_weights: bool = False,
         admissible_only: bool = False,
-        reg: Regularisation | None = None,
+        cells: Array | None = None,
     ) -> SearchData:
         """Compute partitions for each number of components, once for all structures.
 
         Parameters
         ----------
-        reg : Regularisation or None
-            Instead of that of `reg_covar`.
+        cells : ndarray of shape (d,) or None
+            Variances that are added for shared values, 0 for none.
         """
         sample, n_samples = rows.start_sample(max(sizes), lambda: rng), rows.n_counted
         total, weights = rows.total_weight, rows.weights
@@ -95,8 +96,9 @@ class SearchData:
         trial = rows_of(few, 1)
         if few.complete:  # identical samples are one sample with a weight
             rows = rows_of(few, rows.n_threads)
-        own, rounding = Regularisation.of(reg_covar, rows)
-        reg = reg or own
+        reg, rounding = Regularisation.of(reg_covar, rows)
+        cells = np.zeros(rows.n_features) if cells is None else cells
+        reg = reg.with_cells(cells)
         groups = {
             K: grouped(few, K, stream, reg.variances)
             for K, stream in zip(sizes, streams, strict=True)
@@ -110,7 +112,7 @@ class SearchData:
         one = None if prior is None else one_gaussian_of(plain)
         knowledge = Knowledge(prior, one, equal_weights)
         parts = (groups, deviations, options, knowledge, admissible_only)
-        return cls(rows, trial, n_samples, n_effective, reg, rounding, collapse, *parts)
+        return cls(rows, trial, n_samples, n_effective, reg, rounding, cells, collapse, *parts)
 
     def objective(self, structure: Structure, n_components: int) -> Objective:
         """What the fit of a model maximises."""

@@ -259,13 +259,13 @@ void scales(Numbers values, Table weights, double n_samples, Numbers variances, 
     }
 }
 
-// How many samples share the most frequent value between two bounds, and the width of its cell, from
-// sorted values (n,) and their weights (n,).
+// How many samples share the most frequent value between two bounds, the width of its cell and the gap
+// to the nearest other value, from sorted values (n,) and their weights (n,).
 nb::tuple value_shared(Vector values, Vector weights, double low, double high) {
     require(values.size() > 0 && weights.size() == values.size(), "values, weights: (n,)");
     const SharedValue found =
         shared_value(values.data(), weights.data(), int64_t(values.size()), low, high);
-    return nb::make_tuple(found.count, found.width);
+    return nb::make_tuple(found.count, found.width, found.gap);
 }
 
 }  // namespace

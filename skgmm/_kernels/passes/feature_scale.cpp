@@ -38,6 +38,9 @@ constexpr double nearly_all = 0.95;
 // At no more than this part of the samples the next value is closer than the step of a feature.
 constexpr double least_part = 0.1;
 
+// Rounded values are whole steps apart, up to this part of one.
+constexpr double of_a_step = 0.02;
+
 // Values that differ by less than this in standard deviations are the same but for rounding.
 constexpr double same = 1e-9;
 
@@ -106,6 +109,18 @@ Spacing spacing_of(const double* values, const double* weights, int64_t n, doubl
     for (const auto& [gap, samples] : nearest)
         if ((sum += samples) >= least_part * total) return {n_values, gap};
     return {n_values, nearest.back().first};
+}
+
+// Whether nine tenths of the samples are whole steps away from the median: a few values between
+// others would otherwise pass for a step.
+bool are_multiples(const double* values, const double* weights, int64_t n, double step) {
+    double total = 0.0, off = 0.0;
+    for (int64_t i = 0; i < n; ++i) {
+        const double steps = (values[i] - values[n / 2]) / step;
+        total += weights[i];
+        off += std::abs(steps - std::round(steps)) > of_a_step ? weights[i] : 0.0;
+    }
+    return step > 0.0 && off <= least_part * total;
 }
 
 // The step of a feature with few values; else 0.
@@ -220,7 +235,8 @@ FeatureScale feature_scale(const double* values, const double* weights, int64_t 
     if (!(piles.gap > 0.0)) {
         const double deviation = std::sqrt(variance);
         const auto [n_values, own] = spacing_of(values, weights, n, deviation, most_rounded);
-        const bool rounded = step == 0.0 && n_samples >= least_repeats * double(n_values);
+        const bool rounded = step == 0.0 && n_samples >= least_repeats * double(n_values) &&
+                             are_multiples(values, weights, n, own);
         return {variance, step, Kind::other, rounded ? own : 0.0};
     }
     if (step > 0.0)

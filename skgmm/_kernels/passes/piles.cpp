@@ -21,9 +21,6 @@ constexpr int64_t most_piles = 2;
 // fewer, piles decide the clusters; with more, groups at a value are lost.
 constexpr double deviations = 2.5;
 
-// A value that is more widths of its cell from any other is a group of its own, and needs no cell.
-constexpr double isolated = 2.0;
-
 // Equal values, from the first to before the last.
 struct Run {
     int64_t first, last;
@@ -71,10 +68,9 @@ public:
             if (run.count > most.count) most = run;
             i = last;
         }
-        if (most.count == 0.0) return {0.0, 0.0};
+        if (most.count == 0.0) return {0.0, 0.0, 0.0};
         const auto [below, above] = sides_of(most);
-        const double width = smaller(below.reach(), above.reach());
-        return {most.count, gap_of(most) > isolated * width ? 0.0 : width};
+        return {most.count, smaller(below.reach(), above.reach()), gap_of(most)};
     }
 
 private:

@@ -20,10 +20,10 @@ struct Piles {
 // Of sorted values (n,), not all equal, each taken by `counts` samples, or by one if these are null.
 Piles piles_of(const double* values, const double* counts, std::int64_t n);
 
-// How many samples share a value, and the width of the cell that it stands for: 0 where there are too
-// few other samples beside it, or it is far from all of them.
+// How many samples share a value, the width of the cell that it stands for (0 where there are too few
+// other samples beside it), and how far the nearest other value is.
 struct SharedValue {
-    double count, width;
+    double count, width, gap;
 };
 
 // The one that most samples share between two bounds, among sorted values (n,); a count of 0 where
