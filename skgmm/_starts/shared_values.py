@@ -108,12 +108,12 @@ def _is_narrower(parameters: MixtureParameters, counted: Array, steps: Array) ->
 def _cells(
     reg: Regularisation,
     parameters: MixtureParameters,
-    shares: Array,
+    proportions: Array,
     components: list[int],
     rows: Rows,
 ) -> Iterator[tuple[int, float, float]]:
-    """Features in which components, that have these shares of the samples, share a value, the
-    width of the cell it stands for, and how far the nearest other value is.
+    """Features in which components, that have these `proportions` (K,) of the samples, share a
+    value, the width of the cell it stands for, and how far the nearest other value is.
     """
     if not components:
         return
@@ -129,7 +129,7 @@ def _cells(
             mean, reach = parameters.means[k, feature], _NEAR * np.sqrt(own[feature])
             bounds = float(mean - reach), float(mean + reach)
             n_samples, width, gap = _native.shared_value(column, counts, *bounds)
-            if n_samples >= max(_FEWEST, _PART * shares[k] * counts.sum()) and width > 0:
+            if n_samples >= max(_FEWEST, _PART * proportions[k] * counts.sum()) and width > 0:
                 yield feature, width, gap
 
 

@@ -77,14 +77,13 @@ bool are_integers(const double* weights, int64_t n) {
 
 // How many values there are, and how far the next one is from the values that nine tenths of the
 // samples take: ends of a scale that stand for all beyond may be closer. No step where values are
-// more than `most`.
+// more than rounded ones can be.
 struct Spacing {
     int64_t n_values;
     double step;
 };
 
-Spacing spacing_of(const double* values, const double* weights, int64_t n, double deviation,
-                   int64_t most) {
+Spacing spacing_of(const double* values, const double* weights, int64_t n, double deviation) {
     std::vector<double> gaps, totals(1, weights[0]);
     for (int64_t i = 1; i < n; ++i) {
         const double gap = values[i] - values[i - 1];
@@ -92,7 +91,7 @@ Spacing spacing_of(const double* values, const double* weights, int64_t n, doubl
             gaps.push_back(gap);
             totals.push_back(0.0);
         }
-        if (int64_t(totals.size()) > most) return {most + 1, 0.0};
+        if (int64_t(totals.size()) > most_rounded) return {most_rounded + 1, 0.0};
         totals.back() += weights[i];
     }
     const int64_t n_values = int64_t(totals.size());
@@ -123,15 +122,13 @@ bool are_multiples(const double* values, const double* weights, int64_t n, doubl
     return step > 0.0 && off <= least_part * total;
 }
 
-// The step of a feature with few values; else 0.
-double step_of(const double* values, const double* weights, int64_t n, double deviation,
-               double n_samples) {
-    const auto [n_values, step] = spacing_of(values, weights, n, deviation, most_values);
+// Whether values are few and repeat, so that the feature is coarse.
+bool are_coarse(int64_t n_values, const double* weights, int64_t n, double n_samples) {
+    if (n_values > most_values) return false;
     const double total = std::accumulate(weights, weights + n, 0.0);
     const bool answers = total >= least_equal * double(n) && are_integers(weights, n) &&
                          double(n) >= least_different * double(n_values);
-    const double counted = answers ? total : n_samples;
-    return counted >= least_repeats * double(n_values) ? step : 0.0;
+    return (answers ? total : n_samples) >= least_repeats * double(n_values);
 }
 
 bool is_constant(double lowest, double highest, double tolerance = 1.0) {
@@ -231,13 +228,12 @@ FeatureScale feature_scale(const double* values, const double* weights, int64_t 
     const Piles piles = piles_of(values, counts ? weights : nullptr, n);
     // A pile may be far from all others.
     if (piles.width > 0.0) variance = std::min(variance, piles.width * piles.width);
-    const double step = step_of(values, weights, n, std::sqrt(variance), n_samples);
+    const auto [n_values, spacing] = spacing_of(values, weights, n, std::sqrt(variance));
+    const double step = are_coarse(n_values, weights, n, n_samples) ? spacing : 0.0;
     if (!(piles.gap > 0.0)) {
-        const double deviation = std::sqrt(variance);
-        const auto [n_values, own] = spacing_of(values, weights, n, deviation, most_rounded);
         const bool rounded = step == 0.0 && n_samples >= least_repeats * double(n_values) &&
-                             are_multiples(values, weights, n, own);
-        return {variance, step, Kind::other, rounded ? own : 0.0};
+                             are_multiples(values, weights, n, spacing);
+        return {variance, step, Kind::other, rounded ? spacing : 0.0};
     }
     if (step > 0.0)
         return {variance, std::max(piles.width, step),
